@@ -1,0 +1,9 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace sparsetransfer::python {
+
+void bind_numerics(pybind11::module_& m);
+
+}  // namespace sparsetransfer::python

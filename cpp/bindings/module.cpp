@@ -1,0 +1,14 @@
+#include <pybind11/pybind11.h>
+
+#include "bindings.hpp"
+#include "sparsetransfer/status.hpp"
+
+namespace py = pybind11;
+
+// A contents page: one line per folder of the core.
+PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
+  m.doc() = "Compiled kernels of sparsetransfer.";
+  py::register_local_exception<sparsetransfer::NumericalError>(m, "NumericalError",
+                                                               PyExc_ArithmeticError);
+  sparsetransfer::python::bind_numerics(m);
+}

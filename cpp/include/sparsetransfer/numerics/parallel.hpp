@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+
+#include "sparsetransfer/types.hpp"
+
+namespace sparsetransfer {
+
+/// What a kernel borrows from its caller besides data: how many threads it may use, and a poll
+/// that is called between blocks, from the calling thread only, and stops the work by throwing.
+struct Execution {
+  int num_threads = 1;
+  std::function<void()> poll;
+
+  void check() const {
+    if (poll) poll();
+  }
+  /// The same execution with no more threads than `flops` of work can occupy: waking a thread
+  /// costs about as much as 10^5 operations, and threads must never make a call slower.
+  Execution for_work(double flops) const;
+};
+
+/// Calls body(block, worker) once for every block in [0, num_blocks), blocks handed out
+/// dynamically, worker in [0, num_threads). Blocks must not depend on each other: then results do
+/// not depend on the number of threads. The first exception (of a block, or of the poll) stops
+/// the handing out and is rethrown here after every worker has let go. Nested calls run serially.
+void parallel_for(const Execution& execution, Index num_blocks,
+                  const std::function<void(Index block, int worker)>& body);
+
+/// Cuts [0, size) into blocks of constant `width` and calls body(begin, count, worker) for each.
+/// The width, not the number of threads, decides the cut.
+void parallel_for_blocks(const Execution& execution, Index size, Index width,
+                         const std::function<void(Index begin, Index count, int worker)>& body);
+
+/// The number of blocks of parallel_for_blocks.
+constexpr Index num_blocks(Index size, Index width) { return (size + width - 1) / width; }
+
+}  // namespace sparsetransfer

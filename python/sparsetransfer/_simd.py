@@ -1,0 +1,49 @@
+"""Choose the compiled level of the extension that this processor can run.
+
+The package carries the whole extension once per x86-64 level. ``SPARSETRANSFER_SIMD`` (``v2``,
+``v3``, ``v4`` or ``plain``) overrides the choice.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType
+
+from sparsetransfer import _cpu
+
+LEVELS = ("plain", "v2", "v3", "v4")
+
+
+def built() -> tuple[str, ...]:
+    """Return the levels this installation was compiled for, lowest first."""
+    return tuple(
+        level for level in LEVELS if importlib.util.find_spec(f"sparsetransfer._core_{level}")
+    )
+
+
+def _choose() -> str:
+    available = built()
+    wanted = os.environ.get("SPARSETRANSFER_SIMD")
+    if wanted:
+        if wanted not in available:
+            raise ImportError(
+                f"SPARSETRANSFER_SIMD={wanted!r}: this installation has the levels "
+                f"{', '.join(available)}"
+            )
+        return wanted
+    runnable = LEVELS[: LEVELS.index(_cpu.level()) + 1]
+    usable = [level for level in available if level in runnable]
+    if not usable:
+        raise ImportError(
+            f"this processor offers the instruction set level {_cpu.level()!r}, but this "
+            f"installation was compiled for {', '.join(available)} only"
+        )
+    return usable[-1]
+
+
+def load() -> ModuleType:
+    """Import the chosen level and make it known as ``sparsetransfer._core``."""
+    core = importlib.import_module(f"sparsetransfer._core_{_choose()}")
+    sys.modules["sparsetransfer._core"] = core
+    return core
