@@ -1,0 +1,251 @@
+"""Convert arguments once, at the first Python line that can judge them.
+
+Kernels take C-ordered float32 or float64 arrays and never copy. The functions here make such
+arrays out of what the caller gave, keep the caller's precision, and raise errors that name the
+argument, what it got and what was expected.
+"""
+
+import math
+import numbers
+import os
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import sparse
+
+__all__ = [
+    "FloatArray",
+    "check_integer",
+    "check_matrix",
+    "check_real",
+    "check_vector",
+    "common_dtype",
+    "resolve_threads",
+]
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
+    """Return float32 if every given value is a float32 (or float16) array, otherwise float64."""
+    given = [np.asarray(value).dtype for value in values if value is not None]
+    narrow = all(dtype in (np.float32, np.float16) for dtype in given)
+    return np.dtype(np.float32 if given and narrow else np.float64)
+
+
+def check_matrix(
+    value: ArrayLike,
+    name: str,
+    *,
+    dtype: DTypeLike | None = None,
+    n_features: int | None = None,
+    min_samples: int = 1,
+) -> FloatArray:
+    """Return `value` as a finite, C-ordered (n_samples, n_features) array of floats.
+
+    Parameters
+    ----------
+    value : array_like of shape (n_samples, n_features)
+        Copied only if its dtype or memory order does not fit.
+    name : str
+        The argument's name, for error messages.
+    dtype : {numpy.float32, numpy.float64}, optional
+        By default the caller's precision is kept: float32 and float16 give float32, all else
+        float64.
+    n_features : int, optional
+        The expected number of columns.
+    min_samples : int, default=1
+        The least number of rows.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples, n_features)
+
+    Raises
+    ------
+    TypeError
+        If `value` is sparse or does not consist of real numbers.
+    ValueError
+        If the shape does not fit, or an entry is NaN or infinite.
+    """
+    array = _as_float(value, name, dtype)
+    if array.ndim != 2:
+        hint = "; use reshape(1, -1) for a single sample" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} must be a 2-D array (n_samples, n_features), got shape {array.shape}{hint}"
+        )
+    if array.shape[0] < min_samples:
+        raise ValueError(f"{name} must have at least {min_samples} sample(s), got {array.shape[0]}")
+    if array.shape[1] < 1:
+        raise ValueError(f"{name} must have at least 1 feature, got shape {array.shape}")
+    if n_features is not None and array.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features, got {array.shape[1]}")
+    return _require_finite(array, name)
+
+
+def check_vector(
+    value: ArrayLike,
+    name: str,
+    *,
+    size: int | None = None,
+    dtype: DTypeLike | None = None,
+    minimum: float | None = None,
+) -> FloatArray:
+    """Return `value` as a finite, contiguous 1-D array of floats.
+
+    Parameters
+    ----------
+    value : array_like of shape (size,)
+        Copied only if its dtype or memory order does not fit.
+    name : str
+        The argument's name, for error messages.
+    size : int, optional
+        The expected length.
+    dtype : {numpy.float32, numpy.float64}, optional
+        By default the caller's precision is kept, as in `check_matrix`.
+    minimum : float, optional
+        The least value an entry may have.
+
+    Returns
+    -------
+    numpy.ndarray of shape (size,)
+
+    Raises
+    ------
+    TypeError
+        If `value` is sparse or does not consist of real numbers.
+    ValueError
+        If the shape does not fit, or an entry is NaN, infinite or below `minimum`.
+    """
+    array = _as_float(value, name, dtype)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a 1-D array, got shape {array.shape}")
+    if size is not None and array.shape[0] != size:
+        raise ValueError(f"{name} must have {size} entries, got {array.shape[0]}")
+    _require_finite(array, name)
+    if minimum is not None and array.size and array.min() < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {array.min()}")
+    return array
+
+
+def check_integer(
+    value: object, name: str, *, minimum: int | None = None, maximum: int | None = None
+) -> int:
+    """Return `value` as an int within the bounds (both inclusive); a bool is refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    _require_bounds(value, name, minimum, maximum, strict=False)
+    return int(value)
+
+
+def check_real(
+    value: object,
+    name: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    strict: bool = False,
+) -> float:
+    """Return `value` as a finite float within the bounds; `strict` excludes the bounds."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    _require_bounds(value, name, minimum, maximum, strict=strict)
+    return float(value)
+
+
+def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
+    """Return how many threads a kernel may use.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        A positive number is taken as it is; -1 means every processor this process may use, -2
+        all but one, and so on. None asks the environment variables ``SPARSETRANSFER_NUM_THREADS``
+        and ``OMP_NUM_THREADS``, in this order, and without them means every processor.
+    name : str, default="n_threads"
+        The argument's name, for error messages.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    TypeError
+        If `n_threads` is not an integer.
+    ValueError
+        If `n_threads` is 0, or an environment variable is not a positive integer.
+    """
+    if n_threads is None:
+        for variable in ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS"):
+            text = os.environ.get(variable, "").strip()
+            if text:
+                # OMP_NUM_THREADS may list one number per nesting level.
+                first = text.split(",")[0].strip()
+                if not first.isdecimal() or int(first) < 1:
+                    raise ValueError(f"{variable} must be a positive integer, got {text!r}")
+                return int(first)
+        return _available_processors()
+    number = check_integer(n_threads, name)
+    if number == 0:
+        raise ValueError(f"{name} must be positive, or negative as in joblib, got 0")
+    return number if number > 0 else max(1, _available_processors() + 1 + number)
+
+
+def _available_processors() -> int:
+    """Count the processors that affinity and the container's quota leave to this process."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    try:
+        quota, period = _CGROUP_LIMIT.read_text(encoding="ascii").split()
+        if quota != "max":
+            count = min(count, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)
+
+
+def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArray:
+    if sparse.issparse(value):
+        raise TypeError(f"{name} must be a dense array, got a sparse {type(value).__name__}")
+    array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must be real, got dtype {array.dtype}")
+    if array.dtype.kind not in "fiubO":
+        raise TypeError(f"{name} must consist of numbers, got dtype {array.dtype}")
+    wanted = common_dtype(array) if dtype is None else np.dtype(dtype)
+    try:
+        return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must consist of numbers: {error}") from error
+
+
+def _require_finite(array: FloatArray, name: str) -> FloatArray:
+    # A finite sum proves that every entry is finite, without a temporary of the array's size.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
+    if not np.isfinite(total) and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))[0]
+        position = ", ".join(str(i) for i in bad)
+        raise ValueError(f"{name} must be finite, got {array[tuple(bad)]} at [{position}]")
+    return array
+
+
+def _require_bounds(
+    value: Any, name: str, minimum: float | None, maximum: float | None, *, strict: bool
+) -> None:
+    if minimum is not None and (value < minimum or (strict and value == minimum)):
+        relation = "greater than" if strict else "at least"
+        raise ValueError(f"{name} must be {relation} {minimum}, got {value!r}")
+    if maximum is not None and (value > maximum or (strict and value == maximum)):
+        relation = "less than" if strict else "at most"
+        raise ValueError(f"{name} must be {relation} {maximum}, got {value!r}")

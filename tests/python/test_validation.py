@@ -1,0 +1,111 @@
+import os
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sparsetransfer import _validation as validation
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_fitting_array_is_not_copied(dtype):
+    array = np.ones((3, 2), dtype)
+    assert validation.check_matrix(array, "X") is array or np.shares_memory(
+        validation.check_matrix(array, "X"), array
+    )
+    assert validation.check_matrix(array, "X").dtype == dtype
+
+
+def test_other_types_and_orders_are_converted():
+    assert validation.check_matrix([[1, 2], [3, 4]], "X").dtype == np.float64
+    assert validation.check_matrix(np.ones((2, 2), np.float16), "X").dtype == np.float32
+    turned = validation.check_matrix(np.arange(6.0).reshape(2, 3).T, "X")
+    assert turned.flags.c_contiguous
+    np.testing.assert_array_equal(turned, np.arange(6.0).reshape(2, 3).T)
+    assert validation.check_matrix(np.ones((1, 2), np.float32), "X", dtype=float).dtype == float
+
+
+def test_common_dtype_is_narrow_only_if_all_are():
+    narrow, wide = np.ones(2, np.float32), np.ones(2)
+    assert validation.common_dtype(narrow, None, narrow) == np.float32
+    assert validation.common_dtype(narrow, wide) == np.float64
+    assert validation.common_dtype([1, 2]) == np.float64
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        (np.ones(3), ValueError, r"X must be a 2-D array .* got shape \(3,\); use reshape"),
+        (np.ones((0, 3)), ValueError, "X must have at least 1 sample"),
+        (np.ones((3, 0)), ValueError, "X must have at least 1 feature"),
+        (np.ones((3, 2)), ValueError, "X must have 4 features, got 2"),
+        (np.array([[0, 1, 2, np.nan]]), ValueError, r"X must be finite, got nan at \[0, 3\]"),
+        (np.array([[np.inf, -np.inf, 0, 0]]), ValueError, r"X must be finite, got inf"),
+        (np.ones((2, 4), complex), TypeError, "X must be real"),
+        (np.array([["a", "b", "c", "d"]]), TypeError, "X must consist of numbers"),
+        (np.array([["a", 1, 1, 1]], object), TypeError, "X must consist of numbers"),
+        (sparse.csr_array(np.eye(4)), TypeError, "X must be a dense array, got a sparse"),
+    ],
+)
+def test_unfit_matrices_are_refused(value, kind, message):
+    with pytest.raises(kind, match=message):
+        validation.check_matrix(value, "X", n_features=4)
+
+
+def test_a_finite_array_with_an_overflowing_sum_is_accepted():
+    validation.check_matrix(np.full((4, 4), 3e38, np.float32), "X")
+
+
+def test_vectors():
+    assert validation.check_vector([1, 2], "w").dtype == np.float64
+    with pytest.raises(ValueError, match="w must have 3 entries, got 2"):
+        validation.check_vector([1, 2], "w", size=3)
+    with pytest.raises(ValueError, match=r"w must be at least 0, got -1\.0"):
+        validation.check_vector([1.0, -1.0], "w", minimum=0)
+    with pytest.raises(ValueError, match="w must be a 1-D array"):
+        validation.check_vector(np.ones((2, 1)), "w")
+
+
+def test_scalars():
+    assert validation.check_integer(np.int64(3), "k", minimum=3) == 3
+    assert validation.check_real(2, "alpha", minimum=0, strict=True) == 2.0
+    with pytest.raises(TypeError, match="k must be an integer, got True"):
+        validation.check_integer(True, "k")
+    with pytest.raises(ValueError, match="k must be at most 4, got 5"):
+        validation.check_integer(5, "k", maximum=4)
+    with pytest.raises(ValueError, match="alpha must be greater than 0, got 0"):
+        validation.check_real(0, "alpha", minimum=0, strict=True)
+    with pytest.raises(ValueError, match="alpha must be finite"):
+        validation.check_real(float("nan"), "alpha")
+    with pytest.raises(TypeError, match="alpha must be a real number, got '1'"):
+        validation.check_real("1", "alpha")
+
+
+def test_threads_follow_argument_then_environment(monkeypatch):
+    monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "3")
+    monkeypatch.setenv("OMP_NUM_THREADS", "5,2")
+    assert validation.resolve_threads(7) == 7
+    assert validation.resolve_threads(None) == 3
+    monkeypatch.delenv("SPARSETRANSFER_NUM_THREADS")
+    assert validation.resolve_threads(None) == 5
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    with pytest.raises(ValueError, match="OMP_NUM_THREADS must be a positive integer"):
+        validation.resolve_threads(None)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert validation.resolve_threads(None) == validation.resolve_threads(-1)
+    assert validation.resolve_threads(-10_000) == 1
+    with pytest.raises(ValueError, match="n_jobs must be positive"):
+        validation.resolve_threads(0, "n_jobs")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_threads_respect_affinity_and_quota(monkeypatch, tmp_path):
+    limit = tmp_path / "cpu.max"
+    monkeypatch.setattr(validation, "_CGROUP_LIMIT", limit)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
+    assert validation.resolve_threads(-1) == 6
+    limit.write_text("max 100000\n")
+    assert validation.resolve_threads(-1) == 6
+    limit.write_text("250000 100000\n")
+    assert validation.resolve_threads(-1) == 3
+    assert validation.resolve_threads(-2) == 2
