@@ -10,5 +10,6 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
   m.doc() = "Compiled kernels of sparsetransfer.";
   py::register_local_exception<sparsetransfer::NumericalError>(m, "NumericalError",
                                                                PyExc_ArithmeticError);
+  sparsetransfer::python::bind_dictionary(m);
   sparsetransfer::python::bind_numerics(m);
 }

@@ -1,0 +1,87 @@
+#include <vector>
+
+#include "bindings.hpp"
+#include "interrupt.hpp"
+#include "numpy_eigen.hpp"
+#include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/dictionary/block_coordinate.hpp"
+#include "sparsetransfer/dictionary/statistics.hpp"
+
+namespace sparsetransfer::python {
+namespace {
+
+py::array_t<Index> as_indices(const std::vector<Index>& values) {
+  return py::array_t<Index>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+template <typename T>
+void bind_typed(py::module_& m) {
+  m.def(
+      "dictionary_block_coordinate",
+      [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int passes, double tolerance,
+         bool positive, int num_threads) {
+        const auto a = as_columns(A, "A");
+        const auto b = as_columns(B, "B");
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return update_block_coordinate<T>(execution, a, b, {passes, tolerance, positive}, d);
+      },
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
+      py::kw_only(), py::arg("passes"), py::arg("tolerance"), py::arg("positive"),
+      py::arg("num_threads"));
+  m.def(
+      "dictionary_accumulate",
+      [](const Array<T>& signals, const Array<T>& codes, const Array<T>& weights, Array<T> A,
+         Array<T> B, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        const auto s = as_columns(codes, "codes");
+        const auto w = as_vector(weights, "weights");
+        auto a = as_mutable_columns(A);
+        auto b = as_mutable_columns(B);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        accumulate_statistics<T>(execution, x, s, w, a, b);
+      },
+      py::arg("signals").noconvert(), py::arg("codes").noconvert(), py::arg("weights").noconvert(),
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::kw_only(), py::arg("num_threads"));
+  m.def(
+      "dictionary_replace_dead_atoms",
+      [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, bool positive,
+         int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        auto s = as_mutable_columns(codes);
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        std::vector<Index> replaced;
+        {
+          py::gil_scoped_release release;
+          replaced = replace_dead_atoms<T>(execution, x, positive, s, d);
+        }
+        return as_indices(replaced);
+      },
+      py::arg("signals").noconvert(), py::arg("codes").noconvert(),
+      py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),
+      py::arg("num_threads"));
+  m.def(
+      "dictionary_merge_duplicate_atoms",
+      [](const Array<T>& dictionary, Array<T> codes, double tolerance, bool positive_codes,
+         int num_threads) {
+        const auto d = as_columns(dictionary, "dictionary");
+        auto s = as_mutable_columns(codes);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return merge_duplicate_atoms<T>(execution, d, tolerance, positive_codes, s);
+      },
+      py::arg("dictionary").noconvert(), py::arg("codes").noconvert(), py::kw_only(),
+      py::arg("tolerance"), py::arg("positive_codes"), py::arg("num_threads"));
+}
+
+}  // namespace
+
+void bind_dictionary(py::module_& m) {
+  bind_typed<float>(m);
+  bind_typed<double>(m);
+}
+
+}  // namespace sparsetransfer::python

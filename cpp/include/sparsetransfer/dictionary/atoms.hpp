@@ -1,0 +1,52 @@
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "sparsetransfer/numerics/parallel.hpp"
+#include "sparsetransfer/types.hpp"
+
+namespace sparsetransfer {
+
+/// Whether an atom with curvature A_jj is too little used, relative to the largest of A_ii, for
+/// its update to mean anything: below that the rounding of D A_j exceeds A_jj itself.
+template <typename T>
+bool is_unused(T curvature, T largest) {
+  return !(curvature > std::numeric_limits<T>::epsilon() * largest);
+}
+
+/// Scales the atom back to length one when it is longer.
+template <typename T>
+void project_to_unit_ball(VectorRef<T> atom);
+
+/// The same for every column.
+template <typename T>
+void project_atoms_to_unit_ball(MatrixRef<T> dictionary);
+
+/// The atoms that no signal uses, by `is_unused` on the diagonal of A = S Sᵀ, in ascending order.
+template <typename T>
+std::vector<Index> find_unused_atoms(const ConstVectorRef<T>& curvature);
+
+/// `keeper` for every atom: the first atom with the same direction up to sign (|d_i ± d_j| within
+/// `tolerance` of the longer one's length), itself for all others. Zero atoms are their own.
+template <typename T>
+std::vector<Index> find_duplicate_atoms(const Execution& execution,
+                                        const ConstMatrixRef<T>& dictionary, double tolerance);
+
+/// Moves the codes of duplicate atoms to the atom they repeat, so that the duplicates become
+/// unused. The approximation D S stays (up to `tolerance`) and |S|₁ does not grow. With
+/// `positive_codes`, atoms of opposite direction are left alone. Returns how many were merged.
+template <typename T>
+Index merge_duplicate_atoms(const Execution& execution, const ConstMatrixRef<T>& dictionary,
+                            double tolerance, bool positive_codes, MatrixRef<T> codes);
+
+/// Replaces atoms that no code uses by the normalised signals with the largest residual |x − D s|
+/// (ties: the first signal; nearly parallel signals are taken once; positive: their non-negative
+/// parts). Signals without residual replace nothing. "No code" means a row of `codes` below
+/// rounding of the largest row; it becomes exactly zero, so the objective stays. Returns the
+/// replaced atoms in ascending order. signals (features x samples), codes (atoms x samples).
+template <typename T>
+std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
+                                      bool positive, MatrixRef<T> codes, MatrixRef<T> dictionary);
+
+}  // namespace sparsetransfer
