@@ -6,5 +6,6 @@ namespace sparsetransfer::python {
 
 void bind_dictionary(pybind11::module_& m);
 void bind_numerics(pybind11::module_& m);
+void bind_graph(pybind11::module_& m);
 
 }  // namespace sparsetransfer::python

@@ -12,4 +12,5 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
                                                                PyExc_ArithmeticError);
   sparsetransfer::python::bind_dictionary(m);
   sparsetransfer::python::bind_numerics(m);
+  sparsetransfer::python::bind_graph(m);
 }
