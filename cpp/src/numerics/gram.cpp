@@ -17,8 +17,8 @@ template <typename T>
 void gram(const Execution& execution, const ConstMatrixRef<T>& dictionary, MatrixRef<T> result) {
   const Index atoms = dictionary.cols();
   require_shape("gram", result.rows(), result.cols(), atoms, atoms);
-  const Execution limited =
-      execution.for_work(static_cast<double>(atoms) * atoms * dictionary.rows());
+  const Execution limited = execution.for_work(static_cast<double>(atoms * atoms) *
+                                               static_cast<double>(dictionary.rows()));
   // The lower block triangle, then its mirror image: exactly symmetric.
   parallel_for_blocks(limited, atoms, kAtomBlock, [&](Index begin, Index count, int) {
     const Index below = atoms - begin;
@@ -33,8 +33,8 @@ void correlations(const Execution& execution, const ConstMatrixRef<T>& dictionar
                   const ConstMatrixRef<T>& signals, MatrixRef<T> result) {
   require_shape("correlations", result.rows(), result.cols(), dictionary.cols(), signals.cols());
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
-  const Execution limited =
-      execution.for_work(2.0 * static_cast<double>(result.size()) * dictionary.rows());
+  const Execution limited = execution.for_work(2.0 * static_cast<double>(result.size()) *
+                                               static_cast<double>(dictionary.rows()));
   parallel_for_blocks(limited, signals.cols(), kSampleBlock, [&](Index begin, Index count, int) {
     result.middleCols(begin, count).noalias() =
         dictionary.transpose() * signals.middleCols(begin, count);
@@ -54,7 +54,7 @@ T spectral_bound(const Execution& execution, const ConstMatrixRef<T>& gram) {
     power /= static_cast<T>(norm);
     log_scale += std::log(norm);
     if (squaring == kSquarings) break;
-    parallel_for_blocks(execution.for_work(2.0 * static_cast<double>(size) * size * size), size,
+    parallel_for_blocks(execution.for_work(2.0 * std::pow(static_cast<double>(size), 3)), size,
                         kAtomBlock, [&](Index begin, Index count, int) {
                           square.middleCols(begin, count).noalias() =
                               power * power.middleCols(begin, count);
@@ -81,11 +81,11 @@ double squared_norm(const Execution& execution, const ConstMatrixRef<T>& matrix)
   return total;
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                          \
-  template void gram<T>(const Execution&, const ConstMatrixRef<T>&, MatrixRef<T>);             \
-  template void correlations<T>(const Execution&, const ConstMatrixRef<T>&,                    \
-                                const ConstMatrixRef<T>&, MatrixRef<T>);                       \
-  template T spectral_bound<T>(const Execution&, const ConstMatrixRef<T>&);                    \
+#define SPARSETRANSFER_INSTANTIATE(T)                                              \
+  template void gram<T>(const Execution&, const ConstMatrixRef<T>&, MatrixRef<T>); \
+  template void correlations<T>(const Execution&, const ConstMatrixRef<T>&,        \
+                                const ConstMatrixRef<T>&, MatrixRef<T>);           \
+  template T spectral_bound<T>(const Execution&, const ConstMatrixRef<T>&);        \
   template double squared_norm<T>(const Execution&, const ConstMatrixRef<T>&);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
