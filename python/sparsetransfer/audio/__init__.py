@@ -1,0 +1,6 @@
+"""Reading recordings: any format libsndfile knows, as mono signals at one stated rate."""
+
+from sparsetransfer.audio.files import EXTENSIONS, content_hash, find_files
+from sparsetransfer.audio.io import load
+
+__all__ = ["EXTENSIONS", "content_hash", "find_files", "load"]

@@ -1,0 +1,94 @@
+"""Recordings as files: finding them below a folder and telling them apart by content."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from sparsetransfer.exceptions import CorpusError
+
+__all__ = ["EXTENSIONS", "content_hash", "find_files"]
+
+EXTENSIONS = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd"}
+    | {".caf", ".w64", ".rf64", ".sph", ".nist", ".voc"}
+)
+"""File-name endings (lower case) that are taken for audio."""
+
+_BLOCK = 1 << 20
+
+
+def find_files(root: str | os.PathLike[str]) -> list[Path]:
+    """
+    Find the audio files below a folder.
+
+    Parameters
+    ----------
+    root : path-like
+        Folder that is searched with all its sub-folders; links to folders are followed once.
+
+    Returns
+    -------
+    list of Path
+        Absolute paths of the files with an ending in `EXTENSIONS` (any case), sorted. Hidden
+        files and folders (leading dot) are left out: archives made on macOS carry a ``._name``
+        companion for every recording that is no audio.
+
+    Raises
+    ------
+    CorpusError
+        If `root` is not a folder or holds no audio file.
+    """
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        state = "is not a folder" if folder.exists() else "does not exist"
+        raise CorpusError(f"root: '{folder}' {state}; expected a folder with audio files")
+    found: list[Path] = []
+    visited: set[str] = set()
+    for place, subfolders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:  # a link that points back up would be walked for ever
+            subfolders.clear()
+            continue
+        visited.add(real)
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found.extend(
+            Path(place, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+        )
+    if not found:
+        raise CorpusError(f"root: no audio file below '{folder}' (looked for {_endings()})")
+    return sorted(found)
+
+
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """
+    Hash the bytes of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        File to read.
+
+    Returns
+    -------
+    str
+        BLAKE2b digest, 32 hexadecimal digits: equal for equal bytes whatever the file's name.
+
+    Raises
+    ------
+    CorpusError
+        If the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with open(path, "rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise CorpusError(f"'{os.fspath(path)}' cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _endings() -> str:
+    return " ".join(sorted(EXTENSIONS))

@@ -1,0 +1,19 @@
+"""Corpora: tables of labelled utterances, read by file-name scheme or from a manifest."""
+
+from sparsetransfer.corpora.corpus import COLUMNS, Corpus
+from sparsetransfer.corpora.emotions import EMOTIONS, synonyms
+from sparsetransfer.corpora.manifest import read_manifest
+from sparsetransfer.corpora.reader import read
+from sparsetransfer.corpora.scheme import Scheme, names, scheme
+
+__all__ = [
+    "COLUMNS",
+    "EMOTIONS",
+    "Corpus",
+    "Scheme",
+    "names",
+    "read",
+    "read_manifest",
+    "scheme",
+    "synonyms",
+]

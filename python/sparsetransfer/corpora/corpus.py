@@ -1,0 +1,151 @@
+"""The corpus table: one row per utterance, indexed by (file, start, end)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import pandas as pd
+
+from sparsetransfer.exceptions import CorpusError
+
+__all__ = ["COLUMNS", "Corpus"]
+
+COLUMNS = ("file", "start", "end", "label", "speaker", "gender", "language", "sentence")
+"""Columns of a corpus table, in this order."""
+
+_INDEX = ["file", "start", "end"]
+_TEXT = ["label", "speaker", "gender", "language", "sentence"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Corpus:
+    """
+    Labelled utterances of one corpus.
+
+    Attributes
+    ----------
+    name : str
+        Name of the corpus.
+    table : pandas.DataFrame
+        One row per utterance: ``file`` (absolute path), ``start`` and ``end`` (seconds; NaN is
+        the whole file), ``label`` (emotion), ``speaker`` (unique within the corpus), ``gender``
+        ("f", "m"), ``language`` (BCP 47), ``sentence`` (what was said, any code). Text columns
+        hold an empty string where a fact is unknown. Rows have a running index from 0.
+    dropped : mapping of str to int
+        What was left out on the way, by reason, with the number of recordings.
+    label_map : mapping of str to str
+        Raw labels and the emotions they were read as.
+
+    Raises
+    ------
+    CorpusError
+        If the table is empty, lacks a required column (``file``, ``label``), names a segment
+        twice or has a row without a label.
+    """
+
+    name: str
+    table: pd.DataFrame
+    dropped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    label_map: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", _checked_table(self.name, self.table))
+        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        object.__setattr__(self, "label_map", MappingProxyType(dict(self.label_map)))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{label} {count}" for label, count in self.class_counts().items())
+        return f"Corpus('{self.name}', {len(self)} utterances: {counts})"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The emotions that occur, sorted."""
+        return tuple(sorted(self.table["label"].unique()))
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The known speakers, sorted."""
+        return tuple(sorted(set(self.table["speaker"]) - {""}))
+
+    def class_counts(self) -> dict[str, int]:
+        """
+        Count the utterances of each class.
+
+        Returns
+        -------
+        dict of str to int
+            Emotion to number of utterances, sorted by emotion.
+        """
+        counts = self.table["label"].value_counts().sort_index()
+        return {str(label): int(count) for label, count in counts.items()}
+
+    def restrict(self, classes: Sequence[str]) -> "Corpus":
+        """
+        Keep only some classes.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            The emotions to keep.
+
+        Returns
+        -------
+        Corpus
+            The rows of these classes in their order; the others are counted in `dropped`.
+
+        Raises
+        ------
+        CorpusError
+            If `classes` is empty, a name repeats or one of them has no utterance.
+        """
+        wanted = list(classes)
+        if isinstance(classes, str) or not wanted or len(set(wanted)) != len(wanted):
+            raise CorpusError(f"classes must be distinct emotion names, got {classes!r}")
+        missing = [label for label in wanted if label not in self.classes]
+        if missing:
+            raise CorpusError(
+                f"corpus '{self.name}' has no utterance of {', '.join(map(repr, missing))}; "
+                f"it has {', '.join(map(repr, self.classes))}"
+            )
+        left_out = {
+            f"class '{label}' not asked for": count
+            for label, count in self.class_counts().items()
+            if label not in wanted
+        }
+        rows = self.table[self.table["label"].isin(wanted)]
+        return dataclasses.replace(self, table=rows, dropped={**self.dropped, **left_out})
+
+
+def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy with exactly the columns of `COLUMNS`, or raise."""
+    absent = [column for column in ("file", "label") if column not in table.columns]
+    if absent:
+        raise CorpusError(f"corpus '{name}': the table lacks the columns {', '.join(absent)}")
+    if table.empty:
+        raise CorpusError(f"corpus '{name}' has no utterance")
+    clean = pd.DataFrame({"file": table["file"].astype(str).to_list()})
+    for column in ("start", "end"):
+        values = table[column].to_list() if column in table.columns else [float("nan")] * len(clean)
+        clean[column] = pd.array(values, dtype="float64")
+    for column in _TEXT:
+        present = column in table.columns
+        clean[column] = table[column].fillna("").astype(str).to_list() if present else ""
+    nameless = clean.loc[clean["label"] == "", "file"].to_list()
+    if nameless:
+        raise CorpusError(f"corpus '{name}': no label for {_listed(nameless)}")
+    reversed_ = clean.loc[clean["end"] <= clean["start"].fillna(0.0), "file"].to_list()
+    if reversed_:
+        raise CorpusError(
+            f"corpus '{name}': segments of no length (end <= start) in {_listed(reversed_)}"
+        )
+    twice = clean.loc[clean.duplicated(_INDEX), "file"].to_list()
+    if twice:
+        raise CorpusError(f"corpus '{name}': listed more than once: {_listed(twice)}")
+    return clean[list(COLUMNS)]
+
+
+def _listed(files: Sequence[str]) -> str:
+    return ", ".join(f"'{file}'" for file in dict.fromkeys(files))
