@@ -5,6 +5,9 @@
 #include "numpy_eigen.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/block_coordinate.hpp"
+#include "sparsetransfer/dictionary/ksvd.hpp"
+#include "sparsetransfer/dictionary/lagrange_dual.hpp"
+#include "sparsetransfer/dictionary/quadratic.hpp"
 #include "sparsetransfer/dictionary/statistics.hpp"
 
 namespace sparsetransfer::python {
@@ -15,7 +18,19 @@ py::array_t<Index> as_indices(const std::vector<Index>& values) {
 }
 
 template <typename T>
-void bind_typed(py::module_& m) {
+void bind_updates(py::module_& m) {
+  m.def(
+      "dictionary_objective",
+      [](const Array<T>& A, const Array<T>& B, const Array<T>& dictionary, int num_threads) {
+        const auto a = as_columns(A, "A");
+        const auto b = as_columns(B, "B");
+        const auto d = as_columns(dictionary, "dictionary");
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return dictionary_objective<T>(execution, a, b, d);
+      },
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
+      py::kw_only(), py::arg("num_threads"));
   m.def(
       "dictionary_block_coordinate",
       [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int passes, double tolerance,
@@ -30,6 +45,53 @@ void bind_typed(py::module_& m) {
       py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
       py::kw_only(), py::arg("passes"), py::arg("tolerance"), py::arg("positive"),
       py::arg("num_threads"));
+  m.def(
+      "dictionary_lagrange_dual",
+      [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int max_iterations,
+         double tolerance, int num_threads) {
+        const auto a = as_columns(A, "A");
+        const auto b = as_columns(B, "B");
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        LagrangeDualReport report;
+        {
+          py::gil_scoped_release release;
+          report = update_lagrange_dual<T>(execution, a, b, {max_iterations, tolerance}, d);
+        }
+        return py::make_tuple(report.status == Status::converged, report.iterations, report.gap);
+      },
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
+      py::kw_only(), py::arg("max_iterations"), py::arg("tolerance"), py::arg("num_threads"));
+  m.def(
+      "dictionary_optimal_directions",
+      [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int num_threads) {
+        const auto a = as_columns(A, "A");
+        const auto b = as_columns(B, "B");
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        update_optimal_directions<T>(execution, a, b, d);
+      },
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
+      py::kw_only(), py::arg("num_threads"));
+  m.def(
+      "dictionary_ksvd",
+      [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, double alpha,
+         bool positive_dictionary, bool positive_codes, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        auto s = as_mutable_columns(codes);
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return update_ksvd<T>(execution, x, {alpha, positive_dictionary, positive_codes}, s, d);
+      },
+      py::arg("signals").noconvert(), py::arg("codes").noconvert(),
+      py::arg("dictionary").noconvert(), py::kw_only(), py::arg("alpha"),
+      py::arg("positive_dictionary"), py::arg("positive_codes"), py::arg("num_threads"));
+}
+
+template <typename T>
+void bind_data(py::module_& m) {
   m.def(
       "dictionary_accumulate",
       [](const Array<T>& signals, const Array<T>& codes, const Array<T>& weights, Array<T> A,
@@ -80,8 +142,10 @@ void bind_typed(py::module_& m) {
 }  // namespace
 
 void bind_dictionary(py::module_& m) {
-  bind_typed<float>(m);
-  bind_typed<double>(m);
+  bind_data<float>(m);
+  bind_data<double>(m);
+  bind_updates<float>(m);
+  bind_updates<double>(m);
 }
 
 }  // namespace sparsetransfer::python

@@ -5,6 +5,7 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/dictionary/quadratic.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -98,6 +99,7 @@ int update_block_coordinate(const Execution& execution, const ConstMatrixRef<T>&
   require_shape("A", A.rows(), A.cols(), dictionary.cols(), dictionary.cols());
   require_shape("B", B.rows(), B.cols(), dictionary.rows(), dictionary.cols());
   if (dictionary.size() == 0) return 0;
+  require_finite<T>(A, B);
   Pass<T> pass(execution, A, B, settings.positive, dictionary);
   for (int made = 1; made < settings.passes; ++made) {
     if (double(pass.run()) <= settings.tolerance) return made;

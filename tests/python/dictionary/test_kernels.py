@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from sparsetransfer import _core
 
 THREADS = (1, 2, 3, 7)
@@ -221,7 +222,7 @@ def test_positive_replacements_are_positive():
 
 @pytest.mark.parametrize("positive_codes", [False, True])
 def test_duplicate_atoms_merge_without_changing_the_objective(positive_codes):
-    signals, codes, dictionary = problem(seed=12)
+    _signals, codes, dictionary = problem(seed=12)
     dictionary[3] = dictionary[1]
     dictionary[6] = dictionary[3]
     dictionary[5] = -dictionary[0]

@@ -1,0 +1,166 @@
+#include "sparsetransfer/dictionary/ksvd.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/numerics/gram.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+constexpr Index kUserBlock = 256;
+constexpr Index kSignalBlock = 256;
+
+/// Which signals use which atom, in the order of the signals.
+class Users {
+ public:
+  template <typename T>
+  explicit Users(const MatrixRef<T>& codes)
+      : begin_(static_cast<std::size_t>(codes.rows()) + 1, 0) {
+    for (Index i = 0; i < codes.cols(); ++i) {
+      for (Index j = 0; j < codes.rows(); ++j) {
+        if (codes(j, i) != T(0)) ++begin_[static_cast<std::size_t>(j) + 1];
+      }
+    }
+    for (std::size_t j = 1; j < begin_.size(); ++j) begin_[j] += begin_[j - 1];
+    signal_.resize(static_cast<std::size_t>(begin_.back()));
+    std::vector<Index> next(begin_.begin(), begin_.end() - 1);
+    for (Index i = 0; i < codes.cols(); ++i) {
+      for (Index j = 0; j < codes.rows(); ++j) {
+        if (codes(j, i) == T(0)) continue;
+        signal_[static_cast<std::size_t>(next[static_cast<std::size_t>(j)]++)] = i;
+      }
+    }
+  }
+  Index count(Index atom) const {
+    return begin_[static_cast<std::size_t>(atom) + 1] - begin_[static_cast<std::size_t>(atom)];
+  }
+  Index signal(Index atom, Index user) const {
+    return signal_[static_cast<std::size_t>(begin_[static_cast<std::size_t>(atom)] + user)];
+  }
+
+ private:
+  std::vector<Index> begin_;
+  std::vector<Index> signal_;
+};
+
+template <typename T>
+class Sweep {
+ public:
+  Sweep(const Execution& execution, const ConstMatrixRef<T>& signals, const KsvdSettings& settings,
+        MatrixRef<T>& codes, MatrixRef<T>& dictionary)
+      : execution_(execution),
+        settings_(settings),
+        codes_(codes),
+        dictionary_(dictionary),
+        users_(codes),
+        residual_(signals) {
+    const double flops = 2.0 * double(dictionary.size()) * double(codes.cols());
+    parallel_for_blocks(execution.for_work(flops), codes.cols(), kSignalBlock,
+                        [&](Index begin, Index count, int) {
+                          residual_.middleCols(begin, count).noalias() -=
+                              dictionary_ * codes_.middleCols(begin, count);
+                        });
+  }
+
+  double run() {
+    for (Index atom = 0; atom < dictionary_.cols(); ++atom) {
+      if (users_.count(atom) > 0) update(atom);
+      execution_.check();
+    }
+    return 0.5 * squared_norm<T>(execution_, residual_);
+  }
+
+ private:
+  void update(Index atom) {
+    const Index count = users_.count(atom);
+    Execution workers = execution_.for_work(4.0 * double(count) * double(dictionary_.rows()));
+    workers.poll = nullptr;
+    const Vector<T> old = dictionary_.col(atom);
+    const Vector<T> fresh = best_atom(workers, atom, count, old);
+    // An atom that is best at zero keeps its direction and loses its users: the same objective,
+    // and a direction to come back with.
+    const T length2 = fresh.squaredNorm();
+    const bool vanished = !(length2 > T(0));
+
+    const T overlap = old.dot(fresh);
+    const T alpha = T(settings_.alpha);
+    parallel_for_blocks(workers, count, kUserBlock, [&](Index begin, Index width, int) {
+      for (Index user = begin; user < begin + width; ++user) {
+        const Index i = users_.signal(atom, user);
+        const T before = codes_(atom, i);
+        // Eᵀd for this signal, with E = R + d_old g.
+        const T match = residual_.col(i).dot(fresh) + before * overlap;
+        T after = vanished ? T(0) : std::max(std::abs(match) - alpha, T(0)) / length2;
+        if (match < T(0)) after = settings_.positive_codes ? T(0) : -after;
+        residual_.col(i) += before * old - after * fresh;
+        codes_(atom, i) = after;
+      }
+    });
+    if (!vanished) dictionary_.col(atom) = fresh;
+  }
+
+  // E g / |g|² inside the constraints, where E g = R g + d |g|².
+  Vector<T> best_atom(const Execution& workers, Index atom, Index count, const Vector<T>& old) {
+    const Index blocks = num_blocks(count, kUserBlock);
+    Matrix<T> partial = Matrix<T>::Zero(old.size(), blocks);
+    Vector<T> energy = Vector<T>::Zero(blocks);
+    parallel_for_blocks(workers, count, kUserBlock, [&](Index begin, Index width, int) {
+      const Index block = begin / kUserBlock;
+      for (Index user = begin; user < begin + width; ++user) {
+        const Index i = users_.signal(atom, user);
+        const T g = codes_(atom, i);
+        partial.col(block) += g * residual_.col(i);
+        energy(block) += g * g;
+      }
+    });
+    Vector<T> sum = Vector<T>::Zero(old.size());
+    T total = 0;
+    for (Index block = 0; block < blocks; ++block) {
+      sum += partial.col(block);
+      total += energy(block);
+    }
+    if (!(total > T(0))) return old;
+    Vector<T> fresh = old + sum / total;
+    if (settings_.positive_dictionary) fresh = fresh.cwiseMax(T(0));
+    if (settings_.alpha > 0.0) {
+      project_to_unit_ball<T>(fresh);
+    } else {
+      const T length = fresh.stableNorm();
+      if (length > T(0)) fresh /= length;
+    }
+    return fresh;
+  }
+
+  const Execution& execution_;
+  const KsvdSettings& settings_;
+  MatrixRef<T>& codes_;
+  MatrixRef<T>& dictionary_;
+  const Users users_;
+  Matrix<T> residual_;
+};
+
+}  // namespace
+
+void KsvdSettings::validate() const { require(alpha >= 0.0, "alpha must not be negative"); }
+
+template <typename T>
+double update_ksvd(const Execution& execution, const ConstMatrixRef<T>& signals,
+                   const KsvdSettings& settings, MatrixRef<T> codes, MatrixRef<T> dictionary) {
+  settings.validate();
+  require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
+  require_shape("dictionary", dictionary.rows(), dictionary.cols(), signals.rows(), codes.rows());
+  return Sweep<T>(execution, signals, settings, codes, dictionary).run();
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template double update_ksvd<T>(const Execution&, const ConstMatrixRef<T>&, const KsvdSettings&, \
+                                 MatrixRef<T>, MatrixRef<T>);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer

@@ -1,0 +1,235 @@
+#include "sparsetransfer/dictionary/lagrange_dual.hpp"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/dictionary/quadratic.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+using MatrixD = Matrix<double>;
+using VectorD = Vector<double>;
+
+std::vector<Index> used_atoms(const VectorD& curvature) {
+  std::vector<Index> used;
+  const double largest = curvature.size() > 0 ? curvature.maxCoeff() : 0.0;
+  for (Index j = 0; j < curvature.size(); ++j) {
+    if (!is_unused(curvature(j), largest)) used.push_back(j);
+  }
+  return used;
+}
+
+/// The problem restricted to its used atoms, in double.
+struct Restricted {
+  std::vector<Index> used;
+  MatrixD A, B, dictionary;
+
+  template <typename T>
+  Restricted(const ConstMatrixRef<T>& all_A, const ConstMatrixRef<T>& all_B,
+             const MatrixRef<T>& all_atoms)
+      : used(used_atoms(all_A.diagonal().template cast<double>())) {
+    A = all_A(used, used).template cast<double>();
+    B = all_B(Eigen::all, used).template cast<double>();
+    dictionary = all_atoms(Eigen::all, used).template cast<double>();
+    // Unused atoms stay, and with them their share of the signals: B − D_unused A_unused,used
+    // differs from B by rounding only, since |A_ij|² ≤ A_ii A_jj.
+  }
+  /// The rounding of A's own entries: what a diagonal shift may be without changing the problem.
+  double rounding() const { return std::numeric_limits<double>::epsilon() * A.trace(); }
+};
+
+/// f(λ) = tr(B (A + Λ)⁻¹ Bᵀ)/2 + Σλ/2, the negative dual, with what its derivatives need.
+class NegativeDual {
+ public:
+  explicit NegativeDual(const Restricted& problem) : problem_(problem) {}
+
+  /// Infinite where A + Λ is not numerically positive definite.
+  double evaluate(const VectorD& multipliers) {
+    MatrixD shifted = problem_.A;
+    shifted.diagonal() += multipliers;
+    factor_.compute(shifted);
+    if (factor_.info() != Eigen::Success) return std::numeric_limits<double>::infinity();
+    atoms_ = factor_.solve(problem_.B.transpose()).transpose();
+    const double value = 0.5 * (atoms_.cwiseProduct(problem_.B).sum() + multipliers.sum());
+    return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+  }
+  const MatrixD& atoms() const { return atoms_; }
+  VectorD gradient() const {
+    return 0.5 * (1.0 - atoms_.colwise().squaredNorm().transpose().array()).matrix();
+  }
+  MatrixD hessian() const {
+    const MatrixD inverse = factor_.solve(MatrixD::Identity(problem_.A.rows(), problem_.A.rows()));
+    return (atoms_.transpose() * atoms_).cwiseProduct(inverse);
+  }
+
+ private:
+  const Restricted& problem_;
+  Eigen::LLT<MatrixD> factor_;
+  MatrixD atoms_;
+};
+
+// Stationarity of the Lagrangian at a dictionary: λ_j d_j = B_j − D A_j.
+VectorD implied_multipliers(const Restricted& problem) {
+  const MatrixD residual = problem.B - problem.dictionary * problem.A;
+  return problem.dictionary.cwiseProduct(residual).colwise().sum().transpose().cwiseMax(
+      problem.rounding());
+}
+
+/// Newton on f(λ) − μ Σ log λ with μ → 0. On the central path (1 − |d_j|²)/2 = μ/λ_j: the atoms are
+/// inside the ball and the gap is μ times their number. The barrier keeps A + Λ well conditioned on
+/// codes of deficient rank, where projected Newton steps stall.
+class BarrierPath {
+ public:
+  BarrierPath(NegativeDual& dual, const VectorD& start)
+      : dual_(dual), multipliers_(start), value_(dual.evaluate(start)) {
+    barrier_ = 0.1 * multipliers_.mean();
+  }
+  double value() const { return value_; }
+
+  /// One Newton step; false when rounding allows none.
+  bool step() {
+    const VectorD inverse = multipliers_.cwiseInverse();
+    const VectorD slope = dual_.gradient() - barrier_ * inverse;
+    MatrixD curvature = dual_.hessian();
+    curvature.diagonal() += barrier_ * inverse.cwiseAbs2();
+    // In units of the multipliers: they range over many orders of magnitude.
+    curvature = multipliers_.asDiagonal() * curvature * multipliers_.asDiagonal();
+    const VectorD scaled = multipliers_.cwiseProduct(slope);
+    const VectorD relative = -Eigen::LLT<MatrixD>(curvature).solve(scaled);
+    if (!relative.allFinite()) return false;
+    const double decrement = -scaled.dot(relative);
+
+    const VectorD before = multipliers_;
+    const double merit = value_ - barrier_ * before.array().log().sum();
+    const double rounding = 1e-14 * std::abs(merit);
+    const double steepest = -relative.minCoeff();
+    for (double length = steepest > 0.99 ? 0.99 / steepest : 1.0; length > 1e-8; length *= 0.5) {
+      multipliers_ = before.cwiseProduct((1.0 + length * relative.array()).matrix());
+      value_ = dual_.evaluate(multipliers_);
+      const double reached = value_ - barrier_ * multipliers_.array().log().sum();
+      if (reached > merit - 1e-4 * length * decrement + rounding) continue;
+      // Near the path (the decrement is measured in units of the barrier) the barrier may fall.
+      if (decrement < 0.5 * barrier_ * double(before.size())) barrier_ *= 0.1;
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  NegativeDual& dual_;
+  VectorD multipliers_;
+  double value_;
+  double barrier_;
+};
+
+MatrixD inside_unit_ball(const MatrixD& atoms) {
+  MatrixD inside = atoms;
+  project_atoms_to_unit_ball<double>(inside);
+  return inside;
+}
+
+}  // namespace
+
+void LagrangeDualSettings::validate() const {
+  require(max_iterations >= 1, "max_iterations must be at least 1");
+  require(tolerance >= 0.0, "tolerance must not be negative");
+}
+
+template <typename T>
+LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstMatrixRef<T>& A,
+                                        const ConstMatrixRef<T>& B,
+                                        const LagrangeDualSettings& settings,
+                                        MatrixRef<T> dictionary) {
+  settings.validate();
+  require_shape("A", A.rows(), A.cols(), dictionary.cols(), dictionary.cols());
+  require_shape("B", B.rows(), B.cols(), dictionary.rows(), dictionary.cols());
+  LagrangeDualReport report;
+  report.status = Status::converged;
+  if (dictionary.size() == 0) return report;
+  require_finite<T>(A, B);
+  const Restricted problem(A, B, dictionary);
+  if (problem.used.empty()) return report;
+  const auto objective = [&](const MatrixD& atoms) {
+    return dictionary_objective<double>(execution, problem.A, problem.B, atoms);
+  };
+
+  NegativeDual dual(problem);
+  MatrixD best = problem.dictionary;
+  double primal = objective(best);
+  const auto certify = [&](double negative_dual) {
+    const MatrixD candidate = inside_unit_ball(dual.atoms());
+    const double reached = objective(candidate);
+    if (reached < primal) {
+      primal = reached;
+      best = candidate;
+    }
+    report.gap = std::min(report.gap, std::max(0.0, primal + negative_dual));
+    return report.gap <= settings.tolerance * std::abs(negative_dual);
+  };
+  // The given dictionary may be optimal already.
+  report.gap = std::numeric_limits<double>::infinity();
+  const VectorD implied = implied_multipliers(problem);
+  const double implied_value = dual.evaluate(implied);
+  bool converged = std::isfinite(implied_value) && certify(implied_value);
+  BarrierPath path(dual, implied.cwiseMax(1e-2 * problem.A.diagonal().mean()));
+  while (!converged && report.iterations < settings.max_iterations && path.step()) {
+    ++report.iterations;
+    converged = certify(path.value());
+    execution.check();
+  }
+  report.status = converged ? Status::converged : Status::max_iterations;
+  for (std::size_t i = 0; i < problem.used.size(); ++i) {
+    dictionary.col(problem.used[i]) = best.col(static_cast<Index>(i)).template cast<T>();
+  }
+  return report;
+}
+
+template <typename T>
+void update_optimal_directions(const Execution& execution, const ConstMatrixRef<T>& A,
+                               const ConstMatrixRef<T>& B, MatrixRef<T> dictionary) {
+  require_shape("A", A.rows(), A.cols(), dictionary.cols(), dictionary.cols());
+  require_shape("B", B.rows(), B.cols(), dictionary.rows(), dictionary.cols());
+  if (dictionary.size() == 0) return;
+  require_finite<T>(A, B);
+  execution.check();
+  Restricted problem(A, B, dictionary);
+  if (problem.used.empty()) return;
+  // Solving for the change, D += (B − D A) (A + ridge)⁻¹, leaves alone what A does not see.
+  const MatrixD residual = problem.B - problem.dictionary * problem.A;
+  const double before =
+      dictionary_objective<double>(execution, problem.A, problem.B, problem.dictionary);
+  for (double ridge = problem.rounding();; ridge *= 100.0) {
+    MatrixD shifted = problem.A;
+    shifted.diagonal().array() += ridge;
+    const Eigen::LLT<MatrixD> factor(shifted);
+    if (factor.info() != Eigen::Success) continue;
+    const MatrixD moved = problem.dictionary + factor.solve(residual.transpose()).transpose();
+    const double after = dictionary_objective<double>(execution, problem.A, problem.B, moved);
+    if (after <= before) {
+      for (std::size_t i = 0; i < problem.used.size(); ++i) {
+        dictionary.col(problem.used[i]) = moved.col(static_cast<Index>(i)).template cast<T>();
+      }
+      return;
+    }
+    // With a ridge as large as A the step is a gradient step; if that fails, D is optimal.
+    if (ridge > problem.A.trace()) return;
+  }
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template LagrangeDualReport update_lagrange_dual<T>(const Execution&, const ConstMatrixRef<T>&, \
+                                                      const ConstMatrixRef<T>&,                   \
+                                                      const LagrangeDualSettings&, MatrixRef<T>); \
+  template void update_optimal_directions<T>(const Execution&, const ConstMatrixRef<T>&,          \
+                                             const ConstMatrixRef<T>&, MatrixRef<T>);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer
