@@ -1,0 +1,210 @@
+"""A classifier that is fitted on the labelled rows only."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sparsetransfer.exceptions import DomainError
+
+__all__ = ["LabelledOnly", "labelled"]
+
+
+def labelled(y: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which labels are known.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN and None among
+        objects.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        True where the label is known.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not one-dimensional.
+
+    Examples
+    --------
+    >>> labelled([0, 2, -1])
+    array([ True,  True, False])
+    >>> labelled(["anger", None])
+    array([ True, False])
+    """
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise ValueError(f"y must be one-dimensional, got shape {labels.shape}")
+    if labels.dtype.kind == "i":
+        return np.asarray(labels != -1)
+    if labels.dtype.kind == "f":
+        return np.asarray(~np.isnan(labels))
+    if labels.dtype.kind == "O":
+        return np.array([_known(value) for value in labels], dtype=np.bool_)
+    return np.ones(len(labels), dtype=np.bool_)
+
+
+def _known(value: object) -> bool:
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return value is not None and (isinstance(value, str) or value != -1)
+
+
+def _delegates(name: str) -> Any:
+    def check(self: LabelledOnly) -> bool:
+        getattr(getattr(self, "estimator_", self.estimator), name)
+        return True
+
+    return available_if(check)
+
+
+class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Fit a classifier on the rows whose label is known.
+
+    After a transfer step the rows of source and target stand in one array, and the labels of the
+    target are masked. Put in front of any classifier, this keeps the masked rows out of its fit.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any scikit-learn classifier; it is cloned.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted clone.
+    classes_ : ndarray of shape (n_classes,)
+        Known labels, sorted.
+    n_features_in_ : int
+        Number of columns of the fitted rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> X = np.array([[0.0], [1.0], [0.9]])
+    >>> model = LabelledOnly(KNeighborsClassifier(1)).fit(X, [0, 1, -1])
+    >>> model.predict(X), model.classes_
+    (array([0, 1, 1]), array([0, 1]))
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: ArrayLike | None, **fit_params: Any) -> LabelledOnly:
+        """Fit a clone of the classifier on the labelled rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of all domains.
+        y : array-like of shape (n,)
+            Labels, masked as in `labelled`.
+        **fit_params
+            Passed to the classifier; arrays with one entry per row are cut to the labelled rows.
+
+        Returns
+        -------
+        LabelledOnly
+            Itself.
+
+        Raises
+        ------
+        DomainError
+            If no label is known.
+        ValueError
+            If `X` and `y` differ in length, or `y` is missing.
+        """
+        if y is None:
+            raise ValueError("LabelledOnly requires y to be passed, but the target y is None")
+        y = column_or_1d(y, warn=True)
+        known = labelled(y)
+        rows = X if hasattr(X, "shape") else np.asarray(X)
+        if rows.shape[0] != len(known):
+            raise ValueError(f"X has {rows.shape[0]} rows, y has {len(known)} labels")
+        if not known.any():
+            raise DomainError(
+                f"y has no known label among {len(known)}: the source must be labelled "
+                "(-1, NaN and None stand for unknown)"
+            )
+        labels = np.asarray(y)[known]
+        if labels.dtype.kind == "O":
+            labels = np.array(labels.tolist())
+        chosen = rows if known.all() else rows[np.flatnonzero(known)]
+        params = {
+            name: np.asarray(value)[known] if np.shape(value)[:1] == known.shape else value
+            for name, value in fit_params.items()
+        }
+        self.estimator_ = clone(self.estimator).fit(chosen, labels, **params)
+        self.classes_ = self.estimator_.classes_
+        self.n_features_in_ = rows.shape[1]
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Label rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of any domain.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        check_is_fitted(self, "estimator_")
+        return np.asarray(self.estimator_.predict(X))
+
+    @_delegates("predict_proba")  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of any domain.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        check_is_fitted(self, "estimator_")
+        return np.asarray(self.estimator_.predict_proba(X))
+
+    @_delegates("decision_function")  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the classifier's scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of any domain.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, n_classes)
+            Scores as the classifier defines them.
+        """
+        check_is_fitted(self, "estimator_")
+        return np.asarray(self.estimator_.decision_function(X))
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of the classifier inside, as far as they concern its input."""
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.classifier_tags = inner.classifier_tags
+        return tags
