@@ -1,8 +1,67 @@
-"""Fast, certified sparse transfer solvers."""
+"""Fast, certified sparse transfer solvers for cross-corpus speech emotion recognition.
+
+Importing the package loads the compiled core and nothing else; a subpackage is imported when it is
+first named. The staircase of solvers takes and returns arrays and knows no audio; the staircase of
+data reads recordings and knows no solver; `evaluation` brings the two together.
+
+===================== ==========================================================================
+`sparse_coding`       codes of signals in a given dictionary, each with its duality gap
+`mmd`                 the maximum mean discrepancy between two domains, with gradients
+`graph`               nearest neighbours and graph Laplacians
+`dictionary`          dictionary learning
+`transfer`            dictionaries and codes of two domains, coupled through MMD and Laplacian
+`classification`      named recipes from features to decisions
+`audio`               recordings as arrays
+`corpora`             tables of recordings, emotions and speakers
+`features`            versioned acoustic feature sets with a cache
+`synthetic`           two small speech corpora made by a synthesiser
+`evaluation`          the cross-corpus protocol and its figures
+`reporting`           tables and reports
+`exceptions`          errors and warnings
+`get_num_threads`     how many threads a kernel uses
+`set_num_threads`     limit them
+`show_config`         print versions, instruction sets and threads
+===================== ==========================================================================
+"""
+
+import importlib
+from types import ModuleType
 
 from sparsetransfer import _simd
 
-_core = _simd.load()
+_simd.load()
+
+from sparsetransfer._config import show_config
+from sparsetransfer._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+
+__all__ = [
+    "__version__",
+    "audio",
+    "classification",
+    "corpora",
+    "dictionary",
+    "evaluation",
+    "exceptions",
+    "features",
+    "get_num_threads",
+    "graph",
+    "mmd",
+    "reporting",
+    "set_num_threads",
+    "show_config",
+    "sparse_coding",
+    "synthetic",
+    "transfer",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:  # what is not yet bound above is a subpackage
+        return importlib.import_module(f"sparsetransfer.{name}")
+    raise AttributeError(f"module 'sparsetransfer' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from sparsetransfer import _cpu
 
-LEVELS = ("plain", "v2", "v3", "v4")
+LEVELS: tuple[str, ...] = ("plain", "v2", "v3", "v4")
 
 
 def built() -> tuple[str, ...]:

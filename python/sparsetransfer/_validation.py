@@ -7,13 +7,13 @@ argument, what it got and what was expected.
 
 import math
 import numbers
-import os
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
+
+from sparsetransfer import _threads
 
 __all__ = [
     "FloatArray",
@@ -26,8 +26,6 @@ __all__ = [
 ]
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
-
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
@@ -165,9 +163,9 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
     Parameters
     ----------
     n_threads : int or None
-        A positive number is taken as it is; -1 means every processor this process may use, -2
-        all but one, and so on. None asks the environment variables ``SPARSETRANSFER_NUM_THREADS``
-        and ``OMP_NUM_THREADS``, in this order, and without them means every processor.
+        A positive number is taken as it is; -1 means every processor this process may use (or
+        the limit given to `sparsetransfer.set_num_threads`), -2 all but one, and so on. None means
+        `sparsetransfer.get_num_threads`.
     name : str, default="n_threads"
         The argument's name, for error messages.
 
@@ -184,34 +182,13 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
         If `n_threads` is 0, or an environment variable is not a positive integer.
     """
     if n_threads is None:
-        for variable in ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS"):
-            text = os.environ.get(variable, "").strip()
-            if text:
-                # OMP_NUM_THREADS may list one number per nesting level.
-                first = text.split(",")[0].strip()
-                if not first.isdecimal() or int(first) < 1:
-                    raise ValueError(f"{variable} must be a positive integer, got {text!r}")
-                return int(first)
-        return _available_processors()
+        return _threads.get_num_threads()
     number = check_integer(n_threads, name)
     if number == 0:
         raise ValueError(f"{name} must be positive, or negative as in joblib, got 0")
-    return number if number > 0 else max(1, _available_processors() + 1 + number)
-
-
-def _available_processors() -> int:
-    """Count the processors that affinity and the container's quota leave to this process."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
-    try:
-        quota, period = _CGROUP_LIMIT.read_text(encoding="ascii").split()
-        if quota != "max":
-            count = min(count, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):
-        pass
-    return max(1, count)
+    if number > 0:
+        return number
+    return max(1, (_threads.limit() or _threads.available_processors()) + 1 + number)
 
 
 def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArray:

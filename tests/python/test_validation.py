@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from sparsetransfer import _threads
 from sparsetransfer import _validation as validation
 
 
@@ -101,7 +102,7 @@ def test_threads_follow_argument_then_environment(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
 def test_threads_respect_affinity_and_quota(monkeypatch, tmp_path):
     limit = tmp_path / "cpu.max"
-    monkeypatch.setattr(validation, "_CGROUP_LIMIT", limit)
+    monkeypatch.setattr(_threads, "_CGROUP_LIMIT", limit)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
     assert validation.resolve_threads(-1) == 6
     limit.write_text("max 100000\n")

@@ -1,0 +1,25 @@
+"""``python -m sparsetransfer``: the version by itself, everything else by the command line."""
+
+import sys
+
+import sparsetransfer
+
+
+def main() -> None:
+    """Answer ``--version [--verbose]`` without the optional command line, or hand over to it."""
+    arguments = sys.argv[1:]
+    if "--version" in arguments and set(arguments) <= {"--version", "--verbose"}:
+        if "--verbose" in arguments:
+            sparsetransfer.show_config()
+        else:
+            print(sparsetransfer.__version__)
+        return
+    try:
+        from sparsetransfer.cli import main as command_line
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}: the command line needs the extra: pip install 'sparsetransfer[speech]'")
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""How many threads the kernels of this process may use, and threadpoolctl's handle on it."""
+
+import math
+import os
+from pathlib import Path
+
+import threadpoolctl
+
+from sparsetransfer import _simd
+
+__all__ = ["available_processors", "get_num_threads", "limit", "set_num_threads"]
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_VARIABLES = ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS")
+
+_limit: int | None = None
+
+
+def get_num_threads() -> int:
+    """Return how many threads a kernel uses when its call does not say.
+
+    Returns
+    -------
+    int
+        The number given to `set_num_threads`; else the environment variable
+        ``SPARSETRANSFER_NUM_THREADS``; else ``OMP_NUM_THREADS``, which joblib and Dask set in their
+        workers; else the processors that affinity and the container's quota leave to this process.
+
+    Raises
+    ------
+    ValueError
+        If the deciding environment variable is not a positive integer.
+
+    Notes
+    -----
+    The number of threads never changes a result, to the last bit.
+
+    Examples
+    --------
+    >>> import sparsetransfer
+    >>> sparsetransfer.get_num_threads() >= 1
+    True
+    """
+    return limit() or _default()
+
+
+def set_num_threads(n_threads: int | None) -> None:
+    """Limit the threads of every kernel of this process.
+
+    ``threadpoolctl.threadpool_limits(limits=2, user_api="sparsetransfer")`` does the same for the
+    length of a ``with`` block.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        At least 1. None takes the limit back. An explicit positive ``n_jobs`` or ``n_threads`` of
+        a single call still wins.
+
+    Raises
+    ------
+    TypeError
+        If `n_threads` is neither an integer nor None.
+    ValueError
+        If `n_threads` is below 1.
+
+    Examples
+    --------
+    >>> import sparsetransfer
+    >>> sparsetransfer.set_num_threads(1)
+    >>> sparsetransfer.get_num_threads()
+    1
+    >>> sparsetransfer.set_num_threads(None)
+    """
+    global _limit
+    if n_threads is not None:
+        if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
+            raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
+        n_threads = n_threads.__index__()
+        if n_threads < 1:
+            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
+    _limit = n_threads
+
+
+def limit() -> int | None:
+    """Return the limit set in this process, if there is one."""
+    return _limit
+
+
+def available_processors() -> int:
+    """Count the processors that affinity and the container's quota leave to this process."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    try:
+        quota, period = _CGROUP_LIMIT.read_text(encoding="ascii").split()
+        if quota != "max":
+            count = min(count, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)
+
+
+def _default() -> int:
+    return _from_environment() or available_processors()
+
+
+def _from_environment() -> int | None:
+    for variable in _VARIABLES:
+        text = os.environ.get(variable, "").strip()
+        if text:
+            # OMP_NUM_THREADS may list one number per nesting level.
+            first = text.split(",")[0].strip()
+            if not first.isdecimal() or int(first) < 1:
+                raise ValueError(f"{variable} must be a positive integer, got {text!r}")
+            return int(first)
+    return None
+
+
+class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
+    """Lets ``threadpoolctl.threadpool_limits`` and ``threadpool_info`` reach the pool."""
+
+    user_api = "sparsetransfer"
+    internal_api = "sparsetransfer"
+    filename_prefixes = tuple(f"_core_{level}" for level in _simd.LEVELS)
+
+    def get_num_threads(self) -> int:
+        return get_num_threads()
+
+    def set_num_threads(self, num_threads: int) -> None:
+        # `threadpool_limits` ends by setting the number it found. If that was the default, the
+        # default must go on following the environment and the affinity.
+        set_num_threads(None if num_threads == _default() else num_threads)
+
+    def get_version(self) -> str | None:
+        return None
+
+
+threadpoolctl.register(_PoolController)

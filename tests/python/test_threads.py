@@ -1,0 +1,82 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import threadpoolctl
+
+import sparsetransfer
+from sparsetransfer import _threads, _validation
+
+
+@pytest.fixture(autouse=True)
+def default_threads(monkeypatch):
+    monkeypatch.setattr(_threads, "_limit", None)
+    for variable in ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_the_limit_decides_before_the_environment(monkeypatch):
+    monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "3")
+    sparsetransfer.set_num_threads(5)
+    assert sparsetransfer.get_num_threads() == 5
+    sparsetransfer.set_num_threads(None)
+    assert sparsetransfer.get_num_threads() == 3
+
+
+def test_a_call_resolves_its_own_number_against_the_limit():
+    sparsetransfer.set_num_threads(4)
+    assert _validation.resolve_threads(None) == 4
+    assert _validation.resolve_threads(-1) == 4
+    assert _validation.resolve_threads(-2) == 3
+    assert _validation.resolve_threads(6) == 6
+
+
+@pytest.mark.parametrize("bad", [0, -1])
+def test_a_limit_below_one_is_refused(bad):
+    with pytest.raises(ValueError, match=f"n_threads must be at least 1, got {bad}"):
+        sparsetransfer.set_num_threads(bad)
+
+
+@pytest.mark.parametrize("bad", [1.5, "2", True])
+def test_a_limit_that_is_no_integer_is_refused(bad):
+    with pytest.raises(TypeError, match="n_threads must be an integer or None"):
+        sparsetransfer.set_num_threads(bad)
+
+
+def test_threadpoolctl_sees_and_limits_the_pool():
+    entries = [
+        entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "sparsetransfer"
+    ]
+    assert [entry["num_threads"] for entry in entries] == [sparsetransfer.get_num_threads()]
+    with threadpoolctl.threadpool_limits(limits=7, user_api="sparsetransfer"):
+        assert sparsetransfer.get_num_threads() == 7
+    assert sparsetransfer.get_num_threads() == _threads.available_processors()
+
+
+def test_leaving_threadpool_limits_keeps_the_default_a_default(monkeypatch):
+    with threadpoolctl.threadpool_limits(limits=1):
+        assert sparsetransfer.get_num_threads() == 1
+    monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "9")
+    assert sparsetransfer.get_num_threads() == 9
+
+
+def test_leaving_threadpool_limits_keeps_a_limit():
+    sparsetransfer.set_num_threads(5)
+    with threadpoolctl.threadpool_limits(limits=1):
+        assert sparsetransfer.get_num_threads() == 1
+    assert sparsetransfer.get_num_threads() == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_the_default_follows_the_affinity():
+    processor = min(os.sched_getaffinity(0))
+    program = (
+        "import os, sparsetransfer\n"
+        f"os.sched_setaffinity(0, {{{processor}}})\n"
+        "print(sparsetransfer.get_num_threads())"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "1"
