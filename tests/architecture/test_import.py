@@ -1,0 +1,65 @@
+"""`import sparsetransfer` is quick and brings nothing optional with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sparsetransfer
+
+HEAVY = ("librosa", "matplotlib", "pandas", "torch", "sklearn", "scipy", "soundfile", "rich")
+
+
+def run(program):
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return finished.stdout.strip()
+
+
+def test_import_takes_less_than_half_a_second():
+    program = (
+        "import time; start = time.perf_counter(); import sparsetransfer;"
+        "print(time.perf_counter() - start)"
+    )
+    assert min(float(run(program)) for _ in range(3)) < 0.5
+
+
+def test_import_brings_nothing_heavy():
+    loaded = run(f"import sparsetransfer, sys; print([m for m in {HEAVY!r} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_import_changes_no_state_of_the_process():
+    changed = run(
+        "import os, signal, sys, warnings, threading\n"
+        "def state():\n"
+        "    return (dict(os.environ), list(warnings.filters), threading.active_count(),\n"
+        "            signal.getsignal(signal.SIGINT), sys.getswitchinterval())\n"
+        "before = state()\n"
+        "import sparsetransfer\n"
+        "print(state() != before)"
+    )
+    assert changed == "False"
+
+
+def test_every_public_name_is_documented():
+    for name in sparsetransfer.__all__:
+        assert name == "__version__" or f"`{name}`" in sparsetransfer.__doc__
+
+
+def test_every_public_subpackage_is_named():
+    here = Path(sparsetransfer.__file__).parent
+    public = {
+        path.stem
+        for path in here.iterdir()
+        if ((path / "__init__.py").exists() or path.suffix == ".py")
+        and not path.stem.startswith("_")
+    }
+    assert public - {"cli"} <= set(sparsetransfer.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sparsetransfer.nothing
