@@ -1,0 +1,54 @@
+"""Recognition across corpora: domains, protocol, folds, metrics, methods and the runner."""
+
+from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
+from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes
+from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
+from sparsetransfer.evaluation.linear_svm import TunedSVM, tune_linear_svm
+from sparsetransfer.evaluation.methods import LabelledRows, Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.metrics import (
+    Scores,
+    confusion_matrix,
+    score,
+    unweighted_average_recall,
+)
+from sparsetransfer.evaluation.normalisation import standardise
+from sparsetransfer.evaluation.protocol import C_GRID, CrossCorpusProtocol
+from sparsetransfer.evaluation.registry import available_methods, make_methods
+from sparsetransfer.evaluation.runner import Progress, run
+from sparsetransfer.evaluation.statistics import speaker_bootstrap
+from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
+
+__all__ = [
+    "C_GRID",
+    "Cell",
+    "CrossCorpusProtocol",
+    "Discrepancy",
+    "Domain",
+    "LabelledRows",
+    "Method",
+    "MethodCard",
+    "MethodOutput",
+    "Picture",
+    "Progress",
+    "Scores",
+    "Study",
+    "Timing",
+    "TunedSVM",
+    "Tuning",
+    "assert_disjoint",
+    "available_methods",
+    "check_folds",
+    "common_classes",
+    "confusion_matrix",
+    "make_methods",
+    "measure",
+    "project",
+    "run",
+    "score",
+    "select_classes",
+    "speaker_bootstrap",
+    "speaker_folds",
+    "standardise",
+    "tune_linear_svm",
+    "unweighted_average_recall",
+]

@@ -1,0 +1,103 @@
+"""How far two domains are apart, and a picture of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
+
+from sparsetransfer import mmd
+
+__all__ = ["Discrepancy", "measure", "project"]
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Distance between the rows of source and target, without unit.
+
+    Parameters
+    ----------
+    linear : float
+        Squared distance of the means, divided by the mean squared norm of the rows.
+    gaussian : float
+        Squared maximum mean discrepancy, biased estimate, with the kernel
+        ``exp(-d² / (2 · median of d²))`` over all pairs of rows; 0 (same distribution) to 2.
+    """
+
+    linear: float
+    gaussian: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def measure(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrepancy:
+    """Measure the discrepancy between two sets of rows.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_source, d)
+        Rows of the source.
+    target : ndarray of shape (n_target, d)
+        Rows of the target.
+
+    Returns
+    -------
+    Discrepancy
+        Unchanged when all rows are multiplied by one number.
+    """
+    rows = np.vstack([source, target])
+    energy = float(np.mean(np.einsum("ij,ij->i", rows, rows)))
+    distance = mmd.linear(source, target).value
+    return Discrepancy(
+        linear=distance / energy if energy > 0 else 0.0,
+        gaussian=_gaussian(source, target),
+    )
+
+
+def _gaussian(source: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    rows = np.vstack([source, target])
+    distances = pdist(rows, "sqeuclidean")
+    width = float(np.median(distances))
+    if width == 0:
+        width = float(distances.mean())
+    if width == 0:
+        return 0.0
+    kernel = squareform(np.exp(-distances / (2 * width)))
+    np.fill_diagonal(kernel, 1.0)
+    sign = np.concatenate(
+        [np.full(len(source), 1 / len(source)), np.full(len(target), -1 / len(target))]
+    )
+    return max(0.0, float(sign @ kernel @ sign))
+
+
+def project(
+    source: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Project rows of both domains on the first two principal axes of their union.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_source, d)
+        Rows of the source.
+    target : ndarray of shape (n_target, d)
+        Rows of the target.
+
+    Returns
+    -------
+    source, target : ndarray of shape (n, 2)
+        Coordinates; the sign of an axis is such that its largest loading is positive. With one
+        column the second coordinate is zero.
+    """
+    rows = np.vstack([source, target])
+    rows = rows - rows.mean(axis=0)
+    _, _, axes = np.linalg.svd(rows, full_matrices=False)
+    axes = axes[:2]
+    largest = np.abs(axes).argmax(axis=1)
+    axes = axes * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]
+    points = np.zeros((len(rows), 2))
+    points[:, : len(axes)] = rows @ axes.T
+    return points[: len(source)], points[len(source) :]

@@ -1,0 +1,213 @@
+"""One corpus as the solvers see it: feature rows joined to labels and speakers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.exceptions import CorpusError
+
+__all__ = ["Domain", "common_classes", "listing", "select_classes"]
+
+_LISTED = 10
+"""How many offenders a message spells out before it counts the rest."""
+
+
+def listing(items: Iterable[str]) -> str:
+    """Spell out the first offenders of a message and count the rest.
+
+    Parameters
+    ----------
+    items : iterable of str
+        All offenders.
+
+    Returns
+    -------
+    str
+        For example ``a, b and 7 more``.
+    """
+    every = list(items)
+    shown = ", ".join(every[:_LISTED])
+    return shown if len(every) <= _LISTED else f"{shown} and {len(every) - _LISTED} more"
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """Feature rows of one corpus with label, speaker and recording of each row.
+
+    Parameters
+    ----------
+    name : str
+        Name of the corpus. Speakers are identified by corpus name and speaker together.
+    features : ndarray of shape (n, d), float64
+        One finite row per recording, before any normalisation.
+    labels : ndarray of shape (n,), str
+        Emotion of each row; never empty.
+    speakers : ndarray of shape (n,), str
+        Speaker of each row; the empty string means unknown, which a target may be but a source
+        may not.
+    files : ndarray of shape (n,), str
+        Unique identifier of each row: the path below the corpus folder, followed by
+        ``#t=start,end`` (in seconds) where the row is a part of its file.
+    feature_names : tuple of str
+        Names of the d columns.
+    feature_set : str
+        Name and version of the feature set.
+    digests : ndarray of shape (n,), str, optional
+        Hash of the audio behind each row; rows of equal hash are the same recording. The empty
+        string means unknown.
+    dropped : mapping of str to int, default={}
+        What was left out on the way, by reason, with the number of recordings.
+    failures : tuple of (str, str), default=()
+        Recordings left out because they could not be read, with the reason.
+
+    Raises
+    ------
+    CorpusError
+        If there are no rows, shapes disagree, a feature is not finite, a label is empty or two
+        rows have the same identifier.
+    """
+
+    name: str
+    features: NDArray[np.float64]
+    labels: NDArray[np.str_]
+    speakers: NDArray[np.str_]
+    files: NDArray[np.str_]
+    feature_names: tuple[str, ...]
+    feature_set: str
+    digests: NDArray[np.str_] | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        features = np.array(self.features, dtype=np.float64, order="C")
+        if features.ndim != 2 or features.shape[0] == 0 or features.shape[1] == 0:
+            raise CorpusError(
+                f"corpus {self.name!r}: features must have at least one row and one column, "
+                f"got shape {features.shape}"
+            )
+        columns = {"labels": self.labels, "speakers": self.speakers, "files": self.files}
+        if self.digests is not None:
+            columns["digests"] = self.digests
+        for title, column in columns.items():
+            values = np.array(column, dtype=np.str_)
+            if values.shape != (features.shape[0],):
+                raise CorpusError(
+                    f"corpus {self.name!r}: {title} must have one entry for each of the "
+                    f"{features.shape[0]} feature rows, got shape {values.shape}"
+                )
+            values.flags.writeable = False
+            object.__setattr__(self, title, values)
+        if len(self.feature_names) != features.shape[1]:
+            raise CorpusError(
+                f"corpus {self.name!r}: {len(self.feature_names)} feature names for "
+                f"{features.shape[1]} columns"
+            )
+        features.flags.writeable = False
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        broken = ~np.isfinite(self.features).all(axis=1)
+        if broken.any():
+            raise CorpusError(
+                f"corpus {self.name!r}: NaN or infinite features in {int(broken.sum())} "
+                f"recordings: {listing(self.files[broken])}"
+            )
+        if (self.labels == "").any():
+            raise CorpusError(
+                f"corpus {self.name!r}: no label for {listing(self.files[self.labels == ''])}"
+            )
+        repeated = [file for file, count in Counter(self.files.tolist()).items() if count > 1]
+        if repeated:
+            raise CorpusError(
+                f"corpus {self.name!r}: listed more than once: {listing(sorted(repeated))}"
+            )
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+    @property
+    def speaker_keys(self) -> NDArray[np.str_]:
+        """Identity of each row's speaker across corpora, ``name/speaker``; empty if unknown."""
+        keys = [f"{self.name}/{speaker}" if speaker else "" for speaker in self.speakers]
+        return np.array(keys, dtype=np.str_)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows per label, labels in alphabetical order."""
+        return dict(sorted(Counter(self.labels.tolist()).items()))
+
+
+def common_classes(domains: Sequence[Domain]) -> tuple[str, ...]:
+    """Return the labels that occur in every domain, in alphabetical order.
+
+    Parameters
+    ----------
+    domains : sequence of Domain
+        At least one domain.
+
+    Returns
+    -------
+    tuple of str
+        The labels.
+
+    Raises
+    ------
+    CorpusError
+        If fewer than two labels occur in all domains.
+    """
+    sets = [set(domain.labels.tolist()) for domain in domains]
+    classes = sorted(set.intersection(*sets))
+    if len(classes) < 2:
+        have = "; ".join(f"{d.name}: {', '.join(d.counts())}" for d in domains)
+        raise CorpusError(
+            "recognition across corpora needs at least two classes that occur in every corpus, "
+            f"found {', '.join(classes) or 'none'} ({have})"
+        )
+    return tuple(classes)
+
+
+def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
+    """Keep the rows of some classes and count the others as dropped.
+
+    Parameters
+    ----------
+    domain : Domain
+        The corpus.
+    classes : sequence of str
+        Labels to keep, at least two.
+
+    Returns
+    -------
+    Domain
+        The rows whose label is in `classes`, in their order; `dropped` counts the rest.
+
+    Raises
+    ------
+    CorpusError
+        If no row is left.
+    """
+    keep = np.isin(domain.labels, list(classes))
+    if not keep.any():
+        raise CorpusError(
+            f"corpus {domain.name!r} has none of the classes {', '.join(classes)}; "
+            f"it has {', '.join(domain.counts())}"
+        )
+    lost = Counter(domain.dropped)
+    lost.update(f"class {label!r} not asked for" for label in domain.labels[~keep].tolist())
+    return replace(
+        domain,
+        features=domain.features[keep],
+        labels=domain.labels[keep],
+        speakers=domain.speakers[keep],
+        files=domain.files[keep],
+        digests=None if domain.digests is None else domain.digests[keep],
+        dropped=dict(sorted(lost.items())),
+    )

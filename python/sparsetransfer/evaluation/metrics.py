@@ -1,0 +1,140 @@
+"""Recall-based figures of a classification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Scores", "confusion_matrix", "score", "unweighted_average_recall"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Recall-based figures of one set of predictions.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Labels in the order of rows, columns and recalls.
+    confusion : ndarray of shape (k, k), int
+        Row = true class, column = predicted class.
+    recalls : ndarray of shape (k,), float
+        Share of each class that was found, 0..1; NaN for a class without true rows.
+    uar : float
+        Unweighted average recall, 0..1: mean recall of the classes that occur.
+    war : float
+        Weighted average recall, 0..1: share of correct rows (accuracy).
+    """
+
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    recalls: NDArray[np.float64]
+    uar: float
+    war: float
+
+
+def confusion_matrix(
+    truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Count rows by true and predicted class.
+
+    Parameters
+    ----------
+    truth, predictions : array-like of shape (n,), str
+        True and predicted labels.
+    classes : sequence of str
+        All labels that may occur.
+
+    Returns
+    -------
+    ndarray of shape (k, k), int64
+        Row = true class, column = predicted class.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, there is no row, or a label is not in `classes`.
+    """
+    true, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
+    if true.shape != predicted.shape or true.ndim != 1 or true.size == 0:
+        raise ValueError(
+            "truth and predictions must be equally long and not empty, got shapes "
+            f"{true.shape} and {predicted.shape}"
+        )
+    position = {name: number for number, name in enumerate(classes)}
+    strangers = sorted((set(true.tolist()) | set(predicted.tolist())) - set(position))
+    if strangers:
+        raise ValueError(f"labels {strangers} are not among the classes {list(classes)}")
+    counts = np.zeros((len(position), len(position)), dtype=np.int64)
+    rows = [position[name] for name in true.tolist()]
+    columns = [position[name] for name in predicted.tolist()]
+    np.add.at(counts, (rows, columns), 1)
+    return counts
+
+
+def unweighted_average_recall(confusion: ArrayLike) -> NDArray[np.float64]:
+    """Average the recalls of the classes that occur.
+
+    Parameters
+    ----------
+    confusion : array-like of shape (..., k, k)
+        Counts with rows as true classes.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Mean recall over the classes with at least one true row, 0..1; NaN without any row.
+
+    Notes
+    -----
+    A class without true rows has no recall. It is left out of the mean, as in the usual
+    definition of the figure; predictions *into* it still cost the recall of the true classes.
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    totals = counts.sum(axis=-1)
+    occurs = totals > 0
+    recalls = np.diagonal(counts, axis1=-2, axis2=-1) / np.where(occurs, totals, 1.0)
+    number = occurs.sum(axis=-1)
+    mean = recalls.sum(axis=-1) / np.maximum(number, 1)
+    return np.where(number > 0, mean, np.nan)
+
+
+def score(truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> Scores:
+    """Compute recall per class, UAR, weighted accuracy and the confusion matrix.
+
+    Parameters
+    ----------
+    truth, predictions : array-like of shape (n,), str
+        True and predicted labels.
+    classes : sequence of str
+        All labels that may occur, in the order of the result.
+
+    Returns
+    -------
+    Scores
+        The figures.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, there is no row, or a label is not in `classes`.
+
+    Examples
+    --------
+    >>> result = score(["a", "a", "a", "b"], ["a", "a", "b", "b"], ["a", "b"])
+    >>> round(result.uar, 3), result.war
+    (0.833, 0.75)
+    """
+    counts = confusion_matrix(truth, predictions, classes)
+    totals = counts.sum(axis=1)
+    recalls = np.where(totals > 0, np.diag(counts) / np.maximum(totals, 1), np.nan)
+    return Scores(
+        classes=tuple(classes),
+        confusion=counts,
+        recalls=recalls,
+        uar=float(unweighted_average_recall(counts)),
+        war=float(np.trace(counts) / counts.sum()),
+    )

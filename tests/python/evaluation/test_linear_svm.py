@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.svm import LinearSVC
+
+from sparsetransfer.evaluation import speaker_folds, standardise, tune_linear_svm
+
+
+def test_choice_equals_cross_validation_by_scikit_learn(domains):
+    domain = domains[0]
+    X = standardise(domain.features)
+    grid = (1e-3, 1e-1, 10.0)
+    tuned = tune_linear_svm(X, domain.labels, domain.speakers, c_grid=grid, n_folds=3, seed=5)
+    scaled = X / np.sqrt((X**2).sum(1).mean())
+    fold = np.empty(len(X), dtype=int)
+    folds = speaker_folds(domain.labels, domain.speakers, n_folds=3, seed=5)
+    for number, (_, test) in enumerate(folds):
+        fold[test] = number
+    svm = LinearSVC(class_weight="balanced", max_iter=20_000, random_state=5)
+    expected = [
+        balanced_accuracy_score(
+            domain.labels,
+            cross_val_predict(
+                clone(svm).set_params(C=cost), scaled, domain.labels, cv=PredefinedSplit(fold)
+            ),
+        )
+        for cost in grid
+    ]
+    np.testing.assert_allclose(tuned.recalls, expected)
+    assert tuned.cost == grid[int(np.argmax(expected))]
+    assert tuned.uar == max(tuned.recalls)
+
+
+def test_scale_of_the_features_does_not_matter(domains):
+    domain = domains[0]
+    X = standardise(domain.features)
+    settings = {"c_grid": (0.01, 1.0), "n_folds": 3, "seed": 0}
+    one = tune_linear_svm(X, domain.labels, domain.speakers, **settings)
+    two = tune_linear_svm(4.0 * X, domain.labels, domain.speakers, **settings)
+    assert one.recalls == two.recalls
+    np.testing.assert_allclose(one.svm.coef_, two.svm.coef_)
+    assert one.predict(X).tolist() == two.predict(4.0 * X).tolist()
+
+
+def test_standardise_handles_constant_columns():
+    X = np.random.default_rng(0).standard_normal((20, 3)) * [1.0, 50.0, 0.0] + [0.0, 7.0, 0.1]
+    Z = standardise(X)
+    np.testing.assert_allclose(Z[:, :2].mean(0), 0, atol=1e-14)
+    np.testing.assert_allclose(Z[:, :2].std(0), 1)
+    assert not Z[:, 2].any()
+
+
+def test_all_zero_rows_do_not_break_the_scale():
+    X = np.zeros((8, 2))
+    labels = np.array(["a", "b"] * 4)
+    speakers = np.repeat(["s", "t"], 4)
+    tuned = tune_linear_svm(X, labels, speakers, c_grid=(1.0,), n_folds=2, seed=0)
+    assert tuned.scale == 1.0
+    assert tuned.uar == pytest.approx(0.5)
