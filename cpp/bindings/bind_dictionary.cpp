@@ -26,7 +26,7 @@ void bind_updates(py::module_& m) {
         const auto b = as_columns(B, "B");
         const auto d = as_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return dictionary_objective<T>(execution, a, b, d);
       },
       py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
@@ -39,7 +39,7 @@ void bind_updates(py::module_& m) {
         const auto b = as_columns(B, "B");
         auto d = as_mutable_columns(dictionary);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return update_block_coordinate<T>(execution, a, b, {passes, tolerance, positive}, d);
       },
       py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
@@ -55,7 +55,7 @@ void bind_updates(py::module_& m) {
         const Execution execution = make_execution(num_threads);
         LagrangeDualReport report;
         {
-          py::gil_scoped_release release;
+          const ReleasedGil released;
           report = update_lagrange_dual<T>(execution, a, b, {max_iterations, tolerance}, d);
         }
         return py::make_tuple(report.status == Status::converged, report.iterations, report.gap);
@@ -69,7 +69,7 @@ void bind_updates(py::module_& m) {
         const auto b = as_columns(B, "B");
         auto d = as_mutable_columns(dictionary);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         update_optimal_directions<T>(execution, a, b, d);
       },
       py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
@@ -82,7 +82,7 @@ void bind_updates(py::module_& m) {
         auto s = as_mutable_columns(codes);
         auto d = as_mutable_columns(dictionary);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return update_ksvd<T>(execution, x, {alpha, positive_dictionary, positive_codes}, s, d);
       },
       py::arg("signals").noconvert(), py::arg("codes").noconvert(),
@@ -102,7 +102,7 @@ void bind_data(py::module_& m) {
         auto a = as_mutable_columns(A);
         auto b = as_mutable_columns(B);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         accumulate_statistics<T>(execution, x, s, w, a, b);
       },
       py::arg("signals").noconvert(), py::arg("codes").noconvert(), py::arg("weights").noconvert(),
@@ -117,7 +117,7 @@ void bind_data(py::module_& m) {
         const Execution execution = make_execution(num_threads);
         std::vector<Index> replaced;
         {
-          py::gil_scoped_release release;
+          const ReleasedGil released;
           replaced = replace_dead_atoms<T>(execution, x, positive, s, d);
         }
         return as_indices(replaced);
@@ -132,7 +132,7 @@ void bind_data(py::module_& m) {
         const auto d = as_columns(dictionary, "dictionary");
         auto s = as_mutable_columns(codes);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return merge_duplicate_atoms<T>(execution, d, tolerance, positive_codes, s);
       },
       py::arg("dictionary").noconvert(), py::arg("codes").noconvert(), py::kw_only(),

@@ -36,7 +36,7 @@ py::tuple neighbours(const Array<T>& reference, const std::optional<Array<T>>& q
   auto distances_out = as_mutable_columns(distances);
   const Execution execution = make_execution(num_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     nearest_neighbours<T>(execution, from, to, metric, !queries, indices_out, distances_out);
   }
   return py::make_tuple(indices, distances);
@@ -46,7 +46,7 @@ template <typename T>
 double mean_distance(const Array<T>& samples, int num_threads) {
   const auto columns = as_columns(samples, "samples");
   const Execution execution = make_execution(num_threads);
-  py::gil_scoped_release release;
+  const ReleasedGil released;
   return mean_pairwise_distance<T>(execution, columns);
 }
 
@@ -56,7 +56,7 @@ py::tuple symmetric(const Array<std::int64_t>& indices, const Array<T>& weights)
   const auto values = as_columns(weights, "weights");
   SparseRows<T> graph;
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     graph = symmetric_graph<T>(edges, values);
   }
   return to_tuple(graph);
@@ -69,7 +69,7 @@ py::tuple laplacian(const Array<std::int64_t>& starts, const Array<std::int64_t>
                                 as_vector(values, "values")};
   SparseRows<T> out;
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     out = graph_laplacian<T>(graph, normalised);
   }
   return to_tuple(out);

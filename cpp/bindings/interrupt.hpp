@@ -3,19 +3,52 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <thread>
 
 #include "sparsetransfer/numerics/parallel.hpp"
 
 namespace sparsetransfer::python {
 
-/// An execution whose poll takes the GIL at most every 50 ms to let Python handle signals: Ctrl-C
+inline bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+/// Stops the calling thread for good if the interpreter has begun to end without it. A daemon
+/// thread that asks for the GIL then is unwound through C++ frames by Python < 3.14, which aborts
+/// the process; Python 3.14 stops it, as is done here.
+inline void stop_if_finalizing() {
+  while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+/// Lets other Python threads run while a kernel computes.
+class ReleasedGil {
+ public:
+  ReleasedGil() = default;
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+  ~ReleasedGil() {
+    // A kernel called while the interpreter ends runs in the thread that ends it.
+    if (!finalizing_before_) stop_if_finalizing();
+  }
+
+ private:
+  bool finalizing_before_ = is_finalizing();
+  pybind11::gil_scoped_release release_;
+};
+
+/// An execution whose poll takes the GIL at most every 25 ms to let Python handle signals: Ctrl-C
 /// ends a kernel between two blocks. Call with the GIL held; the kernel runs without it.
 inline Execution make_execution(int num_threads) {
   using Clock = std::chrono::steady_clock;
-  return {num_threads, [last = Clock::now()]() mutable {
+  return {num_threads, [last = Clock::now(), finalizing_before = is_finalizing()]() mutable {
             const auto now = Clock::now();
-            if (now - last < std::chrono::milliseconds(50)) return;
+            if (now - last < std::chrono::milliseconds(25)) return;
             last = now;
+            if (!finalizing_before) stop_if_finalizing();
             pybind11::gil_scoped_acquire gil;
             if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
           }};

@@ -121,3 +121,8 @@ def test_a_wrong_include_is_noticed(folder, line):
 )
 def test_a_right_include_is_allowed(folder, line):
     assert not include_violations(folder, line)
+
+
+def test_bindings_release_the_gil_by_the_guard_that_knows_about_exit():
+    bindings = (ROOT / "cpp/bindings").glob("bind_*.cpp")
+    assert not [path.name for path in bindings if "gil_scoped" in path.read_text(encoding="utf-8")]

@@ -127,8 +127,7 @@ Execution Execution::for_work(double flops) const {
 
 void parallel_for(const Execution& execution, Index num_blocks,
                   const std::function<void(Index, int)>& body) {
-  const int helpers =
-      static_cast<int>(std::min<Index>(execution.num_threads, num_blocks)) - 1;
+  const int helpers = static_cast<int>(std::min<Index>(execution.num_threads, num_blocks)) - 1;
   if (helpers <= 0 || inside_worker) {
     for (Index block = 0; block < num_blocks; ++block) {
       body(block, 0);

@@ -1,0 +1,58 @@
+"""Ctrl-C ends a long call within a tenth of a second, and the pool works afterwards."""
+
+import subprocess
+import sys
+
+import pytest
+
+INTERRUPT = """
+import os, signal, threading, time
+import numpy as np
+from sparsetransfer import graph
+
+rng = np.random.default_rng(0)
+{setup}
+
+def interrupt():
+    global sent
+    time.sleep(0.5)
+    sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
+
+waits = []
+for _ in range(3):
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    try:
+        {call}
+        raise SystemExit("the call ended before the signal: give it more work")
+    except KeyboardInterrupt:
+        waits.append(time.perf_counter() - sent)
+    sender.join()
+small = rng.normal(size=(200, 8))
+assert np.array_equal(
+    graph.nearest_neighbours(small, 3, n_threads=2)[0],
+    graph.nearest_neighbours(small, 3, n_threads=1)[0],
+)
+print(min(waits))
+"""
+
+LONG_CALLS = {
+    "nearest_neighbours": (
+        "X = rng.normal(size=(40_000, 64))",
+        "graph.nearest_neighbours(X, 5, n_threads={threads})",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", LONG_CALLS)
+def test_a_long_call_ends_within_a_tenth_of_a_second(name, threads):
+    setup, call = LONG_CALLS[name]
+    program = INTERRUPT.format(setup=setup, call=call.format(threads=threads))
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert float(finished.stdout) < 0.1
