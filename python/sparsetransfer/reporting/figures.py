@@ -1,0 +1,162 @@
+"""Figures as self-contained SVG images."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.evaluation import Picture, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["confusions", "objectives", "pictures"]
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
+"""The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
+
+_RC: Any = {
+    "svg.hashsalt": "sparsetransfer",
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def _data_uri(figure: Figure) -> str:
+    import matplotlib
+
+    stream = io.BytesIO()
+    with matplotlib.rc_context(_RC):
+        # Without a date two equal figures are equal files.
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_RC):
+        figure = Figure(figsize=(width * count, height), layout="constrained")
+        axes = figure.subplots(1, count, squeeze=False)
+    return figure, list(axes[0])
+
+
+def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
+    """Draw confusion matrices side by side.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        Title of each matrix.
+    scores : sequence of Scores
+        The matrices, of equal classes.
+
+    Returns
+    -------
+    str
+        Data URI of an SVG image. Colour is the share of the true class, figures are counts.
+    """
+    figure, axes = _panels(len(scores), 2.7, 2.7)
+    for number, (ax, title, result) in enumerate(zip(axes, titles, scores, strict=True)):
+        counts = result.confusion
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        ticks = range(len(result.classes))
+        ax.set_xticks(ticks, result.classes, rotation=40, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ticks, result.classes if number == 0 else [""] * len(result.classes))
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+        for row, column in np.ndindex(counts.shape):
+            colour = "white" if shares[row, column] > 0.55 else "#222222"
+            ax.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+        ax.set_title(f"{title}\nUAR {100 * result.uar:.1f} %")
+        ax.set_xlabel("predicted")
+        if number == 0:
+            ax.set_ylabel("true")
+    return _data_uri(figure)
+
+
+def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> str:
+    """Draw the objective of each method against its iterations.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        Title of each panel.
+    histories : sequence of sequence of float
+        Objective after each iteration.
+
+    Returns
+    -------
+    str
+        Data URI of an SVG image.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _panels(len(histories), 3.6, 2.5)
+    for number, (ax, title, history) in enumerate(zip(axes, titles, histories, strict=True)):
+        ax.plot(range(1, len(history) + 1), history, marker=".", color=_COLOURS[0], linewidth=1.2)
+        ax.set_title(title)
+        ax.set_xlabel("iteration")
+        if number == 0:
+            ax.set_ylabel("objective")
+        ax.grid(alpha=0.25)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return _data_uri(figure)
+
+
+def pictures(
+    picture: Picture,
+    source_labels: NDArray[np.str_],
+    target_labels: NDArray[np.str_],
+    classes: Sequence[str],
+    names: tuple[str, str],
+) -> str:
+    """Draw rows of both domains in the plane, once by domain and once by emotion.
+
+    Parameters
+    ----------
+    picture : Picture
+        Coordinates.
+    source_labels, target_labels : ndarray of shape (n,), str
+        Labels of the rows.
+    classes : sequence of str
+        Labels in the order of the colours.
+    names : tuple of (str, str)
+        Names of source and target.
+
+    Returns
+    -------
+    str
+        Data URI of an SVG image. Sources are circles, targets crosses.
+    """
+    figure, (by_domain, by_class) = _panels(2, 4.2, 3.3)
+    dots: dict[str, Any] = {"s": 11, "alpha": 0.6, "linewidths": 0}
+    crosses: dict[str, Any] = {"s": 15, "alpha": 0.7, "linewidths": 0.9, "marker": "x"}
+    for points, name, colour, style in (
+        (picture.source, names[0], _COLOURS[0], dots),
+        (picture.target, names[1], _COLOURS[1], crosses),
+    ):
+        by_domain.scatter(*points.T, color=colour, label=name, **style)
+    for number, name in enumerate(classes):
+        colour = _COLOURS[number % len(_COLOURS)]
+        by_class.scatter(*picture.source[source_labels == name].T, color=colour, **dots)
+        by_class.scatter(*picture.target[target_labels == name].T, color=colour, **crosses)
+        by_class.scatter([], [], color=colour, label=name, s=14)
+    for ax, title in ((by_domain, "by domain"), (by_class, "by emotion")):
+        ax.set_title(title)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_xlabel("first principal axis")
+        ax.set_ylabel("second")
+        ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return _data_uri(figure)

@@ -1,0 +1,132 @@
+"""What a reader must know before believing a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from sparsetransfer.evaluation import Domain, Study
+from sparsetransfer.reporting.summary import BASELINE, SummaryRow, summarise
+
+__all__ = ["notes"]
+
+_DEVELOPMENT = {"emodb", "ravdess", "urdu", "nemo"}
+_FEW_SPEAKERS = 10
+
+
+def notes(study: Study) -> tuple[str, ...]:
+    """Collect the caveats of a study.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    tuple of str
+        Sentences in plain text.
+    """
+    rows = summarise(study)
+    return (
+        *_protocol_notes(study),
+        *_comparison_notes(study, rows),
+        *_corpus_notes(study),
+        *_cell_notes(study),
+    )
+
+
+def _protocol_notes(study: Study) -> Iterator[str]:
+    yield (
+        "The setting is transductive: methods with codes see the unlabelled recordings of the "
+        "target while they learn. No method is given target labels; they are used to choose the "
+        "recordings of the evaluated classes and to score."
+    )
+    yield (
+        "Features are z-scored per corpus over the evaluated recordings. The means of both corpora "
+        "are then zero and a linear MMD between features is zero by construction; the MMD² in the "
+        "table is that of a Gaussian kernel, whose width is the median distance."
+    )
+    if _DEVELOPMENT & set(study.protocol.targets) and len(study.methods) > 2:
+        yield (
+            "The fixed settings of the sparse methods go back to experiments on EMO-DB, RAVDESS, "
+            "URDU and nEMO. On these corpora their figures are therefore optimistic."
+        )
+
+
+def _comparison_notes(study: Study, rows: tuple[SummaryRow, ...]) -> Iterator[str]:
+    names = [method.name for method in study.methods]
+    if BASELINE not in names:
+        yield (
+            "The tuned linear SVM is not among the methods; without it a figure cannot be judged."
+        )
+        return
+    for name in names:
+        gains = [row.gain for row in rows if row.method == name]
+        if name in (BASELINE, "majority") or not gains:
+            continue
+        wins, losses = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+        worst = min((row for row in rows if row.method == name), key=lambda row: row.gain)
+        yield (
+            f"{name} against the tuned linear SVM: {wins} wins, {losses} losses over "
+            f"{len(gains)} targets; worst target {worst.target} ({100 * worst.gain:+.1f} points). "
+            "A difference within the intervals is no evidence."
+        )
+
+
+def _corpus_notes(study: Study) -> Iterator[str]:
+    for role, domains in (("source", study.sources), ("target", study.targets)):
+        for domain in domains:
+            lost = sum(domain.dropped.values())
+            if lost:
+                yield f"{role} {domain.name}: {lost} recordings were left out as declared below."
+            if domain.failures:
+                yield f"{role} {domain.name}: {len(domain.failures)} recordings were unreadable."
+            yield from _speaker_notes(role, domain)
+    for domain in study.targets:
+        absent = [name for name in study.protocol.classes if name not in domain.counts()]
+        if absent:
+            yield (
+                f"target {domain.name} lacks {', '.join(absent)}: its UAR is the mean over the "
+                "other classes."
+            )
+
+
+def _speaker_notes(role: str, domain: Domain) -> Iterator[str]:
+    if (domain.speakers == "").any():
+        yield (
+            f"{role} {domain.name}: speakers are not known for every recording, so that overlap "
+            "of speakers could not be ruled out and there is no interval."
+        )
+        return
+    classes: dict[str, set[str]] = {}
+    for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
+        classes.setdefault(speaker, set()).add(label)
+    single = sum(len(labels) == 1 for labels in classes.values())
+    if single > len(classes) / 2:
+        yield (
+            f"{role} {domain.name}: {single} of {len(classes)} speakers occur with one class only; "
+            "speaker and emotion are confounded."
+        )
+    if role == "target" and len(classes) < _FEW_SPEAKERS:
+        yield (
+            f"target {domain.name} has {len(classes)} speakers: its intervals are rough and "
+            "rather too narrow."
+        )
+
+
+def _cell_notes(study: Study) -> Iterator[str]:
+    for cell in study.cells:
+        where = f"{cell.target}, {cell.method}, seed {cell.seed}"
+        svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
+        if svm.get("cost_at_edge_of_grid"):
+            yield f"{where}: the chosen cost {svm['cost']:g} is at the edge of the grid."
+        if coder and not coder["converged"]:
+            violation = coder["kkt_violation"]
+            shown = "unknown" if math.isnan(violation) else f"{violation:.1e}"
+            yield (
+                f"{where}: the alternation stopped after {coder['n_iter']} iterations before the "
+                f"objective settled; KKT violation of the codes {shown}."
+            )
+        for text in cell.warnings:
+            yield f"{where}: {text}"

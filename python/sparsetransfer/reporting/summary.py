@@ -1,0 +1,136 @@
+"""One row per target and method: what tables and reports show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparsetransfer.evaluation import Cell, Study
+
+__all__ = ["BASELINE", "SummaryRow", "summarise"]
+
+BASELINE = "svm"
+"""The method with which all others are compared."""
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """Figures of one method on one target, averaged over seeds.
+
+    Parameters
+    ----------
+    target, method : str
+        Names.
+    n_seeds : int
+        Number of runs.
+    uar, war : float
+        Mean unweighted and weighted average recall, 0..1.
+    uar_spread : float
+        Standard deviation of the UAR over seeds; NaN with one seed.
+    interval : tuple of (float, float)
+        Speaker bootstrap interval of the UAR, bounds averaged over seeds.
+    recalls : tuple of float
+        Mean recall per class; NaN for a class the target lacks.
+    gain : float
+        UAR minus that of the tuned linear SVM on the same target; NaN without the latter.
+    mmd_before, mmd_after : float
+        Mean Gaussian MMD² between the normalised features and between the codes; the latter NaN
+        for methods without codes.
+    kkt_violation : float
+        Largest violation over seeds; NaN for methods without codes.
+    cost : float
+        Median of the chosen costs of the SVM; NaN for methods without one.
+    source_uar : float
+        Mean speaker-disjoint cross-validated UAR within the source; NaN without an SVM.
+    wall : float
+        Mean time of a run, in seconds.
+    """
+
+    target: str
+    method: str
+    n_seeds: int
+    uar: float
+    war: float
+    uar_spread: float
+    interval: tuple[float, float]
+    recalls: tuple[float, ...]
+    gain: float
+    mmd_before: float
+    mmd_after: float
+    kkt_violation: float
+    cost: float
+    source_uar: float
+    wall: float
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
+
+
+def _of_svm(cells: Sequence[Cell], name: str) -> list[float]:
+    return [float(c.diagnostics["svm"][name]) for c in cells if "svm" in c.diagnostics]
+
+
+def summarise(study: Study) -> tuple[SummaryRow, ...]:
+    """Average the cells of a study over its seeds.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    tuple of SummaryRow
+        By target and method, in the order of the study.
+    """
+    rows = []
+    for target in study.targets:
+        groups = {
+            method.name: [
+                cell
+                for cell in study.cells
+                if cell.target == target.name and cell.method == method.name
+            ]
+            for method in study.methods
+        }
+        reference = _mean([cell.scores.uar for cell in groups.get(BASELINE, [])])
+        for method, cells in groups.items():
+            times = [
+                timing.wall
+                for timing in study.timings
+                if timing.target == target.name and timing.method == method
+            ]
+            rows.append(_row(cells, reference, _mean(times)))
+    return tuple(rows)
+
+
+def _row(cells: Sequence[Cell], reference: float, wall: float) -> SummaryRow:
+    recalls = [cell.scores.uar for cell in cells]
+    violations = [
+        float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
+    ]
+    costs = _of_svm(cells, "cost")
+    return SummaryRow(
+        target=cells[0].target,
+        method=cells[0].method,
+        n_seeds=len(cells),
+        uar=_mean(recalls),
+        war=_mean([cell.scores.war for cell in cells]),
+        uar_spread=float(np.std(recalls, ddof=1)) if len(cells) > 1 else math.nan,
+        interval=(
+            _mean([cell.interval[0] for cell in cells]),
+            _mean([cell.interval[1] for cell in cells]),
+        ),
+        recalls=tuple(np.mean([cell.scores.recalls for cell in cells], axis=0).tolist()),
+        gain=_mean(recalls) - reference,
+        mmd_before=_mean([cell.before.gaussian for cell in cells]),
+        mmd_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
+        kkt_violation=max(violations, default=math.nan),
+        cost=float(np.median(costs)) if costs else math.nan,
+        source_uar=_mean(_of_svm(cells, "source_cv_uar")),
+        wall=wall,
+    )

@@ -1,0 +1,178 @@
+"""The table of a study, for a terminal, a spreadsheet and a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sparsetransfer.evaluation import Cell, Study
+from sparsetransfer.reporting.summary import SummaryRow, summarise
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["cells_csv", "header", "rich_table", "text_rows"]
+
+NOTHING = "–"
+
+
+def percent(value: float) -> str:
+    """Show a share of 1 in percent with one decimal; a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """Show a difference of shares in signed percentage points; a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"{100 * value:+.1f}"
+
+
+def scientific(value: float) -> str:
+    """Show a small figure with two digits; a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"{value:.1e}"
+
+
+def decimal(value: float) -> str:
+    """Show a figure of order one with four decimals; a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"{value:.4f}"
+
+
+def header(study: Study) -> tuple[str, ...]:
+    """Return the column titles of `text_rows`.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    tuple of str
+        Titles; recalls in percent.
+    """
+    level = f"{100 * study.protocol.confidence:g} %"
+    return (
+        "target",
+        "method",
+        "UAR",
+        level,
+        "vs SVM",
+        "WAR",
+        *study.protocol.classes,
+        "MMD² before",
+        "after",
+        "KKT",
+    )
+
+
+def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
+    """Format summary rows in the columns of `header`.
+
+    Parameters
+    ----------
+    rows : sequence of SummaryRow
+        Rows as from `summarise`.
+
+    Returns
+    -------
+    list of tuple of str
+        One tuple per row.
+    """
+    return [
+        (
+            row.target,
+            row.method,
+            percent(row.uar)
+            + ("" if math.isnan(row.uar_spread) else f" ± {100 * row.uar_spread:.1f}"),
+            NOTHING
+            if math.isnan(row.interval[0])
+            else f"{percent(row.interval[0])}–{percent(row.interval[1])}",
+            points(row.gain),
+            percent(row.war),
+            *(percent(value) for value in row.recalls),
+            decimal(row.mmd_before),
+            decimal(row.mmd_after),
+            scientific(row.kkt_violation),
+        )
+        for row in rows
+    ]
+
+
+def rich_table(study: Study) -> Table:
+    """Build the table of a study for a terminal.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    rich.table.Table
+        One row per target and method; recalls in percent.
+    """
+    from rich import box
+    from rich.table import Table
+
+    title = f"{' + '.join(study.protocol.sources)} → {', '.join(study.protocol.targets)}"
+    caption = f"recalls in %, protocol {study.protocol.id}, seeds {list(study.protocol.seeds)}"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD)
+    for number, name in enumerate(header(study)):
+        left = number < 2
+        table.add_column(name, justify="left" if left else "right", no_wrap=left)
+    previous = None
+    for cells in text_rows(summarise(study)):
+        if previous not in (None, cells[0]):
+            table.add_section()
+        previous = cells[0]
+        table.add_row(*cells)
+    return table
+
+
+def cells_csv(study: Study) -> str:
+    """Write every cell of a study as a line of CSV.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    str
+        Header and one line per target, method and seed; shares in 0..1, nothing where a figure
+        does not exist.
+    """
+    classes = study.protocol.classes
+    columns = [
+        *("protocol", "sources", "target", "method", "seed", "uar", "uar_low", "uar_high", "war"),
+        *(f"recall_{name}" for name in classes),
+        *("mmd_linear_before", "mmd_linear_after", "mmd_gaussian_before", "mmd_gaussian_after"),
+        *("svm_cost", "source_cv_uar", "objective", "n_iter", "kkt_violation", "converged"),
+    ]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    sources = "+".join(study.protocol.sources)
+    for cell in study.cells:
+        writer.writerow([study.protocol.id, sources, *_csv_cells(cell)])
+    return stream.getvalue()
+
+
+def _csv_cells(cell: Cell) -> list[object]:
+    svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
+    figures = [
+        *(cell.scores.uar, *cell.interval, cell.scores.war, *cell.scores.recalls.tolist()),
+        cell.before.linear,
+        math.nan if cell.after is None else cell.after.linear,
+        cell.before.gaussian,
+        math.nan if cell.after is None else cell.after.gaussian,
+    ]
+    return [
+        *(cell.target, cell.method, cell.seed),
+        *("" if math.isnan(value) else repr(value) for value in figures),
+        *(svm.get(name, "") for name in ("cost", "source_cv_uar")),
+        *(coder.get(name, "") for name in ("objective", "n_iter", "kkt_violation", "converged")),
+    ]

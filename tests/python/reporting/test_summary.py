@@ -1,0 +1,50 @@
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from sparsetransfer.evaluation import Study
+from sparsetransfer.reporting import notes, rich_table, summarise
+
+
+def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
+    study = make_study(seeds=(0, 1, 2))
+    rows = summarise(study)
+    assert len(rows) == len(study.targets) * len(study.methods)
+    for row in rows:
+        cells = [c for c in study.cells if (c.target, c.method) == (row.target, row.method)]
+        recalls = [c.scores.uar for c in cells]
+        assert row.n_seeds == 3
+        assert row.uar == pytest.approx(np.mean(recalls))
+        assert row.uar_spread == pytest.approx(np.std(recalls, ddof=1))
+        svm = next(r for r in rows if (r.target, r.method) == (row.target, "svm"))
+        assert row.gain == pytest.approx(row.uar - svm.uar)
+    coder = rows[2]
+    assert coder.kkt_violation == 2e-9
+    assert coder.mmd_after > 0
+    assert np.isnan(rows[1].mmd_after)
+    assert np.isnan(rows[-1].recalls[-1])
+
+
+def test_terminal_table_shows_every_method_and_recall(study):
+    console = Console(file=io.StringIO(), width=200)
+    console.print(rich_table(study))
+    text = console.file.getvalue()
+    for expected in ("second", "third", "majority", "svm", "anger", "KKT", study.protocol.id):
+        assert expected in text
+    assert f"{100 * study.cells[1].scores.uar:.1f}" in text
+
+
+def test_notes_compare_with_the_baseline_or_say_that_it_is_missing(study):
+    text = "\n".join(notes(study))
+    assert "squared <codes> against the tuned linear SVM" in text
+    assert "over 2 targets" in text
+    without = Study(
+        **{
+            **vars(study),
+            "methods": study.methods[:1],
+            "cells": tuple(c for c in study.cells if c.method == "majority"),
+        }
+    )
+    assert "without it a figure cannot be judged" in "\n".join(notes(without))
