@@ -5,6 +5,7 @@
 namespace sparsetransfer::python {
 
 void bind_dictionary(pybind11::module_& m);
+void bind_mmd(pybind11::module_& m);
 void bind_numerics(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);
 

@@ -11,6 +11,7 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
   py::register_local_exception<sparsetransfer::NumericalError>(m, "NumericalError",
                                                                PyExc_ArithmeticError);
   sparsetransfer::python::bind_dictionary(m);
+  sparsetransfer::python::bind_mmd(m);
   sparsetransfer::python::bind_numerics(m);
   sparsetransfer::python::bind_graph(m);
 }

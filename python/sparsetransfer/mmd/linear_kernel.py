@@ -8,7 +8,7 @@ from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import Contrasts, resolve_contrasts
 
-__all__ = ["linear"]
+__all__ = ["contrast_pulls", "contrast_value", "linear"]
 
 _BLOCK = 4096
 
@@ -85,36 +85,52 @@ def linear(
     contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
     source_means = _weighted_sums(xs, contrasts.source)
     target_means = _weighted_sums(xt, contrasts.target)
-    value = (
-        contrasts.within_source @ np.square(source_means).sum(axis=1)
-        + contrasts.within_target @ np.square(target_means).sum(axis=1)
-        - 2 * (contrasts.between @ (source_means * target_means).sum(axis=1))
+    value = contrast_value(
+        contrasts, source_means, target_means, _squared_norms(xs), _squared_norms(xt)
     )
-    if contrasts.unbiased:
-        value -= _diagonal(xs, contrasts.source, contrasts.within_source)
-        value -= _diagonal(xt, contrasts.target, contrasts.within_target)
-    else:
-        # The same value without the cancellation.
-        value = contrasts.between @ np.square(source_means - target_means).sum(axis=1)
     if not gradient:
-        return MMDResult(float(value))
-    pull = contrasts.between[:, None]
+        return MMDResult(value)
+    source_pull, target_pull = contrast_pulls(contrasts, source_means, target_means)
     return MMDResult(
-        float(value),
-        _gradient(
-            xs,
-            contrasts,
-            contrasts.source,
-            contrasts.within_source,
-            contrasts.within_source[:, None] * source_means - pull * target_means,
-        ),
-        _gradient(
-            xt,
-            contrasts,
-            contrasts.target,
-            contrasts.within_target,
-            contrasts.within_target[:, None] * target_means - pull * source_means,
-        ),
+        value,
+        _gradient(xs, contrasts.source, source_pull, contrasts.within_source * contrasts.unbiased),
+        _gradient(xt, contrasts.target, target_pull, contrasts.within_target * contrasts.unbiased),
+    )
+
+
+def contrast_value(
+    contrasts: Contrasts,
+    source_means: NDArray[np.float64],
+    target_means: NDArray[np.float64],
+    source_norms: NDArray[np.float64],
+    target_norms: NDArray[np.float64],
+) -> float:
+    """Return the value from the weighted sums (n_columns, n_features) and the squared norms."""
+    if not contrasts.unbiased:
+        differences = np.square(source_means - target_means).sum(axis=1)
+        return float(contrasts.between @ differences)
+    value = -2 * (contrasts.between @ (source_means * target_means).sum(axis=1))
+    for means, norms, weights, within in (
+        (source_means, source_norms, contrasts.source, contrasts.within_source),
+        (target_means, target_norms, contrasts.target, contrasts.within_target),
+    ):
+        value += within @ (np.square(means).sum(axis=1) - norms @ np.square(weights))
+    return float(value)
+
+
+def contrast_pulls(
+    contrasts: Contrasts,
+    source_means: NDArray[np.float64],
+    target_means: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what half the derivative by a sample is, per unit of its weight in each column.
+
+    Without the terms of a sample with itself, which an unbiased estimate has to subtract.
+    """
+    between = contrasts.between[:, None]
+    return (
+        contrasts.within_source[:, None] * source_means - between * target_means,
+        contrasts.within_target[:, None] * target_means - between * source_means,
     )
 
 
@@ -127,28 +143,21 @@ def _weighted_sums(samples: FloatArray, weights: NDArray[np.float64]) -> NDArray
     return sums
 
 
-def _diagonal(
-    samples: FloatArray, weights: NDArray[np.float64], within: NDArray[np.float64]
-) -> float:
-    """Return the sum over i of the weights of the pair (i, i) times its kernel."""
-    norms = np.einsum("ij,ij->i", samples, samples, dtype=np.float64)
-    return float(norms @ (np.square(weights) @ within))
+def _squared_norms(samples: FloatArray) -> NDArray[np.float64]:
+    return np.asarray(np.einsum("ij,ij->i", samples, samples, dtype=np.float64))
 
 
 def _gradient(
     samples: FloatArray,
-    contrasts: Contrasts,
     weights: NDArray[np.float64],
-    within: NDArray[np.float64],
     pull: NDArray[np.float64],
+    diagonal: NDArray[np.float64],
 ) -> FloatArray:
     gradient = np.empty_like(samples)
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        block = weights[rows] @ pull
-        if contrasts.unbiased:
-            block -= (np.square(weights[rows]) @ within)[:, None] * samples[rows]
-        gradient[rows] = 2 * block
+        itself = np.square(weights[rows]) @ diagonal
+        gradient[rows] = 2 * (weights[rows] @ pull - itself[:, None] * samples[rows])
     return gradient
 
 

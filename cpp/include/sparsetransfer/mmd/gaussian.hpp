@@ -1,0 +1,66 @@
+#pragma once
+
+#include <vector>
+
+#include "sparsetransfer/mmd/coefficients.hpp"
+#include "sparsetransfer/numerics/parallel.hpp"
+#include "sparsetransfer/types.hpp"
+
+namespace sparsetransfer {
+
+/// The kernel k(x,y) = mean over the bandwidths s of exp(-|x-y|^2 / (2 s^2)). Bandwidths whose
+/// squares differ by powers of two share one exponential: the narrower kernel is a square.
+class GaussianMixture {
+ public:
+  /// One more kernel: the last one squared `squarings` times.
+  struct Step {
+    int squarings;
+    double rate;
+  };
+  /// Kernels that share the exponential of `rate` times the widest kernel's exponent.
+  struct Chain {
+    double rate;
+    std::vector<Step> steps;
+  };
+
+  /// Throws std::invalid_argument unless there are bandwidths and all are positive and finite.
+  explicit GaussianMixture(const std::vector<double>& bandwidths);
+
+  const std::vector<Chain>& chains() const { return chains_; }
+  std::size_t size() const { return size_; }
+  /// Samples times this have the widest kernel exp(-|x-y|^2 / 2). Rates are relative to it.
+  double scale() const { return scale_; }
+
+ private:
+  std::vector<Chain> chains_;
+  std::size_t size_ = 0;
+  double scale_ = 1;
+};
+
+/// The squared discrepancy of `source` and `target` (features x samples), with its derivatives
+/// in `source_gradient` and `target_gradient` (same shapes) unless these are null. O((n_s+n_t)^2 d)
+/// time; memory: a copy of the samples and some tiles. Outputs must not alias the samples.
+/// Throws NumericalError if the value is not finite.
+template <typename T>
+double gaussian_mmd(const Execution& execution, const GaussianMixture& kernel,
+                    const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,
+                    const Coefficients<T>& coefficients, MatrixRef<T>* source_gradient,
+                    MatrixRef<T>* target_gradient);
+
+/// result = K W: for every column of `points` the sums of its kernels with the columns of
+/// `samples` (features x samples), weighted by the columns of `weights` (samples x sums);
+/// `result` is (points x sums).
+template <typename T>
+void gaussian_sums(const Execution& execution, const GaussianMixture& kernel,
+                   const ConstMatrixRef<T>& points, const ConstMatrixRef<T>& samples,
+                   const ConstMatrixRef<T>& weights, MatrixRef<double> result);
+
+/// forms[p] = w_p' K w_p for the columns w_p of `weights` (samples x forms), and row_sums = K 1;
+/// in both without the diagonal of K, which is one. In double only: tests subtract nearly equal
+/// forms.
+void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture& kernel,
+                              const ConstMatrixRef<double>& samples,
+                              const ConstMatrixRef<double>& weights, VectorRef<double> forms,
+                              VectorRef<double> row_sums);
+
+}  // namespace sparsetransfer

@@ -1,0 +1,135 @@
+#pragma once
+
+// Elementwise work on one tile of inner products, in registers: exponent, kernels, weights, sums.
+
+#include <Eigen/Core>
+#include <vector>
+
+#include "packet_exp.hpp"
+#include "sparsetransfer/mmd/gaussian.hpp"
+
+namespace sparsetransfer::gaussian {
+
+template <typename T>
+using PacketOf = typename Eigen::internal::packet_traits<T>::type;
+template <typename T>
+inline constexpr Index kPacket = Eigen::internal::unpacket_traits<PacketOf<T>>::size;
+
+/// Rows of a tile are padded to a multiple of this, so that columns are whole packets.
+inline constexpr Index kPadding = 16;
+constexpr Index padded(Index count) { return (count + kPadding - 1) / kPadding * kPadding; }
+
+/// Half a squared norm that puts a kernel to zero: for rows that only fill a packet.
+template <typename T>
+inline constexpr T kFar = T(1e30);
+
+/// The mixture's chains in the working precision, with the mean over kernels in `weight`.
+template <typename T>
+struct Program {
+  struct Step {
+    int squarings;
+    T rate;
+  };
+  struct Chain {
+    T rate;
+    std::vector<Step> steps;
+  };
+  std::vector<Chain> chains;
+  T weight;
+
+  explicit Program(const GaussianMixture& mixture) : weight(T(1) / static_cast<T>(mixture.size())) {
+    for (const auto& chain : mixture.chains()) {
+      chains.push_back({static_cast<T>(chain.rate), {}});
+      for (const auto& step : chain.steps)
+        chains.back().steps.push_back({step.squarings, static_cast<T>(step.rate)});
+    }
+  }
+
+  /// kernels += sum of the kernels; slopes += sum of rate times kernel.
+  void operator()(const PacketOf<T>& exponent, PacketOf<T>& kernels, PacketOf<T>& slopes) const {
+    using namespace Eigen::internal;
+    for (const Chain& chain : chains) {
+      PacketOf<T> value =
+          exp_of_nonpositive<PacketOf<T>>(pmul(exponent, pset1<PacketOf<T>>(chain.rate)));
+      for (const Step& step : chain.steps) {
+        for (int s = 0; s < step.squarings; ++s) value = pmul(value, value);
+        kernels = padd(kernels, value);
+        slopes = pmadd(value, pset1<PacketOf<T>>(step.rate), slopes);
+      }
+    }
+  }
+};
+
+/// The half norms and weights that go with the rows and columns of a tile. Row arrays are padded
+/// (half norms by kFar, weights by zero) and aligned to nothing.
+template <typename T>
+struct TileVectors {
+  const T* row_half_norms;
+  const T* column_half_norms;
+  const T* row_weights;
+  const T* column_weights;
+};
+
+/// Turns products (padded rows x columns) into L = row weight * column weight * slope and adds
+/// its row sums to `row_sums` (padded) and its column sums to `column_sums`. Returns the weighted
+/// sum of kernels. If `pair_weights` is not null, it holds the weights (padded rows x columns).
+template <typename T>
+double weigh_tile(const Program<T>& program, const TileVectors<T>& vectors, const T* pair_weights,
+                  Index rows, Index columns, T* products, T* row_sums, T* column_sums) {
+  using namespace Eigen::internal;
+  using Packet = PacketOf<T>;
+  const Packet zero = pset1<Packet>(T(0));
+  double total = 0;
+  for (Index j = 0; j < columns; ++j) {
+    T* column = products + j * rows;
+    const T* pairs = pair_weights ? pair_weights + j * rows : nullptr;
+    const Packet half_norm = pset1<Packet>(vectors.column_half_norms[j]);
+    const Packet weight =
+        pset1<Packet>(program.weight * (pairs ? T(1) : vectors.column_weights[j]));
+    Packet value_sum = zero;
+    Packet slope_sum = zero;
+    for (Index i = 0; i < rows; i += kPacket<T>) {
+      // Rounding must not make a squared distance negative.
+      const Packet exponent = pmin(
+          zero, psub(psub(ploadu<Packet>(column + i), ploadu<Packet>(vectors.row_half_norms + i)),
+                     half_norm));
+      Packet kernels = zero;
+      Packet slopes = zero;
+      program(exponent, kernels, slopes);
+      const Packet pair = pmul(weight, ploadu<Packet>(pairs ? pairs + i : vectors.row_weights + i));
+      value_sum = pmadd(kernels, pair, value_sum);
+      const Packet weighted = pmul(slopes, pair);
+      pstoreu(column + i, weighted);
+      slope_sum = padd(slope_sum, weighted);
+      pstoreu(row_sums + i, padd(ploadu<Packet>(row_sums + i), weighted));
+    }
+    total += static_cast<double>(predux(value_sum));
+    column_sums[j] += predux(slope_sum);
+  }
+  return total;
+}
+
+/// Turns products (padded rows x columns) into kernels.
+template <typename T>
+void kernel_tile(const Program<T>& program, const T* row_half_norms, const T* column_half_norms,
+                 Index rows, Index columns, T* products) {
+  using namespace Eigen::internal;
+  using Packet = PacketOf<T>;
+  const Packet zero = pset1<Packet>(T(0));
+  const Packet weight = pset1<Packet>(program.weight);
+  for (Index j = 0; j < columns; ++j) {
+    T* column = products + j * rows;
+    const Packet half_norm = pset1<Packet>(column_half_norms[j]);
+    for (Index i = 0; i < rows; i += kPacket<T>) {
+      const Packet exponent = pmin(
+          zero,
+          psub(psub(ploadu<Packet>(column + i), ploadu<Packet>(row_half_norms + i)), half_norm));
+      Packet kernels = zero;
+      Packet slopes = zero;
+      program(exponent, kernels, slopes);
+      pstoreu(column + i, pmul(kernels, weight));
+    }
+  }
+}
+
+}  // namespace sparsetransfer::gaussian

@@ -1,0 +1,244 @@
+"""The discrepancy under Gaussian kernels, streamed over tiles, and its witness."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparsetransfer import _core
+from sparsetransfer._validation import FloatArray, check_matrix, common_dtype, resolve_threads
+from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
+from sparsetransfer.mmd.paired import check_pairs, pair_up
+from sparsetransfer.mmd.result import Estimator, MMDResult
+from sparsetransfer.mmd.weights import resolve_contrasts
+
+__all__ = ["gaussian", "witness"]
+
+
+def gaussian(
+    source: ArrayLike,
+    target: ArrayLike,
+    *,
+    bandwidths: Bandwidths = "median",
+    multipliers: Sequence[float] | None = None,
+    estimator: Estimator = "biased",
+    gradient: bool = False,
+    source_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> MMDResult:
+    r"""Estimate the squared discrepancy of two samples under the mean of Gaussian kernels.
+
+    Parameters
+    ----------
+    source : array_like of shape (n_source, n_features)
+        Source samples. If both domains are float32 the work is done and the gradients are in
+        float32, otherwise in float64.
+    target : array_like of shape (n_target, n_features)
+        Target samples.
+    bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
+        The widths :math:`\sigma` of the kernels :math:`\exp(-\|x-y\|^2/(2\sigma^2))`, in units
+        of distance. With a name, :math:`2\sigma^2` is the median or the mean squared distance of
+        two different samples of the pooled domains; for the median of more than 2,000 samples,
+        of 2,000 of them, evenly spread. The gradient holds the bandwidths fixed.
+    multipliers : sequence of float, optional
+        Positive factors of :math:`\sigma^2`; every bandwidth is used with each. By default
+        (1/4, 1/2, 1, 2, 4) for a name and (1,) for numbers. Kernels whose :math:`\sigma^2` differ
+        by powers of two share one exponential.
+    estimator : {"biased", "unbiased", "linear_time"}, default="biased"
+        With the pairs of a sample with itself (never negative), without them, or over disjoint
+        pairs of samples in their given order, in :math:`O(n d)` time (needs equally many samples
+        and takes no weights).
+    gradient : bool, default=False
+        Whether to return the derivatives with respect to both samples.
+    source_weights : array_like of shape (n_source,) or (n_source, n_columns), optional
+        Non-negative sample weights, equal by default. Every column is scaled to sum one, gives
+        one discrepancy, and the columns are averaged; see :func:`class_weights`.
+    target_weights : array_like of shape (n_target,) or (n_target, n_columns), optional
+        Likewise, with as many columns.
+    n_threads : int, optional
+        How many threads. The answer is the same for any number, bit for bit.
+
+    Returns
+    -------
+    MMDResult
+        The value, the bandwidths and, if asked for, the gradients.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, bandwidths are not positive, weights are
+        negative or sum to zero, or there are too few samples for the estimator.
+    ArithmeticError
+        If distances overflow.
+
+    See Also
+    --------
+    random_features : An approximation in time linear in the number of samples.
+    two_sample_test : Whether the discrepancy is more than chance.
+
+    Notes
+    -----
+    With weights :math:`a` and :math:`b` that sum to one, the biased estimate is
+
+    .. math:: \sum_{ij} a_i a_j k(x_i, x_j) + \sum_{ij} b_i b_j k(y_i, y_j)
+              - 2 \sum_{ij} a_i b_j k(x_i, y_j).
+
+    The unbiased one leaves out the terms with :math:`i = j` within a domain and divides what is
+    left by its weight, :math:`1 - \sum_i a_i^2`. With :math:`A_{ij}` the weight of a pair among
+    all samples :math:`z`, the derivative by :math:`z_i` is
+    :math:`-2 \sum_j A_{ij} k(z_i, z_j) (z_i - z_j) / \sigma^2`.
+
+    Tiles of 256 by 256 samples pass through distance, kernel, value and gradient while they are
+    in cache, each pair of samples once: time :math:`O((n_s+n_t)^2 d)`, memory a copy of the
+    samples and less than 4 MB per thread. Squared distances come from a matrix product of
+    centred samples; their absolute error is about `d` times the rounding unit times the squared
+    distance from the centre, which matters for bandwidths that are tiny in comparison.
+
+    References
+    ----------
+    .. [1] A. Gretton, K. M. Borgwardt, M. J. Rasch, B. Schölkopf, A. Smola, "A Kernel Two-Sample
+       Test", Journal of Machine Learning Research 13, 2012.
+       https://jmlr.org/papers/v13/gretton12a.html (Eqs. 3 and 5, Lemma 14)
+    .. [2] M. Long, Y. Cao, J. Wang, M. I. Jordan, "Learning Transferable Features with Deep
+       Adaptation Networks", ICML 2015. https://proceedings.mlr.press/v37/long15.html
+
+    Examples
+    --------
+    >>> from sparsetransfer import mmd
+    >>> result = mmd.gaussian([[0.0], [1.0]], [[3.0]], bandwidths=[1.0], gradient=True)
+    >>> round(result.value, 3)
+    1.657
+    """
+    dtype = common_dtype(source, target)
+    xs = check_matrix(source, "source", dtype=dtype)
+    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
+    if estimator == "linear_time":
+        check_pairs(len(xs), len(xt), source_weights, target_weights)
+        return _linear_time(xs, xt, widths, gradient)
+    contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
+    value, gradient_source, gradient_target = _core.gaussian_mmd(
+        xs,
+        xt,
+        widths,
+        _by_column(contrasts.source, dtype),
+        _by_column(contrasts.target, dtype),
+        contrasts.within_source.astype(dtype),
+        contrasts.within_target.astype(dtype),
+        contrasts.between.astype(dtype),
+        contrasts.unbiased,
+        gradient,
+        resolve_threads(n_threads),
+    )
+    return MMDResult(value, gradient_source, gradient_target, tuple(widths))
+
+
+def witness(
+    points: ArrayLike,
+    source: ArrayLike,
+    target: ArrayLike,
+    *,
+    bandwidths: Bandwidths = "median",
+    multipliers: Sequence[float] | None = None,
+    source_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]:
+    r"""Evaluate the witness function: where the source is denser than the target.
+
+    Parameters
+    ----------
+    points : array_like of shape (n_points, n_features)
+        Where to evaluate.
+    source : array_like of shape (n_source, n_features)
+        Source samples.
+    target : array_like of shape (n_target, n_features)
+        Target samples.
+    bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
+        As for :func:`gaussian`; names refer to the two samples, not to `points`.
+    multipliers : sequence of float, optional
+        As for :func:`gaussian`.
+    source_weights : array_like of shape (n_source,), optional
+        Non-negative sample weights, equal by default.
+    target_weights : array_like of shape (n_target,), optional
+        Likewise.
+    n_threads : int, optional
+        How many threads. The answer is the same for any number, bit for bit.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_points,)
+        Positive where the source is denser, in float64.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`gaussian`.
+
+    Notes
+    -----
+    The witness is :math:`f(z) = \sum_i a_i k(x_i, z) - \sum_j b_j k(y_j, z)`, the direction of
+    the difference of the two mean embeddings, not normalised. Its mean over the source minus its
+    mean over the target (with the same weights) is the biased squared discrepancy.
+
+    References
+    ----------
+    .. [1] A. Gretton, K. M. Borgwardt, M. J. Rasch, B. Schölkopf, A. Smola, "A Kernel Two-Sample
+       Test", Journal of Machine Learning Research 13, 2012.
+       https://jmlr.org/papers/v13/gretton12a.html (Section 2.3)
+
+    Examples
+    --------
+    >>> from sparsetransfer import mmd
+    >>> mmd.witness([[0.0], [5.0]], [[0.0]], [[5.0]], bandwidths=1.0).round(4)
+    array([ 1., -1.])
+    """
+    dtype = common_dtype(points, source, target)
+    xs = check_matrix(source, "source", dtype=dtype)
+    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    at = check_matrix(points, "points", dtype=dtype, n_features=xs.shape[1])
+    widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
+    contrasts = resolve_contrasts(len(xs), len(xt), "biased", source_weights, target_weights)
+    if contrasts.source.shape[1] != 1:
+        raise ValueError("the witness function takes one column of weights per domain")
+    threads = resolve_threads(n_threads)
+    above = _core.gaussian_sums(at, xs, _by_column(contrasts.source, dtype), widths, threads)
+    below = _core.gaussian_sums(at, xt, _by_column(contrasts.target, dtype), widths, threads)
+    return np.asarray(above[0] - below[0], dtype=np.float64)
+
+
+def _by_column(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> FloatArray:
+    return np.ascontiguousarray(weights.T, dtype=dtype)
+
+
+def _linear_time(
+    xs: FloatArray, xt: FloatArray, widths: Sequence[float], gradient: bool
+) -> MMDResult:
+    pairs = len(xs) // 2
+    (s, s_next), (t, t_next) = pair_up(xs), pair_up(xt)
+    value = 0.0
+    gradient_source, gradient_target = np.zeros_like(xs), np.zeros_like(xt)
+    (gs, gs_next), (gt, gt_next) = pair_up(gradient_source), pair_up(gradient_target)
+    terms = (
+        (s, s_next, gs, gs_next, 1),
+        (t, t_next, gt, gt_next, 1),
+        (s, t_next, gs, gt_next, -1),
+        (s_next, t, gs_next, gt, -1),
+    )
+    for left, right, left_gradient, right_gradient, sign in terms:
+        difference = left - right
+        squared = np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
+        slope = np.zeros_like(squared)
+        for width in widths:
+            kernel = sign * np.exp(-squared / (2 * width**2)) / (pairs * len(widths))
+            value += float(kernel.sum())
+            slope -= kernel / width**2
+        if gradient:
+            step = slope.astype(xs.dtype)[:, None] * difference
+            left_gradient += step
+            right_gradient -= step
+    if not gradient:
+        return MMDResult(value, bandwidths=tuple(widths))
+    return MMDResult(value, gradient_source, gradient_target, tuple(widths))
