@@ -1,0 +1,120 @@
+"""Computed features on disk, found by content: same audio, same feature set, same segment."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Cache"]
+
+_log = logging.getLogger(__name__)
+
+
+class Cache:
+    """
+    One file of numbers per utterance.
+
+    Entries are found by the hash of the audio file's bytes, so a corpus may be moved or renamed
+    and a changed recording is computed anew. They are written aside and moved into place: a killed
+    run leaves whole entries or none, and several processes may share a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the cache; made when the first entry is written.
+    feature_set : str
+        Name and version of the feature set.
+    n_columns : int
+        Number of values of an entry.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], feature_set: str, n_columns: int) -> None:
+        self.folder = Path(folder).expanduser().absolute() / feature_set
+        self.n_columns = n_columns
+
+    def path(self, content: str, start: float, end: float) -> Path:
+        """
+        Return where an entry lies.
+
+        Parameters
+        ----------
+        content : str
+            Hash of the audio file's bytes.
+        start, end : float
+            Segment in seconds; NaN for the begin and the end of the file.
+
+        Returns
+        -------
+        Path
+            File name, whether it exists or not.
+        """
+        segment = [None if math.isnan(second) else float(second) for second in (start, end)]
+        key = json.dumps([content, *segment]).encode()
+        name = hashlib.blake2b(key, digest_size=16).hexdigest()
+        return self.folder / name[:2] / f"{name}.npy"
+
+    def load(self, path: Path) -> NDArray[np.float64] | None:
+        """
+        Read an entry.
+
+        Parameters
+        ----------
+        path : Path
+            What `path` returned.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_columns,), or None
+            The values; None if there is no entry or if it is damaged, which is logged.
+        """
+        try:
+            values = _read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, MemoryError) as error:
+            _log.warning("damaged cache entry %s is computed anew: %s", path, error)
+            return None
+        whole = (
+            values.shape == (self.n_columns,)
+            and values.dtype == np.float64
+            and bool(np.isfinite(values).all())
+        )
+        if not whole:
+            _log.warning("damaged cache entry %s is computed anew: wrong content", path)
+            return None
+        return values
+
+    def save(self, path: Path, values: NDArray[np.float64]) -> None:
+        """
+        Write an entry.
+
+        Parameters
+        ----------
+        path : Path
+            What `path` returned.
+        values : ndarray of float64, shape (n_columns,)
+            Finite values.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                np.save(stream, values, allow_pickle=False)
+            os.replace(aside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
+            raise
+
+
+def _read(path: Path) -> NDArray[np.float64]:
+    """Read the array of an ``.npy`` file; whatever else the file holds is not unpickled."""
+    with open(path, "rb") as stream:
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

@@ -1,0 +1,228 @@
+"""Low-level descriptors: what is measured in every frame."""
+
+import dataclasses
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.pitch import fundamental, periodicity
+
+__all__ = ["DESCRIPTORS", "SAMPLE_RATE", "Frames", "describe"]
+
+SAMPLE_RATE = 16000
+"""Rate at which recordings are analysed, in Hz."""
+
+_GRID = Grid()
+_WINDOW = 400  # 25 ms
+_N_FFT = 512
+_N_MELS = 26
+_N_MFCC = 12
+_N_BANDS = 13
+_CONTRAST_BANDS = 5
+_CONTRAST_FMIN = 125.0
+
+# Floors keep logarithms finite. They follow the level of the recording, so that a quiet recording
+# has the descriptors of a loud one; the absolute ones, below 16-bit resolution, serve silence. The
+# spectrum's is lower, as a bin of a quiet recording holds far less than the whole frame.
+_DYNAMIC_RANGE = 1e-8  # 80 dB in power
+_SILENCE = 1e-12  # mean square, full scale 1
+_SPECTRAL_SILENCE = 1e-20
+
+_SHAPE = {
+    "zero_crossings": "sign changes per sample",
+    "centroid": "ln(Hz)",
+    "bandwidth": "ln(Hz)",
+    "rolloff": "ln(Hz)",
+    "flatness": "ln(geometric / arithmetic mean of power)",
+    "flux": "distance of unit-sum mel amplitude spectra",
+}
+
+DESCRIPTORS: dict[str, str] = (
+    {"log_energy": "ln(RMS), full scale 1"}
+    | {f"mfcc{i}": "ln(mel power), orthonormal DCT" for i in range(1, _N_MFCC + 1)}
+    | _SHAPE
+    | {f"contrast{i}": "dB" for i in range(1, _CONTRAST_BANDS + 2)}
+    | {f"mel{i}": "ln(mel power) minus its mean over bands" for i in range(1, _N_BANDS + 1)}
+    | {"voicing": "correlation over one period, 0 to 1"}
+)
+"""Name and unit of every descriptor, in the order of the rows of `Frames.values`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """
+    Descriptors of one recording.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (len(DESCRIPTORS), n_frames)
+        One row per descriptor.
+    f0 : ndarray of float64, shape (n_frames,)
+        Fundamental frequency in Hz; a guess where ``voicing`` is low.
+    hop : float
+        Distance of the frames in seconds.
+    """
+
+    values: NDArray[np.float64]
+    f0: NDArray[np.float64]
+    hop: float
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        row: NDArray[np.float64] = self.values[list(DESCRIPTORS).index(name)]
+        return row
+
+
+def describe(signal: NDArray[np.float32]) -> Frames:
+    """
+    Compute the low-level descriptors of a signal.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (n_samples,)
+        At `SAMPLE_RATE`, at least one finite sample. A constant offset is removed.
+
+    Returns
+    -------
+    Frames
+        The descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
+        ``log_energy`` by its logarithm and leaves the others as they are.
+
+    Notes
+    -----
+    Frames are 25 ms long (Hann window, 512-point transform), 40 ms for ``voicing`` and the
+    fundamental frequency. MFCC 1 to 12 come from 26 mel bands between 50 and 8000 Hz by an
+    orthonormal DCT; the 13 bands ``mel`` are means of two neighbours of them. ``rolloff`` is the
+    frequency below which lies 85 % of the power; ``contrast`` compares peaks with valleys in
+    octave bands from 125 Hz. Memory is bounded by the block size of the time grid.
+    """
+    signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+    pieces = list(_GRID.blocks(signal))
+    energies = np.concatenate([_mean_square(piece) for piece in pieces])
+    loudest = float(energies.max())
+    parts = [_describe_piece(piece, loudest) for piece in pieces]
+    mels = np.concatenate([part.mels for part in parts], axis=1)
+    values = np.vstack(
+        [
+            0.5 * np.log(energies + _DYNAMIC_RANGE * loudest + _SILENCE)[None],
+            _cepstrum(mels),
+            np.concatenate([part.shape for part in parts], axis=1),
+            _flux(mels)[None],
+            np.concatenate([part.contrast for part in parts], axis=1),
+            _relative_bands(mels),
+            np.concatenate([part.voicing for part in parts])[None],
+        ]
+    )
+    f0 = np.concatenate([part.f0 for part in parts])
+    return Frames(values, f0, _GRID.hop / SAMPLE_RATE)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+    """Descriptors of one block, before what needs neighbouring blocks."""
+
+    mels: NDArray[np.float64]
+    shape: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+    voicing: NDArray[np.float64]
+    f0: NDArray[np.float64]
+
+
+def _describe_piece(piece: NDArray[np.float32], loudest: float) -> _Piece:
+    """Compute everything that depends on single frames; `loudest` is the largest mean square."""
+    import librosa
+
+    spectrum = librosa.stft(
+        _GRID.span(piece, _N_FFT),
+        n_fft=_N_FFT,
+        hop_length=_GRID.hop,
+        win_length=_WINDOW,
+        center=False,
+    )
+    # A white floor gives a silent frame the shape of white noise, not 0 / 0. Power of a bin is
+    # the mean square times the window's energy.
+    floor = (_DYNAMIC_RANGE * loudest + _SPECTRAL_SILENCE) * _window_energy() * 1e-2
+    power = spectrum.real**2 + spectrum.imag**2 + np.float32(floor)
+    f0 = fundamental(piece, _GRID, SAMPLE_RATE)
+    crossings = np.signbit(_GRID.frames(piece, _WINDOW))
+    zero_crossings = np.mean(crossings[:, 1:] != crossings[:, :-1], axis=1)
+    contrast = librosa.feature.spectral_contrast(
+        S=np.sqrt(power),
+        sr=SAMPLE_RATE,
+        n_fft=_N_FFT,
+        fmin=_CONTRAST_FMIN,
+        n_bands=_CONTRAST_BANDS,
+    )
+    return _Piece(
+        mels=(_mel_filters() @ power).astype(np.float64),
+        shape=np.vstack([zero_crossings[None], _spectral_shape(power)]),
+        contrast=contrast,
+        voicing=periodicity(piece, _GRID, f0, SAMPLE_RATE),
+        f0=f0,
+    )
+
+
+def _mean_square(piece: NDArray[np.float32]) -> NDArray[np.float64]:
+    frames = _GRID.frames(piece, _WINDOW)
+    return np.asarray(np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / _WINDOW)
+
+
+def _spectral_shape(power: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return ln centroid, ln bandwidth, ln rolloff and ln flatness of every frame."""
+    frequencies = np.linspace(0.0, SAMPLE_RATE / 2, len(power), dtype=np.float32)
+    total = power.sum(axis=0)
+    centroid = frequencies @ power / total
+    spread = np.maximum(frequencies**2 @ power / total - centroid**2, 0.0)
+    reached = np.cumsum(power, axis=0) < 0.85 * total
+    rolloff = frequencies[np.minimum(reached.sum(axis=0), len(power) - 1)]
+    offset = SAMPLE_RATE / _N_FFT  # one bin: the logarithm of a frequency of zero stays finite
+    flatness = np.log(power).mean(axis=0) - np.log(total / len(power))
+    rows = [
+        np.log(centroid + offset),
+        np.log(np.sqrt(spread) + offset),
+        np.log(rolloff + offset),
+        flatness,
+    ]
+    return np.asarray(rows, dtype=np.float64)
+
+
+def _cepstrum(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return MFCC 1 to 12."""
+    from scipy import fft
+
+    cepstrum = fft.dct(np.log(mels), type=2, norm="ortho", axis=0)
+    return np.asarray(cepstrum[1 : _N_MFCC + 1])
+
+
+def _relative_bands(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log energy of pairs of mel bands, relative to the mean of the frame."""
+    logs = np.log(mels)
+    pairs = logs.reshape(_N_BANDS, _N_MELS // _N_BANDS, -1).mean(axis=1)
+    return np.asarray(pairs - logs.mean(axis=0))
+
+
+def _flux(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each spectrum from the one before; the first has none: 0."""
+    amplitudes = np.sqrt(mels)
+    amplitudes /= amplitudes.sum(axis=0)
+    steps = np.sqrt(np.sum(np.diff(amplitudes, axis=1) ** 2, axis=0))
+    return np.concatenate([[0.0], steps])
+
+
+@functools.cache
+def _mel_filters() -> NDArray[np.float32]:
+    import librosa
+
+    filters: NDArray[np.float32] = librosa.filters.mel(
+        sr=SAMPLE_RATE, n_fft=_N_FFT, n_mels=_N_MELS, fmin=50.0, fmax=SAMPLE_RATE / 2
+    )
+    return filters
+
+
+@functools.cache
+def _window_energy() -> float:
+    import librosa
+
+    window = librosa.filters.get_window("hann", _WINDOW)
+    return float(np.sum(window**2))

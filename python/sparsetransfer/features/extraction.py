@@ -1,0 +1,247 @@
+"""Features of a whole corpus: cached, in parallel, with failures listed."""
+
+import dataclasses
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import joblib
+import numpy as np
+import pandas as pd
+import threadpoolctl
+from numpy.typing import NDArray
+
+from sparsetransfer import audio
+from sparsetransfer.corpora import Corpus
+from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.cache import Cache
+from sparsetransfer.features.feature_set import FeatureSet
+from sparsetransfer.features.feature_set import feature_set as by_name
+from sparsetransfer.features.table import FeatureTable
+
+__all__ = ["extract"]
+
+_log = logging.getLogger(__name__)
+
+# Starting a worker means importing numpy, librosa and what they need. Work is begun in this
+# process, and workers are started only once its measured pace says that they will save time.
+_TRIAL_SECONDS = 1.0
+_POOL_START_SECONDS = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Utterance:
+    """One row of the corpus: where to read it."""
+
+    row: int
+    file: str
+    start: float
+    end: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Outcome:
+    """What became of an utterance: values, or why there are none."""
+
+    row: int
+    values: NDArray[np.float64] | None
+    error: str = ""
+
+
+def extract(
+    corpus: Corpus,
+    feature_set: str | FeatureSet = "functionals",
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    on_error: str = "raise",
+    progress: Callable[[int, int], None] | None = None,
+) -> FeatureTable:
+    """
+    Compute the features of every utterance of a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The utterances.
+    feature_set : str or FeatureSet, default="functionals"
+        Name of a feature set, or one of your own (it must be picklable for `n_jobs` > 1).
+    cache : path-like, optional
+        Folder in which values are kept, by content of the audio, segment and feature set. A run
+        that was stopped continues where it was. None, the default, keeps nothing.
+    n_jobs : int, optional
+        Processes at most; None or -1 is every CPU this process may use. Little work stays in
+        this process: workers are started only when that saves time. The values do not depend on
+        the number.
+    on_error : {"raise", "drop"}, default="raise"
+        What to do about utterances that cannot be read: raise one error that lists them all
+        after the others are done (and cached), or list them in `FeatureTable.failures`.
+    progress : callable, optional
+        Called in this process with the number of finished utterances and of all, first with what
+        the cache had.
+
+    Returns
+    -------
+    FeatureTable
+        One row per readable utterance, in the order of the corpus.
+
+    Raises
+    ------
+    CorpusError
+        If utterances cannot be read and `on_error` is "raise", or if none can.
+    ValueError
+        If `on_error`, `n_jobs` or the name of the feature set is none of the above.
+    TypeError
+        If `feature_set` is neither a name nor a feature set.
+
+    Notes
+    -----
+    Workers run with one BLAS thread each, and so does this process while it computes: more would
+    be slower on matrices of this size and could change last digits.
+    """
+    chosen = by_name(feature_set) if isinstance(feature_set, str) else feature_set
+    if not isinstance(chosen, FeatureSet):
+        raise TypeError(f"feature_set must be a name or a FeatureSet, got {feature_set!r}")
+    if on_error not in ("raise", "drop"):
+        raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")
+    workers = _workers(n_jobs)
+    utterances = [
+        _Utterance(row, file, start, end)
+        for row, (file, start, end) in enumerate(
+            zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
+        )
+    ]
+    store = None if cache is None else Cache(cache, chosen.id, len(chosen.names))
+    report = progress or _ignore
+    outcomes: dict[int, _Outcome] = {}
+    pending: list[_Utterance] = []
+    for utterance in utterances:
+        cached = None if store is None else _look_up(utterance, store)
+        if cached is None:
+            pending.append(utterance)
+        else:
+            outcomes[utterance.row] = cached
+    report(len(outcomes), len(utterances))
+    for outcome in _compute_all(pending, chosen, store, workers):
+        outcomes[outcome.row] = outcome
+        report(len(outcomes), len(utterances))
+    ordered = [outcomes[row] for row in range(len(utterances))]
+    return _table(corpus, chosen, ordered, drop=on_error == "drop")
+
+
+def _ignore(done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+def _workers(n_jobs: int | None) -> int:
+    """Return the number of processes."""
+    if n_jobs is None or n_jobs == -1:
+        return int(joblib.cpu_count())
+    if isinstance(n_jobs, bool) or n_jobs < 1:
+        raise ValueError(f"n_jobs must be None, -1 or positive, got {n_jobs}")
+    return n_jobs
+
+
+def _look_up(utterance: _Utterance, store: Cache) -> _Outcome | None:
+    """Return the cached values; an unreadable file is a matter for the computation to report."""
+    try:
+        content = audio.content_hash(utterance.file)
+    except CorpusError:
+        return None
+    values = store.load(store.path(content, utterance.start, utterance.end))
+    return None if values is None else _Outcome(utterance.row, values)
+
+
+def _compute_all(
+    pending: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None, workers: int
+) -> Iterator[_Outcome]:
+    """Compute here, and go over to a pool when the pace so far says that it pays."""
+    started, paced = 0.0, 0
+    for position, utterance in enumerate(pending):
+        elapsed = time.perf_counter() - started
+        # The first utterance pays for imports and says nothing about the pace.
+        if workers > 1 and position > 1 and elapsed > _TRIAL_SECONDS:
+            left = (len(pending) - position) * elapsed / paced
+            if left * (1 - 1 / workers) > _POOL_START_SECONDS:
+                _log.info(
+                    "%d utterances are left to %d processes", len(pending) - position, workers
+                )
+                yield from _compute_in_pool(pending[position:], chosen, store, workers)
+                return
+        yield _compute(utterance, chosen, store)
+        if position == 0:
+            started = time.perf_counter()
+        else:
+            paced += 1
+
+
+def _compute_in_pool(
+    pending: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None, workers: int
+) -> Iterator[_Outcome]:
+    """Compute in fresh processes; the order of results is that of completion."""
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+        yield from pool(joblib.delayed(_compute)(item, chosen, store) for item in pending)
+
+
+def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> _Outcome:
+    """Compute one utterance and keep its values."""
+    try:
+        content = None if store is None else audio.content_hash(utterance.file)
+        signal = audio.load(
+            utterance.file,
+            sample_rate=chosen.sample_rate,
+            start=utterance.start,
+            end=utterance.end,
+        )
+    except CorpusError as error:
+        return _Outcome(utterance.row, None, str(error))
+    with _blas().limit(limits=1):
+        values = np.asarray(chosen.compute(signal), dtype=np.float64)
+    if values.shape != (len(chosen.names),):
+        raise ValueError(
+            f"feature set {chosen.id} returned the shape {values.shape} for '{utterance.file}', "
+            f"expected {(len(chosen.names),)}"
+        )
+    finite = np.isfinite(values)
+    if not finite.all():
+        wrong = [name for name, fine in zip(chosen.names, finite, strict=True) if not fine]
+        return _Outcome(utterance.row, None, f"'{utterance.file}': not finite: {', '.join(wrong)}")
+    if store is not None and content is not None:
+        store.save(store.path(content, utterance.start, utterance.end), values)
+    return _Outcome(utterance.row, values)
+
+
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    """Return a handle on this process's thread pools; finding them takes milliseconds."""
+    return threadpoolctl.ThreadpoolController()
+
+
+def _table(
+    corpus: Corpus, chosen: FeatureSet, outcomes: Sequence[_Outcome], *, drop: bool
+) -> FeatureTable:
+    """Put rows together, or raise about those that failed."""
+    failed = [outcome for outcome in outcomes if outcome.values is None]
+    if failed and (not drop or len(failed) == len(outcomes)):
+        listed = "\n".join(f"  {outcome.error}" for outcome in failed)
+        advice = "" if drop else "; on_error='drop' leaves them out"
+        raise CorpusError(
+            f"corpus '{corpus.name}': {len(failed)} of {len(outcomes)} utterances have no "
+            f"features{advice}:\n{listed}"
+        )
+    for outcome in failed:
+        _log.warning("%s: dropped: %s", corpus.name, outcome.error)
+    index = corpus.table[["file", "start", "end"]]
+    kept = [outcome.row for outcome in outcomes if outcome.values is not None]
+    failures = index.iloc[[outcome.row for outcome in failed]].reset_index(drop=True)
+    failures["error"] = pd.Series([outcome.error for outcome in failed], dtype=str)
+    return FeatureTable(
+        values=np.stack([outcome.values for outcome in outcomes if outcome.values is not None]),
+        names=list(chosen.names),
+        index=index.iloc[kept].reset_index(drop=True),
+        feature_set=chosen.id,
+        failures=failures,
+    )

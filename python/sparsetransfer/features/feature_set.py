@@ -1,0 +1,110 @@
+"""What a feature set is, and the ones that are known by name."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.features.functionals import Functionals
+
+__all__ = ["FeatureSet", "feature_set", "names"]
+
+
+@runtime_checkable
+class FeatureSet(Protocol):
+    """
+    A named, versioned map from a signal to one row of numbers.
+
+    Attributes
+    ----------
+    id : str
+        Name and version, usable as a file name; cached values are found by it, so it must change
+        whenever a value may.
+    sample_rate : int
+        Rate in Hz of the signals that `compute` takes.
+    names : tuple of str
+        Name of every column, unique.
+    units : tuple of str
+        Unit of every column.
+    """
+
+    @property
+    def id(self) -> str:
+        """Name and version, usable as a file name."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of the signals that `compute` takes."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of every column."""
+        ...
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of every column."""
+        ...
+
+    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """
+        Compute the features of one utterance.
+
+        Parameters
+        ----------
+        signal : ndarray of float32, shape (n_samples,)
+            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
+
+        Returns
+        -------
+        ndarray of float64, shape (len(names),)
+            One value per column; equal signals give equal values.
+        """
+        ...
+
+
+_KNOWN: dict[str, Callable[[], FeatureSet]] = {"functionals": Functionals}
+
+
+def names() -> tuple[str, ...]:
+    """
+    List the feature sets that are known by name.
+
+    Returns
+    -------
+    tuple of str
+        Names for `feature_set`, sorted.
+    """
+    return tuple(sorted(_KNOWN))
+
+
+def feature_set(name: str) -> FeatureSet:
+    """
+    Return a feature set by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    FeatureSet
+        The set in its current version.
+
+    Raises
+    ------
+    ValueError
+        If no such set is known.
+
+    Examples
+    --------
+    >>> feature_set("functionals").id
+    'functionals-1'
+    """
+    if name not in _KNOWN:
+        raise ValueError(f"feature_set must be one of {', '.join(names())}, got {name!r}")
+    return _KNOWN[name]()

@@ -1,0 +1,86 @@
+"""Features of many utterances, tied to the index of their corpus."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["FeatureTable"]
+
+_INDEX = ["file", "start", "end"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """
+    Features of the utterances of a corpus.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_utterances, n_columns)
+        Finite, read-only.
+    names : list of str
+        Name of every column, unique.
+    index : pandas.DataFrame
+        ``file``, ``start``, ``end`` of every row, in the order of the corpus.
+    feature_set : str
+        Name and version of the feature set.
+    failures : pandas.DataFrame
+        ``file``, ``start``, ``end``, ``error`` of the utterances that were dropped.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit together.
+    """
+
+    values: NDArray[np.float64]
+    names: list[str]
+    index: pd.DataFrame
+    feature_set: str
+    failures: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        expected = (len(self.index), len(self.names))
+        if self.values.shape != expected:
+            raise ValueError(f"values must have the shape {expected}, got {self.values.shape}")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("names must be unique")
+        if list(self.index.columns) != _INDEX:
+            raise ValueError(f"index must have the columns {_INDEX}, got {list(self.index)}")
+        self.values.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows_of(self, table: pd.DataFrame) -> NDArray[np.intp]:
+        """
+        Find the rows of this table in a corpus table.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Table with the columns ``file``, ``start``, ``end``, such as `Corpus.table`.
+
+        Returns
+        -------
+        ndarray of int, shape (n_utterances,)
+            ``table.iloc[rows]`` is aligned with `values`.
+
+        Raises
+        ------
+        ValueError
+            If a row of this table is not in `table`.
+        """
+        position = {key: row for row, key in enumerate(_keys(table))}
+        missing = [key for key in _keys(self.index) if key not in position]
+        if missing:
+            raise ValueError(f"table lacks {len(missing)} utterances, the first is {missing[0]}")
+        return np.array([position[key] for key in _keys(self.index)], dtype=np.intp)
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Return hashable row keys; NaN, which equals nothing, is spelt as -1."""
+    times = table[["start", "end"]].fillna(-1.0)
+    return list(zip(table["file"], times["start"], times["end"], strict=True))
