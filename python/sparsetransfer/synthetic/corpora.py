@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import wavfile
 
+from sparsetransfer._validation import check_integer
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.synthetic.domains import (
     SOURCE,
@@ -69,29 +70,26 @@ def make_corpora(
 
     Raises
     ------
+    TypeError
+        If a number is not an integer.
     ValueError
-        If an argument is not an integer in its range.
+        If a number is too small.
     CorpusError
         If a folder of that name exists that this function did not write.
 
     Notes
     -----
     Files are 16 kHz, 16 bit, mono. The same arguments give the same bytes. A corpus appears under
-    its name only when complete. No speaker, sentence or phoneme inventory is shared by the two
-    corpora, which also differ in microphone, room, noise and habits of expression.
+    its name only when complete. The two corpora share no speaker and no sentence; they differ in
+    phoneme inventory, microphone, room, noise and habits of expression.
     """
-    arguments: dict[str, tuple[object, int]] = {
-        "seed": (seed, 0),
-        "n_speakers": (n_speakers, 2),
-        "n_sentences": (n_sentences, 1),
-    }
-    for name, (value, least) in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    seed = check_integer(seed, "seed", minimum=0)
+    n_speakers = check_integer(n_speakers, "n_speakers", minimum=2)
+    n_sentences = check_integer(n_sentences, "n_sentences", minimum=1)
     root = Path(directory)
     root.mkdir(parents=True, exist_ok=True)
     source, target = (
-        _make_corpus(root, domain, key, int(seed), int(n_speakers), int(n_sentences))
+        _make_corpus(root, domain, key, seed, n_speakers, n_sentences)
         for key, domain in enumerate((SOURCE, TARGET))
     )
     return source, target
@@ -121,9 +119,9 @@ def _make_corpus(
         fresh.mkdir()
         _write_corpus(fresh, domain, (seed, key), n_speakers, n_sentences)
         (fresh / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rename(Path(aside) / "old")
         try:
+            if folder.exists():
+                folder.rename(Path(aside) / "old")
             fresh.rename(folder)
         except OSError:
             # another process was faster; its files are the same

@@ -10,7 +10,7 @@ import numpy as np
 from sparsetransfer.synthetic.emotions import EMOTIONS
 from sparsetransfer.synthetic.voice import Prosody, Recording, Voice
 
-__all__ = ["SOURCE", "TARGET", "Language", "SpeechDomain", "draw_speaker", "draw_text"]
+__all__ = ["SOURCE", "TARGET", "Language", "Speaker", "SpeechDomain", "draw_speaker", "draw_text"]
 
 
 @dataclass(frozen=True)

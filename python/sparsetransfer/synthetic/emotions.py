@@ -38,13 +38,16 @@ _SPREAD = {
     "articulation": 0.05,
     "pause": 0.01,
 }
-# with voices of 95 to 250 Hz these keep the pitch between 40 and 950 Hz
+# with voices of 95 to 250 Hz these keep the pitch between 30 and 950 Hz
 _BOUNDS = {
-    "pitch": (-4.0, 9.0),
+    "pitch": (-4.0, 8.0),
     "pitch_range": (0.0, 5.0),
     "pitch_slope": (-6.0, 6.0),
     "rate": (0.5, 2.0),
+    "energy": (-15.0, 12.0),
     "emphasis": (0.0, 12.0),
+    "tilt": (-8.0, 8.0),
+    "articulation": (0.5, 1.5),
     "jitter": (0.0, 0.05),
     "shimmer": (0.0, 0.3),
     "breathiness": (0.0, 0.3),

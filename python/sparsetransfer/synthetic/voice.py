@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from sparsetransfer._validation import check_integer, check_real
 
 __all__ = ["SAMPLE_RATE", "Prosody", "Recording", "Voice"]
 
@@ -11,13 +12,10 @@ SAMPLE_RATE = 16_000
 """Sampling rate of everything synthesised, in hertz."""
 
 
-def _require(owner: object, field: str, low: float, high: float) -> None:
-    value = getattr(owner, field)
-    name = f"{type(owner).__name__}.{field}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
+def _check(owner: Voice | Prosody | Recording, ranges: dict[str, tuple[float, float]]) -> None:
+    for field, (low, high) in ranges.items():
+        name = f"{type(owner).__name__}.{field}"
+        check_real(getattr(owner, field), name, minimum=low, maximum=high)
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,10 @@ class Voice:
 
     Raises
     ------
+    TypeError
+        If a value is not a number.
     ValueError
-        If a value is not a finite number in its range.
+        If a value is not finite or out of its range.
     """
 
     pitch: float = 120.0
@@ -57,13 +57,18 @@ class Voice:
     breathiness: float = 0.01
 
     def __post_init__(self) -> None:
-        _require(self, "pitch", 50, 500)
-        _require(self, "formant_scale", 0.7, 1.6)
-        _require(self, "open_quotient", 0.3, 0.9)
-        _require(self, "tilt", -12, 12)
-        _require(self, "jitter", 0, 0.1)
-        _require(self, "shimmer", 0, 0.5)
-        _require(self, "breathiness", 0, 1)
+        _check(
+            self,
+            {
+                "pitch": (50, 500),
+                "formant_scale": (0.7, 1.6),
+                "open_quotient": (0.3, 0.9),
+                "tilt": (-12, 12),
+                "jitter": (0, 0.1),
+                "shimmer": (0, 0.5),
+                "breathiness": (0, 1),
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,10 @@ class Prosody:
 
     Raises
     ------
+    TypeError
+        If a value is not a number.
     ValueError
-        If a value is not a finite number in its range.
+        If a value is not finite or out of its range.
     """
 
     pitch: float = 0.0
@@ -114,18 +121,23 @@ class Prosody:
     pause: float = 0.05
 
     def __post_init__(self) -> None:
-        _require(self, "pitch", -12, 24)
-        _require(self, "pitch_range", 0, 10)
-        _require(self, "pitch_slope", -24, 24)
-        _require(self, "rate", 0.3, 3)
-        _require(self, "energy", -40, 20)
-        _require(self, "emphasis", 0, 12)
-        _require(self, "tilt", -12, 12)
-        _require(self, "jitter", 0, 0.1)
-        _require(self, "shimmer", 0, 0.5)
-        _require(self, "breathiness", 0, 1)
-        _require(self, "articulation", 0, 2)
-        _require(self, "pause", 0, 1)
+        _check(
+            self,
+            {
+                "pitch": (-12, 24),
+                "pitch_range": (0, 10),
+                "pitch_slope": (-24, 24),
+                "rate": (0.3, 3),
+                "energy": (-40, 20),
+                "emphasis": (0, 12),
+                "tilt": (-12, 12),
+                "jitter": (0, 0.1),
+                "shimmer": (0, 0.5),
+                "breathiness": (0, 1),
+                "articulation": (0, 2),
+                "pause": (0, 1),
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -156,8 +168,10 @@ class Recording:
 
     Raises
     ------
+    TypeError
+        If a value is not a number.
     ValueError
-        If a value is not a finite number in its range.
+        If a value is not finite or out of its range.
     """
 
     low_cut: float = 60.0
@@ -172,15 +186,18 @@ class Recording:
     gain: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self, "low_cut", 10, 1000)
-        _require(self, "high_cut", 1000, 7900)
-        _require(self, "presence", -20, 20)
-        _require(self, "presence_frequency", 100, 7000)
-        _require(self, "reverberation", 0.01, 2)
-        _require(self, "wetness", 0, 2)
-        _require(self, "noise", -120, -20)
-        _require(self, "noise_slope", -12, 6)
-        _require(self, "gain", -40, 20)
-        room: object = self.room
-        if isinstance(room, bool) or not isinstance(room, int) or room < 0:
-            raise ValueError(f"Recording.room must be an integer of at least 0, got {room!r}")
+        _check(
+            self,
+            {
+                "low_cut": (10, 1000),
+                "high_cut": (1000, 7900),
+                "presence": (-20, 20),
+                "presence_frequency": (100, 7000),
+                "reverberation": (0.01, 2),
+                "wetness": (0, 2),
+                "noise": (-120, -20),
+                "noise_slope": (-12, 6),
+                "gain": (-40, 20),
+            },
+        )
+        check_integer(self.room, "Recording.room", minimum=0)
