@@ -1,5 +1,6 @@
 """Corpora: tables of labelled utterances, read by file-name scheme or from a manifest."""
 
+from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus
 from sparsetransfer.corpora.emotions import EMOTIONS, synonyms
 from sparsetransfer.corpora.manifest import read_manifest
@@ -10,7 +11,9 @@ __all__ = [
     "COLUMNS",
     "EMOTIONS",
     "Corpus",
+    "CorpusCheck",
     "Scheme",
+    "check",
     "names",
     "read",
     "read_manifest",

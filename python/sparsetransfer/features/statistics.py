@@ -28,6 +28,7 @@ PITCH_FUNCTIONALS = (
 """Functionals of the fundamental frequency."""
 
 _PERCENTILES = {"p5": 5.0, "p25": 25.0, "p50": 50.0, "p75": 75.0, "p95": 95.0}
+_SPREADS = {"iqr": ("p25", "p75"), "range": ("p5", "p95")}
 
 
 def unit(functional: str, of: str) -> str:
@@ -72,23 +73,36 @@ def apply(values: NDArray[np.float64], functionals: tuple[str, ...]) -> NDArray[
     depend on how long the utterance is. ``kurtosis`` is :math:`\ln(1 + m_4 / m_2^2)`, which keeps
     single outliers from ruling a linear classifier.
     """
-    mean = values.mean(axis=1, keepdims=True)
-    centred = values - mean
-    variance = np.mean(centred**2, axis=1)
+    mean = values.mean(axis=1)
+    centred = values - mean[:, None]
+    squared = centred * centred
+    variance = squared.mean(axis=1)
     std = np.sqrt(variance)
-    flat = std <= 1e-9 * np.maximum(1.0, np.abs(mean[:, 0]))
-    scale = np.where(flat, np.inf, std)[:, None]
-    result: dict[str, NDArray[np.float64]] = {"mean": mean[:, 0], "std": std}
-    standard = centred / scale
-    result["skewness"] = np.mean(standard**3, axis=1)
-    result["kurtosis"] = np.log1p(np.mean(standard**4, axis=1))
-    result["mean_abs"] = np.mean(np.abs(values), axis=1)
-    levels = np.percentile(values, list(_PERCENTILES.values()), axis=1)
-    result |= dict(zip(_PERCENTILES, levels, strict=True))
-    result["iqr"] = result["p75"] - result["p25"]
-    result["range"] = result["p95"] - result["p5"]
-    result["slope"] = _rise(centred)
+    flat = std <= 1e-9 * np.maximum(1.0, np.abs(mean))
+    scale = np.where(flat, np.inf, std)
+    third, fourth = (np.einsum("ij,ij->i", squared, power) for power in (centred, squared))
+    n_frames = values.shape[1]
+    result: dict[str, NDArray[np.float64]] = {"mean": mean, "std": std}
+    result["skewness"] = third / n_frames / scale**3
+    result["kurtosis"] = np.log1p(fourth / n_frames / scale**4)
+    if "mean_abs" in functionals:
+        result["mean_abs"] = np.abs(values).mean(axis=1)
+    levels = {name: level for name, level in _PERCENTILES.items() if _needs(functionals, name)}
+    quantiles = np.percentile(values, list(levels.values()), axis=1)
+    result |= dict(zip(levels, quantiles, strict=True))
+    for name, (low, high) in _SPREADS.items():
+        if name in functionals:
+            result[name] = result[high] - result[low]
+    if "slope" in functionals:
+        result["slope"] = _rise(centred)
     return np.stack([result[name] for name in functionals], axis=1)
+
+
+def _needs(functionals: tuple[str, ...], percentile: str) -> bool:
+    """Tell whether a percentile is asked for or part of a spread that is."""
+    return percentile in functionals or any(
+        name in functionals and percentile in ends for name, ends in _SPREADS.items()
+    )
 
 
 def _rise(centred: NDArray[np.float64]) -> NDArray[np.float64]:
