@@ -3,6 +3,7 @@
 #include "bindings.hpp"
 #include "interrupt.hpp"
 #include "numpy_eigen.hpp"
+#include "sparsetransfer/numerics/gram.hpp"
 
 namespace sparsetransfer::python {
 namespace {
@@ -28,8 +29,50 @@ py::dict build_info() {
   return info;
 }
 
+template <typename T>
+void bind_typed(py::module_& m) {
+  m.def(
+      "gram",
+      [](const Array<T>& dictionary, int num_threads) {
+        const auto d = as_columns(dictionary, "dictionary");
+        Array<T> result = make_array<T>(d.cols(), d.cols());
+        auto g = as_mutable_columns(result);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        gram<T>(execution, d, g);
+        return result;
+      },
+      py::arg("dictionary").noconvert(), py::arg("num_threads"));
+  m.def(
+      "correlations",
+      [](const Array<T>& dictionary, const Array<T>& signals, int num_threads) {
+        const auto d = as_columns(dictionary, "dictionary");
+        const auto x = as_columns(signals, "signals");
+        Array<T> result = make_array<T>(x.cols(), d.cols());
+        auto a = as_mutable_columns(result);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        correlations<T>(execution, d, x, a);
+        return result;
+      },
+      py::arg("dictionary").noconvert(), py::arg("signals").noconvert(), py::arg("num_threads"));
+  m.def(
+      "squared_norm",
+      [](const Array<T>& matrix, int num_threads) {
+        const auto x = as_columns(matrix, "matrix");
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return squared_norm<T>(execution, x);
+      },
+      py::arg("matrix").noconvert(), py::arg("num_threads"));
+}
+
 }  // namespace
 
-void bind_numerics(py::module_& m) { m.def("build_info", &build_info); }
+void bind_numerics(py::module_& m) {
+  m.def("build_info", &build_info);
+  bind_typed<float>(m);
+  bind_typed<double>(m);
+}
 
 }  // namespace sparsetransfer::python

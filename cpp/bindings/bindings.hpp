@@ -8,5 +8,6 @@ void bind_dictionary(pybind11::module_& m);
 void bind_mmd(pybind11::module_& m);
 void bind_numerics(pybind11::module_& m);
 void bind_graph(pybind11::module_& m);
+void bind_transfer(pybind11::module_& m);
 
 }  // namespace sparsetransfer::python

@@ -1,0 +1,150 @@
+#include <pybind11/functional.h>
+
+#include "bindings.hpp"
+#include "interrupt.hpp"
+#include "numpy_eigen.hpp"
+#include "sparsetransfer/numerics/gram.hpp"
+#include "sparsetransfer/transfer/learn.hpp"
+
+namespace sparsetransfer::python {
+namespace {
+
+using transfer::CodeProblem;
+using transfer::Coupling;
+using transfer::EncodeReport;
+using transfer::EncodeSettings;
+using transfer::LearnProgress;
+using transfer::LearnReport;
+using transfer::LearnSettings;
+
+/// The CSR arrays of a symmetric matrix; three empty arrays stand for none.
+template <typename T>
+transfer::SymmetricSparse<T> as_sparse(const Array<std::int64_t>& indptr,
+                                       const Array<std::int32_t>& indices,
+                                       const Array<T>& values) {
+  if (indptr.size() == 0) return {};
+  require(indices.size() == values.size() && indptr.data()[indptr.size() - 1] == indices.size(),
+          "laplacian indptr, indices and values must fit together");
+  return {indptr.data(), indices.data(), values.data(), indptr.size() - 1};
+}
+
+/// means (samples x r) is C-ordered as (r, samples) outside.
+template <typename T>
+Coupling<T> as_coupling(const Array<T>& means, const Array<std::int64_t>& indptr,
+                        const Array<std::int32_t>& indices, const Array<T>& values) {
+  require(means.ndim() == 2, "means must have two dimensions");
+  return {{means.data(), means.shape(1), means.shape(0)}, as_sparse<T>(indptr, indices, values)};
+}
+
+template <typename T>
+void bind_typed(py::module_& m) {
+  m.def(
+      "transfer_encode",
+      [](const Array<T>& gram, const Array<T>& correlations, double signal_energy,
+         const Array<T>& means, const Array<std::int64_t>& indptr,
+         const Array<std::int32_t>& indices, const Array<T>& values, T alpha, bool positive,
+         const EncodeSettings& settings, Array<T> codes, int num_threads) {
+        const auto g = as_columns(gram, "gram");
+        const auto a = as_columns(correlations, "correlations");
+        const CodeProblem<T> problem{{g.data(), g.rows(), g.cols()},
+                                     {a.data(), a.rows(), a.cols()},
+                                     signal_energy,
+                                     as_coupling<T>(means, indptr, indices, values),
+                                     alpha,
+                                     positive};
+        auto s = as_mutable_columns(codes);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return transfer::encode<T>(execution, problem, settings, s);
+      },
+      py::arg("gram").noconvert(), py::arg("correlations").noconvert(), py::arg("signal_energy"),
+      py::arg("means").noconvert(), py::arg("indptr").noconvert(), py::arg("indices").noconvert(),
+      py::arg("values").noconvert(), py::kw_only(), py::arg("alpha"), py::arg("positive"),
+      py::arg("settings"), py::arg("codes").noconvert(), py::arg("num_threads"));
+  m.def(
+      "transfer_learn",
+      [](const Array<T>& signals, const Array<T>& means, const Array<std::int64_t>& indptr,
+         const Array<std::int32_t>& indices, const Array<T>& values, T alpha,
+         const LearnSettings& settings, const std::function<bool(const LearnProgress&)>& observer,
+         Array<T> dictionary, Array<T> codes, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        const Coupling<T> coupling = as_coupling<T>(means, indptr, indices, values);
+        auto d = as_mutable_columns(dictionary);
+        auto s = as_mutable_columns(codes);
+        const Execution execution = make_execution(num_threads);
+        py::gil_scoped_release release;
+        return transfer::learn<T>(execution, x, coupling, alpha, settings, observer, d, s);
+      },
+      py::arg("signals").noconvert(), py::arg("means").noconvert(), py::arg("indptr").noconvert(),
+      py::arg("indices").noconvert(), py::arg("values").noconvert(), py::kw_only(),
+      py::arg("alpha"), py::arg("settings"), py::arg("observer"),
+      py::arg("dictionary").noconvert(), py::arg("codes").noconvert(), py::arg("num_threads"));
+}
+
+void bind_settings(py::module_& m) {
+  py::class_<EncodeSettings>(m, "TransferEncodeSettings")
+      .def(py::init([](double tolerance, int max_iterations, double newton_from) {
+             EncodeSettings settings;
+             settings.tolerance = tolerance;
+             settings.max_iterations = max_iterations;
+             settings.newton_from = newton_from;
+             settings.validate();
+             return settings;
+           }),
+           py::kw_only(), py::arg("tolerance") = EncodeSettings{}.tolerance,
+           py::arg("max_iterations") = EncodeSettings{}.max_iterations,
+           py::arg("newton_from") = EncodeSettings{}.newton_from);
+  py::class_<LearnSettings>(m, "TransferLearnSettings")
+      .def(py::init([](int max_iterations, double tolerance, double l2, bool positive_codes,
+                       bool positive_atoms, double code_tolerance, int passes,
+                       const EncodeSettings& encode) {
+             LearnSettings settings;
+             settings.max_iterations = max_iterations;
+             settings.tolerance = tolerance;
+             settings.l2 = l2;
+             settings.positive_codes = positive_codes;
+             settings.update.positive = positive_atoms;
+             settings.update.passes = passes;
+             settings.code_tolerance = code_tolerance;
+             settings.encode = encode;
+             settings.validate();
+             return settings;
+           }),
+           py::kw_only(), py::arg("max_iterations"), py::arg("tolerance"), py::arg("l2"),
+           py::arg("positive_codes"), py::arg("positive_atoms"), py::arg("code_tolerance"),
+           py::arg("passes"), py::arg("encode"));
+}
+
+void bind_reports(py::module_& m) {
+  py::class_<EncodeReport>(m, "TransferEncodeReport")
+      .def_property_readonly("objective",
+                             [](const EncodeReport& r) { return r.certificate.objective; })
+      .def_property_readonly("kkt_violation",
+                             [](const EncodeReport& r) { return r.certificate.kkt_violation; })
+      .def_property_readonly("duality_gap",
+                             [](const EncodeReport& r) { return r.certificate.duality_gap; })
+      .def_property_readonly(
+          "converged", [](const EncodeReport& r) { return r.status == Status::converged; })
+      .def_readonly("proximal_iterations", &EncodeReport::proximal_iterations)
+      .def_readonly("newton_steps", &EncodeReport::newton_steps);
+  py::class_<LearnProgress>(m, "TransferLearnProgress")
+      .def_readonly("iteration", &LearnProgress::iteration)
+      .def_readonly("objective", &LearnProgress::objective)
+      .def_readonly("kkt_violation", &LearnProgress::kkt_violation);
+  py::class_<LearnReport>(m, "TransferLearnReport")
+      .def_readonly("codes", &LearnReport::codes)
+      .def_readonly("iterations", &LearnReport::iterations)
+      .def_property_readonly("converged",
+                             [](const LearnReport& r) { return r.status == Status::converged; });
+}
+
+}  // namespace
+
+void bind_transfer(py::module_& m) {
+  bind_settings(m);
+  bind_reports(m);
+  bind_typed<float>(m);
+  bind_typed<double>(m);
+}
+
+}  // namespace sparsetransfer::python

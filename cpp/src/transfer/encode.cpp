@@ -1,0 +1,102 @@
+#include "sparsetransfer/transfer/encode.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/transfer/fista.hpp"
+#include "sparsetransfer/transfer/newton.hpp"
+
+namespace sparsetransfer::transfer {
+namespace {
+
+constexpr int kProximalBatch = 20;
+constexpr int kStaleNewton = 10;
+
+template <typename T>
+Iterate<T> make_iterate(const Execution& execution, const CodeProblem<T>& problem,
+                        const Matrix<T>& correlations, const ConstMatrixRef<T>& codes) {
+  Iterate<T> point;
+  point.resize(problem);
+  point.codes = codes.transpose();
+  update_means(execution, problem, point);
+  evaluate(execution, problem, correlations, point);
+  if (!std::isfinite(point.certificate.objective))
+    throw NumericalError("the objective of the starting codes is not finite");
+  return point;
+}
+
+}  // namespace
+
+void EncodeSettings::validate() const {
+  require(tolerance > 0, "tolerance must be positive");
+  require(max_iterations >= 0, "max_iterations must not be negative");
+  require(newton_from >= 0, "newton_from must not be negative");
+}
+
+template <typename T>
+EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
+                    const EncodeSettings& settings, MatrixRef<T> codes) {
+  settings.validate();
+  validate(problem);
+  require_shape("codes", codes.rows(), codes.cols(), problem.atoms(), problem.samples());
+  EncodeReport report;
+  const Matrix<T> correlations = transposed_correlations(execution, problem);
+  Iterate<T> point = make_iterate<T>(execution, problem, correlations, codes);
+  Fista<T> fista(execution, problem, correlations);
+  Newton<T> newton(execution, problem, correlations);
+  const double alpha = static_cast<double>(problem.alpha);
+  const double target = settings.tolerance * alpha;
+  int stale = 0;  // Newton steps in a row that lowered the objective, not the violation
+  double newton_from = settings.newton_from * alpha;
+  while (!(point.certificate.kkt_violation <= target)) {
+    if (point.certificate.kkt_violation <= newton_from &&
+        newton.affordable(point, settings.newton_bytes)) {
+      const double before = point.certificate.kkt_violation;
+      const bool moved = newton.step(point);
+      if (moved) {
+        ++report.newton_steps;
+        fista.restart();
+      }
+      if (moved && point.certificate.kkt_violation <= 0.5 * before) {
+        stale = 0;
+        continue;
+      }
+      if (moved && ++stale < kStaleNewton) continue;
+      stale = 0;
+      // The active set is not yet right: come back when the violation is smaller.
+      newton_from = std::min(newton_from, before) / 4;
+    }
+    const int left = settings.max_iterations - report.proximal_iterations;
+    if (left <= 0) break;
+    const double until = newton_from > 0 ? std::max(target, newton_from) : target;
+    const int made = fista.run(point, until, std::min(left, kProximalBatch));
+    report.proximal_iterations += made;
+    if (made == 0) break;
+  }
+  codes = point.codes.transpose();
+  report.certificate = point.certificate;
+  report.status = point.certificate.kkt_violation <= target ? Status::converged
+                                                            : Status::max_iterations;
+  return report;
+}
+
+template <typename T>
+Certificate certify(const Execution& execution, const CodeProblem<T>& problem,
+                    const ConstMatrixRef<T>& codes) {
+  validate(problem);
+  require_shape("codes", codes.rows(), codes.cols(), problem.atoms(), problem.samples());
+  const Matrix<T> correlations = transposed_correlations(execution, problem);
+  return make_iterate<T>(execution, problem, correlations, codes).certificate;
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                         \
+  template EncodeReport encode<T>(const Execution&, const CodeProblem<T>&,                    \
+                                  const EncodeSettings&, MatrixRef<T>);                       \
+  template Certificate certify<T>(const Execution&, const CodeProblem<T>&,                    \
+                                  const ConstMatrixRef<T>&);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer::transfer

@@ -1,0 +1,118 @@
+"""Codes of new samples, while the dictionary and the fitted codes stay as they are."""
+
+import numpy as np
+from scipy import sparse
+
+from sparsetransfer import _simd
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
+
+__all__ = ["GraphExtension", "encode_shifted"]
+
+_core = _simd.load()
+
+
+class GraphExtension:
+    """The nearest-neighbour graph of the fitted samples, and the rows new samples add to it.
+
+    A new sample is joined to its nearest fitted samples. A sample that was fitted takes its own
+    row of the graph, so that it gets the code it had.
+    """
+
+    def __init__(
+        self, samples: FloatArray, n_neighbors: int, weights: str, normalized: bool, threads: int
+    ) -> None:
+        self.samples = samples
+        self.n_neighbors = n_neighbors
+        self.weights = weights
+        self.normalized = normalized
+        self.metric = "cosine" if weights == "cosine" else "euclidean"
+        self.bandwidth = 1.0
+        if weights == "heat":
+            _, distances = nearest_neighbours(samples, n_neighbors, n_threads=threads)
+            self.bandwidth = float(distances.mean(dtype=np.float64))
+            graph = knn_graph(
+                samples,
+                n_neighbors,
+                weights="heat",
+                bandwidth=self.bandwidth,
+                n_threads=threads,
+            )
+        else:
+            graph = knn_graph(samples, n_neighbors, weights=weights, n_threads=threads)
+        self.degrees = np.asarray(graph.sum(axis=1)).ravel()
+        self.laplacian = laplacian(graph, normalized=normalized)
+
+    def rows(self, new: FloatArray, threads: int) -> tuple[sparse.csr_array, FloatArray]:
+        """Return links to fitted samples (negative, n_new x n_fitted) and the diagonal."""
+        indices, distances = nearest_neighbours(
+            self.samples, self.n_neighbors, query=new, metric=self.metric, n_threads=threads
+        )
+        if self.weights == "binary":
+            values = np.ones_like(distances)
+        elif self.weights == "heat":
+            values = np.exp(-0.5 * np.square(distances / self.bandwidth))
+        else:
+            values = np.maximum(1 - distances, 0)
+        diagonal = values.sum(axis=1)
+        if self.normalized:
+            degree = np.outer(diagonal, np.ones(self.n_neighbors)) * self.degrees[indices]
+            values = values / np.sqrt(np.where(degree > 0, degree, 1))
+            diagonal = (diagonal > 0).astype(new.dtype)
+        starts = np.arange(len(new) + 1) * self.n_neighbors
+        links = sparse.csr_array(
+            (-values.ravel(), indices.ravel(), starts), shape=(len(new), len(self.samples))
+        )
+        known = (self.samples[indices[:, 0]] == new).all(axis=1)
+        if known.any():
+            own = self.laplacian[indices[:, 0]]
+            own_diagonal = self.laplacian.diagonal()[indices[:, 0]]
+            place = sparse.csr_array(
+                (own_diagonal, indices[:, 0], np.arange(len(new) + 1)), shape=links.shape
+            )
+            mask = sparse.diags_array(known.astype(new.dtype))
+            rest = sparse.diags_array((~known).astype(new.dtype))
+            links = sparse.csr_array(mask @ (own - place) + rest @ links)
+            diagonal = np.where(known, own_diagonal, diagonal)
+        return links, diagonal
+
+
+def encode_shifted(
+    signals: FloatArray,
+    dictionary: FloatArray,
+    linear: FloatArray,
+    ridge: FloatArray | None,
+    *,
+    alpha: float,
+    l2: float,
+    positive: bool,
+    kkt_tol: float,
+    threads: int,
+) -> tuple[FloatArray, float, bool]:
+    r"""Solve for every sample on its own, with everything else held fixed.
+
+    .. math:: \min_s \tfrac12\|x_i - Ds\|^2 + \alpha\|s\|_1 + c_i^\top s + \tfrac{l_2 + h_i}2\|s\|^2
+
+    Returns the codes, their KKT violation and whether it is within ``kkt_tol * alpha``.
+    """
+    n, dtype = len(signals), signals.dtype
+    gram = _core.gram(dictionary, threads)
+    gram[np.diag_indices_from(gram)] += l2
+    if ridge is None:
+        curvature = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, dtype))
+    else:
+        curvature = (np.arange(n + 1), np.arange(n, dtype=np.int32), ridge.astype(dtype))
+    codes = np.zeros((n, len(dictionary)), dtype)
+    report = _core.transfer_encode(
+        gram,
+        np.ascontiguousarray(_core.correlations(dictionary, signals, threads) - linear, dtype),
+        _core.squared_norm(signals, threads),
+        np.zeros((0, n), dtype),
+        *curvature,
+        alpha=alpha,
+        positive=positive,
+        settings=_core.TransferEncodeSettings(tolerance=kkt_tol),
+        codes=codes,
+        num_threads=threads,
+    )
+    return codes, report.kkt_violation, report.converged
