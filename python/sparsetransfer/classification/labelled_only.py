@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,52 +12,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sparsetransfer.exceptions import DomainError
+from sparsetransfer.transfer.domains import labelled
 
-__all__ = ["LabelledOnly", "labelled"]
-
-
-def labelled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which labels are known.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN and None among
-        objects.
-
-    Returns
-    -------
-    ndarray of shape (n,), bool
-        True where the label is known.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not one-dimensional.
-
-    Examples
-    --------
-    >>> labelled([0, 2, -1])
-    array([ True,  True, False])
-    >>> labelled(["anger", None])
-    array([ True, False])
-    """
-    labels = np.asarray(y)
-    if labels.ndim != 1:
-        raise ValueError(f"y must be one-dimensional, got shape {labels.shape}")
-    if labels.dtype.kind == "i":
-        return np.asarray(labels != -1)
-    if labels.dtype.kind == "f":
-        return np.asarray(~np.isnan(labels))
-    if labels.dtype.kind == "O":
-        return np.array([_known(value) for value in labels], dtype=np.bool_)
-    return np.ones(len(labels), dtype=np.bool_)
-
-
-def _known(value: object) -> bool:
-    if isinstance(value, float) and math.isnan(value):
-        return False
-    return value is not None and (isinstance(value, str) or value != -1)
+__all__ = ["LabelledOnly"]
 
 
 def _delegates(name: str) -> Any:
@@ -110,7 +66,7 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         X : array-like of shape (n, d)
             Rows of all domains.
         y : array-like of shape (n,)
-            Labels, masked as in `labelled`.
+            Labels, masked as in `sparsetransfer.transfer.labelled`.
         **fit_params
             Passed to the classifier; arrays with one entry per row are cut to the labelled rows.
 

@@ -10,8 +10,9 @@ import sklearn
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
-from sparsetransfer.classification.labelled_only import LabelledOnly, labelled
+from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.exceptions import DomainError
+from sparsetransfer.transfer.domains import labelled
 
 __all__ = ["TransferPipeline", "make_transfer_pipeline"]
 

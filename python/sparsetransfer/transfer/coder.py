@@ -18,6 +18,7 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError, DomainWarning
+from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.domains import check_domains, domains_from_labels, mean_weights
 from sparsetransfer.transfer.functional import (
     TransferProgress,
@@ -29,9 +30,7 @@ from sparsetransfer.transfer.inductive import GraphExtension, encode_shifted
 __all__ = ["TransferSparseCoding"]
 
 
-class TransferSparseCoding(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Learn one dictionary for source and target, with codes of like distribution.
 
     Parameters
@@ -152,7 +151,7 @@ class TransferSparseCoding(  # type: ignore[misc]
         mmd: float = 60.0,
         laplacian: float = 0.0,
         n_neighbors: int = 5,
-        graph_weights: str = "cosine",
+        graph_weights: Weights = "cosine",
         normalized_laplacian: bool = False,
         l2: float = 0.0,
         positive_code: bool = False,
@@ -219,19 +218,23 @@ class TransferSparseCoding(  # type: ignore[misc]
         ConvergenceWarning
             If the final codes do not reach `kkt_tol`.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
         check_integer(self.n_components, "n_components", minimum=1)
         check_real(self.laplacian, "laplacian", minimum=0)
-        domains = self._domains(y, sample_domain, len(X))
+        domains = self._domains(y, sample_domain, len(signals))
         self._graph = None
         if self.laplacian > 0:
             self._graph = GraphExtension(
-                X.copy(), self.n_neighbors, self.graph_weights, self.normalized_laplacian, threads
+                signals.copy(),
+                self.n_neighbors,
+                self.graph_weights,
+                self.normalized_laplacian,
+                threads,
             )
         learned = transfer_learn(
-            X,
-            self._initial_dictionary(X),
+            signals,
+            self._initial_dictionary(signals),
             domains,
             alpha=self.alpha,
             mmd=self.mmd,
@@ -256,7 +259,7 @@ class TransferSparseCoding(  # type: ignore[misc]
         self.converged_ = learned.converged and learned.codes.converged
         difference = learned.codes.mean_difference
         self.mean_difference_ = (
-            np.zeros(len(self.components_), X.dtype) if difference is None else difference
+            np.zeros(len(self.components_), signals.dtype) if difference is None else difference
         )
         self._remember_pull(domains)
         self._n_features_out = len(self.components_)
@@ -303,18 +306,20 @@ class TransferSparseCoding(  # type: ignore[misc]
             If `X` is not finite or its number of features differs from the fitted one.
         """
         check_is_fitted(self, "components_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        X = X.astype(self.components_.dtype, copy=False)
+        given: FloatArray = validate_data(
+            self, X, dtype=[np.float64, np.float32], order="C", reset=False
+        )
+        signals = given.astype(self.components_.dtype, copy=False)
         threads = resolve_threads(self.n_jobs, "n_jobs")
-        linear = self._pull[self._sides(sample_domain, len(X))]
+        linear = self._pull[self._sides(sample_domain, len(signals))]
         ridge = None
         if self._graph is not None:
-            links, diagonal = self._graph.rows(X, threads)
+            links, diagonal = self._graph.rows(signals, threads)
             linear = linear + self.laplacian * (links @ self.codes_)
             ridge = self.laplacian * diagonal
-        tolerance = default_kkt_tol(X.dtype) if self.kkt_tol is None else self.kkt_tol
+        tolerance = default_kkt_tol(signals.dtype) if self.kkt_tol is None else self.kkt_tol
         codes, violation, converged = encode_shifted(
-            X,
+            signals,
             self.components_,
             linear,
             ridge,

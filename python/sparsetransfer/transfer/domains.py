@@ -184,7 +184,7 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
 def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return m: 1/n_source on source samples, -1/n_target on target samples."""
     source = sample_domain > 0
-    return np.where(source, 1 / source.sum(), -1 / (~source).sum())
+    return np.where(source, 1 / float(source.sum()), -1 / float((~source).sum()))
 
 
 def _known(value: object) -> bool:

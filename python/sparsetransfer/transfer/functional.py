@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -438,9 +439,7 @@ def _initial_codes(
     return np.maximum(codes, 0) if positive else codes.copy()
 
 
-def _encode_settings(
-    max_iter: int, kkt_tol: float | None, dtype: np.dtype[np.floating]
-) -> "_core.TransferEncodeSettings":
+def _encode_settings(max_iter: int, kkt_tol: float | None, dtype: np.dtype[np.floating]) -> Any:
     tolerance = (
         default_kkt_tol(dtype)
         if kkt_tol is None
@@ -451,9 +450,7 @@ def _encode_settings(
     )
 
 
-def _codes(
-    report: "_core.TransferEncodeReport", codes: FloatArray, coupling: _Coupling
-) -> TransferCodes:
+def _codes(report: Any, codes: FloatArray, coupling: _Coupling) -> TransferCodes:
     difference = None
     if coupling.weights is not None:
         difference = (coupling.weights @ codes).astype(codes.dtype)

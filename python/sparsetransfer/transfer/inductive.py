@@ -6,6 +6,7 @@ from scipy import sparse
 from sparsetransfer import _simd
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
+from sparsetransfer.graph.functional import Metric, Weights
 
 __all__ = ["GraphExtension", "encode_shifted"]
 
@@ -20,13 +21,18 @@ class GraphExtension:
     """
 
     def __init__(
-        self, samples: FloatArray, n_neighbors: int, weights: str, normalized: bool, threads: int
+        self,
+        samples: FloatArray,
+        n_neighbors: int,
+        weights: Weights,
+        normalized: bool,
+        threads: int,
     ) -> None:
         self.samples = samples
         self.n_neighbors = n_neighbors
         self.weights = weights
         self.normalized = normalized
-        self.metric = "cosine" if weights == "cosine" else "euclidean"
+        self.metric: Metric = "cosine" if weights == "cosine" else "euclidean"
         self.bandwidth = 1.0
         if weights == "heat":
             _, distances = nearest_neighbours(samples, n_neighbors, n_threads=threads)

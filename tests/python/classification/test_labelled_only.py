@@ -4,8 +4,9 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import LabelledOnly, labelled
+from sparsetransfer.classification import LabelledOnly
 from sparsetransfer.exceptions import DomainError
+from sparsetransfer.transfer import labelled
 
 MINUS_ONE = "the label -1 means unknown by contract, and this check uses it as a class"
 

@@ -1,5 +1,6 @@
 """The coupled code problem and its alternation: certificates, identities and a brute-force twin."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -72,9 +73,7 @@ def test_certificate_holds_for_the_returned_point(mmd, gamma, positive, coherenc
     assert result.converged
     assert_allclose(result.objective, value, rtol=1e-12)
     assert kkt(result.codes, gradient, 0.05, positive) <= 1e-9 * 0.05 * 1.01
-    assert_allclose(
-        result.kkt_violation, kkt(result.codes, gradient, 0.05, positive), atol=1e-12
-    )
+    assert_allclose(result.kkt_violation, kkt(result.codes, gradient, 0.05, positive), atol=1e-12)
     assert 0 <= result.duality_gap <= 1e-7
     if positive:
         assert (result.codes >= 0).all()
@@ -114,9 +113,7 @@ def test_gap_bounds_the_suboptimality_of_unfinished_codes():
     best = transfer_encode(X, D, domains, kkt_tol=1e-10, **options).objective
     for iterations in (0, 1, 3, 10, 30):
         with pytest.warns(ConvergenceWarning):
-            rough = transfer_encode(
-                X, D, domains, max_iter=iterations, kkt_tol=1e-12, **options
-            )
+            rough = transfer_encode(X, D, domains, max_iter=iterations, kkt_tol=1e-12, **options)
         assert rough.duality_gap >= rough.objective - best - 1e-12
         assert rough.duality_gap > 0
 
@@ -144,7 +141,7 @@ def test_a_stronger_mmd_term_never_widens_the_mean_difference():
         )
         for mmd in (0.0, 0.1, 1.0, 10.0, 100.0, 1000.0, 1e4)
     ]
-    assert all(later <= earlier + 1e-10 for earlier, later in zip(lengths, lengths[1:], strict=False))
+    assert all(later <= earlier + 1e-10 for earlier, later in itertools.pairwise(lengths))
     assert lengths[-1] < 0.02 * lengths[0]
 
 
