@@ -25,10 +25,12 @@ __all__ = ["extract"]
 
 _log = logging.getLogger(__name__)
 
-# Starting a worker means importing numpy, librosa and what they need. Work is begun in this
-# process, and workers are started only once its measured pace says that they will save time.
+# Starting workers means importing numpy, librosa and what they need, in all of them at once. Work
+# is begun in this process, whose first utterance pays for the same imports and so tells how long
+# they take on this machine; workers are started once the pace says that they will save time.
 _TRIAL_SECONDS = 1.0
-_POOL_START_SECONDS = 4.0
+_START_PER_FIRST = 3.0
+_START_SECONDS = (5.0, 15.0)  # least and most that a start is taken to cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,13 +162,14 @@ def _compute_all(
     pending: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None, workers: int
 ) -> Iterator[_Outcome]:
     """Compute here, and go over to a pool when the pace so far says that it pays."""
-    started, paced = 0.0, 0
+    began = started = time.perf_counter()
+    start_cost, paced = 0.0, 0
     for position, utterance in enumerate(pending):
         elapsed = time.perf_counter() - started
         # The first utterance pays for imports and says nothing about the pace.
         if workers > 1 and position > 1 and elapsed > _TRIAL_SECONDS:
             left = (len(pending) - position) * elapsed / paced
-            if left * (1 - 1 / workers) > _POOL_START_SECONDS:
+            if left * (1 - 1 / workers) > start_cost:
                 _log.info(
                     "%d utterances are left to %d processes", len(pending) - position, workers
                 )
@@ -175,6 +178,8 @@ def _compute_all(
         yield _compute(utterance, chosen, store)
         if position == 0:
             started = time.perf_counter()
+            least, most = _START_SECONDS
+            start_cost = min(max(_START_PER_FIRST * (started - began), least), most)
         else:
             paced += 1
 
