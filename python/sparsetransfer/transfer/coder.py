@@ -117,7 +117,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     `fit_transform` returns the codes of the fitted samples. `transform` codes samples one by one
     with the dictionary, the mean difference and the fitted codes of the graph's neighbours held
-    fixed; a sample that was fitted gets the code it had.
+    fixed; a sample that was fitted gets the code it had (if that was its only optimal one: `l2` > 0
+    or a graph make sure of it).
 
     References
     ----------
@@ -359,7 +360,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     ) -> NDArray[np.int64] | None:
         if sample_domain is not None:
             return check_domains(sample_domain, n_samples)
-        domains = None if y is None or np.ndim(y) != 1 else domains_from_labels(y)
+        labels = None if y is None else np.asarray(y)
+        domains = None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
         if domains is None and check_real(self.mmd, "mmd", minimum=0) > 0:
             warnings.warn(
                 "all samples form one domain: the MMD term is zero and this is plain dictionary "
