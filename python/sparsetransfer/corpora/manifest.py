@@ -18,6 +18,7 @@ __all__ = ["read_manifest"]
 _log = logging.getLogger(__name__)
 
 _ALIASES = {"path": "file", "emotion": "label"}
+_GENDERS = {"female": "f", "male": "m"}
 
 
 def read_manifest(
@@ -35,8 +36,8 @@ def read_manifest(
     path : path-like
         CSV file in UTF-8 with a header. Required columns: ``file`` (or ``path``; relative to the
         manifest's folder) and ``label`` (or ``emotion``). Optional: ``speaker``, ``corpus``,
-        ``start`` and ``end`` (seconds, empty for the whole file), ``gender``, ``language``,
-        ``sentence``. Other columns are ignored.
+        ``start`` and ``end`` (seconds, empty for the whole file), ``gender`` ("f", "m", or spelt
+        out), ``language``, ``sentence``. Other columns are ignored.
     name : str, optional
         Name of the corpus. By default the one of the column ``corpus``, else the name of the
         manifest's folder. If the column names several corpora, the rows of this one are read.
@@ -112,6 +113,7 @@ def _rows(manifest: Path) -> list[dict[str, str]]:
         raise CorpusError(f"manifest '{manifest}' has no rows")
     rows = [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in lines]
     for row in rows:
+        row["gender"] = _GENDERS.get(row.get("gender", "").lower(), row.get("gender", "").lower())
         row["file"] = os.path.normpath(manifest.parent / row["file"]) if row["file"] else ""
     return rows
 

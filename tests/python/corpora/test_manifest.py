@@ -25,7 +25,7 @@ def test_all_columns(folder):
     path = _manifest(
         folder,
         "path,corpus,speaker,gender,emotion,language,sentence,start,end,extra\n"
-        'a.wav,mine,s1,f,Happy,de,"well, then",0.5,1.25,x\n'
+        'a.wav,mine,s1,Female,Happy,de,"well, then",0.5,1.25,x\n'
         f"{folder}/b.wav,mine,s2,m,sad,de,,,,y\n",
     )
     corpus = corpora.read_manifest(path)
