@@ -30,7 +30,7 @@ __all__ = ["COLUMNS", "VERSION", "make_corpora"]
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Version of the synthesiser's recipe; another version is another corpus."""
 
 COLUMNS = ("file", "label", "speaker", "corpus", "gender", "language", "sentence")

@@ -67,17 +67,17 @@ TARGET = SpeechDomain(
     language=Language("synthetic-b", "tkgdbvzSxhmnNjwl", "iyE2@aOu", "NxSmt", 0.4),
     habits={
         "anger": Prosody(
-            pitch=2.0, pitch_range=2.2, pitch_slope=-5.0, rate=0.95, energy=4.5, emphasis=6.0,
-            tilt=2.0, jitter=0.008, shimmer=0.05, articulation=1.15, pause=0.09,
+            pitch=1.8, pitch_range=2.0, pitch_slope=-5.0, rate=0.93, energy=4.2, emphasis=6.0,
+            tilt=1.6, jitter=0.008, shimmer=0.05, articulation=1.15, pause=0.09,
         ),
         "happiness": Prosody(
-            pitch=3.5, pitch_range=3.2, pitch_slope=1.0, rate=1.18, energy=3.0, emphasis=3.0,
-            tilt=1.0, jitter=0.003, shimmer=0.02, breathiness=0.006, articulation=1.05, pause=0.04,
+            pitch=3.5, pitch_range=3.2, pitch_slope=1.0, rate=1.2, energy=3.4, emphasis=3.0,
+            tilt=1.5, jitter=0.003, shimmer=0.02, breathiness=0.006, articulation=1.05, pause=0.04,
         ),
         "neutral": Prosody(pitch_range=1.8, pause=0.06),
         "sadness": Prosody(
-            pitch=1.2, pitch_range=1.6, pitch_slope=-3.5, rate=0.9, energy=-3.0, emphasis=2.0,
-            tilt=-1.2, jitter=0.006, shimmer=0.04, breathiness=0.025, articulation=0.9, pause=0.1,
+            pitch=1.6, pitch_range=1.6, pitch_slope=-3.5, rate=0.94, energy=-2.6, emphasis=2.0,
+            tilt=-1.0, jitter=0.006, shimmer=0.04, breathiness=0.025, articulation=0.9, pause=0.1,
         ),
     },
     recording=Recording(
