@@ -27,20 +27,20 @@ py::tuple gaussian(const Array<T>& source, const Array<T>& target,
                                      exclude_diagonal};
   const GaussianMixture kernel(bandwidths);
   const Execution execution = make_execution(num_threads);
+  double value = 0;
   if (!gradient) {
-    py::gil_scoped_release release;
-    const double value =
-        gaussian_mmd<T>(execution, kernel, left, right, coefficients, nullptr, nullptr);
-    py::gil_scoped_acquire acquire;
+    {
+      const ReleasedGil released;
+      value = gaussian_mmd<T>(execution, kernel, left, right, coefficients, nullptr, nullptr);
+    }
     return py::make_tuple(value, py::none(), py::none());
   }
   Array<T> source_gradient = make_array<T>(left.cols(), left.rows());
   Array<T> target_gradient = make_array<T>(right.cols(), right.rows());
   MatrixRef<T> left_gradient = as_mutable_columns(source_gradient);
   MatrixRef<T> right_gradient = as_mutable_columns(target_gradient);
-  double value = 0;
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     value = gaussian_mmd<T>(execution, kernel, left, right, coefficients, &left_gradient,
                             &right_gradient);
   }
@@ -58,7 +58,7 @@ Array<double> sums(const Array<T>& points, const Array<T>& samples, const Array<
   auto result_out = as_mutable_columns(result);
   const Execution execution = make_execution(num_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     gaussian_sums<T>(execution, kernel, to, from, by, result_out);
   }
   return result;
@@ -75,7 +75,7 @@ py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& wei
   auto row_sums_out = as_mutable_vector(row_sums);
   const Execution execution = make_execution(num_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     gaussian_quadratic_forms(execution, kernel, from, by, forms_out, row_sums_out);
   }
   return py::make_tuple(forms, row_sums);
