@@ -38,7 +38,7 @@ void bind_typed(py::module_& m) {
         Array<T> result = make_array<T>(d.cols(), d.cols());
         auto g = as_mutable_columns(result);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         gram<T>(execution, d, g);
         return result;
       },
@@ -51,7 +51,7 @@ void bind_typed(py::module_& m) {
         Array<T> result = make_array<T>(x.cols(), d.cols());
         auto a = as_mutable_columns(result);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         correlations<T>(execution, d, x, a);
         return result;
       },
@@ -61,7 +61,7 @@ void bind_typed(py::module_& m) {
       [](const Array<T>& matrix, int num_threads) {
         const auto x = as_columns(matrix, "matrix");
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return squared_norm<T>(execution, x);
       },
       py::arg("matrix").noconvert(), py::arg("num_threads"));

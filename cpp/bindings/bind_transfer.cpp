@@ -54,7 +54,7 @@ void bind_typed(py::module_& m) {
                                      positive};
         auto s = as_mutable_columns(codes);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return transfer::encode<T>(execution, problem, settings, s);
       },
       py::arg("gram").noconvert(), py::arg("correlations").noconvert(), py::arg("signal_energy"),
@@ -72,7 +72,7 @@ void bind_typed(py::module_& m) {
         auto d = as_mutable_columns(dictionary);
         auto s = as_mutable_columns(codes);
         const Execution execution = make_execution(num_threads);
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         return transfer::learn<T>(execution, x, coupling, alpha, settings, observer, d, s);
       },
       py::arg("signals").noconvert(), py::arg("means").noconvert(), py::arg("indptr").noconvert(),
