@@ -3,6 +3,7 @@
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes
 from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
+from sparsetransfer.evaluation.joining import join
 from sparsetransfer.evaluation.linear_svm import TunedSVM, tune_linear_svm
 from sparsetransfer.evaluation.methods import LabelledRows, Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.metrics import (
@@ -40,6 +41,7 @@ __all__ = [
     "check_folds",
     "common_classes",
     "confusion_matrix",
+    "join",
     "make_methods",
     "measure",
     "project",

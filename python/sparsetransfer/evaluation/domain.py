@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,18 +141,33 @@ class Domain:
         keys = [f"{self.name}/{speaker}" if speaker else "" for speaker in self.speakers]
         return np.array(keys, dtype=np.str_)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels that occur, in alphabetical order."""
+        return tuple(self.counts())
+
     def counts(self) -> dict[str, int]:
         """Return the number of rows per label, labels in alphabetical order."""
         return dict(sorted(Counter(self.labels.tolist()).items()))
 
 
-def common_classes(domains: Sequence[Domain]) -> tuple[str, ...]:
-    """Return the labels that occur in every domain, in alphabetical order.
+class _Labelled(Protocol):
+    """What a corpus and a domain have in common."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+
+def common_classes(corpora: Sequence[_Labelled]) -> tuple[str, ...]:
+    """Return the labels that occur in every corpus, in alphabetical order.
 
     Parameters
     ----------
-    domains : sequence of Domain
-        At least one domain.
+    corpora : sequence of Corpus or Domain
+        At least one.
 
     Returns
     -------
@@ -161,12 +177,11 @@ def common_classes(domains: Sequence[Domain]) -> tuple[str, ...]:
     Raises
     ------
     CorpusError
-        If fewer than two labels occur in all domains.
+        If fewer than two labels occur in all of them.
     """
-    sets = [set(domain.labels.tolist()) for domain in domains]
-    classes = sorted(set.intersection(*sets))
+    classes = sorted(set.intersection(*(set(corpus.classes) for corpus in corpora)))
     if len(classes) < 2:
-        have = "; ".join(f"{d.name}: {', '.join(d.counts())}" for d in domains)
+        have = "; ".join(f"{corpus.name}: {', '.join(corpus.classes)}" for corpus in corpora)
         raise CorpusError(
             "recognition across corpora needs at least two classes that occur in every corpus, "
             f"found {', '.join(classes) or 'none'} ({have})"

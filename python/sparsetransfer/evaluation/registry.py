@@ -11,9 +11,37 @@ from sparsetransfer.evaluation.methods import LinearSVMMethod, Majority, Method
 __all__ = ["available_methods", "make_methods"]
 
 
+def _sparse_coding() -> Method:
+    from sparsetransfer.evaluation.sparse_methods import SparseCodingMethod
+
+    return SparseCodingMethod(
+        name="sparse-coding",
+        description=(
+            "Joint PCA, unit norm, dictionary and sparse codes of both corpora without transfer "
+            "terms, tuned linear SVM on the source codes."
+        ),
+    )
+
+
+def _transfer_sparse_coding() -> Method:
+    from sparsetransfer.evaluation.sparse_methods import SparseCodingMethod
+
+    return SparseCodingMethod(
+        name="transfer-sparse-coding",
+        description=(
+            "The same with the maximum mean discrepancy between the codes of the corpora and a "
+            "graph Laplacian in the objective."
+        ),
+        mmd=60.0,
+        laplacian=1.0,
+    )
+
+
 _REGISTRY: Mapping[str, Callable[[], Method]] = {
     "majority": Majority,
     "svm": LinearSVMMethod,
+    "sparse-coding": _sparse_coding,
+    "transfer-sparse-coding": _transfer_sparse_coding,
 }
 
 

@@ -4,7 +4,7 @@ from sparsetransfer.reporting.folder import check_destination, write
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.summary import BASELINE, SummaryRow, summarise
-from sparsetransfer.reporting.tables import cells_csv, rich_table
+from sparsetransfer.reporting.tables import cells_csv, rich_tables
 
 __all__ = [
     "BASELINE",
@@ -13,7 +13,7 @@ __all__ = [
     "check_destination",
     "notes",
     "render",
-    "rich_table",
+    "rich_tables",
     "summarise",
     "write",
 ]

@@ -14,7 +14,7 @@ from sparsetransfer.reporting.summary import SummaryRow, summarise
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["cells_csv", "header", "rich_table", "text_rows"]
+__all__ = ["cells_csv", "header", "rich_tables", "text_rows"]
 
 NOTHING = "–"
 
@@ -100,8 +100,8 @@ def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
     ]
 
 
-def rich_table(study: Study) -> Table:
-    """Build the table of a study for a terminal.
+def rich_tables(study: Study) -> list[Table]:
+    """Build the tables of a study for a terminal of 80 columns.
 
     Parameters
     ----------
@@ -110,24 +110,65 @@ def rich_table(study: Study) -> Table:
 
     Returns
     -------
-    rich.table.Table
-        One row per target and method; recalls in percent.
+    list of rich.table.Table
+        Per target the recalls in percent; at last discrepancies, certificates and choices.
     """
+    rows = summarise(study)
+    tables = [
+        _recall_table(study, target, [row for row in rows if row.target == target])
+        for target in study.protocol.targets
+    ]
+    return [*tables, _domain_table(study, rows)]
+
+
+def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Table:
     from rich import box
     from rich.table import Table
 
-    title = f"{' + '.join(study.protocol.sources)} → {', '.join(study.protocol.targets)}"
-    caption = f"recalls in %, protocol {study.protocol.id}, seeds {list(study.protocol.seeds)}"
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD)
-    for number, name in enumerate(header(study)):
-        left = number < 2
-        table.add_column(name, justify="left" if left else "right", no_wrap=left)
-    previous = None
-    for cells in text_rows(summarise(study)):
-        if previous not in (None, cells[0]):
-            table.add_section()
-        previous = cells[0]
-        table.add_row(*cells)
+    table = Table(
+        title=f"{' + '.join(study.protocol.sources)} → {target}",
+        caption=f"recalls in %; protocol {study.protocol.id}",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    titles = header(study)[1 : 6 + len(study.protocol.classes)]
+    best = max(row.uar for row in rows)
+    for name in titles:
+        # A class name is folded rather than cut where the terminal is narrow.
+        if name == "method":
+            table.add_column(name, no_wrap=True)
+        else:
+            table.add_column(name, justify="right", overflow="fold", min_width=4)
+    for row, cells in zip(rows, text_rows(rows), strict=True):
+        table.add_row(*cells[1 : 1 + len(titles)], style="bold" if row.uar == best else None)
+    return table
+
+
+def _domain_table(study: Study, rows: Sequence[SummaryRow]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title="distance between the corpora, and certificates",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    several = len(study.protocol.targets) > 1
+    for name in (*(["target"] if several else []), "method"):
+        table.add_column(name, no_wrap=True)
+    for name in ("MMD² before", "after", "KKT", "SVM cost", "UAR in source", "seconds"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            *([row.target] if several else []),
+            row.method,
+            decimal(row.mmd_before),
+            decimal(row.mmd_after),
+            scientific(row.kkt_violation),
+            NOTHING if math.isnan(row.cost) else f"{row.cost:.3g}",
+            percent(row.source_uar),
+            f"{row.wall:.1f}",
+        )
     return table
 
 

@@ -52,3 +52,8 @@ def test_projection_of_one_column():
     source, target = project(np.array([[0.0], [2.0]]), np.array([[4.0]]))
     assert source.tolist() == [[-2.0, 0.0], [0.0, 0.0]]
     assert target.tolist() == [[2.0, 0.0]]
+
+
+def test_equal_rows_everywhere_are_no_error():
+    assert measure(np.zeros((3, 2)), np.zeros((4, 2))).as_dict() == {"linear": 0.0, "gaussian": 0.0}
+    assert measure(np.ones((3, 2)), np.ones((4, 2))).as_dict() == {"linear": 0.0, "gaussian": 0.0}

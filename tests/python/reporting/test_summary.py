@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from sparsetransfer.evaluation import Study
-from sparsetransfer.reporting import notes, rich_table, summarise
+from sparsetransfer.reporting import notes, rich_tables, summarise
 
 
 def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
@@ -27,13 +27,16 @@ def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
     assert np.isnan(rows[-1].recalls[-1])
 
 
-def test_terminal_table_shows_every_method_and_recall(study):
-    console = Console(file=io.StringIO(), width=200)
-    console.print(rich_table(study))
+def test_terminal_tables_show_everything_in_80_columns(study):
+    console = Console(file=io.StringIO(), width=80)
+    for table in rich_tables(study):
+        console.print(table)
     text = console.file.getvalue()
     for expected in ("second", "third", "majority", "svm", "anger", "KKT", study.protocol.id):
         assert expected in text
-    assert f"{100 * study.cells[1].scores.uar:.1f}" in text
+    assert "…" not in text
+    for cell in study.cells:
+        assert f"{100 * cell.scores.uar:.1f}" in text
 
 
 def test_notes_compare_with_the_baseline_or_say_that_it_is_missing(study):

@@ -1,0 +1,43 @@
+"""The application and its table of contents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import sparsetransfer
+from sparsetransfer.cli.evaluate import evaluate
+
+__all__ = ["application"]
+
+application = typer.Typer(
+    name="sparsetransfer",
+    help="Sparse transfer solvers and cross-corpus speech emotion recognition.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sparsetransfer {sparsetransfer.__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    # The callback makes `evaluate` a subcommand although it is the only one.
+    del version
+
+
+application.command()(evaluate)

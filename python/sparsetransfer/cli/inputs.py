@@ -1,0 +1,104 @@
+"""From what the user wrote to corpora, label maps and folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparsetransfer.corpora import Corpus
+
+__all__ = ["default_cache", "parse_label_map", "read_corpus", "split_list"]
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for this package, by the platform's custom."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "sparsetransfer"
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split ``a,b, c`` into its parts, without empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
+    """Read label maps given as ``raw=emotion,…`` or as the path of a JSON object.
+
+    Raises
+    ------
+    ValueError
+        If an entry is neither.
+    """
+    mapping: dict[str, str] = {}
+    for entry in entries:
+        if entry.endswith(".json"):
+            content = json.loads(Path(entry).read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or not all(
+                isinstance(value, str) for value in content.values()
+            ):
+                raise ValueError(f"--label-map {entry}: expected a JSON object of strings")
+            mapping |= content
+            continue
+        for pair in split_list(entry):
+            raw, separator, emotion = pair.partition("=")
+            if not separator or not raw or not emotion:
+                raise ValueError(
+                    f"--label-map {entry!r}: expected RAW=EMOTION pairs or a .json file"
+                )
+            mapping[raw.strip()] = emotion.strip()
+    return mapping
+
+
+def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool) -> Corpus:
+    """Read the corpus of ``NAME=PATH``, or of a manifest.
+
+    Parameters
+    ----------
+    text : str
+        ``NAME=FOLDER`` with the name of a reader; ``NAME=FILE.csv`` for a manifest that is given a
+        name; ``manifest=PATH`` or ``FILE.csv`` for a manifest that names itself.
+    label_map : mapping of str to str
+        Raw labels to emotions, beside those of the reader.
+    drop_unmapped : bool
+        Whether unmapped labels are dropped instead of refused.
+
+    Returns
+    -------
+    Corpus
+        The corpus.
+
+    Raises
+    ------
+    ValueError
+        If the text has none of these forms.
+    CorpusError
+        If the corpus cannot be read.
+    """
+    from sparsetransfer import corpora
+
+    name, separator, path = text.partition("=")
+    if not separator and text.endswith(".csv"):
+        name, path = "manifest", text
+    if not name or not path:
+        raise ValueError(
+            f"corpus {text!r}: expected NAME=PATH, for example emodb=recordings/emodb, or a "
+            f"manifest .csv; readers are {', '.join(corpora.names())}"
+        )
+    if name != "manifest":
+        return corpora.read(name, path, label_map=label_map, drop_unmapped=drop_unmapped)
+    place = Path(path)
+    return corpora.read_manifest(
+        place / "manifest.csv" if place.is_dir() else place,
+        label_map=label_map,
+        drop_unmapped=drop_unmapped,
+    )

@@ -1,0 +1,73 @@
+import importlib.metadata
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sparsetransfer.cli.application import application
+from sparsetransfer.evaluation import make_methods
+
+SCRIPT = Path(sysconfig.get_path("scripts")) / "sparsetransfer"
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        arguments, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the console script is not installed")
+def test_script_tells_its_version():
+    finished = run(str(SCRIPT), "--version")
+    assert finished.returncode == 0
+    assert importlib.metadata.version("sparsetransfer") in finished.stdout
+
+
+def test_module_runs_the_same_application():
+    finished = run(sys.executable, "-m", "sparsetransfer", "evaluate", "--help", COLUMNS="100")
+    assert finished.returncode == 0
+    assert "--source" in finished.stdout
+
+
+def test_help_needs_nothing_heavy():
+    program = (
+        "import sys; from sparsetransfer.cli.application import application;"
+        "print([m for m in ('librosa', 'matplotlib', 'pandas', 'sklearn', 'scipy', 'rich.progress')"
+        " if m in sys.modules])"
+    )
+    assert run(sys.executable, "-c", program).stdout.strip() == "[]"
+
+
+def test_start_is_quick():
+    def seconds():
+        start = time.perf_counter()
+        run(sys.executable, "-c", "import sparsetransfer.cli.application")
+        return time.perf_counter() - start
+
+    def bare():
+        start = time.perf_counter()
+        run(sys.executable, "-c", "import typer, rich.console")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < min(bare() for _ in range(3)) + 0.5
+
+
+def test_without_the_extra_a_plain_line_tells_how_to_get_it():
+    program = "import sys; sys.modules['typer'] = None;from sparsetransfer.cli import main; main()"
+    finished = run(sys.executable, "-c", program)
+    assert finished.returncode != 0
+    assert finished.stderr.count("\n") == 1
+    assert "pip install 'sparsetransfer[speech]'" in finished.stderr
+
+
+def test_help_shows_the_defaults_that_methods_have():
+    text = CliRunner().invoke(application, ["evaluate", "--help"], env={"COLUMNS": "200"}).output
+    transfer = make_methods(["transfer-sparse-coding"])[0].settings()
+    for option in ("n-components", "alpha", "mmd", "laplacian"):
+        line = next(line for line in text.splitlines() if f"--{option} " in line)
+        assert f"[default: ({transfer[option.replace('-', '_')]:g})]" in line
