@@ -20,8 +20,7 @@ using transfer::LearnSettings;
 /// The CSR arrays of a symmetric matrix; three empty arrays stand for none.
 template <typename T>
 transfer::SymmetricSparse<T> as_sparse(const Array<std::int64_t>& indptr,
-                                       const Array<std::int32_t>& indices,
-                                       const Array<T>& values) {
+                                       const Array<std::int32_t>& indices, const Array<T>& values) {
   if (indptr.size() == 0) return {};
   require(indices.size() == values.size() && indptr.data()[indptr.size() - 1] == indices.size(),
           "laplacian indptr, indices and values must fit together");
@@ -77,8 +76,8 @@ void bind_typed(py::module_& m) {
       },
       py::arg("signals").noconvert(), py::arg("means").noconvert(), py::arg("indptr").noconvert(),
       py::arg("indices").noconvert(), py::arg("values").noconvert(), py::kw_only(),
-      py::arg("alpha"), py::arg("settings"), py::arg("observer"),
-      py::arg("dictionary").noconvert(), py::arg("codes").noconvert(), py::arg("num_threads"));
+      py::arg("alpha"), py::arg("settings"), py::arg("observer"), py::arg("dictionary").noconvert(),
+      py::arg("codes").noconvert(), py::arg("num_threads"));
 }
 
 void bind_settings(py::module_& m) {
@@ -123,8 +122,8 @@ void bind_reports(py::module_& m) {
                              [](const EncodeReport& r) { return r.certificate.kkt_violation; })
       .def_property_readonly("duality_gap",
                              [](const EncodeReport& r) { return r.certificate.duality_gap; })
-      .def_property_readonly(
-          "converged", [](const EncodeReport& r) { return r.status == Status::converged; })
+      .def_property_readonly("converged",
+                             [](const EncodeReport& r) { return r.status == Status::converged; })
       .def_readonly("proximal_iterations", &EncodeReport::proximal_iterations)
       .def_readonly("newton_steps", &EncodeReport::newton_steps);
   py::class_<LearnProgress>(m, "TransferLearnProgress")

@@ -76,8 +76,8 @@ EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
   }
   codes = point.codes.transpose();
   report.certificate = point.certificate;
-  report.status = point.certificate.kkt_violation <= target ? Status::converged
-                                                            : Status::max_iterations;
+  report.status =
+      point.certificate.kkt_violation <= target ? Status::converged : Status::max_iterations;
   return report;
 }
 
@@ -90,10 +90,10 @@ Certificate certify(const Execution& execution, const CodeProblem<T>& problem,
   return make_iterate<T>(execution, problem, correlations, codes).certificate;
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                         \
-  template EncodeReport encode<T>(const Execution&, const CodeProblem<T>&,                    \
-                                  const EncodeSettings&, MatrixRef<T>);                       \
-  template Certificate certify<T>(const Execution&, const CodeProblem<T>&,                    \
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template EncodeReport encode<T>(const Execution&, const CodeProblem<T>&, const EncodeSettings&, \
+                                  MatrixRef<T>);                                                  \
+  template Certificate certify<T>(const Execution&, const CodeProblem<T>&,                        \
                                   const ConstMatrixRef<T>&);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -16,8 +16,8 @@ constexpr int kMaxNewton = 60;
 /// The metric of the proximal operator and the scratch of one worker.
 template <typename T>
 struct RowProx {
-  const Matrix<T>& means;    // E
-  const Matrix<T>& scaled;   // tau E
+  const Matrix<T>& means;   // E
+  const Matrix<T>& scaled;  // tau E
   const Vector<T>& threshold;
   const Vector<T>& steps;
   bool positive;
@@ -93,8 +93,7 @@ struct RowProx {
       residual = t - means.transpose() * code;
       const T size = residual.template lpNorm<Eigen::Infinity>();
       if (size <= 8 * std::numeric_limits<T>::epsilon() *
-                      (t.template lpNorm<Eigen::Infinity>() +
-                       std::numeric_limits<T>::min()))
+                      (t.template lpNorm<Eigen::Infinity>() + std::numeric_limits<T>::min()))
         break;
       indicate(code);
       jacobian.noalias() = means.transpose() * (active.asDiagonal() * scaled);
@@ -193,9 +192,9 @@ double Fista<T>::update_atoms(const Iterate<T>& point, T beta) {
             z = y - steps_.cwiseProduct(quadratic - correlations_.col(atom));
           } else {
             y = code + beta * (code - other_.codes.col(atom));
-            z = y - steps_.cwiseProduct(quadratic +
-                                        beta * (quadratic - other_.quadratic.col(atom)) -
-                                        correlations_.col(atom));
+            z = y -
+                steps_.cwiseProduct(quadratic + beta * (quadratic - other_.quadratic.col(atom)) -
+                                    correlations_.col(atom));
           }
           Eigen::Map<Vector<T>> next(other_.codes.col(atom).data(), other_.codes.rows());
           prox.solve(z, next, mean);

@@ -12,11 +12,11 @@ constexpr Index kAtomBlock = 8;
 
 /// Sums over the entries of one block of samples, kept apart so that they are added in block order.
 struct Partial {
-  double quadratic = 0;     // <S, G S + S L>
-  double correlation = 0;   // <S, A>
-  double absolute = 0;      // |S|_1
-  double kkt = 0;           // largest violation
-  double dual_bound = 0;    // largest |gradient| (largest negated gradient when S >= 0)
+  double quadratic = 0;    // <S, G S + S L>
+  double correlation = 0;  // <S, A>
+  double absolute = 0;     // |S|_1
+  double kkt = 0;          // largest violation
+  double dual_bound = 0;   // largest |gradient| (largest negated gradient when S >= 0)
 };
 
 /// violations[i]: distance of 0 from the subdifferential. Written without branches: it vectorises.
@@ -81,44 +81,46 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
   const Index atoms = problem.atoms();
   const Coupling<T>& coupling = problem.coupling;
   std::vector<Partial> partials(static_cast<std::size_t>(num_blocks(samples, kSampleBlock)));
-  const double flops = 2.0 * static_cast<double>(samples) * atoms * (atoms + 8);
-  parallel_for_blocks(execution.for_work(flops), samples, kSampleBlock,
-                      [&](Index begin, Index count, int) {
-    Partial& partial = partials[static_cast<std::size_t>(begin / kSampleBlock)];
-    auto quadratic = point.quadratic.middleRows(begin, count);
-    quadratic.noalias() = point.codes.middleRows(begin, count) * problem.gram;
-    Vector<T> gradient(count);
-    Vector<T> violation(count);
-    for (Index atom = 0; atom < atoms; ++atom) {
-      const T* code = point.codes.col(atom).data();
-      if (!coupling.laplacian.empty()) {
-        const SymmetricSparse<T>& laplacian = coupling.laplacian;
-        for (Index i = 0; i < count; ++i) {
-          T sum = 0;
-          for (auto at = laplacian.indptr[begin + i]; at < laplacian.indptr[begin + i + 1]; ++at)
-            sum += laplacian.values[at] * code[laplacian.indices[at]];
-          quadratic(i, atom) += sum;
+  const double flops = 2.0 * static_cast<double>(point.codes.size()) * static_cast<double>(atoms + 8);
+  parallel_for_blocks(
+      execution.for_work(flops), samples, kSampleBlock, [&](Index begin, Index count, int) {
+        Partial& partial = partials[static_cast<std::size_t>(begin / kSampleBlock)];
+        auto quadratic = point.quadratic.middleRows(begin, count);
+        quadratic.noalias() = point.codes.middleRows(begin, count) * problem.gram;
+        Vector<T> gradient(count);
+        Vector<T> violation(count);
+        for (Index atom = 0; atom < atoms; ++atom) {
+          const T* code = point.codes.col(atom).data();
+          if (!coupling.laplacian.empty()) {
+            const SymmetricSparse<T>& laplacian = coupling.laplacian;
+            for (Index i = 0; i < count; ++i) {
+              T sum = 0;
+              for (auto at = laplacian.indptr[begin + i]; at < laplacian.indptr[begin + i + 1];
+                   ++at)
+                sum += laplacian.values[at] * code[laplacian.indices[at]];
+              quadratic(i, atom) += sum;
+            }
+          }
+          const auto column = point.codes.col(atom).segment(begin, count);
+          const auto correlation = correlations.col(atom).segment(begin, count);
+          gradient = quadratic.col(atom) - correlation;
+          if (coupling.rank() > 0)
+            gradient.noalias() += coupling.means.middleRows(begin, count) * point.means.col(atom);
+          partial.quadratic += static_cast<double>(column.dot(quadratic.col(atom)));
+          partial.correlation += static_cast<double>(column.dot(correlation));
+          partial.absolute += static_cast<double>(column.template lpNorm<1>());
+          const double bound =
+              static_cast<double>(problem.positive ? -gradient.minCoeff()
+                                                   : gradient.template lpNorm<Eigen::Infinity>());
+          partial.dual_bound = std::max(partial.dual_bound, bound);
+          violations(gradient.data(), code + begin, count, problem.alpha, problem.positive,
+                     violation.data());
+          const double largest =
+              static_cast<double>(violation.template maxCoeff<Eigen::PropagateNaN>());
+          // A NaN must not pass as "no violation".
+          if (!(largest <= partial.kkt)) partial.kkt = largest;
         }
-      }
-      const auto column = point.codes.col(atom).segment(begin, count);
-      const auto correlation = correlations.col(atom).segment(begin, count);
-      gradient = quadratic.col(atom) - correlation;
-      if (coupling.rank() > 0)
-        gradient.noalias() += coupling.means.middleRows(begin, count) * point.means.col(atom);
-      partial.quadratic += static_cast<double>(column.dot(quadratic.col(atom)));
-      partial.correlation += static_cast<double>(column.dot(correlation));
-      partial.absolute += static_cast<double>(column.template lpNorm<1>());
-      const double bound = static_cast<double>(
-          problem.positive ? -gradient.minCoeff() : gradient.template lpNorm<Eigen::Infinity>());
-      partial.dual_bound = std::max(partial.dual_bound, bound);
-      violations(gradient.data(), code + begin, count, problem.alpha, problem.positive,
-                 violation.data());
-      const double largest =
-          static_cast<double>(violation.template maxCoeff<Eigen::PropagateNaN>());
-      // A NaN must not pass as "no violation".
-      if (!(largest <= partial.kkt)) partial.kkt = largest;
-    }
-  });
+      });
   Partial total;
   for (const Partial& partial : partials) {
     total.quadratic += partial.quadratic;
@@ -129,8 +131,7 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
   }
   const double coupled = static_cast<double>(point.means.squaredNorm());
   const double alpha = static_cast<double>(problem.alpha);
-  const double stacked =
-      problem.signal_energy - 2 * total.correlation + total.quadratic + coupled;
+  const double stacked = problem.signal_energy - 2 * total.correlation + total.quadratic + coupled;
   const double dual = best_dual(problem.signal_energy - total.correlation, stacked, alpha,
                                 total.dual_bound, problem.positive);
   point.certificate.objective = stacked / 2 + alpha * total.absolute;
@@ -138,12 +139,11 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
   point.certificate.duality_gap = std::max(0.0, point.certificate.objective - dual);
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                           \
-  template struct Iterate<T>;                                                                   \
-  template Matrix<T> transposed_correlations<T>(const Execution&, const CodeProblem<T>&);       \
-  template void update_means<T>(const Execution&, const CodeProblem<T>&, Iterate<T>&);          \
-  template void evaluate<T>(const Execution&, const CodeProblem<T>&, const Matrix<T>&,          \
-                            Iterate<T>&);
+#define SPARSETRANSFER_INSTANTIATE(T)                                                     \
+  template struct Iterate<T>;                                                             \
+  template Matrix<T> transposed_correlations<T>(const Execution&, const CodeProblem<T>&); \
+  template void update_means<T>(const Execution&, const CodeProblem<T>&, Iterate<T>&);    \
+  template void evaluate<T>(const Execution&, const CodeProblem<T>&, const Matrix<T>&, Iterate<T>&);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

@@ -18,8 +18,13 @@ class Alternation {
   Alternation(const Execution& execution, const ConstMatrixRef<T>& signals,
               const Coupling<T>& coupling, T alpha, const LearnSettings& settings,
               MatrixRef<T> dictionary, MatrixRef<T> codes)
-      : execution_(execution), signals_(signals), coupling_(coupling), alpha_(alpha),
-        settings_(settings), dictionary_(dictionary), codes_(codes),
+      : execution_(execution),
+        signals_(signals),
+        coupling_(coupling),
+        alpha_(alpha),
+        settings_(settings),
+        dictionary_(dictionary),
+        codes_(codes),
         energy_(squared_norm<T>(execution, signals)) {
     const Index atoms = dictionary.cols();
     gram_.resize(atoms, atoms);
@@ -34,7 +39,10 @@ class Alternation {
     correlations<T>(execution_, dictionary_, signals_, correlations_);
     const CodeProblem<T> problem{{gram_.data(), gram_.rows(), gram_.cols()},
                                  {correlations_.data(), correlations_.rows(), correlations_.cols()},
-                                 energy_, coupling_, alpha_, settings_.positive_codes};
+                                 energy_,
+                                 coupling_,
+                                 alpha_,
+                                 settings_.positive_codes};
     return encode<T>(execution_, problem, settings, codes_);
   }
 
@@ -54,10 +62,10 @@ class Alternation {
   /// 1/2 |X - D S|_F^2 from the statistics, with gram_ as scratch.
   double data_term() {
     gram<T>(execution_, dictionary_, gram_);
-    const double quadratic = gram_.template cast<double>().cwiseProduct(
-        A_.template cast<double>()).sum();
-    const double linear = dictionary_.template cast<double>().cwiseProduct(
-        B_.template cast<double>()).sum();
+    const double quadratic =
+        gram_.template cast<double>().cwiseProduct(A_.template cast<double>()).sum();
+    const double linear =
+        dictionary_.template cast<double>().cwiseProduct(B_.template cast<double>()).sum();
     return (energy_ + quadratic) / 2 - linear;
   }
 
@@ -123,10 +131,10 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
   return report;
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                       \
-  template LearnReport learn<T>(const Execution&, const ConstMatrixRef<T>&,                 \
-                                const Coupling<T>&, T, const LearnSettings&, const Observer&, \
-                                MatrixRef<T>, MatrixRef<T>);
+#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
+  template LearnReport learn<T>(const Execution&, const ConstMatrixRef<T>&, const Coupling<T>&, T, \
+                                const LearnSettings&, const Observer&, MatrixRef<T>,               \
+                                MatrixRef<T>);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

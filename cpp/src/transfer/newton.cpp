@@ -11,11 +11,11 @@ namespace sparsetransfer::transfer {
 namespace {
 
 constexpr Index kSampleBlock = 64;
-constexpr Index kSums = 16;             // partial sums over samples: a constant, so that the
-                                        // order of addition does not depend on the threads
+constexpr Index kSums = 16;  // partial sums over samples: a constant, so that the
+                             // order of addition does not depend on the threads
 constexpr int kMaxConjugateGradient = 250;
-constexpr double kForcing = 1e-3;       // relative residual at which conjugate gradients stop
-constexpr Index kMaxWoodbury = 1024;    // largest (atoms * rank) for the exact preconditioner
+constexpr double kForcing = 1e-3;     // relative residual at which conjugate gradients stop
+constexpr Index kMaxWoodbury = 1024;  // largest (atoms * rank) for the exact preconditioner
 
 /// The Newton system restricted to the active entries, packed sample by sample.
 template <typename T>
@@ -23,8 +23,11 @@ class ActiveSystem {
  public:
   ActiveSystem(const Execution& execution, const CodeProblem<T>& problem,
                const Matrix<T>& correlations, const Iterate<T>& point)
-      : execution_(execution), problem_(problem), atoms_(problem.atoms()),
-        samples_(problem.samples()), rank_(problem.coupling.rank()) {
+      : execution_(execution),
+        problem_(problem),
+        atoms_(problem.atoms()),
+        samples_(problem.samples()),
+        rank_(problem.coupling.rank()) {
     select(correlations, point);
     dense_.resize(atoms_, samples_);
     if (problem.coupling.laplacian.empty()) {
@@ -154,12 +157,12 @@ class ActiveSystem {
 
   using Block = Eigen::Map<Matrix<T>>;
   Block block(std::vector<T>& storage, Index sample) const {
-    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)],
-            active_count(sample), active_count(sample)};
+    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
+            active_count(sample)};
   }
   Eigen::Map<const Matrix<T>> block(const std::vector<T>& storage, Index sample) const {
-    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)],
-            active_count(sample), active_count(sample)};
+    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
+            active_count(sample)};
   }
 
   // With a Laplacian the factors of single samples say little about the smooth directions that
@@ -183,7 +186,7 @@ class ActiveSystem {
       const Index count = active_count(i);
       block_offsets_[static_cast<std::size_t>(i) + 1] =
           block_offsets_[static_cast<std::size_t>(i)] + static_cast<std::size_t>(count * count);
-      flops += static_cast<double>(count) * count * count;
+      flops += std::pow(static_cast<double>(count), 3);
     }
     factors_.resize(block_offsets_.back());
     // Makes the factors of rank-deficient active sets exist; the preconditioner alone sees it.
@@ -192,9 +195,10 @@ class ActiveSystem {
              static_cast<T>(std::sqrt(static_cast<double>(atoms_)));
     woodbury_ = rank_ > 0 && atoms_ * rank_ <= kMaxWoodbury;
     const Index dimension = woodbury_ ? atoms_ * rank_ : 0;
-    const Index sums = woodbury_ ? std::min<Index>(kSums, samples_) : std::min<Index>(256, samples_);
+    const Index sums =
+        woodbury_ ? std::min<Index>(kSums, samples_) : std::min<Index>(256, samples_);
     std::vector<Matrix<T>> partial(static_cast<std::size_t>(woodbury_ ? sums : 0));
-    parallel_for(execution_.for_work(2 * flops), sums, [&](Index part, int) {
+    parallel_for(execution_.for_work(2 * flops), sums, [&](Index part, int worker) {
       const Index begin = samples_ * part / sums;
       const Index end = samples_ * (part + 1) / sums;
       if (woodbury_) partial[static_cast<std::size_t>(part)].setZero(dimension, dimension);
@@ -202,6 +206,7 @@ class ActiveSystem {
       for (Index i = begin; i < end; ++i) {
         const Index count = active_count(i);
         if (count == 0) continue;
+        if (worker == 0) execution_.check();  // a part is long; worker 0 is the caller
         Block factor = block(factors_, i);
         gather(i, factor);
         factor.diagonal().array() += ridge_;
@@ -296,7 +301,8 @@ class ActiveSystem {
   Vector<T> precondition(const Vector<T>& packed) const {
     if (scales_.size() > 0) return packed.cwiseProduct(scales_);
     Vector<T> result = packed;
-    for_samples(2.0 * static_cast<double>(factors_.size()), [&](Index i) { solve_block(i, result); });
+    for_samples(2.0 * static_cast<double>(factors_.size()),
+                [&](Index i) { solve_block(i, result); });
     if (!woodbury_) return result;
     Matrix<T> collected = collect(result);
     Eigen::Map<Vector<T>> stacked(collected.data(), collected.size());
@@ -366,7 +372,8 @@ bool Newton<T>::step(Iterate<T>& point) {
                           (problem_.signal_energy + point.certificate.objective);
   // A whole step, shorter ones, and last the one to the first sign change: along a direction in
   // which the active atoms are dependent only that one stays in the orthant.
-  std::array<T, 5> lengths{T(1), T(0.5), T(0.25), T(0.125), system.first_crossing(point, direction)};
+  std::array<T, 5> lengths{T(1), T(0.5), T(0.25), T(0.125),
+                           system.first_crossing(point, direction)};
   for (const T length : lengths) {
     system.move(point, direction, length, trial_);
     update_means(execution_, problem_, trial_);

@@ -8,7 +8,8 @@ namespace sparsetransfer::transfer {
 struct EncodeSettings {
   double tolerance = 1e-6;    ///< KKT violation relative to alpha at which to stop
   int max_iterations = 5000;  ///< proximal gradient iterations
-  double newton_from = 0.1;   ///< relative KKT violation below which Newton steps are tried; 0: never
+  double newton_from =
+      0.1;  ///< relative KKT violation below which Newton steps are tried; 0: never
   double newton_bytes = 1e9;  ///< memory the Newton factors may take
 
   void validate() const;

@@ -9,12 +9,12 @@ namespace sparsetransfer::transfer {
 
 struct LearnSettings {
   int max_iterations = 50;
-  double tolerance = 1e-5;        ///< relative decrease of the objective per iteration at which to stop
-  double l2 = 0;                  ///< ridge on the codes
+  double tolerance = 1e-5;  ///< relative decrease of the objective per iteration at which to stop
+  double l2 = 0;            ///< ridge on the codes
   bool positive_codes = false;
-  EncodeSettings encode;          ///< of the final codes
-  double code_tolerance = 1e-2;   ///< relative KKT violation of the codes while the dictionary
-                                  ///< moves; ten times as much until that stalls
+  EncodeSettings encode;         ///< of the final codes
+  double code_tolerance = 1e-2;  ///< relative KKT violation of the codes while the dictionary
+                                 ///< moves; ten times as much until that stalls
   BlockCoordinateSettings update;
 
   void validate() const;
