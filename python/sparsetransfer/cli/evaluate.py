@@ -184,9 +184,7 @@ def _evaluate(
             chosen_methods,
             protocol,
             n_jobs=jobs or 1,
-            progress=lambda done, total, text: progress.update(
-                task, completed=done, total=total, description=f"methods ({text})"
-            ),
+            progress=lambda done, total, _: progress.update(task, completed=done, total=total),
         )
     for table in reporting.rich_tables(study):
         console.print(table)

@@ -86,7 +86,7 @@ class SparseCodingMethod:
             max_iter=self.max_iter,
             random_state=tuning.seed,
         )
-        codes = np.asarray(coder.fit_transform(signals, sample_domain=domain))
+        codes = np.asarray(coder.fit_transform(signals, sample_domain=domain), dtype=np.float64)
         tuned = fit_svm(codes[:split], source, tuning)
         return MethodOutput(
             predictions=tuned.predict(codes[split:]),
