@@ -188,6 +188,7 @@ def _evaluate(
         )
     for table in reporting.rich_tables(study):
         console.print(table)
+        console.print()
     for note in reporting.notes(study):
         console.print(f"• {note}", style="dim", markup=False, highlight=False)
     if output is not None:

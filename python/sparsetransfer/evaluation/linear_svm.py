@@ -48,10 +48,14 @@ class TunedSVM:
         return np.asarray(self.svm.predict(features * self.scale), dtype=np.str_)
 
 
-def _fit(features: NDArray[np.float64], labels: NDArray[np.str_], cost: float) -> LinearSVC:
-    # The primal Newton method draws no random numbers and settles at large costs, where the dual
-    # coordinate descent does not.
-    svm = LinearSVC(C=cost, class_weight="balanced", dual=False, max_iter=_MAX_ITER)
+def _fit(
+    features: NDArray[np.float64], labels: NDArray[np.str_], cost: float, seed: int
+) -> LinearSVC:
+    # "auto" takes the dual where there are fewer rows than columns. Elsewhere coordinate descent on
+    # the dual does not settle at large costs, and Newton's method on the primal does.
+    svm = LinearSVC(
+        C=cost, class_weight="balanced", dual="auto", max_iter=_MAX_ITER, random_state=seed
+    )
     return svm.fit(features, labels)
 
 
@@ -77,7 +81,7 @@ def tune_linear_svm(
     n_folds : int
         Speaker-disjoint folds.
     seed : int
-        Seed of the folds.
+        Seed of the folds and of the solver's coordinate order.
 
     Returns
     -------
@@ -111,12 +115,12 @@ def tune_linear_svm(
     for cost in c_grid:
         pooled = np.zeros((len(classes), len(classes)), dtype=np.int64)
         for train, test in folds:
-            svm = _fit(scaled[train], labels[train], cost)
+            svm = _fit(scaled[train], labels[train], cost, seed)
             pooled += confusion_matrix(labels[test], svm.predict(scaled[test]), classes)
         recalls.append(float(unweighted_average_recall(pooled)))
     best = int(np.argmax(recalls))
     return TunedSVM(
-        svm=_fit(scaled, labels, c_grid[best]),
+        svm=_fit(scaled, labels, c_grid[best], seed),
         scale=scale,
         cost=c_grid[best],
         recalls=tuple(recalls),

@@ -44,8 +44,8 @@ def _protocol_notes(study: Study) -> Iterator[str]:
     )
     yield (
         "Features are z-scored per corpus over the evaluated recordings. The means of both corpora "
-        "are then zero and a linear MMD between features is zero by construction; the MMD² in the "
-        "table is the mean over Gaussian kernels of five widths around the mean distance."
+        "are then zero and a linear MMD between features is zero by construction. The Gaussian "
+        "MMD² is the mean over five widths around the mean distance."
     )
     if _DEVELOPMENT & set(study.protocol.targets) and len(study.methods) > 2:
         yield (

@@ -36,9 +36,11 @@ class SummaryRow:
         Mean recall per class; NaN for a class the target lacks.
     gain : float
         UAR minus that of the tuned linear SVM on the same target; NaN without the latter.
-    mmd_before, mmd_after : float
-        Mean Gaussian MMD² between the normalised features and between the codes; the latter NaN
-        for methods without codes.
+    linear_before, linear_after : float
+        Mean linear MMD² between the normalised features and between the codes, relative to the
+        energy of the rows; the latter NaN for methods without codes.
+    gaussian_before, gaussian_after : float
+        The same with Gaussian kernels.
     kkt_violation : float
         Largest violation over seeds; NaN for methods without codes.
     cost : float
@@ -58,8 +60,10 @@ class SummaryRow:
     interval: tuple[float, float]
     recalls: tuple[float, ...]
     gain: float
-    mmd_before: float
-    mmd_after: float
+    linear_before: float
+    linear_after: float
+    gaussian_before: float
+    gaussian_after: float
     kkt_violation: float
     cost: float
     source_uar: float
@@ -127,8 +131,10 @@ def _row(cells: Sequence[Cell], reference: float, wall: float) -> SummaryRow:
         ),
         recalls=tuple(np.mean([cell.scores.recalls for cell in cells], axis=0).tolist()),
         gain=_mean(recalls) - reference,
-        mmd_before=_mean([cell.before.gaussian for cell in cells]),
-        mmd_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
+        linear_before=_mean([cell.before.linear for cell in cells]),
+        linear_after=_mean([cell.after.linear for cell in cells if cell.after is not None]),
+        gaussian_before=_mean([cell.before.gaussian for cell in cells]),
+        gaussian_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
         kkt_violation=max(violations, default=math.nan),
         cost=float(np.median(costs)) if costs else math.nan,
         source_uar=_mean(_of_svm(cells, "source_cv_uar")),

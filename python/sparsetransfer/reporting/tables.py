@@ -18,6 +18,9 @@ __all__ = ["cells_csv", "header", "rich_tables", "text_rows"]
 
 NOTHING = "–"
 
+DISTANCES = ("linear MMD² before", "after", "Gaussian MMD² before", "after")
+"""Titles of the columns of `distances`."""
+
 
 def percent(value: float) -> str:
     """Show a share of 1 in percent with one decimal; a dash for NaN."""
@@ -37,6 +40,18 @@ def scientific(value: float) -> str:
 def decimal(value: float) -> str:
     """Show a figure of order one with four decimals; a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:.4f}"
+
+
+def distances(row: SummaryRow) -> tuple[str, ...]:
+    """Format the discrepancies of a row, in the order of `DISTANCES`."""
+    values = (row.linear_before, row.linear_after, row.gaussian_before, row.gaussian_after)
+    return tuple(decimal(value) for value in values)
+
+
+def whole_percent(bounds: tuple[float, float]) -> str:
+    """Show an interval of shares in whole percent; a dash for NaN."""
+    low, high = bounds
+    return NOTHING if math.isnan(low) else f"{100 * low:.0f}–{100 * high:.0f}"
 
 
 def header(study: Study) -> tuple[str, ...]:
@@ -61,8 +76,7 @@ def header(study: Study) -> tuple[str, ...]:
         "vs SVM",
         "WAR",
         *study.protocol.classes,
-        "MMD² before",
-        "after",
+        *DISTANCES,
         "KKT",
     )
 
@@ -92,8 +106,7 @@ def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
             points(row.gain),
             percent(row.war),
             *(percent(value) for value in row.recalls),
-            decimal(row.mmd_before),
-            decimal(row.mmd_after),
+            *distances(row),
             scientific(row.kkt_violation),
         )
         for row in rows
@@ -111,14 +124,14 @@ def rich_tables(study: Study) -> list[Table]:
     Returns
     -------
     list of rich.table.Table
-        Per target the recalls in percent; at last discrepancies, certificates and choices.
+        Two per target: recalls in percent; discrepancies, certificates and choices.
     """
     rows = summarise(study)
-    tables = [
-        _recall_table(study, target, [row for row in rows if row.target == target])
-        for target in study.protocol.targets
-    ]
-    return [*tables, _domain_table(study, rows)]
+    tables = []
+    for target in study.protocol.targets:
+        mine = [row for row in rows if row.target == target]
+        tables += [_recall_table(study, target, mine), _domain_table(mine)]
+    return tables
 
 
 def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Table:
@@ -130,6 +143,8 @@ def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Tabl
         caption=f"recalls in %; protocol {study.protocol.id}",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
     )
     titles = header(study)[1 : 6 + len(study.protocol.classes)]
     best = max(row.uar for row in rows)
@@ -140,34 +155,37 @@ def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Tabl
         else:
             table.add_column(name, justify="right", overflow="fold", min_width=4)
     for row, cells in zip(rows, text_rows(rows), strict=True):
-        table.add_row(*cells[1 : 1 + len(titles)], style="bold" if row.uar == best else None)
+        shown = list(cells[1 : 1 + len(titles)])
+        shown[2] = whole_percent(row.interval)
+        table.add_row(*shown, style="bold" if row.uar == best else None)
     return table
 
 
-def _domain_table(study: Study, rows: Sequence[SummaryRow]) -> Table:
+def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(
-        title="distance between the corpora, and certificates",
+        title="MMD² between the corpora, and certificates",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
     )
-    several = len(study.protocol.targets) > 1
-    for name in (*(["target"] if several else []), "method"):
-        table.add_column(name, no_wrap=True)
-    for name in ("MMD² before", "after", "KKT", "SVM cost", "UAR in source", "seconds"):
-        table.add_column(name, justify="right")
+    table.add_column("method", no_wrap=True)
+    for name in ("linear before", "linear after", "Gauss before", "Gauss after"):
+        table.add_column(name, justify="right", min_width=6)
+    table.add_column("KKT", justify="right", min_width=7)
+    for name in ("SVM cost", "source UAR", "time"):
+        table.add_column(name, justify="right", min_width=5)
     for row in rows:
         table.add_row(
-            *([row.target] if several else []),
             row.method,
-            decimal(row.mmd_before),
-            decimal(row.mmd_after),
+            *distances(row),
             scientific(row.kkt_violation),
             NOTHING if math.isnan(row.cost) else f"{row.cost:.3g}",
             percent(row.source_uar),
-            f"{row.wall:.1f}",
+            f"{row.wall:.1f} s",
         )
     return table
 

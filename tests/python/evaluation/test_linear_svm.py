@@ -18,7 +18,7 @@ def test_choice_equals_cross_validation_by_scikit_learn(domains):
     folds = speaker_folds(domain.labels, domain.speakers, n_folds=3, seed=5)
     for number, (_, test) in enumerate(folds):
         fold[test] = number
-    svm = LinearSVC(class_weight="balanced", dual=False, max_iter=10_000)
+    svm = LinearSVC(class_weight="balanced", dual="auto", max_iter=10_000, random_state=5)
     expected = [
         balanced_accuracy_score(
             domain.labels,

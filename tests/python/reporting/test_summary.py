@@ -22,8 +22,8 @@ def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
         assert row.gain == pytest.approx(row.uar - svm.uar)
     coder = rows[2]
     assert coder.kkt_violation == 2e-9
-    assert coder.mmd_after > 0
-    assert np.isnan(rows[1].mmd_after)
+    assert coder.gaussian_after > 0
+    assert np.isnan(rows[1].gaussian_after)
     assert np.isnan(rows[-1].recalls[-1])
 
 
