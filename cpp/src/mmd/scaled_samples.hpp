@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sparsetransfer/status.hpp"
 #include "sparsetransfer/types.hpp"
 
 namespace sparsetransfer {
@@ -13,7 +14,8 @@ struct ScaledSamples {
   Vector<T> half_norms;
   double scale;
 
-  /// Both samples next to each other. (features x samples)
+  /// Both samples next to each other. (features x samples) Throws NumericalError on overflow,
+  /// which the packets' minimum and maximum would turn into plain numbers.
   ScaledSamples(double scale, const ConstMatrixRef<T>& left, const ConstMatrixRef<T>& right)
       : columns(left.rows(), left.cols() + right.cols()), scale(scale) {
     Vector<double> sum = Vector<double>::Zero(left.rows());
@@ -24,6 +26,8 @@ struct ScaledSamples {
     columns.leftCols(left.cols()) = factor * (left.colwise() - centre);
     columns.rightCols(right.cols()) = factor * (right.colwise() - centre);
     half_norms = T(0.5) * columns.colwise().squaredNorm().transpose();
+    if (!half_norms.allFinite())
+      throw NumericalError("squared distances in units of the largest bandwidth overflow");
   }
 };
 

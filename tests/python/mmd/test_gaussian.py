@@ -248,6 +248,16 @@ def test_unfit_samples_are_refused(domains):
         mmd.gaussian(source, target)
 
 
+def test_overflow_is_an_error_and_no_number():
+    far = np.array([[0.0], [1e30]], np.float32)
+    for call in (
+        lambda: mmd.gaussian(far, far, bandwidths=1.0),
+        lambda: mmd.witness(far, far, far, bandwidths=1.0),
+    ):
+        with pytest.raises(ArithmeticError, match=r"squared distances .* overflow"):
+            call()
+
+
 def test_ctrl_c_ends_a_long_call(rng):
     samples = rng.normal(size=(30_000, 64))
     main = threading.get_ident()

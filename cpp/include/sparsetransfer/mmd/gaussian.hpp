@@ -40,7 +40,7 @@ class GaussianMixture {
 /// The squared discrepancy of `source` and `target` (features x samples), with its derivatives
 /// in `source_gradient` and `target_gradient` (same shapes) unless these are null. O((n_s+n_t)^2 d)
 /// time; memory: a copy of the samples and some tiles. Outputs must not alias the samples.
-/// Throws NumericalError if the value is not finite.
+/// All functions here throw NumericalError if a squared distance overflows.
 template <typename T>
 double gaussian_mmd(const Execution& execution, const GaussianMixture& kernel,
                     const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,

@@ -1,0 +1,130 @@
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "../../../cpp/src/mmd/block_pairs.hpp"
+#include "check.hpp"
+#include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/status.hpp"
+
+namespace {
+
+using namespace sparsetransfer;
+
+Matrix<double> samples(Index features, Index count, double shift) {
+  Matrix<double> out(features, count);
+  for (Index i = 0; i < out.size(); ++i) out.data()[i] = std::sin(1.7 * double(i + 1) + shift);
+  return out;
+}
+
+double kernel(const Matrix<double>& x, Index i, const Matrix<double>& y, Index j,
+              const std::vector<double>& widths) {
+  double sum = 0;
+  for (const double width : widths)
+    sum += std::exp(-(x.col(i) - y.col(j)).squaredNorm() / (2 * width * width));
+  return sum / static_cast<double>(widths.size());
+}
+
+}  // namespace
+
+TEST(bandwidths_share_exponentials_if_their_squares_differ_by_powers_of_two) {
+  const GaussianMixture shared({2, 1, std::sqrt(2.0), 4});
+  CHECK(shared.chains().size() == 1);
+  CHECK(shared.size() == 4);
+  CHECK_NEAR(shared.scale(), 0.25, 0);
+  int squarings = 0;
+  for (const auto& step : shared.chains()[0].steps) {
+    squarings += step.squarings;
+    CHECK_NEAR(step.rate, std::ldexp(1.0, squarings), 1e-13);
+  }
+  CHECK(squarings == 4);
+  CHECK(GaussianMixture({1, 1}).chains().size() == 1);
+  CHECK(GaussianMixture({1, 1.3, 2}).chains().size() == 2);
+  CHECK(GaussianMixture({1, 1024}).chains().size() == 2);  // too many squarings
+  CHECK_THROWS(std::invalid_argument, "at least one bandwidth", GaussianMixture({}));
+  CHECK_THROWS(std::invalid_argument, "positive and finite", GaussianMixture({1, 0}));
+  CHECK_THROWS(std::invalid_argument, "positive and finite",
+               GaussianMixture({std::numeric_limits<double>::infinity()}));
+}
+
+TEST(every_pair_of_blocks_meets_once_and_no_block_is_used_twice_at_a_time) {
+  for (const Index blocks : {0, 1, 2, 5, 8}) {
+    std::mutex mutex;
+    std::map<std::pair<Index, Index>, int> met;
+    std::multiset<Index> busy;
+    bool shared = false;
+    for_block_pairs({4, {}}, blocks, [&](Index row, Index column, int) {
+      {
+        std::lock_guard lock(mutex);
+        ++met[{row, column}];
+        shared = shared || busy.count(row) || busy.count(column);
+        busy.insert({row, column});
+      }
+      std::lock_guard lock(mutex);
+      busy.erase(row);
+      busy.erase(column);
+    });
+    CHECK(!shared);
+    CHECK(static_cast<Index>(met.size()) == blocks * (blocks + 1) / 2);
+    for (const auto& [pair, times] : met) CHECK(times == 1 && pair.first <= pair.second);
+  }
+}
+
+TEST(value_and_gradient_equal_the_sums_over_all_pairs) {
+  const Matrix<double> source = samples(3, 70, 0);
+  const Matrix<double> target = samples(3, 45, 0.5);
+  const std::vector<double> widths{0.5, 0.8, 1.0};
+  const Matrix<double> a = Matrix<double>::Constant(70, 1, 1.0 / 70);
+  const Matrix<double> b = Matrix<double>::Constant(45, 1, 1.0 / 45);
+  const Vector<double> one = Vector<double>::Ones(1);
+  const Coefficients<double> coefficients{a, b, one, one, one, false};
+  Matrix<double> source_gradient(3, 70);
+  Matrix<double> target_gradient(3, 45);
+  MatrixRef<double> left(source_gradient);
+  MatrixRef<double> right(target_gradient);
+  const double value = gaussian_mmd<double>({2, {}}, GaussianMixture(widths), source, target,
+                                            coefficients, &left, &right);
+  double expected = 0;
+  for (Index i = 0; i < 70; ++i)
+    for (Index j = 0; j < 70; ++j) expected += kernel(source, i, source, j, widths) / (70. * 70);
+  for (Index i = 0; i < 45; ++i)
+    for (Index j = 0; j < 45; ++j) expected += kernel(target, i, target, j, widths) / (45. * 45);
+  for (Index i = 0; i < 70; ++i)
+    for (Index j = 0; j < 45; ++j)
+      expected -= 2 * kernel(source, i, target, j, widths) / (70. * 45);
+  CHECK_NEAR(value, expected, 1e-14);
+  const Vector<double> shift = source_gradient.rowwise().sum() + target_gradient.rowwise().sum();
+  CHECK_NEAR(shift.cwiseAbs().maxCoeff(), 0, 1e-14);  // a common shift changes nothing
+  const double step = 1e-5;
+  for (const Index i : {Index(0), Index(69)}) {
+    Matrix<double> moved = source;
+    moved(1, i) += step;
+    const double above = gaussian_mmd<double>({1, {}}, GaussianMixture(widths), moved, target,
+                                              coefficients, nullptr, nullptr);
+    moved(1, i) -= 2 * step;
+    const double below = gaussian_mmd<double>({1, {}}, GaussianMixture(widths), moved, target,
+                                              coefficients, nullptr, nullptr);
+    CHECK_NEAR(source_gradient(1, i), (above - below) / (2 * step), 1e-10);
+  }
+}
+
+TEST(overflow_is_reported_and_shapes_are_checked) {
+  const Matrix<double> source = samples(2, 4, 0) * 1e300;
+  const Matrix<double> target = samples(2, 3, 1);
+  const Matrix<double> a = Matrix<double>::Constant(4, 1, 0.25);
+  const Matrix<double> b = Matrix<double>::Constant(3, 1, 1.0 / 3);
+  const Vector<double> one = Vector<double>::Ones(1);
+  const Coefficients<double> coefficients{a, b, one, one, one, false};
+  const auto call = [&](const Matrix<double>& left, const Matrix<double>& right) {
+    gaussian_mmd<double>({1, {}}, GaussianMixture({1}), left, right, coefficients, nullptr,
+                         nullptr);
+  };
+  CHECK_THROWS(NumericalError, "overflow", call(source, target));
+  CHECK_THROWS(std::invalid_argument, "target must have shape", call(source, samples(3, 3, 0)));
+  CHECK_THROWS(std::invalid_argument, "coefficients do not fit", call(source, samples(2, 2, 0)));
+}
