@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "block_pairs.hpp"
-#include "gaussian_tile.hpp"
-#include "scaled_samples.hpp"
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/mmd/block_pairs.hpp"
+#include "sparsetransfer/mmd/gaussian_tile.hpp"
+#include "sparsetransfer/mmd/scaled_samples.hpp"
 
 namespace sparsetransfer {
 namespace {

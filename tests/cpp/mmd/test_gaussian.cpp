@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "../../../cpp/src/mmd/block_pairs.hpp"
 #include "check.hpp"
+#include "sparsetransfer/mmd/block_pairs.hpp"
 #include "sparsetransfer/mmd/gaussian.hpp"
 #include "sparsetransfer/status.hpp"
 

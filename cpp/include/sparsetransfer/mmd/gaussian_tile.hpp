@@ -5,8 +5,8 @@
 #include <Eigen/Core>
 #include <vector>
 
-#include "packet_exp.hpp"
 #include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/mmd/packet_exp.hpp"
 
 namespace sparsetransfer::gaussian {
 
