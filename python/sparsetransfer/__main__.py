@@ -14,10 +14,8 @@ def main() -> None:
         else:
             print(sparsetransfer.__version__)
         return
-    try:
-        from sparsetransfer.cli import main as command_line
-    except ModuleNotFoundError as error:
-        sys.exit(f"{error}: the command line needs the extra: pip install 'sparsetransfer[speech]'")
+    from sparsetransfer.cli import main as command_line
+
     command_line()
 
 

@@ -8,7 +8,7 @@ import pytest
 INTERRUPT = """
 import os, signal, threading, time
 import numpy as np
-from sparsetransfer import graph
+from sparsetransfer import graph, transfer
 
 rng = np.random.default_rng(0)
 {setup}
@@ -41,6 +41,15 @@ LONG_CALLS = {
     "nearest_neighbours": (
         "X = rng.normal(size=(40_000, 64))",
         "graph.nearest_neighbours(X, 5, n_threads={threads})",
+    ),
+    "TransferSparseCoding.fit": (
+        "X = rng.normal(size=(3000, 64)); domain = np.repeat([1, -1], 1500)",
+        "transfer.TransferSparseCoding(256, max_iter=10_000, tol=1e-15, random_state=0,"
+        " n_jobs={threads}).fit(X, sample_domain=domain)",
+    ),
+    "mmd.gaussian": (
+        "from sparsetransfer import mmd; X = rng.normal(size=(40_000, 64))",
+        "mmd.gaussian(X[::2], X[1::2], n_threads={threads})",
     ),
 }
 
