@@ -44,8 +44,10 @@ LONG_CALLS = {
     ),
     "TransferSparseCoding.fit": (
         "X = rng.normal(size=(3000, 64)); domain = np.repeat([1, -1], 1500)",
-        "transfer.TransferSparseCoding(256, max_iter=10_000, tol=1e-15, random_state=0,"
-        " n_jobs={threads}).fit(X, sample_domain=domain)",
+        (
+            "transfer.TransferSparseCoding(256, max_iter=10_000, tol=1e-15, random_state=0,"
+            " n_jobs={threads}).fit(X, sample_domain=domain)"
+        ),
     ),
     "mmd.gaussian": (
         "from sparsetransfer import mmd; X = rng.normal(size=(40_000, 64))",

@@ -81,7 +81,8 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
   const Index atoms = problem.atoms();
   const Coupling<T>& coupling = problem.coupling;
   std::vector<Partial> partials(static_cast<std::size_t>(num_blocks(samples, kSampleBlock)));
-  const double flops = 2.0 * static_cast<double>(point.codes.size()) * static_cast<double>(atoms + 8);
+  const double flops =
+      2.0 * static_cast<double>(point.codes.size()) * static_cast<double>(atoms + 8);
   parallel_for_blocks(
       execution.for_work(flops), samples, kSampleBlock, [&](Index begin, Index count, int) {
         Partial& partial = partials[static_cast<std::size_t>(begin / kSampleBlock)];
