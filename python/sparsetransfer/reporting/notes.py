@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-from sparsetransfer.evaluation import Domain, Study
+from sparsetransfer.evaluation import Cell, Domain, Study
 from sparsetransfer.reporting.summary import BASELINE, SummaryRow, summarise
 
 __all__ = ["notes"]
@@ -116,17 +115,22 @@ def _speaker_notes(role: str, domain: Domain) -> Iterator[str]:
 
 
 def _cell_notes(study: Study) -> Iterator[str]:
-    for cell in study.cells:
-        where = f"{cell.target}, {cell.method}, seed {cell.seed}"
-        svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
-        if svm.get("cost_at_edge_of_grid"):
-            yield f"{where}: the chosen cost {svm['cost']:g} is at the edge of the grid."
-        if coder and not coder["converged"]:
-            violation = coder["kkt_violation"]
-            shown = "unknown" if math.isnan(violation) else f"{violation:.1e}"
-            yield (
-                f"{where}: the alternation stopped after {coder['n_iter']} iterations before the "
-                f"objective settled; KKT violation of the codes {shown}."
-            )
-        for text in cell.warnings:
-            yield f"{where}: {text}"
+    for target in study.protocol.targets:
+        for method in study.methods:
+            cells = [c for c in study.cells if (c.target, c.method) == (target, method.name)]
+            for text in dict.fromkeys(text for cell in cells for text in _doubts(cell)):
+                seeds = [str(cell.seed) for cell in cells if text in _doubts(cell)]
+                yield f"{target}, {method.name}, seed {', '.join(seeds)}: {text}"
+
+
+def _doubts(cell: Cell) -> list[str]:
+    svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
+    doubts = list(cell.warnings)
+    if svm.get("cost_at_edge_of_grid"):
+        doubts.append(f"the chosen cost {svm['cost']:g} is at the edge of the grid.")
+    if coder and not coder["converged"]:
+        doubts.append(
+            f"the alternation stopped after {coder['n_iter']} iterations before the objective "
+            "settled; how exact its codes are for its dictionary stands under KKT."
+        )
+    return doubts

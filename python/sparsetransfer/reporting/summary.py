@@ -47,8 +47,6 @@ class SummaryRow:
         Median of the chosen costs of the SVM; NaN for methods without one.
     source_uar : float
         Mean speaker-disjoint cross-validated UAR within the source; NaN without an SVM.
-    wall : float
-        Mean time of a run, in seconds.
     """
 
     target: str
@@ -67,7 +65,6 @@ class SummaryRow:
     kkt_violation: float
     cost: float
     source_uar: float
-    wall: float
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -102,17 +99,12 @@ def summarise(study: Study) -> tuple[SummaryRow, ...]:
             for method in study.methods
         }
         reference = _mean([cell.scores.uar for cell in groups.get(BASELINE, [])])
-        for method, cells in groups.items():
-            times = [
-                timing.wall
-                for timing in study.timings
-                if timing.target == target.name and timing.method == method
-            ]
-            rows.append(_row(cells, reference, _mean(times)))
+        for cells in groups.values():
+            rows.append(_row(cells, reference))
     return tuple(rows)
 
 
-def _row(cells: Sequence[Cell], reference: float, wall: float) -> SummaryRow:
+def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
     recalls = [cell.scores.uar for cell in cells]
     violations = [
         float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
@@ -138,5 +130,4 @@ def _row(cells: Sequence[Cell], reference: float, wall: float) -> SummaryRow:
         kkt_violation=max(violations, default=math.nan),
         cost=float(np.median(costs)) if costs else math.nan,
         source_uar=_mean(_of_svm(cells, "source_cv_uar")),
-        wall=wall,
     )

@@ -156,6 +156,7 @@ def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Tabl
             table.add_column(name, justify="right", overflow="fold", min_width=4)
     for row, cells in zip(rows, text_rows(rows), strict=True):
         shown = list(cells[1 : 1 + len(titles)])
+        shown[1] = percent(row.uar)
         shown[2] = whole_percent(row.interval)
         table.add_row(*shown, style="bold" if row.uar == best else None)
     return table
@@ -176,7 +177,7 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     for name in ("linear before", "linear after", "Gauss before", "Gauss after"):
         table.add_column(name, justify="right", min_width=6)
     table.add_column("KKT", justify="right", min_width=7)
-    for name in ("SVM cost", "source UAR", "time"):
+    for name in ("SVM cost", "source UAR"):
         table.add_column(name, justify="right", min_width=5)
     for row in rows:
         table.add_row(
@@ -185,7 +186,6 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
             scientific(row.kkt_violation),
             NOTHING if math.isnan(row.cost) else f"{row.cost:.3g}",
             percent(row.source_uar),
-            f"{row.wall:.1f} s",
         )
     return table
 
