@@ -15,4 +15,5 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
   sparsetransfer::python::bind_numerics(m);
   sparsetransfer::python::bind_graph(m);
   sparsetransfer::python::bind_transfer(m);
+  sparsetransfer::python::bind_sparse_coding(m);
 }

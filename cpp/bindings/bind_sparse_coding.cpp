@@ -1,0 +1,112 @@
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <vector>
+
+#include "bindings.hpp"
+#include "interrupt.hpp"
+#include "numpy_eigen.hpp"
+#include "sparsetransfer/sparse_coding/encode.hpp"
+
+namespace sparsetransfer::python {
+namespace {
+
+/// The reports of a call as one array per field: iterations, status, gap, kkt, objective.
+py::tuple report_arrays(const std::vector<CodingReport>& reports) {
+  const auto size = static_cast<py::ssize_t>(reports.size());
+  py::array_t<int> iterations(size);
+  py::array_t<int> status(size);
+  py::array_t<double> gap(size), kkt(size), objective(size);
+  for (py::ssize_t i = 0; i < size; ++i) {
+    const CodingReport& report = reports[static_cast<std::size_t>(i)];
+    iterations.mutable_at(i) = report.iterations;
+    status.mutable_at(i) = static_cast<int>(report.status);
+    gap.mutable_at(i) = report.gap;
+    kkt.mutable_at(i) = report.kkt;
+    objective.mutable_at(i) = report.objective;
+  }
+  return py::make_tuple(iterations, status, gap, kkt, objective);
+}
+
+template <typename T>
+Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array,
+                                            const char* name) {
+  if (array) return as_vector(*array, name);
+  return {nullptr, 0};
+}
+
+template <typename T>
+py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
+                Array<T> codes, const std::optional<Array<T>>& ridge,
+                const std::optional<Array<double>>& weights, int n_threads) {
+  const auto x = as_columns(signals, "X");
+  const auto d = as_columns(dictionary, "dictionary");
+  const CodingExtras<T> extras{optional_vector(ridge, "ridge"),
+                               optional_vector(weights, "weights"), Vector<T>()};
+  auto out = as_mutable_columns(codes);
+  std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
+  const Execution execution = make_execution(n_threads);
+  {
+    py::gil_scoped_release release;
+    encode<T>(execution, x, d, settings, extras, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
+py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
+                     const CodingSettings& settings, Array<T> codes,
+                     const std::optional<Array<T>>& ridge,
+                     const std::optional<Array<double>>& weights,
+                     const std::optional<Array<T>>& squared_norms, int n_threads) {
+  const auto g = as_columns(gram, "gram");
+  const auto b = as_columns(correlations, "correlations");
+  const CodingExtras<T> extras{optional_vector(ridge, "ridge"),
+                               optional_vector(weights, "weights"),
+                               optional_vector(squared_norms, "squared_norms")};
+  auto out = as_mutable_columns(codes);
+  std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
+  const Execution execution = make_execution(n_threads);
+  {
+    py::gil_scoped_release release;
+    encode_gram<T>(execution, g, b, settings, extras, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
+void bind_coders(py::module_& m) {
+  m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
+        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
+        py::arg("n_threads"));
+  m.def("lasso_gram", &lasso_gram<T>, py::arg("gram").noconvert(),
+        py::arg("correlations").noconvert(), py::arg("settings"), py::arg("codes").noconvert(),
+        py::kw_only(), py::arg("ridge").noconvert() = py::none(),
+        py::arg("weights").noconvert() = py::none(),
+        py::arg("squared_norms").noconvert() = py::none(), py::arg("n_threads"));
+}
+
+}  // namespace
+
+void bind_sparse_coding(py::module_& m) {
+  py::class_<CodingSettings>(m, "CodingSettings")
+      .def(py::init([](double alpha, double tolerance, Index max_iterations, bool nonnegative,
+                       bool warm_start) {
+             const CodingSettings settings{alpha, tolerance, max_iterations, nonnegative,
+                                           warm_start};
+             settings.validate();
+             return settings;
+           }),
+           py::kw_only(), py::arg("alpha"), py::arg("tolerance"), py::arg("max_iterations"),
+           py::arg("nonnegative") = false, py::arg("warm_start") = false)
+      .def_readonly("alpha", &CodingSettings::alpha)
+      .def_readonly("tolerance", &CodingSettings::tolerance)
+      .def_readonly("max_iterations", &CodingSettings::max_iterations)
+      .def_readonly("nonnegative", &CodingSettings::nonnegative)
+      .def_readonly("warm_start", &CodingSettings::warm_start);
+  bind_coders<float>(m);
+  bind_coders<double>(m);
+}
+
+}  // namespace sparsetransfer::python

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <memory>
+#include <new>
+
+#include "sparsetransfer/types.hpp"
+
+namespace sparsetransfer {
+
+/// One SIMD register of T at the level this file is compiled for. Kernels whose accumulators must
+/// stay in registers are written with it; everything else uses Eigen.
+template <typename T>
+struct Simd {
+  using Packet = typename Eigen::internal::packet_traits<T>::type;
+  static constexpr Index width = Eigen::internal::unpacket_traits<Packet>::size;
+
+  static Packet zero() { return Eigen::internal::pset1<Packet>(T(0)); }
+  static Packet broadcast(T value) { return Eigen::internal::pset1<Packet>(value); }
+  static Packet load(const T* from) { return Eigen::internal::ploadu<Packet>(from); }
+  static void store(T* to, const Packet& value) { Eigen::internal::pstoreu<T>(to, value); }
+  /// a * b + c
+  static Packet multiply_add(const Packet& a, const Packet& b, const Packet& c) {
+    return Eigen::internal::pmadd(a, b, c);
+  }
+  static T sum(const Packet& a) { return Eigen::internal::predux(a); }
+};
+
+constexpr std::size_t kCacheLine = 64;
+
+constexpr Index round_up(Index value, Index multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+/// Uninitialised memory on a cache line boundary: pages are touched only when used, so a
+/// generous capacity costs address space, not memory.
+template <typename T>
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(Index size)
+      : data_(static_cast<T*>(
+            ::operator new(static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{kCacheLine}))) {}
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(T* data) const { ::operator delete(data, std::align_val_t{kCacheLine}); }
+  };
+  std::unique_ptr<T, Free> data_;
+};
+
+}  // namespace sparsetransfer

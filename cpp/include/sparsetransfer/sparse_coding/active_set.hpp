@@ -1,0 +1,64 @@
+#pragma once
+
+#include <vector>
+
+#include "sparsetransfer/numerics/cholesky.hpp"
+#include "sparsetransfer/sparse_coding/panel_gram.hpp"
+
+namespace sparsetransfer {
+
+/// The active set of one signal: atoms in use, their coefficients and signs, and the Cholesky
+/// factor of their Gram matrix (plus ridge). Room for `capacity` atoms, allocated once.
+class ActiveSet {
+ public:
+  ActiveSet(Index atoms, Index capacity);
+
+  Index size() const { return factor_.size(); }
+  const int* atoms() const { return atoms_.data(); }
+  const double* coefficients() const { return coefficients_.data(); }
+  const double* signs() const { return signs_.data(); }
+  Index capacity() const { return factor_.capacity(); }
+  /// Rounds the coefficients to the precision of T.
+  template <typename T>
+  void round_to() {
+    for (Index i = 0; i < size(); ++i)
+      coefficients_.data()[i] = static_cast<double>(static_cast<T>(coefficients_.data()[i]));
+  }
+
+  void clear() { factor_.clear(); }
+
+  /// Adds candidates (atom, sign) with coefficient `start[q]`; atoms that depend on those in use
+  /// are skipped. Returns how many were added.
+  template <typename T>
+  Index add(const PanelGram<T>& gram, double ridge, const int* atoms, const double* signs,
+            const double* start, Index count);
+
+  /// Minimises the quadratic with linear term over the atoms in use, given the residual of the
+  /// stationarity conditions rhs = c_A - alpha_A sign_A (size(), overwritten), keeping all signs:
+  /// atoms whose coefficient would cross zero are dropped. The objective never increases; returns
+  /// by how much it fell.
+  double descend(double* rhs);
+
+  /// Moves along the null direction of `atom`, which depends on the atoms in use, until one of
+  /// them reaches zero and gives its place to it. Returns false if that is numerically impossible.
+  template <typename T>
+  bool exchange(const PanelGram<T>& gram, double ridge, int atom, double sign);
+
+ private:
+  void remove(Index position, double* rhs);
+  double step(double* rhs);
+
+  UpdatableCholesky factor_;
+  std::vector<int> atoms_;
+  std::vector<char> crossing_;
+  AlignedBuffer<double> coefficients_, signs_, direction_, image_, cross_;
+};
+
+extern template Index ActiveSet::add(const PanelGram<float>&, double, const int*, const double*,
+                                     const double*, Index);
+extern template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
+                                     const double*, Index);
+extern template bool ActiveSet::exchange(const PanelGram<float>&, double, int, double);
+extern template bool ActiveSet::exchange(const PanelGram<double>&, double, int, double);
+
+}  // namespace sparsetransfer

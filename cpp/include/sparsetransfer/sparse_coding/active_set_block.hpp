@@ -1,0 +1,108 @@
+#pragma once
+
+#include <vector>
+
+#include "sparsetransfer/sparse_coding/active_set.hpp"
+#include "sparsetransfer/sparse_coding/problem.hpp"
+
+namespace sparsetransfer {
+
+/// What a block of signals is coded against. Signals (features x count) and dictionary may be null
+/// when only Gram matrix and correlations are known; ridge and squared norms may be null.
+template <typename T>
+struct CodingBlock {
+  const PanelGram<T>& gram;
+  const ConstMatrixRef<T>* signals = nullptr;
+  const ConstMatrixRef<T>* dictionary = nullptr;
+  const T* ridge = nullptr;
+  const T* squared_norms = nullptr;
+};
+
+/// Sizes of the workspace: codes of at most `capacity` atoms, blocks of at most `width` signals.
+struct CodingShape {
+  Index features = 0;
+  Index atoms = 0;
+  Index capacity = 0;
+  Index width = 0;
+};
+
+/// Codes a block of signals in lockstep: all gradients are refreshed together, one panel of the
+/// Gram matrix at a time, then every signal adds its violating atoms and solves on its own.
+/// Signals do not influence each other. Owns all memory it needs; one per worker.
+template <typename T>
+class ActiveSetBlock {
+ public:
+  /// `weights` (atoms, or empty) multiply the penalty.
+  ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
+                 const ConstVectorRef<double>& weights);
+
+  /// (padded atoms x width): the caller fills the first rows with correlations b before `solve`,
+  /// which overwrites them.
+  Matrix<T>& correlations() { return base_; }
+
+  /// Writes codes (atoms x count) and reports (count). Codes are read first on a warm start.
+  /// Allocates nothing, except inside the matrix product that verifies float32 codes.
+  void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes, CodingReport* reports);
+
+ private:
+  struct Signal {
+    Signal(Index atoms, Index capacity) : active(atoms, capacity) {}
+    ActiveSet active;
+    double ridge = 0.0;
+    double noise = 0.0;        // violations below are rounding of b
+    double growth = 0.0;       // share of the largest excess an atom needs to be added
+    double kkt = 0.0;          // violation at the last look
+    int iterations = 0;
+    int stalled = 0;           // rounds in which the objective did not fall
+    int verifications = 0;
+    bool single = false;       // add one atom only
+    bool exact = false;        // the gradient at `reference` is known to full precision
+    double residual = 0.0;     // |x - D a|^2 + h |a|^2 at the reference
+    Status status = Status::converged;
+  };
+  struct Entry {
+    int atom;
+    T value;
+  };
+  struct Candidate {
+    double excess;
+    int atom;
+  };
+
+  void start(const CodingBlock<T>& block, Index index, const T* code);
+  void refresh(const PanelGram<T>& gram);
+  void list_changes(Index index);
+  bool advance(const PanelGram<T>& gram, Index index);
+  double inspect(Index index, double& stationarity);
+  Index choose(Index index, double excess, double tolerance);
+  bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
+  void verify(const CodingBlock<T>& block);
+  void restore(Index index);
+  bool accept(Index index);
+  double exact_residual(const CodingBlock<T>& block, Index index, Index column);
+  double exact_gradient(const CodingBlock<T>& block, Index index);
+  void finish(const CodingBlock<T>& block, Index index, T* code, CodingReport& report);
+  double tolerance(const Signal& signal) const;
+
+  Index atoms_, padded_, width_;
+  CodingSettings settings_;
+  double reference_penalty_;   // scale of the tolerance: the largest penalty of an atom
+  Vector<T> thresholds_;       // penalty per atom, padded with infinity
+  std::vector<Signal> signals_;
+  std::vector<Index> running_, finished_;
+  Matrix<T> base_, gradient_, reference_;
+  // For float32 only: the gradient at a reference code, found in higher precision.
+  Matrix<T> residual_, exact_;
+  Vector<double> exact_signal_, exact_gradient_;
+  std::vector<Entry> entries_;       // changes of all signals since their base, one after another
+  std::vector<Index> entry_count_;
+  AlignedBuffer<double> rhs_;
+  std::vector<Candidate> candidates_;
+  std::vector<int> chosen_;
+  std::vector<double> chosen_signs_;
+};
+
+extern template class ActiveSetBlock<float>;
+extern template class ActiveSetBlock<double>;
+
+}  // namespace sparsetransfer

@@ -1,0 +1,193 @@
+#include "sparsetransfer/sparse_coding/active_set.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sparsetransfer {
+namespace {
+
+constexpr Index kBatch = UpdatableCholesky::kMaxAppend;
+
+/// Below this share of an atom's energy outside the span of the others, it counts as dependent:
+/// what is left is dominated by the rounding of the Gram matrix.
+template <typename T>
+constexpr double kDependence = (sizeof(T) == 4 ? 64 : 4096) *
+                               static_cast<double>(std::numeric_limits<T>::epsilon());
+
+}  // namespace
+
+ActiveSet::ActiveSet(Index atoms, Index capacity)
+    : factor_(std::min(atoms, capacity)),
+      atoms_(static_cast<std::size_t>(factor_.capacity())),
+      crossing_(static_cast<std::size_t>(factor_.capacity())),
+      coefficients_(factor_.capacity()),
+      signs_(factor_.capacity()),
+      direction_(factor_.capacity()),
+      image_(factor_.capacity()),
+      cross_(factor_.capacity() * kBatch) {}
+
+template <typename T>
+Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, const double* signs,
+                     const double* start, Index count) {
+  Index added = 0;
+  for (Index begin = 0; begin < count; begin += kBatch) {
+    const Index batch = std::min(kBatch, count - begin);
+    const int* chosen = atoms + begin;
+    const Index old = size();
+    double* cross = cross_.data();
+    const Index width = batch <= UpdatableCholesky::kGroup ? UpdatableCholesky::kGroup : kBatch;
+    for (Index i = 0; i < old; ++i)
+      for (Index q = 0; q < width; ++q)
+        cross[i * kBatch + q] = q < batch ? static_cast<double>(gram(atoms_[i], chosen[q])) : 0.0;
+    double corner[kBatch * kBatch] = {};
+    for (Index q = 0; q < batch; ++q) {
+      for (Index r = 0; r < batch; ++r)
+        corner[q * kBatch + r] = static_cast<double>(gram(chosen[q], chosen[r]));
+      corner[q * kBatch + q] += ridge;
+    }
+    bool accepted[kBatch];
+    factor_.append(batch, cross, corner, kDependence<T>, accepted);
+    Index next = old;
+    for (Index q = 0; q < batch; ++q) {
+      if (!accepted[q]) continue;
+      atoms_[next] = chosen[q];
+      signs_.data()[next] = signs[begin + q];
+      coefficients_.data()[next] = start ? start[begin + q] : 0.0;
+      ++next;
+    }
+    added += next - old;
+  }
+  return added;
+}
+
+void ActiveSet::remove(Index position, double* rhs) {
+  const Index last = size() - 1;
+  factor_.remove(position, rhs);
+  for (Index i = position; i < last; ++i) {
+    atoms_[i] = atoms_[i + 1];
+    coefficients_.data()[i] = coefficients_.data()[i + 1];
+    signs_.data()[i] = signs_.data()[i + 1];
+  }
+}
+
+double ActiveSet::descend(double* rhs) {
+  std::fill(rhs + size(), rhs + round_up(size(), UpdatableCholesky::kGroup), 0.0);
+  factor_.solve_lower(rhs);
+  double decrease = 0.0;
+  for (bool crossed = true; crossed && size() > 0;) {
+    const Index size_before = size();
+    decrease += step(rhs);
+    crossed = size() < size_before;
+  }
+  return decrease;
+}
+
+double ActiveSet::step(double* rhs) {
+  // With y = rhs (already L^-1 (c - alpha sign)) the unconstrained step is L^-T y and lowers the
+  // objective by |y|^2 / 2; a step p lowers it by y'u - |u|^2 / 2 with u = L'p, after which y - u
+  // is the new right-hand side.
+  const Index m = size();
+  const Index padded = round_up(m, UpdatableCholesky::kGroup);
+  double* a = coefficients_.data();
+  double* direction = direction_.data();
+  const double* sign = signs_.data();
+  std::copy(rhs, rhs + padded, direction);
+  factor_.solve_upper(direction);
+  Index crossings = 0;
+  bool blocked = false;  // some atom at zero is pushed the wrong way
+  double longest = 1.0;  // the step at which the first nonzero coefficient reaches zero
+  for (Index i = 0; i < m; ++i) {
+    const double target = a[i] + direction[i];
+    crossing_[i] = sign[i] * target <= 0.0;
+    if (!crossing_[i]) continue;
+    ++crossings;
+    if (a[i] == 0.0) {
+      blocked = true;
+    } else {
+      longest = std::min(longest, -a[i] / direction[i]);
+    }
+  }
+  if (crossings == 0) {
+    double energy = 0.0;
+    for (Index i = 0; i < m; ++i) {
+      a[i] += direction[i];
+      energy += rhs[i] * rhs[i];
+    }
+    std::fill(rhs, rhs + padded, 0.0);
+    return 0.5 * energy;
+  }
+  // Put every crossing coefficient to zero at once if that lowers the objective, ...
+  for (Index i = 0; i < m; ++i)
+    if (crossing_[i]) direction[i] = -a[i];
+  double* image = image_.data();
+  factor_.multiply_transposed(direction, image);
+  double slope = 0.0;
+  double curvature = 0.0;
+  for (Index i = 0; i < m; ++i) {
+    slope += rhs[i] * image[i];
+    curvature += image[i] * image[i];
+  }
+  double decrease = slope - 0.5 * curvature;
+  if (decrease > 0.0) {
+    for (Index i = 0; i < m; ++i) {
+      a[i] = crossing_[i] ? 0.0 : a[i] + direction[i];
+      rhs[i] -= image[i];
+    }
+  } else if (blocked) {
+    // ... otherwise drop the ones that want to leave zero the wrong way, ...
+    decrease = 0.0;
+    for (Index i = 0; i < m; ++i) crossing_[i] = crossing_[i] && a[i] == 0.0;
+  } else {
+    // ... otherwise walk to the first coefficient that reaches zero.
+    std::copy(rhs, rhs + padded, direction);
+    factor_.solve_upper(direction);
+    double energy = 0.0;
+    for (Index i = 0; i < m; ++i) energy += rhs[i] * rhs[i];
+    for (Index i = 0; i < m; ++i) {
+      if (crossing_[i]) crossing_[i] = -a[i] / direction[i] <= longest;
+      a[i] = crossing_[i] ? 0.0 : a[i] + longest * direction[i];
+      rhs[i] *= 1.0 - longest;
+    }
+    decrease = (longest - 0.5 * longest * longest) * energy;
+  }
+  for (Index i = m - 1; i >= 0; --i)
+    if (crossing_[i]) remove(i, rhs);
+  return decrease;
+}
+
+template <typename T>
+bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, int atom, double sign) {
+  const Index m = size();
+  const Index padded = round_up(m, UpdatableCholesky::kGroup);
+  double* direction = direction_.data();
+  double* a = coefficients_.data();
+  for (Index i = 0; i < m; ++i) direction[i] = static_cast<double>(gram(atoms_[i], atom));
+  std::fill(direction + m, direction + padded, 0.0);
+  factor_.solve_lower(direction);
+  factor_.solve_upper(direction);  // the atom is D_A direction
+  double length = std::numeric_limits<double>::infinity();
+  Index leaving = -1;
+  for (Index i = 0; i < m; ++i) {
+    const double rate = -sign * direction[i];
+    if (rate * signs_.data()[i] >= 0.0) continue;
+    if (const double reach = -a[i] / rate; reach < length) {
+      length = reach;
+      leaving = i;
+    }
+  }
+  if (leaving < 0) return false;
+  for (Index i = 0; i < m; ++i) a[i] -= length * sign * direction[i];
+  remove(leaving, nullptr);
+  const double start = sign * length;
+  return add(gram, ridge, &atom, &sign, &start, 1) == 1;
+}
+
+template Index ActiveSet::add(const PanelGram<float>&, double, const int*, const double*,
+                              const double*, Index);
+template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
+                              const double*, Index);
+template bool ActiveSet::exchange(const PanelGram<float>&, double, int, double);
+template bool ActiveSet::exchange(const PanelGram<double>&, double, int, double);
+
+}  // namespace sparsetransfer

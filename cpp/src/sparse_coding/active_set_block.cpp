@@ -1,0 +1,432 @@
+#include "sparsetransfer/sparse_coding/active_set_block.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sparsetransfer {
+namespace {
+
+constexpr Index kPanel = PanelGram<double>::kRows;
+constexpr Index kMostAdded = 64;       // atoms a signal may add in one round
+constexpr int kMaxVerifications = 6;   // of a float32 code
+constexpr int kMaxStalled = 4;
+
+/// gradient = base - sum_e value_e * column_e over one panel, accumulators in registers.
+template <typename T, typename Entry>
+void refresh_panel(const T* panel, const Entry* entries, Index count, const T* base, T* gradient) {
+  using V = Simd<T>;
+  constexpr Index packets = std::min<Index>(8, kPanel / V::width);
+  constexpr Index rows = packets * V::width;
+  for (Index begin = 0; begin < kPanel; begin += rows) {
+    typename V::Packet sums[packets];
+    for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
+    for (Index e = 0; e < count; ++e) {
+      const T* column = panel + static_cast<Index>(entries[e].atom) * kPanel + begin;
+      const auto value = V::broadcast(-entries[e].value);
+      for (Index p = 0; p < packets; ++p)
+        sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
+    }
+    for (Index p = 0; p < packets; ++p) V::store(gradient + begin + p * V::width, sums[p]);
+  }
+}
+
+}  // namespace
+
+template <typename T>
+ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
+                                  const ConstVectorRef<double>& weights)
+    : atoms_(shape.atoms),
+      padded_(round_up(shape.atoms, kPanel)),
+      width_(shape.width),
+      settings_(settings),
+      thresholds_(Vector<T>::Constant(padded_, std::numeric_limits<T>::infinity())),
+      base_(Matrix<T>::Zero(padded_, width_)),
+      gradient_(padded_, width_),
+      rhs_(round_up(shape.capacity, UpdatableCholesky::kGroup)) {
+  for (Index j = 0; j < atoms_; ++j)
+    thresholds_[j] = static_cast<T>(settings.alpha * (weights.size() > 0 ? weights[j] : 1.0));
+  reference_penalty_ = static_cast<double>(thresholds_.head(atoms_).maxCoeff());
+  if constexpr (std::is_same_v<T, float>) {
+    reference_.setZero(atoms_, width_);
+    exact_.resize(atoms_, width_);
+    residual_.resize(shape.features, width_);
+    exact_signal_.resize(shape.features);
+    exact_gradient_.resize(atoms_);
+  }
+  signals_.reserve(static_cast<std::size_t>(width_));
+  for (Index i = 0; i < width_; ++i) signals_.emplace_back(atoms_, shape.capacity);
+  running_.reserve(static_cast<std::size_t>(width_));
+  finished_.reserve(static_cast<std::size_t>(width_));
+  entries_.resize(static_cast<std::size_t>(atoms_ * width_));
+  entry_count_.resize(static_cast<std::size_t>(width_));
+  candidates_.resize(static_cast<std::size_t>(atoms_));
+  chosen_.resize(static_cast<std::size_t>(atoms_));
+  chosen_signs_.resize(static_cast<std::size_t>(atoms_));
+}
+
+template <typename T>
+double ActiveSetBlock<T>::tolerance(const Signal& signal) const {
+  const double wanted = settings_.tolerance * reference_penalty_;
+  // After a verification the gradient is exact around the reference: aim well below the target,
+  // so that rounding the code does not undo it.
+  return signal.exact ? 0.25 * wanted : std::max(wanted, signal.noise);
+}
+
+template <typename T>
+void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
+                              CodingReport* reports) {
+  running_.clear();
+  for (Index i = 0; i < count; ++i) {
+    start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
+    running_.push_back(i);
+  }
+  while (!running_.empty()) {
+    refresh(block.gram);
+    finished_.clear();
+    std::size_t kept = 0;
+    for (const Index index : running_) {
+      if (advance(block.gram, index)) {
+        running_[kept++] = index;
+      } else {
+        finished_.push_back(index);
+      }
+    }
+    running_.resize(kept);
+    if constexpr (std::is_same_v<T, float>) {
+      verify(block);  // moves signals that need more work back to running_
+    }
+    for (const Index index : finished_) finish(block, index, codes.col(index).data(), reports[index]);
+  }
+}
+
+template <typename T>
+void ActiveSetBlock<T>::start(const CodingBlock<T>& block, Index index, const T* code) {
+  Signal& signal = signals_[index];
+  signal.active.clear();
+  signal.ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  const double largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
+  signal.noise = 8 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
+  signal.growth = 0.5;
+  signal.iterations = signal.stalled = signal.verifications = 0;
+  signal.single = signal.exact = false;
+  signal.status = Status::converged;
+  if (!code) return;
+  Index used = 0;
+  for (Index j = 0; j < atoms_; ++j) {
+    const double value = static_cast<double>(code[j]);
+    if (value == 0.0 || (settings_.nonnegative && value < 0.0)) continue;
+    chosen_[used] = static_cast<int>(j);
+    chosen_signs_[used] = value > 0 ? 1.0 : -1.0;
+    rhs_.data()[std::min(used, signal.active.capacity() - 1)] = value;
+    if (++used == signal.active.capacity()) break;
+  }
+  signal.active.add(block.gram, signal.ridge, chosen_.data(), chosen_signs_.data(), rhs_.data(),
+                    used);
+}
+
+template <typename T>
+void ActiveSetBlock<T>::list_changes(Index index) {
+  const ActiveSet& active = signals_[index].active;
+  Entry* entries = entries_.data() + index * atoms_;
+  Index count = 0;
+  if (!signals_[index].exact) {
+    for (Index i = 0; i < active.size(); ++i)
+      entries[count++] = {active.atoms()[i], static_cast<T>(active.coefficients()[i])};
+  } else {
+    // The reference is rounded to T, so the difference is exact where it matters: near zero.
+    T* reference = reference_.col(index).data();
+    for (Index i = 0; i < active.size(); ++i) {
+      const int atom = active.atoms()[i];
+      const double change = active.coefficients()[i] - static_cast<double>(reference[atom]);
+      entries[count++] = {atom, static_cast<T>(change)};
+    }
+    for (Index j = 0; j < atoms_; ++j) {
+      if (reference[j] == T(0)) continue;
+      bool in_use = false;
+      for (Index i = 0; i < active.size() && !in_use; ++i) in_use = active.atoms()[i] == j;
+      if (!in_use) entries[count++] = {static_cast<int>(j), -reference[j]};
+    }
+  }
+  entry_count_[index] = count;
+}
+
+template <typename T>
+void ActiveSetBlock<T>::refresh(const PanelGram<T>& gram) {
+  for (const Index index : running_) list_changes(index);
+  for (Index p = 0; p < gram.num_panels(); ++p) {
+    for (const Index index : running_)
+      refresh_panel(gram.panel(p), entries_.data() + index * atoms_, entry_count_[index],
+                    base_.col(index).data() + p * kPanel, gradient_.col(index).data() + p * kPanel);
+  }
+  for (const Index index : running_) {
+    const double ridge = signals_[index].ridge;
+    if (ridge == 0.0) continue;
+    const Entry* entries = entries_.data() + index * atoms_;
+    for (Index e = 0; e < entry_count_[index]; ++e)
+      gradient_(entries[e].atom, index) -= static_cast<T>(ridge) * entries[e].value;
+  }
+}
+
+template <typename T>
+double ActiveSetBlock<T>::inspect(Index index, double& stationarity) {
+  const ActiveSet& active = signals_[index].active;
+  T* gradient = gradient_.col(index).data();
+  double* rhs = rhs_.data();
+  stationarity = 0.0;
+  // The active part of the gradient moves to rhs and is cleared, so that the scan below sees
+  // the other atoms only.
+  for (Index i = 0; i < active.size(); ++i) {
+    const int atom = active.atoms()[i];
+    rhs[i] = static_cast<double>(gradient[atom]) -
+             active.signs()[i] * static_cast<double>(thresholds_[atom]);
+    stationarity = std::max(stationarity, std::abs(rhs[i]));
+    gradient[atom] = T(0);
+  }
+  const auto column = gradient_.col(index).array();
+  const T excess = settings_.nonnegative ? (column - thresholds_.array()).maxCoeff()
+                                         : (column.abs() - thresholds_.array()).maxCoeff();
+  return static_cast<double>(excess);
+}
+
+template <typename T>
+Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
+  Signal& signal = signals_[index];
+  const T* gradient = gradient_.col(index).data();
+  const T least = static_cast<T>(std::max(tolerance, signal.single ? excess : signal.growth * excess));
+  Index found = 0;
+  constexpr Index kChunk = 16;
+  using Chunk = Eigen::Array<T, kChunk, 1>;
+  for (Index begin = 0; begin < padded_; begin += kChunk) {
+    const Eigen::Map<const Chunk> values(gradient + begin);
+    const Eigen::Map<const Chunk> limits(thresholds_.data() + begin);
+    const Chunk over = settings_.nonnegative ? Chunk(values - limits) : Chunk(values.abs() - limits);
+    if (!(over.maxCoeff() >= least)) continue;
+    for (Index i = 0; i < kChunk; ++i)
+      if (over[i] >= least)
+        candidates_[found++] = {static_cast<double>(over[i]), static_cast<int>(begin + i)};
+  }
+  const auto larger = [](const Candidate& a, const Candidate& b) {
+    return a.excess > b.excess || (a.excess == b.excess && a.atom < b.atom);
+  };
+  const Index most = signal.single ? 1 : kMostAdded;
+  if (found > most) {
+    std::nth_element(candidates_.begin(), candidates_.begin() + most, candidates_.begin() + found,
+                     larger);
+    found = most;
+  }
+  std::sort(candidates_.begin(), candidates_.begin() + found, larger);
+  for (Index q = 0; q < found; ++q) {
+    chosen_[q] = candidates_[q].atom;
+    chosen_signs_[q] = gradient[chosen_[q]] > T(0) ? 1.0 : -1.0;
+  }
+  return found;
+}
+
+template <typename T>
+bool ActiveSetBlock<T>::grow(const PanelGram<T>& gram, Index index, double excess,
+                             double tolerance) {
+  Signal& signal = signals_[index];
+  const Index old = signal.active.size();
+  const Index found = choose(index, excess, tolerance);
+  const Index added = signal.active.add(gram, signal.ridge, chosen_.data(), chosen_signs_.data(),
+                                        nullptr, found);
+  for (Index i = old; i < old + added; ++i) {
+    const int atom = signal.active.atoms()[i];
+    rhs_.data()[i] =
+        static_cast<double>(gradient_(atom, index)) -
+        signal.active.signs()[i] * static_cast<double>(thresholds_[atom]);
+  }
+  return added > 0;
+}
+
+template <typename T>
+bool ActiveSetBlock<T>::advance(const PanelGram<T>& gram, Index index) {
+  Signal& signal = signals_[index];
+  double stationarity = 0.0;
+  const double excess = inspect(index, stationarity);
+  const double accepted = tolerance(signal);
+  const double violation = std::max(excess, stationarity);
+  if (!std::isfinite(violation))
+    throw NumericalError("the gradient of a code is not finite: the data overflow");
+  signal.kkt = std::max(violation, 0.0);
+  const bool exhausted =
+      signal.iterations >= settings_.max_iterations || signal.stalled >= kMaxStalled;
+  if (signal.kkt <= accepted || exhausted) {
+    signal.status = signal.kkt <= accepted ? Status::converged : Status::max_iterations;
+    restore(index);
+    return false;
+  }
+  ++signal.iterations;
+  const Index before = signal.active.size();
+  bool moved = false;
+  Index added = 0;
+  if (excess > accepted) {
+    if (grow(gram, index, excess, accepted)) {
+      added = signal.active.size() - before;
+    } else if (stationarity <= 16 * accepted && before > 0) {
+      moved = signal.active.exchange(gram, signal.ridge, chosen_[0], chosen_signs_[0]);
+    }
+  }
+  if (moved) return true;
+  const Index grown = signal.active.size();
+  const double decrease = signal.active.descend(rhs_.data());
+  const Index dropped = grown - signal.active.size();
+  const bool progress = decrease > 0.0;
+  signal.stalled = progress ? 0 : signal.stalled + 1;
+  signal.single = !progress;
+  if (added > 0) {
+    // Atoms that came in vain cost an append and a rotation each; too few cost another round.
+    if (4 * dropped > added) {
+      signal.growth = std::min(0.9, signal.growth + 0.1);
+    } else {
+      signal.growth = std::max(0.0, signal.growth - 0.1);
+    }
+  }
+  return true;
+}
+
+template <typename T>
+void ActiveSetBlock<T>::restore(Index index) {
+  const ActiveSet& active = signals_[index].active;
+  for (Index i = 0; i < active.size(); ++i) {
+    const int atom = active.atoms()[i];
+    gradient_(atom, index) = static_cast<T>(
+        rhs_.data()[i] + active.signs()[i] * static_cast<double>(thresholds_[atom]));
+  }
+}
+
+template <typename T>
+double ActiveSetBlock<T>::exact_residual(const CodingBlock<T>& block, Index index, Index column) {
+  const ActiveSet& active = signals_[index].active;
+  exact_signal_ = block.signals->col(index).template cast<double>();
+  for (Index i = 0; i < active.size(); ++i)
+    exact_signal_ -= active.coefficients()[i] *
+                     block.dictionary->col(active.atoms()[i]).template cast<double>();
+  residual_.col(column) = exact_signal_.template cast<T>();
+  return exact_signal_.squaredNorm();
+}
+
+template <typename T>
+double ActiveSetBlock<T>::exact_gradient(const CodingBlock<T>& block, Index index) {
+  // base is the gradient at the old reference (at first: b, the gradient at zero).
+  const Signal& signal = signals_[index];
+  exact_gradient_ = base_.col(index).head(atoms_).template cast<double>();
+  const Entry* entries = entries_.data() + index * atoms_;
+  for (Index e = 0; e < entry_count_[index]; ++e) {
+    const double value = entries[e].value;
+    for (Index j = 0; j < atoms_; ++j)
+      exact_gradient_[j] -= value * static_cast<double>(block.gram(j, entries[e].atom));
+    exact_gradient_[entries[e].atom] -= signal.ridge * value;
+  }
+  base_.col(index).head(atoms_) = exact_gradient_.template cast<T>();
+  if (!block.squared_norms) return std::numeric_limits<double>::quiet_NaN();
+  // |x|^2 - b'a - c'a with b = c + (G + h) a
+  const ActiveSet& active = signal.active;
+  double residual = static_cast<double>(block.squared_norms[index]);
+  for (Index i = 0; i < active.size(); ++i) {
+    double image = signal.ridge * active.coefficients()[i];
+    for (Index l = 0; l < active.size(); ++l)
+      image += static_cast<double>(block.gram(active.atoms()[l], active.atoms()[i])) *
+               active.coefficients()[l];
+    residual -= active.coefficients()[i] * (2 * exact_gradient_[active.atoms()[i]] + image);
+  }
+  return residual;
+}
+
+template <typename T>
+void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
+  for (const Index index : finished_) signals_[index].active.template round_to<T>();
+  if (block.signals) {
+    Index column = 0;
+    for (const Index index : finished_) {
+      Signal& signal = signals_[index];
+      signal.residual = exact_residual(block, index, column++);
+    }
+    exact_.leftCols(column).noalias() = block.dictionary->transpose() * residual_.leftCols(column);
+    column = 0;
+    for (const Index index : finished_) {
+      Signal& signal = signals_[index];
+      base_.col(index).head(atoms_) = exact_.col(column++);
+      for (Index i = 0; i < signal.active.size(); ++i) {
+        const double a = signal.active.coefficients()[i];
+        base_(signal.active.atoms()[i], index) -= static_cast<T>(signal.ridge * a);
+        signal.residual += signal.ridge * a * a;
+      }
+    }
+  } else {
+    for (const Index index : finished_) {
+      list_changes(index);
+      signals_[index].residual = exact_gradient(block, index);
+    }
+  }
+  std::size_t kept = 0;
+  for (const Index index : finished_) {
+    if (accept(index)) {
+      finished_[kept++] = index;
+    } else {
+      running_.push_back(index);
+    }
+  }
+  finished_.resize(kept);
+}
+
+template <typename T>
+bool ActiveSetBlock<T>::accept(Index index) {
+  Signal& signal = signals_[index];
+  signal.exact = true;
+  reference_.col(index).setZero();
+  for (Index i = 0; i < signal.active.size(); ++i)
+    reference_(signal.active.atoms()[i], index) =
+        static_cast<T>(signal.active.coefficients()[i]);
+  gradient_.col(index) = base_.col(index);
+  double stationarity = 0.0;
+  const double excess = inspect(index, stationarity);
+  restore(index);
+  signal.kkt = std::max({excess, stationarity, 0.0});
+  const bool good = signal.kkt <= settings_.tolerance * reference_penalty_ ||
+                    reference_penalty_ == 0.0;
+  signal.status = good ? Status::converged : Status::max_iterations;
+  signal.stalled = 0;
+  return good || signal.iterations >= settings_.max_iterations ||
+         ++signal.verifications >= kMaxVerifications;
+}
+
+template <typename T>
+void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code,
+                               CodingReport& report) {
+  const Signal& signal = signals_[index];
+  const ActiveSet& active = signal.active;
+  std::fill(code, code + atoms_, T(0));
+  CertificateTerms terms;
+  double fit = 0.0;  // b'a
+  for (Index i = 0; i < active.size(); ++i) {
+    const int atom = active.atoms()[i];
+    const double a = active.coefficients()[i];
+    code[atom] = static_cast<T>(a);
+    terms.penalty += static_cast<double>(thresholds_[atom]) * std::abs(a);
+    terms.alignment += static_cast<double>(gradient_(atom, index)) * a;
+    fit += static_cast<double>(base_(atom, index)) * a;
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    terms.residual = signal.residual;
+  } else {
+    terms.residual = block.squared_norms
+                         ? block.squared_norms[index] - fit - terms.alignment
+                         : std::numeric_limits<double>::quiet_NaN();
+  }
+  const auto gradient = gradient_.col(index).array();
+  const auto limits = thresholds_.array();
+  // Unpenalised atoms have a vanishing gradient up to the reported violation: they set no scale.
+  const T largest = settings_.nonnegative
+                        ? (limits > T(0)).select(gradient / limits, T(0)).maxCoeff()
+                        : (limits > T(0)).select(gradient.abs() / limits, T(0)).maxCoeff();
+  terms.dual_scale = largest > T(1) ? 1.0 / static_cast<double>(largest) : 1.0;
+  report = {signal.iterations, signal.status, duality_gap(terms), signal.kkt,
+            coding_objective(terms)};
+}
+
+template class ActiveSetBlock<float>;
+template class ActiveSetBlock<double>;
+
+}  // namespace sparsetransfer

@@ -1,0 +1,115 @@
+#include "sparsetransfer/sparse_coding/encode.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/sparse_coding/active_set_block.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+/// Signals per block: enough to share each panel of the Gram matrix, few enough to occupy several
+/// threads and to keep the factors of all signals of a block within 64 MB.
+Index block_width(Index samples, Index capacity) {
+  const Index by_samples = samples >= 1024 ? 128 : samples >= 256 ? 32 : 8;
+  const Index by_memory = std::max<Index>(4, (Index(1) << 24) / (capacity * capacity));
+  return std::min({by_samples, by_memory, std::max<Index>(samples, 1)});
+}
+
+/// Runs solve(coder, begin, count) over all blocks; one coder per worker, made when first needed.
+template <typename T, typename Solve>
+void for_each_block(const Execution& execution, Index samples, const CodingShape& shape,
+                    const CodingSettings& settings, const CodingExtras<T>& extras,
+                    const Solve& solve) {
+  const double flops = static_cast<double>(samples) * static_cast<double>(shape.atoms) *
+                       static_cast<double>(shape.features + shape.capacity);
+  const Execution fitting = execution.for_work(flops);
+  std::vector<std::unique_ptr<ActiveSetBlock<T>>> coders(
+      static_cast<std::size_t>(std::max(1, fitting.num_threads)));
+  parallel_for_blocks(fitting, samples, shape.width, [&](Index begin, Index count, int worker) {
+    auto& coder = coders[static_cast<std::size_t>(worker)];
+    if (!coder) coder = std::make_unique<ActiveSetBlock<T>>(shape, settings, extras.weights);
+    solve(*coder, begin, count);
+  });
+}
+
+template <typename T>
+void check(const CodingSettings& settings, const CodingExtras<T>& extras, Index atoms,
+           Index samples, const MatrixRef<T>& codes) {
+  settings.validate();
+  require_shape("codes", codes.rows(), codes.cols(), atoms, samples);
+  require(extras.ridge.size() == 0 || extras.ridge.size() == samples,
+          "ridge must have one entry per signal");
+  require(extras.squared_norms.size() == 0 || extras.squared_norms.size() == samples,
+          "squared_norms must have one entry per signal");
+  require(extras.weights.size() == 0 || extras.weights.size() == atoms,
+          "weights must have one entry per atom");
+}
+
+template <typename T>
+const T* column_or_null(const ConstVectorRef<T>& values, Index begin) {
+  return values.size() > 0 ? values.data() + begin : nullptr;
+}
+
+}  // namespace
+
+template <typename T>
+void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
+            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
+  check(settings, extras, dictionary.cols(), signals.cols(), codes);
+  if (signals.cols() == 0) return;
+  const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
+  const Index atoms = dictionary.cols();
+  const bool ridged = extras.ridge.size() > 0;
+  const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
+  const CodingShape shape{dictionary.rows(), atoms, capacity,
+                          block_width(signals.cols(), capacity)};
+  for_each_block(execution, signals.cols(), shape, settings, extras,
+                 [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
+                   const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
+                   coder.correlations().topLeftCorner(atoms, count).noalias() =
+                       dictionary.transpose() * block_signals;
+                   const Vector<T> norms = block_signals.colwise().squaredNorm();
+                   coder.solve({gram, &block_signals, &dictionary,
+                                column_or_null(extras.ridge, begin), norms.data()},
+                               count, codes.middleCols(begin, count), reports + begin);
+                 });
+}
+
+template <typename T>
+void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
+                 const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
+                 const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+  const Index atoms = gram_matrix.cols();
+  require_shape("gram", gram_matrix.rows(), gram_matrix.cols(), atoms, atoms);
+  require_shape("correlations", correlations.rows(), correlations.cols(), atoms,
+                correlations.cols());
+  check(settings, extras, atoms, correlations.cols(), codes);
+  if (correlations.cols() == 0) return;
+  const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
+  const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
+  for_each_block(execution, correlations.cols(), shape, settings, extras,
+                 [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
+                   coder.correlations().topLeftCorner(atoms, count) =
+                       correlations.middleCols(begin, count);
+                   coder.solve({gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
+                                column_or_null(extras.squared_norms, begin)},
+                               count, codes.middleCols(begin, count), reports + begin);
+                 });
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
+  template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,       \
+                       const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>, CodingReport*); \
+  template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,  \
+                            const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,           \
+                            CodingReport*);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer
