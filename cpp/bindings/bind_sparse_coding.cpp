@@ -7,6 +7,7 @@
 #include "interrupt.hpp"
 #include "numpy_eigen.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
+#include "sparsetransfer/sparse_coding/omp.hpp"
 
 namespace sparsetransfer::python {
 namespace {
@@ -75,6 +76,38 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
 }
 
 template <typename T>
+py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
+                  const PursuitSettings& settings, Array<T> codes, int n_threads) {
+  const auto x = as_columns(signals, "X");
+  const auto d = as_columns(dictionary, "dictionary");
+  auto out = as_mutable_columns(codes);
+  std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
+  const Execution execution = make_execution(n_threads);
+  {
+    py::gil_scoped_release release;
+    pursue<T>(execution, x, d, settings, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
+py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
+                       const Array<T>& squared_norms, const PursuitSettings& settings,
+                       Array<T> codes, int n_threads) {
+  const auto g = as_columns(gram, "gram");
+  const auto b = as_columns(correlations, "correlations");
+  const auto norms = as_vector(squared_norms, "squared_norms");
+  auto out = as_mutable_columns(codes);
+  std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
+  const Execution execution = make_execution(n_threads);
+  {
+    py::gil_scoped_release release;
+    pursue_gram<T>(execution, g, b, norms, settings, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
 void bind_coders(py::module_& m) {
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
@@ -85,6 +118,11 @@ void bind_coders(py::module_& m) {
         py::kw_only(), py::arg("ridge").noconvert() = py::none(),
         py::arg("weights").noconvert() = py::none(),
         py::arg("squared_norms").noconvert() = py::none(), py::arg("n_threads"));
+  m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));
+  m.def("pursue_gram", &pursuit_gram<T>, py::arg("gram").noconvert(),
+        py::arg("correlations").noconvert(), py::arg("squared_norms").noconvert(),
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));
 }
 
 }  // namespace
@@ -105,6 +143,19 @@ void bind_sparse_coding(py::module_& m) {
       .def_readonly("max_iterations", &CodingSettings::max_iterations)
       .def_readonly("nonnegative", &CodingSettings::nonnegative)
       .def_readonly("warm_start", &CodingSettings::warm_start);
+  py::enum_<SelectionRule>(m, "SelectionRule")
+      .value("correlation", SelectionRule::correlation)
+      .value("residual", SelectionRule::residual);
+  py::class_<PursuitSettings>(m, "PursuitSettings")
+      .def(py::init([](SelectionRule rule, Index max_atoms, double tolerance) {
+             const PursuitSettings settings{rule, max_atoms, tolerance};
+             settings.validate();
+             return settings;
+           }),
+           py::kw_only(), py::arg("rule"), py::arg("max_atoms"), py::arg("tolerance") = 0.0)
+      .def_readonly("rule", &PursuitSettings::rule)
+      .def_readonly("max_atoms", &PursuitSettings::max_atoms)
+      .def_readonly("tolerance", &PursuitSettings::tolerance);
   bind_coders<float>(m);
   bind_coders<double>(m);
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Index kPanel = PanelGram<double>::kRows;
 constexpr Index kMostAdded = 64;       // atoms a signal may add in one round
-constexpr int kMaxVerifications = 6;   // of a float32 code
+constexpr int kMaxVerifications = 10;   // of a float32 code
 constexpr int kMaxStalled = 4;
 
 /// gradient = base - sum_e value_e * column_e over one panel, accumulators in registers.
@@ -70,13 +70,16 @@ double ActiveSetBlock<T>::tolerance(const Signal& signal) const {
   const double wanted = settings_.tolerance * reference_penalty_;
   // After a verification the gradient is exact around the reference: aim well below the target,
   // so that rounding the code does not undo it.
-  return signal.exact ? 0.25 * wanted : std::max(wanted, signal.noise);
+  return std::max(signal.exact ? 0.25 * wanted : wanted, signal.noise);
 }
 
 template <typename T>
 void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
                               CodingReport* reports) {
   running_.clear();
+  scale_ = 0.0;
+  for (Index j = 0; j < atoms_; ++j)
+    scale_ = std::max(scale_, static_cast<double>(block.gram(j, j)));
   for (Index i = 0; i < count; ++i) {
     start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
     running_.push_back(i);
@@ -105,8 +108,7 @@ void ActiveSetBlock<T>::start(const CodingBlock<T>& block, Index index, const T*
   Signal& signal = signals_[index];
   signal.active.clear();
   signal.ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
-  const double largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
-  signal.noise = 8 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
+  signal.largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
   signal.growth = 0.5;
   signal.iterations = signal.stalled = signal.verifications = 0;
   signal.single = signal.exact = false;
@@ -149,6 +151,11 @@ void ActiveSetBlock<T>::list_changes(Index index) {
     }
   }
   entry_count_[index] = count;
+  // What rounding alone can make of a vanishing gradient.
+  double sum = 0.0;
+  for (Index e = 0; e < count; ++e) sum += std::abs(static_cast<double>(entries[e].value));
+  signals_[index].noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                          (signals_[index].largest + scale_ * sum);
 }
 
 template <typename T>
@@ -375,6 +382,7 @@ template <typename T>
 bool ActiveSetBlock<T>::accept(Index index) {
   Signal& signal = signals_[index];
   signal.exact = true;
+  signal.largest = reference_penalty_;
   reference_.col(index).setZero();
   for (Index i = 0; i < signal.active.size(); ++i)
     reference_(signal.active.atoms()[i], index) =

@@ -49,7 +49,8 @@ class ActiveSetBlock {
     Signal(Index atoms, Index capacity) : active(atoms, capacity) {}
     ActiveSet active;
     double ridge = 0.0;
-    double noise = 0.0;        // violations below are rounding of b
+    double largest = 0.0;      // magnitude of the gradient at the base point
+    double noise = 0.0;        // violations below are rounding of the gradient
     double growth = 0.0;       // share of the largest excess an atom needs to be added
     double kkt = 0.0;          // violation at the last look
     int iterations = 0;
@@ -86,6 +87,7 @@ class ActiveSetBlock {
 
   Index atoms_, padded_, width_;
   CodingSettings settings_;
+  double scale_ = 0.0;         // the largest squared norm of an atom
   double reference_penalty_;   // scale of the tolerance: the largest penalty of an atom
   Vector<T> thresholds_;       // penalty per atom, padded with infinity
   std::vector<Signal> signals_;

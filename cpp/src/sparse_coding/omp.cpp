@@ -1,0 +1,189 @@
+#include "sparsetransfer/sparse_coding/omp.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/sparse_coding/panel_gram.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+constexpr Index kBlock = 64;  // signals per product with the dictionary
+
+/// Pursuit of one signal. With the QR factors D_A = Q L', the rows w_l = (D'q_l)' are all it takes:
+/// L_il = w_l[atom i], the correlations with the residual fall by (q_l'x) w_l, and the energy of
+/// atom j outside the span is G_jj - sum_l w_l[j]^2.
+template <typename T>
+class Pursuit {
+ public:
+  Pursuit(const PanelGram<T>& gram, const PursuitSettings& settings)
+      : gram_(gram),
+        settings_(settings),
+        capacity_(std::min(settings.max_atoms, gram.atoms())),
+        rows_(gram.padded_atoms(), capacity_),
+        correlation_(gram.padded_atoms()),
+        energy_(gram.padded_atoms()),
+        floor_(Vector<T>::Constant(gram.padded_atoms(), std::numeric_limits<T>::infinity())),
+        score_(gram.padded_atoms()),
+        known_(capacity_),
+        projections_(static_cast<std::size_t>(capacity_)),
+        support_(static_cast<std::size_t>(capacity_)) {
+    for (Index j = 0; j < gram.atoms(); ++j)
+      floor_[j] = std::max(T(256) * std::numeric_limits<T>::epsilon() * gram(j, j),
+                           std::numeric_limits<T>::min());
+  }
+
+  Matrix<T>& correlations() { return block_; }
+
+  void code(const ConstVectorRef<T>& b, double squared_norm, T* code, CodingReport& report) {
+    const Index atoms = gram_.atoms();
+    correlation_.head(atoms) = b;
+    correlation_.tail(correlation_.size() - atoms).setZero();
+    for (Index j = 0; j < atoms; ++j) energy_[j] = gram_(j, j);
+    energy_.tail(energy_.size() - atoms).setZero();
+    const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
+    const double start = squared_norm;
+    Index size = 0;
+    while (size < capacity_ && squared_norm > std::max(settings_.tolerance, noise * start)) {
+      const Index atom = choose();
+      if (atom < 0) break;
+      squared_norm -= take(atom, size++);
+    }
+    write(size, code);
+    report = {static_cast<int>(size), Status::converged,
+              std::numeric_limits<double>::quiet_NaN(), 0.0, 0.5 * std::max(squared_norm, 0.0)};
+    if (settings_.tolerance > 0 && squared_norm > settings_.tolerance && size < capacity_)
+      report.status = Status::stopped;  // no independent atom is left
+  }
+
+ private:
+  Index choose() {
+    const auto free = energy_.array() > floor_.array();
+    if (settings_.rule == SelectionRule::correlation) {
+      score_.array() = free.select(correlation_.array().abs(), T(0));
+    } else {
+      score_.array() =
+          free.select(correlation_.array().square() / energy_.array().max(floor_.array()), T(0));
+    }
+    const T best = score_.maxCoeff();
+    if (!(best > T(0))) return -1;
+    Index atom = 0;
+    while (score_[atom] != best) ++atom;
+    return atom;
+  }
+
+  /// Adds an atom and returns by how much the squared residual falls.
+  double take(Index atom, Index size) {
+    auto row = rows_.col(size);
+    for (Index p = 0; p < gram_.num_panels(); ++p)
+      row.segment(p * PanelGram<T>::kRows, PanelGram<T>::kRows) =
+          Eigen::Map<const Vector<T>>(gram_.panel(p) + atom * PanelGram<T>::kRows,
+                                      PanelGram<T>::kRows);
+    for (Index l = 0; l < size; ++l) known_[l] = rows_(atom, l);
+    if (size > 0) row.noalias() -= rows_.leftCols(size) * known_.head(size);
+    const T pivot = std::sqrt(energy_[atom]);
+    row /= pivot;
+    const T projection = correlation_[atom] / pivot;
+    correlation_ -= projection * row;
+    energy_.array() -= row.array().square();
+    energy_[atom] = T(0);
+    row[atom] = pivot;
+    projections_[size] = static_cast<double>(projection);
+    support_[size] = atom;
+    return projections_[size] * projections_[size];
+  }
+
+  /// a = L^-T y on the support.
+  void write(Index size, T* code) {
+    std::fill(code, code + gram_.atoms(), T(0));
+    for (Index i = size - 1; i >= 0; --i) {
+      const double value = projections_[i] / static_cast<double>(rows_(support_[i], i));
+      code[support_[i]] = static_cast<T>(value);
+      for (Index l = 0; l < i; ++l)
+        projections_[l] -= static_cast<double>(rows_(support_[i], l)) * value;
+    }
+  }
+
+  const PanelGram<T>& gram_;
+  const PursuitSettings& settings_;
+  Index capacity_;
+  Matrix<T> rows_, block_;
+  Vector<T> correlation_, energy_, floor_, score_, known_;
+  std::vector<double> projections_;
+  std::vector<Index> support_;
+};
+
+template <typename T, typename Correlate>
+void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>& gram,
+                   const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports,
+                   const Correlate& correlate) {
+  settings.validate();
+  require_shape("codes", codes.rows(), codes.cols(), gram.atoms(), samples);
+  const double flops = static_cast<double>(samples) * static_cast<double>(gram.atoms()) *
+                       static_cast<double>(settings.max_atoms * settings.max_atoms);
+  const Execution fitting = execution.for_work(flops);
+  std::vector<std::unique_ptr<Pursuit<T>>> workers(
+      static_cast<std::size_t>(std::max(1, fitting.num_threads)));
+  parallel_for_blocks(fitting, samples, kBlock, [&](Index begin, Index count, int worker) {
+    auto& pursuit = workers[static_cast<std::size_t>(worker)];
+    if (!pursuit) pursuit = std::make_unique<Pursuit<T>>(gram, settings);
+    Vector<double> norms(count);
+    correlate(begin, count, pursuit->correlations(), norms);
+    for (Index i = 0; i < count; ++i)
+      pursuit->code(pursuit->correlations().col(i), norms[i], codes.col(begin + i).data(),
+                    reports[begin + i]);
+  });
+}
+
+}  // namespace
+
+void PursuitSettings::validate() const {
+  require(max_atoms >= 1, "max_atoms must be at least 1");
+  require(std::isfinite(tolerance) && tolerance >= 0, "tolerance must be finite and not negative");
+}
+
+template <typename T>
+void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const ConstMatrixRef<T>& dictionary, const PursuitSettings& settings,
+            MatrixRef<T> codes, CodingReport* reports) {
+  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
+  const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
+  pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports,
+                   [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
+                     out.noalias() = dictionary.transpose() * signals.middleCols(begin, count);
+                     for (Index i = 0; i < count; ++i)
+                       norms[i] = static_cast<double>(signals.col(begin + i).squaredNorm());
+                   });
+}
+
+template <typename T>
+void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
+                 const ConstMatrixRef<T>& correlations, const ConstVectorRef<T>& squared_norms,
+                 const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports) {
+  const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
+  require_shape("correlations", correlations.rows(), correlations.cols(), gram.atoms(),
+                correlations.cols());
+  require(squared_norms.size() == correlations.cols(),
+          "squared_norms must have one entry per signal");
+  pursue_blocks<T>(execution, correlations.cols(), gram, settings, codes, reports,
+                   [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
+                     out = correlations.middleCols(begin, count);
+                     norms = squared_norms.segment(begin, count).template cast<double>();
+                   });
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template void pursue(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
+                       const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
+  template void pursue_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
+                            const ConstVectorRef<T>&, const PursuitSettings&, MatrixRef<T>,       \
+                            CodingReport*);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer
