@@ -32,9 +32,10 @@ class Pursuit {
         known_(capacity_),
         projections_(static_cast<std::size_t>(capacity_)),
         support_(static_cast<std::size_t>(capacity_)) {
+    // The selection divides by the energy: below this share of an atom's own it is mostly rounding.
+    const T dependence = std::pow(std::numeric_limits<T>::epsilon(), T(2) / T(3));
     for (Index j = 0; j < gram.atoms(); ++j)
-      floor_[j] = std::max(T(256) * std::numeric_limits<T>::epsilon() * gram(j, j),
-                           std::numeric_limits<T>::min());
+      floor_[j] = std::max(dependence * gram(j, j), std::numeric_limits<T>::min());
   }
 
   Matrix<T>& correlations() { return block_; }

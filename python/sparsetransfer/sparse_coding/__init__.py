@@ -1,0 +1,17 @@
+"""Sparse codes of signals in a given dictionary, each with its certificate."""
+
+from sparsetransfer.sparse_coding.coder import SparseCoder
+from sparsetransfer.sparse_coding.compatible import sparse_encode
+from sparsetransfer.sparse_coding.functional import lasso, lasso_gram, omp, omp_gram, threshold
+from sparsetransfer.sparse_coding.result import SparseCodes
+
+__all__ = [
+    "SparseCoder",
+    "SparseCodes",
+    "lasso",
+    "lasso_gram",
+    "omp",
+    "omp_gram",
+    "sparse_encode",
+    "threshold",
+]

@@ -1,0 +1,173 @@
+"""scikit-learn's `SparseCoder`, with the same parameters and the same answers."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, validate_data
+
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.sparse_coding.compatible import sparse_encode
+
+__all__ = ["SparseCoder"]
+
+
+class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Code signals in a fixed dictionary: a drop-in for `sklearn.decomposition.SparseCoder`.
+
+    Parameters
+    ----------
+    dictionary : numpy.ndarray of shape (n_components, n_features)
+        The atoms, one per row.
+    transform_algorithm : str, default="omp"
+        As `algorithm` of `sparse_encode`.
+    transform_n_nonzero_coefs : int, optional
+        As `n_nonzero_coefs` of `sparse_encode`.
+    transform_alpha : float, optional
+        As `alpha` of `sparse_encode`; 1 by default.
+    split_sign : bool, default=False
+        Whether to give positive and negative parts side by side: 2 * n_components columns.
+    n_jobs : int, optional
+        The number of threads; None means as many as `sparsetransfer.get_num_threads` says.
+    positive_code : bool, default=False
+        Whether codes must not be negative.
+    transform_max_iter : int, default=1000
+        The largest number of rounds for one signal.
+
+    Attributes
+    ----------
+    n_components_ : int
+        The number of atoms.
+    n_features_in_ : int
+        The number of features seen by `fit`.
+    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+        The names of the features, if `X` has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.sparse_coding import SparseCoder
+    >>> coder = SparseCoder(np.eye(2), transform_algorithm="lasso_lars", transform_alpha=1.0)
+    >>> coder.fit_transform(np.array([[3.0, 0.5]]))
+    array([[2., 0.]])
+    """
+
+    def __init__(
+        self,
+        dictionary: NDArray[Any],
+        *,
+        transform_algorithm: str = "omp",
+        transform_n_nonzero_coefs: int | None = None,
+        transform_alpha: float | None = None,
+        split_sign: bool = False,
+        n_jobs: int | None = None,
+        positive_code: bool = False,
+        transform_max_iter: int = 1000,
+    ) -> None:
+        self.dictionary = dictionary
+        self.transform_algorithm = transform_algorithm
+        self.transform_n_nonzero_coefs = transform_n_nonzero_coefs
+        self.transform_alpha = transform_alpha
+        self.split_sign = split_sign
+        self.n_jobs = n_jobs
+        self.positive_code = positive_code
+        self.transform_max_iter = transform_max_iter
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Check that the signals fit the dictionary; nothing is learned.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+        y : object, optional
+            Ignored.
+
+        Returns
+        -------
+        SparseCoder
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another number of features than the dictionary.
+        """
+        signals = validate_data(self, X, dtype=[np.float64, np.float32])
+        n_components, n_features = np.shape(self.dictionary)
+        if signals.shape[1] != n_features:
+            raise ValueError(
+                f"X must have {n_features} features like the dictionary, got {signals.shape[1]}"
+            )
+        self.n_components_ = n_components
+        return self
+
+    def transform(self, X: ArrayLike, y: object = None) -> FloatArray:
+        """Code signals.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+        y : object, optional
+            Ignored.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_components)
+            The codes; twice as many columns with `split_sign`.
+        """
+        signals = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        codes = sparse_encode(
+            signals,
+            self.dictionary,
+            algorithm=self.transform_algorithm,  # type: ignore[arg-type]
+            n_nonzero_coefs=self.transform_n_nonzero_coefs,
+            alpha=self.transform_alpha,
+            max_iter=self.transform_max_iter,
+            n_jobs=self.n_jobs,
+            positive=self.positive_code,
+        )
+        if self.split_sign:
+            return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
+        return codes
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Synthesise signals from codes.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_components)
+            Codes as `transform` returns them.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_features)
+            The signals.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns does not fit.
+        """
+        codes = check_array(X, dtype=[np.float64, np.float32])
+        dictionary = np.asarray(self.dictionary, dtype=codes.dtype)
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(f"X must have {self._n_features_out} columns, got {codes.shape[1]}")
+        if self.split_sign:
+            positive, negative = np.hsplit(codes, 2)
+            codes = positive - negative
+        signals: FloatArray = codes @ dictionary
+        return signals
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        n_components = int(np.shape(self.dictionary)[0])
+        return 2 * n_components if self.split_sign else n_components

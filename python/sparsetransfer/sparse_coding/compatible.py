@@ -1,0 +1,153 @@
+"""scikit-learn's `sparse_encode`, with the same arguments and the same answers."""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sparsetransfer._validation import FloatArray, check_integer, check_matrix
+from sparsetransfer.sparse_coding.functional import (
+    lasso,
+    lasso_gram,
+    omp,
+    omp_gram,
+    threshold,
+)
+
+__all__ = ["ALGORITHMS", "sparse_encode"]
+
+ALGORITHMS = ("lasso_lars", "lasso_cd", "lars", "omp", "ols", "threshold")
+
+
+def sparse_encode(
+    X: ArrayLike,
+    dictionary: ArrayLike,
+    *,
+    gram: ArrayLike | None = None,
+    cov: ArrayLike | None = None,
+    algorithm: Literal["lasso_lars", "lasso_cd", "lars", "omp", "ols", "threshold"] = "lasso_lars",
+    n_nonzero_coefs: int | None = None,
+    alpha: float | None = None,
+    copy_cov: bool = True,
+    init: ArrayLike | None = None,
+    max_iter: int = 1000,
+    n_jobs: int | None = None,
+    check_input: bool = True,
+    verbose: int = 0,
+    positive: bool = False,
+) -> FloatArray:
+    """Code signals: a drop-in for `sklearn.decomposition.sparse_encode`.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        The signals. float32 is kept; all else becomes float64.
+    dictionary : array_like of shape (n_components, n_features)
+        The atoms, one per row.
+    gram : array_like of shape (n_components, n_components), optional
+        ``dictionary @ dictionary.T``, if it is at hand.
+    cov : array_like of shape (n_components, n_samples), optional
+        ``dictionary @ X.T``, if it is at hand. Used together with `gram` only.
+    algorithm : str, default="lasso_lars"
+        "lasso_lars" and "lasso_cd" both give the solution of the lasso, which they reach to
+        machine precision by the active-set method of `lasso`; "omp" and "ols" are the two greedy
+        pursuits of `omp`; "threshold" is `threshold`; "lars" is computed by scikit-learn.
+    n_nonzero_coefs : int, optional
+        The number of atoms of "lars", "omp" and "ols"; by default a tenth of the features, within
+        1 and n_components.
+    alpha : float, optional
+        The penalty, or the threshold; 1 by default. As in scikit-learn's code (its documentation
+        says otherwise) the greedy pursuits do not look at it; call `omp` for a tolerance.
+    copy_cov : bool, default=True
+        Without effect: `cov` is never changed.
+    init : array_like of shape (n_samples, n_components), optional
+        Codes for "lasso_cd" and "lasso_lars" to start from.
+    max_iter : int, default=1000
+        The largest number of rounds for one signal.
+    n_jobs : int, optional
+        The number of threads; None means as many as `sparsetransfer.get_num_threads` says. Codes
+        do not depend on it.
+    check_input, verbose
+        Without effect; they are there so that calls need not change.
+    positive : bool, default=False
+        Whether codes must not be negative. Not possible with "lars", "omp" and "ols".
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples, n_components)
+
+    Raises
+    ------
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If shapes do not fit, an entry is NaN or infinite, or an option is unknown.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some codes did not reach the tolerance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.sparse_coding import sparse_encode
+    >>> sparse_encode(np.array([[-2.0, 0.5]]), np.eye(2), alpha=1.0)
+    array([[-1.,  0.]])
+    """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}")
+    if positive and algorithm in ("lars", "omp", "ols"):
+        raise ValueError(f"positive codes are not supported by algorithm={algorithm!r}")
+    signals = check_matrix(X, "X")
+    atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
+    penalty = 1.0 if alpha is None else alpha
+    if algorithm == "threshold":
+        return threshold(signals, atoms, penalty, positive=positive)
+    if algorithm == "lars":
+        return _lars(signals, atoms, n_nonzero_coefs, n_jobs)
+    inner = None if gram is None else _inner_products(signals, atoms, gram, cov)
+    if algorithm in ("omp", "ols"):
+        count = n_nonzero_coefs
+        if count is None:
+            count = int(min(max(signals.shape[1] / 10, 1), atoms.shape[0]))
+        if inner is None:
+            result = omp(signals, atoms, count, rule=algorithm, n_threads=n_jobs)
+        else:
+            result = omp_gram(*inner, count, rule=algorithm, n_threads=n_jobs)
+        return result.codes
+    options: dict[str, Any] = {
+        "positive": positive,
+        "init": init,
+        "max_iter": max_iter,
+        "n_threads": n_jobs,
+    }
+    if inner is None:
+        return lasso(signals, atoms, penalty, **options).codes
+    matrix, correlations, norms = inner
+    return lasso_gram(matrix, correlations, penalty, squared_norms=norms, **options).codes
+
+
+def _inner_products(
+    signals: FloatArray, atoms: FloatArray, gram: ArrayLike, cov: ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    matrix = check_matrix(gram, "gram", dtype=signals.dtype, n_features=atoms.shape[0])
+    if cov is None:
+        correlations = signals @ atoms.T
+    else:
+        checked = check_matrix(cov, "cov", dtype=signals.dtype, n_features=signals.shape[0])
+        correlations = np.ascontiguousarray(checked.T)
+    return matrix, correlations, np.einsum("ij,ij->i", signals, signals)
+
+
+def _lars(
+    signals: FloatArray, atoms: FloatArray, n_nonzero_coefs: int | None, n_jobs: int | None
+) -> FloatArray:
+    from sklearn.decomposition import sparse_encode as reference
+
+    if n_nonzero_coefs is not None:
+        check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+    codes: FloatArray = reference(
+        signals, atoms, algorithm="lars", n_nonzero_coefs=n_nonzero_coefs, n_jobs=n_jobs
+    )
+    return codes.astype(signals.dtype, copy=False)

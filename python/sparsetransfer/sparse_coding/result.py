@@ -1,0 +1,64 @@
+"""What the coders return."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.exceptions import ConvergenceWarning
+
+__all__ = ["SparseCodes", "collect"]
+
+
+@dataclass(frozen=True)
+class SparseCodes:
+    """Codes of several signals, each with a certificate of how good it is.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray of shape (n_samples, n_components)
+        One code per row, in the precision of the signals.
+    objective : numpy.ndarray of shape (n_samples,)
+        The value of the objective at the code; NaN where it is not known.
+    duality_gap : numpy.ndarray of shape (n_samples,)
+        An upper bound of the distance of `objective` from its minimum; NaN where it is not known.
+    kkt_violation : numpy.ndarray of shape (n_samples,)
+        The largest violation of the optimality conditions, in units of `alpha`'s scale: compare
+        it to `alpha`.
+    n_iter : numpy.ndarray of int, shape (n_samples,)
+        Rounds of the active set, or atoms of a greedy pursuit.
+    converged : numpy.ndarray of bool, shape (n_samples,)
+        Whether the requested tolerance was reached.
+    """
+
+    codes: FloatArray
+    objective: NDArray[np.float64]
+    duality_gap: NDArray[np.float64]
+    kkt_violation: NDArray[np.float64]
+    n_iter: NDArray[np.intc]
+    converged: NDArray[np.bool_]
+
+    def to_csr(self) -> Any:
+        """Return the codes as a `scipy.sparse.csr_array` of the same shape."""
+        return sparse.csr_array(self.codes)
+
+
+def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes:
+    """Put the arrays of a kernel together, and warn once if some codes did not converge."""
+    n_iter, status, gap, kkt, objective = reports
+    converged = status == 0
+    if not converged.all():
+        failed = ~converged
+        gaps = gap[failed][np.isfinite(gap[failed])]
+        worst_gap = f", worst duality gap {gaps.max():.2g}" if gaps.size else ""
+        warnings.warn(
+            f"{failed.sum()} of {len(status)} codes did not reach the tolerance: worst violation "
+            f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return SparseCodes(codes, objective, gap, kkt, n_iter, converged)

@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+#include <random>
+#include <vector>
+
+#include "check.hpp"
+#include "sparsetransfer/sparse_coding/active_set_block.hpp"
+#include "sparsetransfer/sparse_coding/encode.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+// Counts what the coder asks of the heap.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto unit = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace sparsetransfer;
+
+template <typename T>
+Matrix<T> gaussian(Index rows, Index cols, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<double> normal;
+  Matrix<T> out(rows, cols);
+  for (Index j = 0; j < cols; ++j) {
+    for (Index i = 0; i < rows; ++i) out(i, j) = static_cast<T>(normal(generator));
+    out.col(j).normalize();
+  }
+  return out;
+}
+
+double violation(const Matrix<double>& X, const Matrix<double>& D, const Matrix<double>& codes,
+                 double alpha) {
+  const Matrix<double> gradient = D.transpose() * (X - D * codes);
+  double worst = 0.0;
+  for (Index i = 0; i < codes.size(); ++i) {
+    const double code = codes.data()[i];
+    const double c = gradient.data()[i];
+    worst = std::max(worst, code != 0.0 ? std::abs(c - (code > 0 ? alpha : -alpha))
+                                        : std::abs(c) - alpha);
+  }
+  return worst;
+}
+
+TEST(codes_are_optimal_for_any_width_of_blocks) {
+  const Matrix<double> D = gaussian<double>(30, 100, 1);
+  for (const Index samples : {1, 7, 300, 1100}) {
+    const Matrix<double> X = gaussian<double>(30, samples, 2);
+    Matrix<double> codes(100, samples);
+    std::vector<CodingReport> reports(static_cast<std::size_t>(samples));
+    CodingSettings settings;
+    settings.alpha = 0.05;
+    encode<double>({2, {}}, X, D, settings, {}, codes, reports.data());
+    CHECK(violation(X, D, codes, 0.05) < 1e-12);
+    for (const CodingReport& report : reports) CHECK(report.status == Status::converged);
+  }
+}
+
+TEST(shapes_are_checked) {
+  const Matrix<double> D = gaussian<double>(8, 5, 1);
+  const Matrix<double> X = gaussian<double>(9, 3, 1);
+  Matrix<double> codes(5, 3);
+  std::vector<CodingReport> reports(3);
+  CHECK_THROWS(std::invalid_argument, "signals",
+               encode<double>({}, X, D, {}, {}, codes, reports.data()));
+  CodingSettings settings;
+  settings.alpha = -1;
+  CHECK_THROWS(std::invalid_argument, "alpha",
+               encode<double>({}, D, D, settings, {}, codes, reports.data()));
+}
+
+TEST(solving_a_block_allocates_nothing) {
+  const Index width = 16;
+  const Matrix<double> D = gaussian<double>(20, 70, 1);
+  const Matrix<double> X = gaussian<double>(20, width, 2);
+  const PanelGram<double> gram = PanelGram<double>::from_dictionary({}, D);
+  CodingSettings settings;
+  settings.alpha = 0.02;
+  ActiveSetBlock<double> coder({20, 70, 20, width}, settings, Vector<double>());
+  Matrix<double> codes(70, width);
+  std::vector<CodingReport> reports(static_cast<std::size_t>(width));
+  coder.correlations().topRows(70) = D.transpose() * X;
+  const Vector<double> norms = X.colwise().squaredNorm();
+  const MatrixRef<double> out = codes;
+  const long before = allocations;
+  coder.solve({gram, nullptr, nullptr, nullptr, norms.data()}, width, out, reports.data());
+  CHECK(allocations == before);
+  CHECK(violation(X, D, codes, 0.02) < 1e-12);
+  std::vector<int> counted(10);
+  CHECK(allocations > before);
+  CHECK(counted.size() == 10);
+}
+
+TEST(the_factor_follows_appends_and_removals) {
+  const Matrix<double> A = gaussian<double>(60, 40, 3);
+  const Matrix<double> G = A.transpose() * A;
+  UpdatableCholesky factor(40);
+  std::vector<Index> used;
+  std::mt19937 generator(5);
+  for (int round = 0; round < 60; ++round) {
+    if (round % 3 == 2 && !used.empty()) {
+      const Index position = static_cast<Index>(generator() % used.size());
+      factor.remove(position, nullptr);
+      used.erase(used.begin() + position);
+    } else {
+      std::vector<Index> chosen;
+      for (Index j = 0; j < 40 && chosen.size() < 1 + generator() % 16; ++j)
+        if (std::find(used.begin(), used.end(), j) == used.end()) chosen.push_back(j);
+      std::vector<double> cross(static_cast<std::size_t>(16 * (used.size() + 1)));
+      std::vector<double> corner(256);
+      for (std::size_t q = 0; q < chosen.size(); ++q) {
+        for (std::size_t i = 0; i < used.size(); ++i) cross[i * 16 + q] = G(used[i], chosen[q]);
+        for (std::size_t r = 0; r < chosen.size(); ++r)
+          corner[q * 16 + r] = G(chosen[q], chosen[r]);
+      }
+      bool accepted[16];
+      factor.append(static_cast<Index>(chosen.size()), cross.data(), corner.data(), 1e-12,
+                    accepted);
+      for (std::size_t q = 0; q < chosen.size(); ++q)
+        if (accepted[q]) used.push_back(chosen[q]);
+    }
+    REQUIRE(factor.size() == static_cast<Index>(used.size()));
+    const Index m = factor.size();
+    Vector<double> x = Vector<double>::Zero(round_up(m, 8));
+    for (Index i = 0; i < m; ++i) x[i] = 1.0 + static_cast<double>(i);
+    const Vector<double> right = x;
+    factor.solve_lower(x.data());
+    factor.solve_upper(x.data());
+    for (Index i = 0; i < m; ++i) {
+      double sum = 0.0;
+      for (Index j = 0; j < m; ++j) sum += G(used[i], used[j]) * x[j];
+      CHECK_NEAR(sum, right[i], 1e-8 * (1.0 + x.cwiseAbs().maxCoeff()));
+    }
+  }
+}
+
+}  // namespace
