@@ -48,7 +48,7 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     encode<T>(execution, x, d, settings, extras, out, reports.data());
   }
   return report_arrays(reports);
@@ -69,7 +69,7 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
   const Execution execution = make_execution(n_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     encode_gram<T>(execution, g, b, settings, extras, out, reports.data());
   }
   return report_arrays(reports);
@@ -84,7 +84,7 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     pursue<T>(execution, x, d, settings, out, reports.data());
   }
   return report_arrays(reports);
@@ -101,7 +101,7 @@ py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
   const Execution execution = make_execution(n_threads);
   {
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     pursue_gram<T>(execution, g, b, norms, settings, out, reports.data());
   }
   return report_arrays(reports);

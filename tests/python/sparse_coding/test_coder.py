@@ -14,7 +14,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsetransfer.sparse_coding import SparseCoder, sparse_encode, threshold
 
-
 # The checks use data of several widths, and a dictionary fits one: scikit-learn keeps a list of
 # dictionaries for its own coder, which serves ours as well.
 instance_generator.PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = (
