@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
@@ -48,6 +49,52 @@ void check(const CodingSettings& settings, const CodingExtras<T>& extras, Index 
           "weights must have one entry per atom");
 }
 
+/// Whether the float32 coder met a signal it could not certify, as happens when the support spans
+/// the whole space: there the rounding of the Gram matrix decides which atoms violate.
+std::vector<Index> uncertified(Index samples, const CodingReport* reports) {
+  std::vector<Index> out;
+  for (Index i = 0; i < samples; ++i)
+    if (reports[i].status != Status::converged) out.push_back(i);
+  return out;
+}
+
+/// The float32 coder gives up early; these few signals are coded again in double precision.
+constexpr Index kMostFloatIterations = 200;
+
+template <typename T>
+CodingSettings first_attempt(CodingSettings settings) {
+  if (std::is_same_v<T, float>)
+    settings.max_iterations = std::min(settings.max_iterations, kMostFloatIterations);
+  return settings;
+}
+
+/// Codes the signals `again` in double precision and writes them and their reports back; `code`
+/// solves the converted problem given extras, codes and reports. Rounding the codes moves their
+/// gradients by at most the given `scale` (the largest squared norm of an atom) times the change.
+template <typename Code>
+void code_again(const std::vector<Index>& again, const CodingExtras<float>& extras, double scale,
+                MatrixRef<float> codes, CodingReport* reports, const Code& code) {
+  if (again.empty()) return;
+  const auto select = [&](const ConstVectorRef<float>& values) {
+    Vector<double> out(values.size() > 0 ? static_cast<Index>(again.size()) : 0);
+    for (Index i = 0; i < out.size(); ++i) out[i] = values[again[static_cast<std::size_t>(i)]];
+    return out;
+  };
+  const Vector<double> ridge = select(extras.ridge);
+  const Vector<double> norms = select(extras.squared_norms);
+  Matrix<double> start = codes(Eigen::all, again).cast<double>();
+  std::vector<CodingReport> fresh(again.size());
+  code(CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start), fresh.data());
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    codes.col(again[i]) = start.col(static_cast<Index>(i)).cast<float>();
+    fresh[i].kkt += scale * (codes.col(again[i]).cast<double>() - start.col(static_cast<Index>(i)))
+                                .cwiseAbs()
+                                .sum();
+    fresh[i].iterations += reports[again[i]].iterations;
+    reports[again[i]] = fresh[i];
+  }
+}
+
 template <typename T>
 const T* column_or_null(const ConstVectorRef<T>& values, Index begin) {
   return values.size() > 0 ? values.data() + begin : nullptr;
@@ -68,7 +115,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
   const CodingShape shape{dictionary.rows(), atoms, capacity,
                           block_width(signals.cols(), capacity)};
-  for_each_block(execution, signals.cols(), shape, settings, extras,
+  for_each_block(execution, signals.cols(), shape, first_attempt<T>(settings), extras,
                  [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
                    const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
                    coder.correlations().topLeftCorner(atoms, count).noalias() =
@@ -78,6 +125,16 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                                 column_or_null(extras.ridge, begin), norms.data()},
                                count, codes.middleCols(begin, count), reports + begin);
                  });
+  if constexpr (std::is_same_v<T, float>) {
+    const std::vector<Index> again = uncertified(signals.cols(), reports);
+    const double scale = dictionary.colwise().squaredNorm().maxCoeff();
+    code_again(again, extras, scale, codes, reports, [&](const CodingExtras<double>& wide,
+                                                         auto start, CodingReport* fresh) {
+      const Matrix<double> wide_signals = signals(Eigen::all, again).template cast<double>();
+      encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(), settings,
+                     wide, start, fresh);
+    });
+  }
 }
 
 template <typename T>
@@ -92,7 +149,7 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   if (correlations.cols() == 0) return;
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
-  for_each_block(execution, correlations.cols(), shape, settings, extras,
+  for_each_block(execution, correlations.cols(), shape, first_attempt<T>(settings), extras,
                  [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
                    coder.correlations().topLeftCorner(atoms, count) =
                        correlations.middleCols(begin, count);
@@ -100,6 +157,17 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
                                 column_or_null(extras.squared_norms, begin)},
                                count, codes.middleCols(begin, count), reports + begin);
                  });
+  if constexpr (std::is_same_v<T, float>) {
+    const std::vector<Index> again = uncertified(correlations.cols(), reports);
+    const double scale = gram_matrix.diagonal().maxCoeff();
+    code_again(again, extras, scale, codes, reports, [&](const CodingExtras<double>& wide,
+                                                         auto start, CodingReport* fresh) {
+      const Matrix<double> wide_correlations =
+          correlations(Eigen::all, again).template cast<double>();
+      encode_gram<double>(execution, gram_matrix.template cast<double>().eval(), wide_correlations,
+                          settings, wide, start, fresh);
+    });
+  }
 }
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                              \
