@@ -42,8 +42,8 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
                 const std::optional<Array<double>>& weights, int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
-  const CodingExtras<T> extras{optional_vector(ridge, "ridge"),
-                               optional_vector(weights, "weights"), Vector<T>()};
+  const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
+                               Vector<T>()};
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads);
@@ -62,8 +62,7 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
                      const std::optional<Array<T>>& squared_norms, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
-  const CodingExtras<T> extras{optional_vector(ridge, "ridge"),
-                               optional_vector(weights, "weights"),
+  const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
                                optional_vector(squared_norms, "squared_norms")};
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));

@@ -41,7 +41,8 @@ void forward_rows(const double* const* rows, const double* inverse_diagonal, Ind
     for (Index p = 0; p < packets; ++p) {
       for (Index l = 0; l < r; ++l)
         sums[r][p] = V::multiply_add(V::broadcast(-rows[r][begin + l]), sums[l][p], sums[r][p]);
-      sums[r][p] = V::multiply_add(V::broadcast(inverse_diagonal[begin + r]), sums[r][p], V::zero());
+      sums[r][p] =
+          V::multiply_add(V::broadcast(inverse_diagonal[begin + r]), sums[r][p], V::zero());
       V::store(out + p * V::width, sums[r][p]);
     }
   }

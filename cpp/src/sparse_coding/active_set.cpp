@@ -12,8 +12,8 @@ constexpr Index kBatch = UpdatableCholesky::kMaxAppend;
 /// Below this share of an atom's energy outside the span of the others, it counts as dependent:
 /// what is left is dominated by the rounding of the Gram matrix.
 template <typename T>
-constexpr double kDependence = (sizeof(T) == 4 ? 64 : 4096) *
-                               static_cast<double>(std::numeric_limits<T>::epsilon());
+constexpr double kDependence =
+    (sizeof(T) == 4 ? 64 : 4096) * static_cast<double>(std::numeric_limits<T>::epsilon());
 
 }  // namespace
 

@@ -13,7 +13,7 @@ constexpr Index kPanel = PanelGram<double>::kRows;
 // are large and the doubling soon lifts the limit.
 constexpr Index kMostAdded = 16;
 constexpr Index kMostDoubled = 64;
-constexpr int kMaxVerifications = 10;   // of a float32 code
+constexpr int kMaxVerifications = 10;  // of a float32 code
 constexpr int kMaxStalled = 4;
 
 /// gradient = base - sum_e value_e * column_e over one panel, accumulators in registers.
@@ -103,7 +103,8 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     if constexpr (std::is_same_v<T, float>) {
       verify(block);  // moves signals that need more work back to running_
     }
-    for (const Index index : finished_) finish(block, index, codes.col(index).data(), reports[index]);
+    for (const Index index : finished_)
+      finish(block, index, codes.col(index).data(), reports[index]);
   }
 }
 
@@ -204,14 +205,16 @@ template <typename T>
 Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   Signal& signal = signals_[index];
   const T* gradient = gradient_.col(index).data();
-  const T least = static_cast<T>(std::max(tolerance, signal.single ? excess : signal.growth * excess));
+  const T least =
+      static_cast<T>(std::max(tolerance, signal.single ? excess : signal.growth * excess));
   Index found = 0;
   constexpr Index kChunk = 16;
   using Chunk = Eigen::Array<T, kChunk, 1>;
   for (Index begin = 0; begin < padded_; begin += kChunk) {
     const Eigen::Map<const Chunk> values(gradient + begin);
     const Eigen::Map<const Chunk> limits(thresholds_.data() + begin);
-    const Chunk over = settings_.nonnegative ? Chunk(values - limits) : Chunk(values.abs() - limits);
+    const Chunk over =
+        settings_.nonnegative ? Chunk(values - limits) : Chunk(values.abs() - limits);
     if (!(over.maxCoeff() >= least)) continue;
     for (Index i = 0; i < kChunk; ++i)
       if (over[i] >= least)
@@ -220,8 +223,7 @@ Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   const auto larger = [](const Candidate& a, const Candidate& b) {
     return a.excess > b.excess || (a.excess == b.excess && a.atom < b.atom);
   };
-  const Index most =
-      signal.single ? 1 : std::clamp(signal.active.size(), kMostAdded, kMostDoubled);
+  const Index most = signal.single ? 1 : std::clamp(signal.active.size(), kMostAdded, kMostDoubled);
   if (found > most) {
     std::nth_element(candidates_.begin(), candidates_.begin() + most, candidates_.begin() + found,
                      larger);
@@ -241,13 +243,12 @@ bool ActiveSetBlock<T>::grow(const PanelGram<T>& gram, Index index, double exces
   Signal& signal = signals_[index];
   const Index old = signal.active.size();
   const Index found = choose(index, excess, tolerance);
-  const Index added = signal.active.add(gram, signal.ridge, chosen_.data(), chosen_signs_.data(),
-                                        nullptr, found);
+  const Index added =
+      signal.active.add(gram, signal.ridge, chosen_.data(), chosen_signs_.data(), nullptr, found);
   for (Index i = old; i < old + added; ++i) {
     const int atom = signal.active.atoms()[i];
-    rhs_.data()[i] =
-        static_cast<double>(gradient_(atom, index)) -
-        signal.active.signs()[i] * static_cast<double>(thresholds_[atom]);
+    rhs_.data()[i] = static_cast<double>(gradient_(atom, index)) -
+                     signal.active.signs()[i] * static_cast<double>(thresholds_[atom]);
   }
   return added > 0;
 }
@@ -303,8 +304,8 @@ void ActiveSetBlock<T>::restore(Index index) {
   const ActiveSet& active = signals_[index].active;
   for (Index i = 0; i < active.size(); ++i) {
     const int atom = active.atoms()[i];
-    gradient_(atom, index) = static_cast<T>(
-        rhs_.data()[i] + active.signs()[i] * static_cast<double>(thresholds_[atom]));
+    gradient_(atom, index) =
+        static_cast<T>(rhs_.data()[i] + active.signs()[i] * static_cast<double>(thresholds_[atom]));
   }
 }
 
@@ -313,8 +314,8 @@ double ActiveSetBlock<T>::exact_residual(const CodingBlock<T>& block, Index inde
   const ActiveSet& active = signals_[index].active;
   exact_signal_ = block.signals->col(index).template cast<double>();
   for (Index i = 0; i < active.size(); ++i)
-    exact_signal_ -= active.coefficients()[i] *
-                     block.dictionary->col(active.atoms()[i]).template cast<double>();
+    exact_signal_ -=
+        active.coefficients()[i] * block.dictionary->col(active.atoms()[i]).template cast<double>();
   residual_.col(column) = exact_signal_.template cast<T>();
   return exact_signal_.squaredNorm();
 }
@@ -390,15 +391,14 @@ bool ActiveSetBlock<T>::accept(Index index) {
   signal.largest = reference_penalty_;
   reference_.col(index).setZero();
   for (Index i = 0; i < signal.active.size(); ++i)
-    reference_(signal.active.atoms()[i], index) =
-        static_cast<T>(signal.active.coefficients()[i]);
+    reference_(signal.active.atoms()[i], index) = static_cast<T>(signal.active.coefficients()[i]);
   gradient_.col(index) = base_.col(index);
   double stationarity = 0.0;
   const double excess = inspect(index, stationarity);
   restore(index);
   signal.kkt = std::max({excess, stationarity, 0.0});
-  const bool good = signal.kkt <= settings_.tolerance * reference_penalty_ ||
-                    reference_penalty_ == 0.0;
+  const bool good =
+      signal.kkt <= settings_.tolerance * reference_penalty_ || reference_penalty_ == 0.0;
   signal.status = good ? Status::converged : Status::max_iterations;
   signal.stalled = 0;
   return good || signal.iterations >= settings_.max_iterations ||
@@ -424,9 +424,8 @@ void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code
   if constexpr (std::is_same_v<T, float>) {
     terms.residual = signal.residual;
   } else {
-    terms.residual = block.squared_norms
-                         ? block.squared_norms[index] - fit - terms.alignment
-                         : std::numeric_limits<double>::quiet_NaN();
+    terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
+                                         : std::numeric_limits<double>::quiet_NaN();
   }
   const auto gradient = gradient_.col(index).array();
   const auto limits = thresholds_.array();

@@ -87,9 +87,9 @@ void code_again(const std::vector<Index>& again, const CodingExtras<float>& extr
   code(CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start), fresh.data());
   for (std::size_t i = 0; i < again.size(); ++i) {
     codes.col(again[i]) = start.col(static_cast<Index>(i)).cast<float>();
-    fresh[i].kkt += scale * (codes.col(again[i]).cast<double>() - start.col(static_cast<Index>(i)))
-                                .cwiseAbs()
-                                .sum();
+    fresh[i].kkt +=
+        scale *
+        (codes.col(again[i]).cast<double>() - start.col(static_cast<Index>(i))).cwiseAbs().sum();
     fresh[i].iterations += reports[again[i]].iterations;
     reports[again[i]] = fresh[i];
   }
@@ -128,12 +128,13 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(signals.cols(), reports);
     const double scale = dictionary.colwise().squaredNorm().maxCoeff();
-    code_again(again, extras, scale, codes, reports, [&](const CodingExtras<double>& wide,
-                                                         auto start, CodingReport* fresh) {
-      const Matrix<double> wide_signals = signals(Eigen::all, again).template cast<double>();
-      encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(), settings,
-                     wide, start, fresh);
-    });
+    code_again(again, extras, scale, codes, reports,
+               [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {
+                 const Matrix<double> wide_signals =
+                     signals(Eigen::all, again).template cast<double>();
+                 encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(),
+                                settings, wide, start, fresh);
+               });
   }
 }
 
@@ -160,21 +161,22 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(correlations.cols(), reports);
     const double scale = gram_matrix.diagonal().maxCoeff();
-    code_again(again, extras, scale, codes, reports, [&](const CodingExtras<double>& wide,
-                                                         auto start, CodingReport* fresh) {
-      const Matrix<double> wide_correlations =
-          correlations(Eigen::all, again).template cast<double>();
-      encode_gram<double>(execution, gram_matrix.template cast<double>().eval(), wide_correlations,
-                          settings, wide, start, fresh);
-    });
+    code_again(again, extras, scale, codes, reports,
+               [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {
+                 const Matrix<double> wide_correlations =
+                     correlations(Eigen::all, again).template cast<double>();
+                 encode_gram<double>(execution, gram_matrix.template cast<double>().eval(),
+                                     wide_correlations, settings, wide, start, fresh);
+               });
   }
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
-  template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,       \
-                       const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>, CodingReport*); \
-  template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,  \
-                            const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,           \
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
+                       const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,               \
+                       CodingReport*);                                                            \
+  template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
+                            const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,          \
                             CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

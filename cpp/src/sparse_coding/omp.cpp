@@ -32,8 +32,9 @@ class Pursuit {
         known_(capacity_),
         projections_(static_cast<std::size_t>(capacity_)),
         support_(static_cast<std::size_t>(capacity_)) {
-    // The selection divides by the energy: below this share of an atom's own it is mostly rounding.
-    const T dependence = std::pow(std::numeric_limits<T>::epsilon(), T(2) / T(3));
+    // A row divided by a pivot sqrt(e) carries an error of eps / sqrt(e), and so do the energies
+    // after it: with e >= (64 eps)^(2/3) of an atom's own energy they stay meaningful.
+    const T dependence = std::pow(T(64) * std::numeric_limits<T>::epsilon(), T(2) / T(3));
     for (Index j = 0; j < gram.atoms(); ++j)
       floor_[j] = std::max(dependence * gram(j, j), std::numeric_limits<T>::min());
   }
@@ -55,8 +56,8 @@ class Pursuit {
       squared_norm -= take(atom, size++);
     }
     write(size, code);
-    report = {static_cast<int>(size), Status::converged,
-              std::numeric_limits<double>::quiet_NaN(), 0.0, 0.5 * std::max(squared_norm, 0.0)};
+    report = {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
+              0.0, 0.5 * std::max(squared_norm, 0.0)};
     if (settings_.tolerance > 0 && squared_norm > settings_.tolerance && size < capacity_)
       report.status = Status::stopped;  // no independent atom is left
   }
@@ -81,9 +82,8 @@ class Pursuit {
   double take(Index atom, Index size) {
     auto row = rows_.col(size);
     for (Index p = 0; p < gram_.num_panels(); ++p)
-      row.segment(p * PanelGram<T>::kRows, PanelGram<T>::kRows) =
-          Eigen::Map<const Vector<T>>(gram_.panel(p) + atom * PanelGram<T>::kRows,
-                                      PanelGram<T>::kRows);
+      row.segment(p * PanelGram<T>::kRows, PanelGram<T>::kRows) = Eigen::Map<const Vector<T>>(
+          gram_.panel(p) + atom * PanelGram<T>::kRows, PanelGram<T>::kRows);
     for (Index l = 0; l < size; ++l) known_[l] = rows_(atom, l);
     if (size > 0) row.noalias() -= rows_.leftCols(size) * known_.head(size);
     const T pivot = std::sqrt(energy_[atom]);

@@ -35,8 +35,8 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
     const Index rows = std::min(kTile, atoms - row_begin);
     const Index cols = std::min(kTile, atoms - col_begin);
     Matrix<T> product(rows, cols);
-    product.noalias() = dictionary.middleCols(row_begin, rows).transpose() *
-                        dictionary.middleCols(col_begin, cols);
+    product.noalias() =
+        dictionary.middleCols(row_begin, rows).transpose() * dictionary.middleCols(col_begin, cols);
     for (Index begin = 0; begin < rows; begin += kRows) {
       const Index height = std::min(kRows, rows - begin);
       T* out = gram.mutable_panel((row_begin + begin) / kRows) + col_begin * kRows;

@@ -19,8 +19,8 @@ double coding_objective(const CertificateTerms& terms) {
 
 double duality_gap(const CertificateTerms& terms) {
   const double slack = 1.0 - terms.dual_scale;
-  const double gap = 0.5 * slack * slack * terms.residual + terms.penalty -
-                     terms.dual_scale * terms.alignment;
+  const double gap =
+      0.5 * slack * slack * terms.residual + terms.penalty - terms.dual_scale * terms.alignment;
   return std::max(gap, 0.0);
 }
 

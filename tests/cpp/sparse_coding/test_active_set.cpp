@@ -16,6 +16,11 @@ std::atomic<long> allocations{0};
 
 }  // namespace
 
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC sees malloc inside the new below, but not that the delete beside it is its partner.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 // Counts what the coder asks of the heap.
 void* operator new(std::size_t size) {
   ++allocations;
@@ -55,8 +60,8 @@ double violation(const Matrix<double>& X, const Matrix<double>& D, const Matrix<
   for (Index i = 0; i < codes.size(); ++i) {
     const double code = codes.data()[i];
     const double c = gradient.data()[i];
-    worst = std::max(worst, code != 0.0 ? std::abs(c - (code > 0 ? alpha : -alpha))
-                                        : std::abs(c) - alpha);
+    worst = std::max(worst,
+                     code != 0.0 ? std::abs(c - (code > 0 ? alpha : -alpha)) : std::abs(c) - alpha);
   }
   return worst;
 }

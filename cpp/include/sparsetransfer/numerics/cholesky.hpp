@@ -11,8 +11,8 @@ namespace sparsetransfer {
 /// Always in double precision: the factor is small, and its accuracy decides that of the codes.
 class UpdatableCholesky {
  public:
-  static constexpr Index kGroup = 8;        // rows of equal padded length
-  static constexpr Index kMaxAppend = 16;   // rows per append
+  static constexpr Index kGroup = 8;       // rows of equal padded length
+  static constexpr Index kMaxAppend = 16;  // rows per append
 
   /// Room for `capacity` rows (a multiple of 8 after rounding). Nothing is allocated afterwards.
   explicit UpdatableCholesky(Index capacity);

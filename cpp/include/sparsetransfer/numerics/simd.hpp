@@ -39,8 +39,8 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(Index size)
-      : data_(static_cast<T*>(
-            ::operator new(static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{kCacheLine}))) {}
+      : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T),
+                                             std::align_val_t{kCacheLine}))) {}
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
 

@@ -49,16 +49,16 @@ class ActiveSetBlock {
     Signal(Index atoms, Index capacity) : active(atoms, capacity) {}
     ActiveSet active;
     double ridge = 0.0;
-    double largest = 0.0;      // magnitude of the gradient at the base point
-    double noise = 0.0;        // violations below are rounding of the gradient
-    double growth = 0.0;       // share of the largest excess an atom needs to be added
-    double kkt = 0.0;          // violation at the last look
+    double largest = 0.0;  // magnitude of the gradient at the base point
+    double noise = 0.0;    // violations below are rounding of the gradient
+    double growth = 0.0;   // share of the largest excess an atom needs to be added
+    double kkt = 0.0;      // violation at the last look
     int iterations = 0;
-    int stalled = 0;           // rounds in which the objective did not fall
+    int stalled = 0;  // rounds in which the objective did not fall
     int verifications = 0;
-    bool single = false;       // add one atom only
-    bool exact = false;        // the gradient at `reference` is known to full precision
-    double residual = 0.0;     // |x - D a|^2 + h |a|^2 at the reference
+    bool single = false;    // add one atom only
+    bool exact = false;     // the gradient at `reference` is known to full precision
+    double residual = 0.0;  // |x - D a|^2 + h |a|^2 at the reference
     Status status = Status::converged;
   };
   struct Entry {
@@ -87,16 +87,16 @@ class ActiveSetBlock {
 
   Index atoms_, padded_, width_;
   CodingSettings settings_;
-  double scale_ = 0.0;         // the largest squared norm of an atom
-  double reference_penalty_;   // scale of the tolerance: the largest penalty of an atom
-  Vector<T> thresholds_;       // penalty per atom, padded with infinity
+  double scale_ = 0.0;        // the largest squared norm of an atom
+  double reference_penalty_;  // scale of the tolerance: the largest penalty of an atom
+  Vector<T> thresholds_;      // penalty per atom, padded with infinity
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_;
   Matrix<T> base_, gradient_, reference_;
   // For float32 only: the gradient at a reference code, found in higher precision.
   Matrix<T> residual_, exact_;
   Vector<double> exact_signal_, exact_gradient_;
-  std::vector<Entry> entries_;       // changes of all signals since their base, one after another
+  std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;
   AlignedBuffer<double> rhs_;
   std::vector<Candidate> candidates_;

@@ -14,8 +14,8 @@ enum class SelectionRule : int {
 
 struct PursuitSettings {
   SelectionRule rule = SelectionRule::correlation;
-  Index max_atoms = 1;      ///< stop at so many atoms, ...
-  double tolerance = 0.0;   ///< ... or when |x - D a|^2 is not above this
+  Index max_atoms = 1;     ///< stop at so many atoms, ...
+  double tolerance = 0.0;  ///< ... or when |x - D a|^2 is not above this
 
   void validate() const;
 };

@@ -16,11 +16,11 @@ namespace sparsetransfer {
 
 /// Options of the l1-penalised coders; defaults are those of double precision.
 struct CodingSettings {
-  double alpha = 1.0;         ///< penalty of every atom, multiplied by its weight if weights are given
-  double tolerance = 1e-9;    ///< accepted violation of the optimality conditions, times alpha
+  double alpha = 1.0;  ///< penalty of every atom, multiplied by its weight if weights are given
+  double tolerance = 1e-9;      ///< accepted violation of the optimality conditions, times alpha
   Index max_iterations = 1000;  ///< rounds of the active set, or epochs of coordinate descent
   bool nonnegative = false;
-  bool warm_start = false;    ///< start from the codes passed in
+  bool warm_start = false;  ///< start from the codes passed in
 
   /// Throws std::invalid_argument naming the field that cannot be used.
   void validate() const;
@@ -31,16 +31,16 @@ struct CodingReport {
   int iterations = 0;
   Status status = Status::converged;
   double gap = std::numeric_limits<double>::quiet_NaN();  ///< duality gap; NaN if |x|^2 is unknown
-  double kkt = 0.0;                                       ///< largest violation, in units of alpha_j
+  double kkt = 0.0;  ///< largest violation, in units of alpha_j
   double objective = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// What a certificate is made of: sums that every coder has at hand at its final point.
 struct CertificateTerms {
-  double residual = 0.0;   ///< |x - D a|^2 + h |a|^2  =  |x|^2 - b'a - c'a
-  double penalty = 0.0;    ///< sum_j alpha_j |a_j|
-  double alignment = 0.0;  ///< c'a
-  double dual_scale = 1.0; ///< min(1, min_j alpha_j / |c_j|): makes the residual dual feasible
+  double residual = 0.0;    ///< |x - D a|^2 + h |a|^2  =  |x|^2 - b'a - c'a
+  double penalty = 0.0;     ///< sum_j alpha_j |a_j|
+  double alignment = 0.0;   ///< c'a
+  double dual_scale = 1.0;  ///< min(1, min_j alpha_j / |c_j|): makes the residual dual feasible
 };
 
 /// P = residual / 2 + penalty.
