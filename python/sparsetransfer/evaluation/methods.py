@@ -130,8 +130,8 @@ class LinearSVMMethod:
 
     name: ClassVar[str] = "svm"
     description: ClassVar[str] = (
-        "Linear SVM on the source features; cost chosen by speaker-disjoint cross-validation on "
-        "the source; no transfer."
+        "Linear SVM on the source features; the smallest cost within one standard error of the "
+        "best in speaker-disjoint cross-validation on the source; no transfer."
     )
 
     def settings(self) -> dict[str, Any]:

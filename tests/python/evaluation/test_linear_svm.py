@@ -6,6 +6,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
 from sparsetransfer.evaluation import speaker_folds, standardise, tune_linear_svm
+from sparsetransfer.evaluation.linear_svm import _most_regularised
 
 
 def test_choice_equals_cross_validation_by_scikit_learn(domains):
@@ -29,8 +30,41 @@ def test_choice_equals_cross_validation_by_scikit_learn(domains):
         for cost in grid
     ]
     np.testing.assert_allclose(tuned.recalls, expected)
-    assert tuned.cost == grid[int(np.argmax(expected))]
-    assert tuned.uar == max(tuned.recalls)
+
+
+def test_the_smallest_cost_within_a_standard_error_is_taken(domains):
+    domain = domains[0]
+    X = standardise(domain.features)
+    grid = (1e-7, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    tuned = tune_linear_svm(X, domain.labels, domain.speakers, c_grid=grid, n_folds=3, seed=5)
+    folds = speaker_folds(domain.labels, domain.speakers, n_folds=3, seed=5)
+    scaled = X / np.sqrt((X**2).sum(1).mean())
+    per_fold = []
+    for cost in grid:
+        svm = LinearSVC(
+            C=cost, class_weight="balanced", dual="auto", max_iter=10_000, random_state=5
+        )
+        per_fold.append(
+            [
+                balanced_accuracy_score(
+                    domain.labels[test],
+                    svm.fit(scaled[train], domain.labels[train]).predict(scaled[test]),
+                )
+                for train, test in folds
+            ]
+        )
+    best = int(np.argmax(tuned.recalls))
+    bar = tuned.recalls[best] - np.std(per_fold[best], ddof=1) / np.sqrt(len(folds))
+    allowed = [cost for cost, recall in zip(grid, tuned.recalls, strict=True) if recall >= bar]
+    assert tuned.cost == min(allowed)
+    assert tuned.uar == tuned.recalls[grid.index(tuned.cost)]
+
+
+@pytest.mark.parametrize(("error", "chosen"), [(0.0, 3), (0.015, 2), (0.03, 1), (0.5, 0)])
+def test_the_standard_error_of_the_best_cost_decides(error, chosen):
+    recalls = [0.2, 0.595, 0.61, 0.62, 0.6]
+    errors = [9.0, 9.0, 9.0, error, 9.0]
+    assert _most_regularised(recalls, errors) == chosen
 
 
 def test_scale_of_the_features_does_not_matter(domains):
