@@ -186,13 +186,14 @@ def _evaluate(
             n_jobs=jobs or 1,
             progress=lambda done, total, _: progress.update(task, completed=done, total=total),
         )
+    # Before anything is printed: a closed pipe must not cost the report.
+    place = None if output is None else reporting.write(study, output)
     for table in reporting.rich_tables(study):
         console.print(table)
         console.print()
     for note in reporting.notes(study):
         console.print(f"• {note}", style="dim", markup=False, highlight=False)
-    if output is not None:
-        place = reporting.write(study, output)
+    if place is not None:
         console.print(f"report: {place / 'report.html'}", soft_wrap=True, highlight=False)
 
 

@@ -142,7 +142,7 @@ def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Tabl
         title=f"{' + '.join(study.protocol.sources)} → {target}",
         caption=f"recalls in %; protocol {study.protocol.id}",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         show_edge=False,
     )
@@ -169,7 +169,7 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     table = Table(
         title="MMD² between the corpora, and certificates",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         show_edge=False,
     )

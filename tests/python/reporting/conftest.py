@@ -21,7 +21,7 @@ CLASSES = ("anger", "neutral", "sadness")
 class Squared:
     """Nearest class mean on made-up codes, with the diagnostics of an iterative coder."""
 
-    name = "squared <codes>"
+    name = "squared <codes> name"
     description = "A stand-in & nothing more."
 
     def settings(self):

@@ -83,7 +83,7 @@ def test_content_that_a_reader_needs(page, study):
         "third lacks sadness",
         "stopped after 4 iterations",
         "UserWarning: did <not> settle",
-        "squared <codes>",
+        "squared <codes> name",
         "power=2",
         f"{100 * study.cells[1].scores.uar:.1f}",
     ):

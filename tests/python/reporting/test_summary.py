@@ -35,13 +35,17 @@ def test_terminal_tables_show_everything_in_80_columns(study):
     for expected in ("second", "third", "majority", "svm", "anger", "KKT", study.protocol.id):
         assert expected in text
     assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    for row in summarise(study):
+        if not np.isnan(row.source_uar):
+            assert f"{100 * row.source_uar:.1f}\n" in text
     for cell in study.cells:
         assert f"{100 * cell.scores.uar:.1f}" in text
 
 
 def test_notes_compare_with_the_baseline_or_say_that_it_is_missing(study):
     text = "\n".join(notes(study))
-    assert "squared <codes> against the tuned linear SVM" in text
+    assert "squared <codes> name against the tuned linear SVM" in text
     assert "over 2 targets" in text
     without = Study(
         **{
