@@ -87,6 +87,8 @@ def main():
             X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
             shares = options.shares.split(",") if options.problem == "lasso" else ["0"]
             for share in map(float, shares):
+                if share >= features / atoms:  # no penalty gives so many non-zeros
+                    continue
                 alpha = (
                     penalty_for(lambda X, D, a: ours(X, D, a, None), X[:50], D, share)
                     if options.problem == "lasso"
