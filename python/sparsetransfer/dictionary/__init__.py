@@ -1,0 +1,26 @@
+"""Dictionary learning: atoms in which signals have sparse codes."""
+
+from sparsetransfer.dictionary.compatible import dict_learning, dict_learning_online
+from sparsetransfer.dictionary.functional import learn_dictionary
+from sparsetransfer.dictionary.initialisation import initial_dictionary
+from sparsetransfer.dictionary.learner import DictionaryLearning
+from sparsetransfer.dictionary.minibatch import MiniBatchDictionaryLearning
+from sparsetransfer.dictionary.online import learn_dictionary_online
+from sparsetransfer.dictionary.result import LearnedDictionary, Progress
+from sparsetransfer.dictionary.statistics import Statistics
+from sparsetransfer.dictionary.updates import update_dictionary, update_ksvd
+
+__all__ = [
+    "DictionaryLearning",
+    "LearnedDictionary",
+    "MiniBatchDictionaryLearning",
+    "Progress",
+    "Statistics",
+    "dict_learning",
+    "dict_learning_online",
+    "initial_dictionary",
+    "learn_dictionary",
+    "learn_dictionary_online",
+    "update_dictionary",
+    "update_ksvd",
+]

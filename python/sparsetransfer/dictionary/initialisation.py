@@ -1,0 +1,108 @@
+"""First dictionaries: from samples, spread samples, or the singular value decomposition."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg
+
+from sparsetransfer._validation import FloatArray, check_integer, check_matrix
+
+__all__ = ["Initialisation", "initial_dictionary"]
+
+Initialisation: TypeAlias = Literal["samples", "spread", "svd"]
+_METHODS = ("samples", "spread", "svd")
+
+
+def initial_dictionary(
+    X: ArrayLike,
+    n_components: int,
+    *,
+    method: Initialisation = "samples",
+    positive: bool = False,
+    rng: np.random.Generator | int | None = None,
+) -> FloatArray:
+    """Return unit-norm atoms to start dictionary learning from.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        Signals.
+    n_components : int
+        The number of atoms.
+    method : {"samples", "spread", "svd"}, default="samples"
+        "samples" draws signals without repetition; "spread" draws each signal with a probability
+        that falls with its similarity to those drawn before, like k-means++ but blind to sign and
+        scale; "svd" takes right singular vectors by decreasing singular value, without drawing.
+    positive : bool, default=False
+        Use the non-negative part of every atom.
+    rng : numpy.random.Generator or int, optional
+        The source of draws, or its seed.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_components, n_features)
+        Where the signals give fewer than `n_components` atoms (zero signals, low rank) the rest
+        are zero: learners replace atoms that no code uses.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not finite or `method` is unknown.
+
+    References
+    ----------
+    D. Arthur, S. Vassilvitskii. k-means++: The advantages of careful seeding. SODA 2007.
+    DOI 10.5555/1283383.1283494
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
+    X = check_matrix(X, "X")
+    k = check_integer(n_components, "n_components", minimum=1)
+    generator = np.random.default_rng(rng)
+    if method == "svd":
+        atoms = _right_singular_vectors(X, k)
+    elif method == "spread":
+        atoms = X[_spread(X, k, generator)]
+    else:
+        usable = np.flatnonzero(np.einsum("ij,ij->i", X, X) > 0)
+        atoms = X[generator.permutation(usable)[:k]]
+    dictionary = np.zeros((k, X.shape[1]), X.dtype)
+    dictionary[: len(atoms)] = np.maximum(atoms, 0) if positive else atoms
+    length = np.linalg.norm(dictionary, axis=1, keepdims=True)
+    normalised: FloatArray = dictionary / np.where(length > 0, length, 1)
+    return normalised
+
+
+def _right_singular_vectors(X: FloatArray, k: int) -> FloatArray:
+    """Return at most `k` right singular vectors in rows, their largest entries positive."""
+    if X.shape[0] < X.shape[1]:
+        _, values, vectors = linalg.svd(X, full_matrices=False)
+        values = values**2
+    else:
+        # Eigenvectors of XᵀX: exact enough to start from, and no (n_samples, n_features) factor.
+        values, columns = linalg.eigh(X.T @ X)
+        values, vectors = values[::-1], columns[:, ::-1].T
+    rank = int(np.sum(values > values.max(initial=0.0) * np.finfo(X.dtype).eps * len(values)))
+    vectors = vectors[: min(k, rank)]
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, np.newaxis], axis=1)
+    return np.asarray(vectors * np.sign(largest))
+
+
+def _spread(X: FloatArray, k: int, rng: np.random.Generator) -> list[int]:
+    energy = np.einsum("ij,ij->i", X, X, dtype=np.float64)
+    # What of every signal the best of the chosen atoms leaves unexplained.
+    left = energy.copy()
+    chosen: list[int] = []
+    while len(chosen) < k:
+        total = np.cumsum(left)
+        if not total[-1] > 0:
+            break
+        index = int(np.searchsorted(total, rng.random() * total[-1], side="right"))
+        index = min(index, len(X) - 1)
+        chosen.append(index)
+        explained = (X @ X[index]).astype(np.float64) ** 2 / energy[index]
+        np.minimum(left, np.maximum(energy - explained, 0), out=left)
+        # The chosen signal itself, and its parallels, up to the rounding of the product.
+        left[left < 8 * np.finfo(X.dtype).eps * energy] = 0
+    return chosen

@@ -1,0 +1,241 @@
+"""scikit-learn's `DictionaryLearning`, with the same parameters and an objective that falls."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from sparsetransfer._validation import FloatArray, check_integer
+from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
+from sparsetransfer.dictionary.initialisation import Initialisation
+from sparsetransfer.dictionary.result import Progress
+from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
+
+__all__ = ["DictionaryLearning", "as_generator"]
+
+
+def as_generator(random_state: Any) -> np.random.Generator:
+    """Return a Generator from whatever scikit-learn or NumPy accept as a random state."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        state = check_random_state(random_state)
+        return np.random.default_rng(state.randint(2**32, dtype=np.uint32))
+    return np.random.default_rng(random_state)
+
+
+class DictionaryLearning(DictionaryTransformer):
+    """Learn a dictionary: a drop-in for `sklearn.decomposition.DictionaryLearning`.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        The number of atoms; by default the number of features.
+    alpha : float, default=1
+        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+    max_iter : int, default=1000
+        Alternations at most.
+    tol : float, default=1e-8
+        Stop when an alternation lowers the objective by no more than this share of it.
+    fit_algorithm : {"lars", "cd"}, default="lars"
+        Both are solved exactly by the same coder; there for scikit-learn's sake.
+    transform_algorithm : str, default="omp"
+        As `algorithm` of `sparse_encode`.
+    transform_n_nonzero_coefs : int, optional
+        As `n_nonzero_coefs` of `sparse_encode`.
+    transform_alpha : float, optional
+        As `alpha` of `sparse_encode`; by default `alpha`.
+    n_jobs : int, optional
+        The number of threads; None means as many as `sparsetransfer.get_num_threads` says.
+    code_init : numpy.ndarray of shape (n_samples, n_components), optional
+        The first codes; needs no `dict_init`.
+    dict_init : numpy.ndarray of shape (n_components, n_features), optional
+        The first dictionary; needs no `code_init`.
+    callback : callable, optional
+        Called with a `Progress` after every alternation; ends learning by returning True.
+    verbose : bool, default=False
+        Without effect; pass a callback instead.
+    split_sign : bool, default=False
+        Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
+    random_state : int, numpy.random.Generator or RandomState, optional
+        Draws of `init`, if it draws.
+    positive_code, positive_dict : bool, default=False
+        Keep codes or atoms non-negative.
+    transform_max_iter : int, default=1000
+        Rounds of the coder per sample at most, in `fit` too.
+    method : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
+        The dictionary step of `learn_dictionary`. Default "block_coordinate".
+    init : {"svd", "samples", "spread"}, default="svd"
+        The first dictionary where `dict_init` is not given, see `initial_dictionary`.
+    time_budget : float, optional
+        Seconds after which no further alternation is begun.
+
+    Attributes
+    ----------
+    components_ : numpy.ndarray of shape (n_components, n_features)
+        The dictionary, atoms in rows, none longer than one.
+    error_ : list of float
+        The objective after every alternation; it never rises.
+    n_iter_ : int
+        Alternations made.
+    objective_ : float
+        The objective of the training signals at `components_`.
+    duality_gap_, kkt_violation_, stationarity_ : float
+        The certificate, as in `LearnedDictionary`.
+    n_features_in_ : int
+        The number of features seen by `fit`.
+    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+        The names of the features, if `X` has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.dictionary import DictionaryLearning
+    >>> X = np.random.default_rng(0).normal(size=(60, 8))
+    >>> learner = DictionaryLearning(12, alpha=0.5, tol=1e-3, transform_algorithm="lasso_lars")
+    >>> codes = learner.fit_transform(X)
+    >>> codes.shape, np.allclose(codes, learner.transform(X), atol=1e-8)
+    ((60, 12), True)
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        alpha: float = 1,
+        max_iter: int = 1000,
+        tol: float = 1e-8,
+        fit_algorithm: str = "lars",
+        transform_algorithm: str = "omp",
+        transform_n_nonzero_coefs: int | None = None,
+        transform_alpha: float | None = None,
+        n_jobs: int | None = None,
+        code_init: FloatArray | None = None,
+        dict_init: FloatArray | None = None,
+        callback: Callable[[Progress], bool | None] | None = None,
+        verbose: bool = False,
+        split_sign: bool = False,
+        random_state: Any = None,
+        positive_code: bool = False,
+        positive_dict: bool = False,
+        transform_max_iter: int = 1000,
+        method: BatchMethod = "block_coordinate",
+        init: Initialisation = "svd",
+        time_budget: float | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.fit_algorithm = fit_algorithm
+        self.transform_algorithm = transform_algorithm
+        self.transform_n_nonzero_coefs = transform_n_nonzero_coefs
+        self.transform_alpha = transform_alpha
+        self.n_jobs = n_jobs
+        self.code_init = code_init
+        self.dict_init = dict_init
+        self.callback = callback
+        self.verbose = verbose
+        self.split_sign = split_sign
+        self.random_state = random_state
+        self.positive_code = positive_code
+        self.positive_dict = positive_dict
+        self.transform_max_iter = transform_max_iter
+        self.method = method
+        self.init = init
+        self.time_budget = time_budget
+
+    def fit(
+        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Learn the dictionary.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+        y : object, optional
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weights of the samples in the objective.
+
+        Returns
+        -------
+        DictionaryLearning
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite, shapes do not fit, or a parameter is out of range.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` ended learning or codes did not converge.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_transform(
+        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+    ) -> FloatArray:
+        """Learn the dictionary and return the optimal codes of the training signals.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+        y : object, optional
+            Ignored.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weights of the samples in the objective.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_components)
+            Lasso codes, whatever `transform_algorithm` is, as in scikit-learn.
+        """
+        return self._split(self._fit(X, sample_weight))
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> FloatArray:
+        check_fit_algorithm(self.fit_algorithm)
+        signals = validate_data(self, X, dtype=FLOATS)
+        d = signals.shape[1]
+        learned = learn_dictionary(
+            signals,
+            d if self.n_components is None else self.n_components,
+            alpha=self.alpha,
+            method=self.method,
+            max_iter=check_integer(self.max_iter, "max_iter", minimum=0),
+            tol=self.tol,
+            init=self.init,
+            dict_init=self._dictionary(self.dict_init, d, signals.dtype),
+            code_init=self.code_init,
+            sample_weight=sample_weight,
+            positive_codes=self.positive_code,
+            positive_components=self.positive_dict,
+            coding_max_iter=self.transform_max_iter,
+            time_budget=self.time_budget,
+            callback=self.callback,
+            rng=as_generator(self.random_state),
+            n_threads=self.n_jobs,
+        )
+        self.components_ = learned.components
+        self.error_ = learned.history.tolist()
+        self.n_iter_ = learned.n_iter
+        self.objective_ = learned.objective
+        self.duality_gap_ = learned.duality_gap
+        self.kkt_violation_ = learned.kkt_violation
+        self.stationarity_ = learned.stationarity
+        assert learned.codes is not None
+        return learned.codes
+
+
+def check_fit_algorithm(name: str) -> None:
+    """Refuse what scikit-learn refuses."""
+    if name not in ("lars", "cd"):
+        raise ValueError(f"fit_algorithm must be 'lars' or 'cd', got {name!r}")

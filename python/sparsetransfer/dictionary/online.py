@@ -1,0 +1,315 @@
+"""Dictionary learning from mini-batches: one pass, many passes, or a stream."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer.dictionary._coding import Certificate
+from sparsetransfer.dictionary.functional import _first_dictionary, _Problem, warn_unless_converged
+from sparsetransfer.dictionary.initialisation import Initialisation
+from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
+from sparsetransfer.dictionary.statistics import empty_statistics
+from sparsetransfer.dictionary.updates import _update, stationarity
+
+__all__ = ["OnlineState", "learn_dictionary_online"]
+
+# Replacements with a larger cosine would compete for the same signals.
+_PARALLEL = 0.999
+# An atom is dead once it went unused for so many samples per atom.
+_PATIENCE = 10
+
+
+class OnlineState:
+    """A dictionary and the statistics it follows from, moved on by one mini-batch after another.
+
+    Parameters
+    ----------
+    components : numpy.ndarray of shape (n_components, n_features)
+        The first dictionary; changed in place from then on.
+    forgetting : float
+        The exponent ρ of the weight (seen / now)^ρ that old samples keep.
+    """
+
+    def __init__(self, components: FloatArray, forgetting: float) -> None:
+        self.components = components
+        self.forgetting = forgetting
+        self.statistics = empty_statistics(components)
+        self.n_seen = 0.0
+        self.unused_since = np.zeros(len(components))
+        self._codes: FloatArray = np.empty((0, len(components)), components.dtype)
+
+    def step(
+        self, problem: _Problem, X: FloatArray, weights: FloatArray
+    ) -> tuple[float, Certificate]:
+        """Code a batch, add it to the statistics, improve the dictionary.
+
+        Returns the batch's mean objective at the dictionary as it was, and the certificate.
+        """
+        if len(self._codes) < len(X):
+            self._codes = np.empty((len(X), len(self.components)), X.dtype)
+        codes = self._codes[: len(X)]
+        certificate = problem.coder(X, self.components, codes, warm=False)
+        weight = float(weights.sum(dtype=np.float64)) if weights.size else float(len(X))
+        if weight > 0:
+            if self.n_seen > 0:
+                # Telescopes: however the samples are cut into batches, those of the past weigh
+                # (seen / now)^ρ in the end.
+                self.statistics.decay((self.n_seen / (self.n_seen + weight)) ** self.forgetting)
+            self.n_seen += weight
+            self.statistics._accumulate(X, codes, weights, problem.num_threads)
+            _update(
+                self.components,
+                self.statistics,
+                method="block_coordinate",
+                passes=1,
+                tol=0.0,
+                positive=problem.positive_components,
+                num_threads=problem.num_threads,
+            )
+            self._revive(problem, X, codes, weight)
+        objective = certificate.objective
+        if weight > 0 and weights.size:
+            return float(weights.astype(np.float64) @ objective) / weight, certificate
+        return float(objective.mean()), certificate
+
+    def _revive(self, problem: _Problem, X: FloatArray, codes: FloatArray, weight: float) -> None:
+        """Replace atoms long unused by the batch's signals that are explained worst."""
+        self.unused_since += weight
+        self.unused_since[codes.any(axis=0)] = 0.0
+        dead = np.flatnonzero(self.unused_since > _PATIENCE * len(self.components))
+        if not dead.size:
+            return
+        signals = _worst_signals(X, codes, self.components, len(dead), problem.positive_components)
+        dead = dead[: len(signals)]
+        self.components[dead] = signals
+        for sums in (self.statistics.A, self.statistics.B, self.statistics.A.T):
+            sums[dead] = 0.0
+        self.unused_since[dead] = 0.0
+
+
+def _worst_signals(
+    X: FloatArray, codes: FloatArray, components: FloatArray, count: int, positive: bool
+) -> FloatArray:
+    """Return at most `count` normalised signals by falling residual, no two of them parallel."""
+    residual = np.linalg.norm(X - codes @ components, axis=1)
+    order = np.argsort(-residual, kind="stable")
+    floor = np.sqrt(np.finfo(X.dtype).eps) * np.linalg.norm(X, axis=1)
+    chosen = np.empty((count, X.shape[1]), X.dtype)
+    size = 0
+    for index in order:
+        if size == count or not residual[index] > floor[index]:
+            break
+        signal = np.maximum(X[index], 0) if positive else X[index]
+        length = np.linalg.norm(signal)
+        if not length > 0:
+            continue
+        chosen[size] = signal / length
+        if np.abs(chosen[:size] @ chosen[size]).max(initial=0.0) <= _PARALLEL:
+            size += 1
+    return chosen[:size]
+
+
+def learn_dictionary_online(
+    X: ArrayLike,
+    n_components: int,
+    *,
+    alpha: float,
+    batch_size: int = 256,
+    n_epochs: int = 1,
+    forgetting: float = 4.0,
+    tol: float = 0.0,
+    shuffle: bool = True,
+    return_codes: bool = True,
+    init: Initialisation = "samples",
+    dict_init: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    positive_codes: bool = False,
+    positive_components: bool = False,
+    coding_max_iter: int = 1000,
+    time_budget: float | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: np.random.Generator | int | None = None,
+    n_threads: int | None = None,
+) -> LearnedDictionary:
+    """Learn a dictionary from mini-batches: the way to learn from many samples fast.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        Signals. float32 is kept.
+    n_components : int
+        The number of atoms.
+    alpha : float
+        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+    batch_size : int, default=256
+        Samples between two dictionary steps; the last batch of a pass may be smaller.
+    n_epochs : int, default=1
+        Passes over the samples.
+    forgetting : float, default=4
+        The exponent ρ ≥ 0 of the weight (seen / now)^ρ that old samples keep: their codes belong
+        to an old dictionary. Zero forgets nothing.
+    tol : float, default=0
+        Stop when no atom moved farther than this over a pass's worth of samples; zero never stops.
+    shuffle : bool, default=True
+        Draw a new order of the samples for every pass.
+    return_codes : bool, default=True
+        Code all samples at the final dictionary and certify the codes.
+    init : {"samples", "spread", "svd"}, default="samples"
+        The first dictionary, see `initial_dictionary`; not used with `dict_init`.
+    dict_init : array_like of shape (n_components, n_features), optional
+        The first dictionary. Atoms longer than one are scaled to one.
+    sample_weight : array_like of shape (n_samples,), optional
+        Non-negative weights; they multiply the samples in the statistics.
+    positive_codes, positive_components : bool, default=False
+        Keep codes or atoms non-negative.
+    coding_max_iter : int, default=1000
+        Rounds of the coder per sample at most.
+    time_budget : float, optional
+        Seconds after which no further mini-batch is begun.
+    callback : callable, optional
+        Called with a `Progress` after every mini-batch; ends learning by returning True.
+    rng : numpy.random.Generator or int, optional
+        Source of the first dictionary and of the orders, or its seed.
+    n_threads : int, optional
+        See `resolve_threads`; the answer does not depend on it.
+
+    Returns
+    -------
+    LearnedDictionary
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if codes did not converge, or `tol` was given and not reached.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, or a number is out of range.
+
+    Notes
+    -----
+    The statistics are sums over samples, so that batches of unequal size count by their samples:
+    after N samples in whatever batches, one seen as the m-th weighs (m / N)^ρ up to the size of its
+    batch. Memory: one batch's codes and the statistics, O(k (batch + k + d)).
+
+    References
+    ----------
+    J. Mairal, F. Bach, J. Ponce, G. Sapiro. Online Learning for Matrix Factorization and Sparse
+    Coding. JMLR 11 (2010), algorithms 1 and 2, and section 3.4 for forgetting and mini-batches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.dictionary import learn_dictionary_online
+    >>> X = np.random.default_rng(0).normal(size=(1000, 8))
+    >>> learned = learn_dictionary_online(X, 16, alpha=0.5, n_epochs=2, batch_size=50, rng=0)
+    >>> learned.n_iter, learned.codes.shape
+    (40, (1000, 16))
+    """
+    problem = _Problem(
+        X,
+        n_components,
+        alpha=alpha,
+        sample_weight=sample_weight,
+        positive_codes=positive_codes,
+        positive_components=positive_components,
+        coding_max_iter=coding_max_iter,
+        n_threads=n_threads,
+    )
+    batch_size = check_integer(batch_size, "batch_size", minimum=1)
+    n_epochs = check_integer(n_epochs, "n_epochs", minimum=0)
+    forgetting = check_real(forgetting, "forgetting", minimum=0.0)
+    tol = check_real(tol, "tol", minimum=0.0)
+    budget = (
+        math.inf if time_budget is None else check_real(time_budget, "time_budget", minimum=0.0)
+    )
+    start = time.perf_counter()
+    generator = np.random.default_rng(rng)
+    state = OnlineState(_first_dictionary(problem, dict_init, init, generator), forgetting)
+
+    history: list[float] = []
+    coded = 0
+    status: Status = "converged" if tol == 0 else "max_iter"
+    reference, reference_at = state.components.copy(), 0
+    uncertain: Certificate | None = None
+    for rows in _batches(len(problem.X), batch_size, n_epochs, generator if shuffle else None):
+        weights = problem.weights[rows] if problem.weights.size else problem.weights
+        mean, certificate = state.step(problem, problem.X[rows], weights)
+        if not np.all(certificate.converged):
+            uncertain = certificate
+        history.append(mean)
+        coded += len(certificate.objective)
+        seconds = time.perf_counter() - start
+        if coded - reference_at >= len(problem.X):
+            moved = np.linalg.norm(state.components - reference, axis=1).max()
+            if tol > 0 and moved <= tol:
+                status = "converged"
+                break
+            reference, reference_at = state.components.copy(), coded
+        if callback is not None and callback(
+            Progress(len(history), mean, _read_only(state.components), coded, seconds)
+        ):
+            status = "callback"
+            break
+        if seconds >= budget:
+            status = "time_budget"
+            break
+    return _finish(problem, state, np.array(history), status, return_codes, uncertain)
+
+
+def _batches(
+    n_samples: int, batch_size: int, n_epochs: int, rng: np.random.Generator | None
+) -> Iterator[NDArray[np.int64] | slice]:
+    for _ in range(n_epochs):
+        order = None if rng is None else rng.permutation(n_samples)
+        for begin in range(0, n_samples, batch_size):
+            rows = slice(begin, begin + batch_size)
+            yield rows if order is None else order[rows]
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _finish(
+    problem: _Problem,
+    state: OnlineState,
+    history: NDArray[np.float64],
+    status: Status,
+    return_codes: bool,
+    uncertain: Certificate | None,
+) -> LearnedDictionary:
+    weights = problem.weights.astype(np.float64)
+    if not weights.size:
+        weights = np.ones(len(problem.X))
+    codes: FloatArray | None = None
+    gap = kkt = math.nan
+    if return_codes:
+        codes = np.empty((len(problem.X), problem.n_components), problem.X.dtype)
+        uncertain = problem.coder(problem.X, state.components, codes, warm=False)
+        objective = float(weights @ uncertain.objective)
+        gap = float(weights @ uncertain.gap) / max(objective, float(np.finfo(float).tiny))
+        kkt = float(uncertain.kkt.max())
+    else:
+        objective = math.nan
+    result = LearnedDictionary(
+        components=state.components,
+        codes=codes,
+        objective=objective,
+        history=history,
+        n_iter=len(history),
+        status=status,
+        duality_gap=gap,
+        kkt_violation=kkt,
+        stationarity=stationarity(state.components, state.statistics, problem.positive_components),
+        statistics=state.statistics,
+    )
+    warn_unless_converged(result, uncertain)
+    return result

@@ -1,0 +1,297 @@
+"""Sufficient statistics of a dictionary: sums that can be merged, decayed and saved."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from sparsetransfer import _core
+from sparsetransfer._validation import (
+    FloatArray,
+    check_integer,
+    check_matrix,
+    check_real,
+    check_vector,
+    resolve_threads,
+)
+
+__all__ = ["Statistics"]
+
+_SCHEMA = 1
+_SCALARS = ("n", "energy", "l1")
+
+
+class Statistics:
+    """All that a dictionary update needs to know of signals and codes, as sums over samples.
+
+    Sums of sums are sums: statistics of chunks, machines or days `merge` into the statistics of
+    the whole, and one dictionary update on them is the update on all the data at once.
+
+    Parameters
+    ----------
+    n_components : int
+        The number of atoms.
+    n_features : int
+        The number of features.
+    dtype : {numpy.float32, numpy.float64}, default=numpy.float64
+        Of `A` and `B`.
+
+    Attributes
+    ----------
+    A : numpy.ndarray of shape (n_components, n_components)
+        The weighted code products, Σ w s sᵀ.
+    B : numpy.ndarray of shape (n_components, n_features)
+        The weighted products of codes and signals, Σ w s xᵀ.
+    n : float
+        The weight of the samples seen, Σ w: their number when they are not weighted.
+    energy : float
+        The weighted energy of the signals, Σ w |x|².
+    l1 : float
+        The weighted norm of the codes, Σ w |s|₁.
+
+    Notes
+    -----
+    The objective at a dictionary D of atoms in rows is
+    Σ w (|x − Dᵀs|²/2 + α |s|₁) = energy/2 + tr(D Dᵀ A)/2 − tr(D Bᵀ) + α l1: it needs no samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.dictionary import Statistics
+    >>> rng = np.random.default_rng(0)
+    >>> X, codes = rng.normal(size=(100, 4)), rng.normal(size=(100, 3))
+    >>> whole = Statistics(3, 4).add(X, codes)
+    >>> parts = Statistics(3, 4).add(X[:30], codes[:30])
+    >>> parts = parts.merge(Statistics(3, 4).add(X[30:], codes[30:]))
+    >>> np.allclose(parts.A, whole.A), parts.n
+    (True, 100.0)
+    """
+
+    def __init__(self, n_components: int, n_features: int, dtype: DTypeLike = np.float64) -> None:
+        k = check_integer(n_components, "n_components", minimum=1)
+        d = check_integer(n_features, "n_features", minimum=1)
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+        self.A: FloatArray = np.zeros((k, k), dtype)
+        self.B: FloatArray = np.zeros((k, d), dtype)
+        self.n = 0.0
+        self.energy = 0.0
+        self.l1 = 0.0
+
+    @property
+    def n_components(self) -> int:
+        """The number of atoms."""
+        return int(self.B.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return int(self.B.shape[1])
+
+    def add(
+        self,
+        X: ArrayLike,
+        codes: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> Self:
+        """Add samples and their codes, in place.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+        codes : array_like of shape (n_samples, n_components)
+            Their codes.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weights; by default every sample counts one.
+        n_threads : int, optional
+            See `resolve_threads`; the sums do not depend on it.
+
+        Returns
+        -------
+        Statistics
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit or an entry is not finite.
+        """
+        dtype = self.A.dtype
+        X = check_matrix(X, "X", dtype=dtype, n_features=self.n_features)
+        codes = check_matrix(codes, "codes", dtype=dtype, n_features=self.n_components)
+        if len(codes) != len(X):
+            raise ValueError(f"codes must have one row per sample, got {len(codes)} for {len(X)}")
+        weights = (
+            np.empty(0, dtype)
+            if sample_weight is None
+            else check_vector(sample_weight, "sample_weight", size=len(X), dtype=dtype, minimum=0)
+        )
+        self._accumulate(X, codes, weights, resolve_threads(n_threads))
+        return self
+
+    def _accumulate(
+        self, X: FloatArray, codes: FloatArray, weights: FloatArray, num_threads: int
+    ) -> None:
+        """Add checked arrays; `weights` may be empty."""
+        _core.dictionary_accumulate(X, codes, weights, self.A, self.B, num_threads=num_threads)
+        if weights.size:
+            wide = weights.astype(np.float64)
+            self.n += float(wide.sum())
+            self.energy += float(wide @ np.einsum("ij,ij->i", X, X, dtype=np.float64))
+            self.l1 += float(wide @ np.abs(codes).sum(axis=1, dtype=np.float64))
+        else:
+            self.n += len(X)
+            self.energy += float(np.einsum("ij,ij->", X, X, dtype=np.float64))
+            self.l1 += float(np.abs(codes).sum(dtype=np.float64))
+
+    def merge(self, other: "Statistics") -> "Statistics":
+        """Return the statistics of both sets of samples together.
+
+        Raises
+        ------
+        ValueError
+            If `other` is of another shape.
+        """
+        if self.B.shape != other.B.shape:
+            raise ValueError(
+                f"other must have {self.B.shape} components and features, got {other.B.shape}"
+            )
+        merged = Statistics(
+            self.n_components, self.n_features, dtype=np.result_type(self.A, other.A)
+        )
+        merged.A += self.A
+        merged.A += other.A
+        merged.B += self.B
+        merged.B += other.B
+        for name in _SCALARS:
+            setattr(merged, name, getattr(self, name) + getattr(other, name))
+        return merged
+
+    def decay(self, factor: float) -> Self:
+        """Multiply everything by `factor` in [0, 1], in place: forget old samples.
+
+        Raises
+        ------
+        ValueError
+            If `factor` is outside [0, 1].
+        """
+        factor = check_real(factor, "factor", minimum=0.0, maximum=1.0)
+        self.A *= factor
+        self.B *= factor
+        for name in _SCALARS:
+            setattr(self, name, getattr(self, name) * factor)
+        return self
+
+    def objective(
+        self, components: ArrayLike, alpha: float, *, n_threads: int | None = None
+    ) -> float:
+        """Return the objective of the samples with their codes at this dictionary.
+
+        Parameters
+        ----------
+        components : array_like of shape (n_components, n_features)
+            The dictionary, atoms in rows.
+        alpha : float
+            The weight of the codes' ℓ1 norm.
+        n_threads : int, optional
+            See `resolve_threads`.
+
+        Returns
+        -------
+        float
+            Σ w (|x − Dᵀs|²/2 + α |s|₁), a sum over samples, not a mean.
+        """
+        alpha = check_real(alpha, "alpha", minimum=0.0)
+        components = check_matrix(
+            components, "components", dtype=self.A.dtype, n_features=self.n_features
+        )
+        quadratic = _core.dictionary_objective(
+            self.A, self.B, components, num_threads=resolve_threads(n_threads)
+        )
+        return float(0.5 * self.energy + quadratic + alpha * self.l1)
+
+    def copy(self) -> "Statistics":
+        """Return an independent copy."""
+        return self.merge(Statistics(self.n_components, self.n_features, dtype=self.A.dtype))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a ``.npz`` file without pickle; an existing file is replaced at once or not.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to write.
+        """
+        target = Path(path)
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=target.name, suffix=".part", delete=False
+        ) as file:
+            try:
+                np.savez(
+                    file,
+                    schema=_SCHEMA,
+                    A=self.A,
+                    B=self.B,
+                    scalars=np.array([getattr(self, name) for name in _SCALARS]),
+                )
+            except BaseException:
+                file.close()
+                os.unlink(file.name)
+                raise
+        os.replace(file.name, target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Statistics":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        Statistics
+
+        Raises
+        ------
+        ValueError
+            If the file is not of this kind, its shapes disagree, or a number is not finite.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            if set(file.files) != {"schema", "A", "B", "scalars"} or int(file["schema"]) != _SCHEMA:
+                raise ValueError(f"{os.fspath(path)} holds no dictionary statistics")
+            A, B, scalars = file["A"], file["B"], file["scalars"]
+        if (
+            B.ndim != 2
+            or A.shape != (B.shape[0], B.shape[0])
+            or scalars.shape != (len(_SCALARS),)
+            or A.dtype != B.dtype
+        ):
+            raise ValueError(f"{os.fspath(path)}: A {A.shape} and B {B.shape} do not fit")
+        if not all(np.isfinite(values).all() for values in (A, B, scalars)):
+            raise ValueError(f"{os.fspath(path)} holds numbers that are not finite")
+        statistics = cls(B.shape[0], B.shape[1], dtype=A.dtype)
+        statistics.A[...] = A
+        statistics.B[...] = B
+        for name, value in zip(_SCALARS, scalars.tolist(), strict=True):
+            setattr(statistics, name, value)
+        return statistics
+
+    def __repr__(self) -> str:
+        """Show the sizes."""
+        return (
+            f"Statistics(n_components={self.n_components}, n_features={self.n_features}, "
+            f"dtype={self.A.dtype}, n={self.n:g})"
+        )
+
+
+def empty_statistics(components: FloatArray) -> Statistics:
+    """Return empty statistics that fit a dictionary."""
+    return Statistics(components.shape[0], components.shape[1], dtype=components.dtype)

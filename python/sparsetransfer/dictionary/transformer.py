@@ -1,0 +1,109 @@
+"""What the dictionary estimators share: coding and synthesis with the learned atoms."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.sparse_coding import sparse_encode
+
+__all__ = ["DictionaryTransformer"]
+
+FLOATS = [np.float64, np.float32]
+
+
+class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of estimators with `components_` and the `transform_*` parameters."""
+
+    alpha: float
+    components_: FloatArray
+    n_components: int | None
+    n_jobs: int | None
+    positive_code: bool
+    split_sign: bool
+    transform_algorithm: Any
+    transform_alpha: float | None
+    transform_max_iter: int
+    transform_n_nonzero_coefs: int | None
+
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Code signals with the learned atoms.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_components)
+            The codes of ``transform_algorithm``; twice as many columns with ``split_sign``.
+        """
+        check_is_fitted(self)
+        signals = validate_data(self, X, dtype=FLOATS, reset=False)
+        alpha = self.alpha if self.transform_alpha is None else self.transform_alpha
+        codes = sparse_encode(
+            signals,
+            self.components_,
+            algorithm=self.transform_algorithm,
+            n_nonzero_coefs=self.transform_n_nonzero_coefs,
+            alpha=alpha,
+            max_iter=self.transform_max_iter,
+            n_jobs=self.n_jobs,
+            positive=self.positive_code,
+        )
+        return self._split(codes)
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Synthesise signals from codes.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_components)
+            Codes as `transform` returns them.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If the number of columns does not fit.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, dtype=FLOATS)
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(f"X must have {self._n_features_out} columns, got {codes.shape[1]}")
+        if self.split_sign:
+            positive, negative = np.hsplit(codes, 2)
+            codes = positive - negative
+        signals: FloatArray = codes @ self.components_.astype(codes.dtype, copy=False)
+        return signals
+
+    def _split(self, codes: FloatArray) -> FloatArray:
+        if not self.split_sign:
+            return codes
+        return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
+
+    def _dictionary(self, given: ArrayLike | None, n_features: int, dtype: Any) -> Any:
+        """Return `dict_init` with exactly n_components rows, cut or padded as scikit-learn does."""
+        if given is None:
+            return None
+        atoms = check_array(given, dtype=dtype)
+        k = n_features if self.n_components is None else self.n_components
+        padding = np.zeros((max(0, k - len(atoms)), atoms.shape[1]), atoms.dtype)
+        return np.vstack([atoms[:k], padding])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        k = len(self.components_)
+        return 2 * k if self.split_sign else k
