@@ -25,6 +25,13 @@ Vector<T> row_energies(const Execution& execution, const ConstMatrixRef<T>& code
   return energy;
 }
 
+// Of a unit vector with the atoms, which are at most unit vectors.
+template <typename T>
+double largest_cosine(const ConstMatrixRef<T>& atoms, const ConstVectorRef<T>& direction) {
+  if (atoms.cols() == 0) return 0.0;
+  return double((atoms.transpose() * direction).cwiseAbs().maxCoeff());
+}
+
 // Stricter than `is_unused`: dropping these codes must not be felt in the objective.
 template <typename T>
 std::vector<Index> find_zero_rows(const Vector<T>& energy) {
@@ -156,11 +163,8 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
     const T length = chosen.col(count).stableNorm();
     if (!(length > T(0))) continue;
     chosen.col(count) /= length;
-    if (count > 0) {
-      const auto known = chosen.leftCols(count);
-      const T cosine = (known.transpose() * chosen.col(count)).cwiseAbs().maxCoeff();
-      if (double(cosine) > kParallel) continue;
-    }
+    if (largest_cosine<T>(chosen.leftCols(count), chosen.col(count)) > kParallel) continue;
+    if (largest_cosine<T>(dictionary, chosen.col(count)) > kParallel) continue;
     ++count;
   }
 

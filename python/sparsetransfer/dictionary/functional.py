@@ -195,7 +195,7 @@ class _Problem:
         coding_max_iter: int,
         n_threads: int | None,
     ) -> None:
-        self.X = check_matrix(X, "X")
+        self.all_X = self.X = check_matrix(X, "X")
         self.n_components = check_integer(n_components, "n_components", minimum=1)
         self.alpha = check_real(alpha, "alpha", minimum=0.0)
         self.weights = (
@@ -205,6 +205,13 @@ class _Problem:
                 sample_weight, "sample_weight", size=len(self.X), dtype=self.X.dtype, minimum=0
             )
         )
+        self.kept: NDArray[np.bool_] | None = None
+        if self.weights.size and not self.weights.all():
+            # Samples without weight must not even replace a dead atom.
+            if not self.weights.any():
+                raise ValueError("sample_weight must not be zero for all samples")
+            self.kept = self.weights > 0
+            self.X, self.weights = self.X[self.kept], self.weights[self.kept]
         self.positive_codes = bool(positive_codes)
         self.positive_components = bool(positive_components)
         self.num_threads = resolve_threads(n_threads)
@@ -214,6 +221,11 @@ class _Problem:
             max_iter=check_integer(coding_max_iter, "coding_max_iter", minimum=1),
             num_threads=self.num_threads,
         )
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all samples: their number when they are not weighted."""
+        return float(self.weights.sum(dtype=np.float64)) if self.weights.size else len(self.X)
 
     def check_dictionary(self, dictionary: ArrayLike) -> FloatArray:
         """Return a writable copy inside the constraints."""
@@ -234,8 +246,11 @@ def _first_dictionary(
 ) -> FloatArray:
     if dict_init is not None:
         return problem.check_dictionary(dict_init)
+    X = problem.X
+    if init == "svd" and problem.weights.size:
+        X = X * np.sqrt(problem.weights)[:, np.newaxis]
     return initial_dictionary(
-        problem.X,
+        X,
         problem.n_components,
         method=init,
         positive=problem.positive_components,
@@ -259,10 +274,10 @@ class _State:
         self.statistics = empty_statistics(components)
         self.replaced = False
         self.alternations = 0
-        shape = (len(problem.X), problem.n_components)
+        shape = (len(problem.all_X), problem.n_components)
         self.warm = code_init is not None
         if code_init is None:
-            self.codes: FloatArray = np.zeros(shape, components.dtype)
+            self.codes: FloatArray = np.zeros((len(problem.X), shape[1]), components.dtype)
         else:
             self.codes = check_matrix(
                 code_init, "code_init", dtype=components.dtype, n_features=shape[1]
@@ -271,6 +286,8 @@ class _State:
                 raise ValueError(f"code_init must have shape {shape}, got {self.codes.shape}")
             if problem.positive_codes and self.codes.min() < 0:
                 raise ValueError("code_init must not be negative when positive_codes is set")
+            if problem.kept is not None:
+                self.codes = self.codes[problem.kept]
 
     def improve_dictionary(self) -> None:
         """Improve the dictionary for the codes as they are, before they are ever recomputed."""
@@ -371,9 +388,13 @@ class _State:
         weights = self.problem.weights if self.problem.weights.size else np.ones(len(self.codes))
         weights = weights.astype(np.float64)
         objective = float(weights @ certificate.objective)
+        codes = self.codes
+        if self.problem.kept is not None:
+            codes = np.zeros((len(self.problem.all_X), codes.shape[1]), codes.dtype)
+            self.problem.coder(self.problem.all_X, self.components, codes, warm=False)
         result = LearnedDictionary(
             components=self.components,
-            codes=self.codes,
+            codes=codes,
             objective=objective,
             history=history,
             n_iter=len(history),

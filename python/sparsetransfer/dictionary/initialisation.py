@@ -83,7 +83,9 @@ def _right_singular_vectors(X: FloatArray, k: int) -> FloatArray:
         # Eigenvectors of XᵀX: exact enough to start from, and no (n_samples, n_features) factor.
         values, columns = linalg.eigh(X.T @ X)
         values, vectors = values[::-1], columns[:, ::-1].T
-    rank = int(np.sum(values > values.max(initial=0.0) * np.finfo(X.dtype).eps * len(values)))
+    # Below the rounding of XᵀX, directions are noise.
+    noise = 10 * len(values) * np.finfo(X.dtype).eps * values.max(initial=0.0)
+    rank = int(np.sum(values > noise))
     vectors = vectors[: min(k, rank)]
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, np.newaxis], axis=1)
     return np.asarray(vectors * np.sign(largest))

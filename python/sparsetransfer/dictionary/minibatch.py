@@ -202,7 +202,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         signals = validate_data(self, X, dtype=FLOATS, order="C")
         problem = self._problem(signals, sample_weight)
         rng = as_generator(self.random_state)
-        state = self._first_state(problem, rng)
+        state = self._first_state(problem, rng, problem.total_weight)
+        signals = problem.X
         n, batch_size = len(signals), min(self.batch_size, len(signals))
         patience = math.inf if self.max_no_improvement is None else self.max_no_improvement
         stopping = _Stopping(n, check_real(self.tol, "tol", minimum=0.0), patience)
@@ -266,7 +267,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             state.statistics = self.statistics_
             state.n_seen = self.n_samples_seen_
             state.unused_since = self._unused_since
-        state.step(problem, signals, problem.weights)
+        state.step(problem, problem.X, problem.weights)
         self.n_steps_ += 1
         self._keep(state)
         return self
@@ -285,10 +286,13 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             n_threads=self.n_jobs,
         )
 
-    def _first_state(self, problem: _Problem, rng: np.random.Generator) -> OnlineState:
+    def _first_state(
+        self, problem: _Problem, rng: np.random.Generator, n_samples: float = math.inf
+    ) -> OnlineState:
         dict_init = self._dictionary(self.dict_init, problem.X.shape[1], problem.X.dtype)
         forgetting = check_real(self.forgetting, "forgetting", minimum=0.0)
-        return OnlineState(_first_dictionary(problem, dict_init, self.init, rng), forgetting)
+        components = _first_dictionary(problem, dict_init, self.init, rng)
+        return OnlineState(components, forgetting, n_samples)
 
     def _keep(self, state: OnlineState) -> None:
         self.components_ = state.components

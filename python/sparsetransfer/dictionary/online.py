@@ -32,11 +32,17 @@ class OnlineState:
         The first dictionary; changed in place from then on.
     forgetting : float
         The exponent ρ of the weight (seen / now)^ρ that old samples keep.
+    n_samples : float, default=inf
+        How many samples there are, if they come back pass after pass: then old codes also fade by
+        exp(-2) a pass, lest later passes move the dictionary less and less.
     """
 
-    def __init__(self, components: FloatArray, forgetting: float) -> None:
+    def __init__(
+        self, components: FloatArray, forgetting: float, n_samples: float = math.inf
+    ) -> None:
         self.components = components
         self.forgetting = forgetting
+        self.n_samples = n_samples
         self.statistics = empty_statistics(components)
         self.n_seen = 0.0
         self.unused_since = np.zeros(len(components))
@@ -54,27 +60,27 @@ class OnlineState:
         codes = self._codes[: len(X)]
         certificate = problem.coder(X, self.components, codes, warm=False)
         weight = float(weights.sum(dtype=np.float64)) if weights.size else float(len(X))
-        if weight > 0:
-            if self.n_seen > 0:
-                # Telescopes: however the samples are cut into batches, those of the past weigh
-                # (seen / now)^ρ in the end.
-                self.statistics.decay((self.n_seen / (self.n_seen + weight)) ** self.forgetting)
-            self.n_seen += weight
-            self.statistics._accumulate(X, codes, weights, problem.num_threads)
-            _update(
-                self.components,
-                self.statistics,
-                method="block_coordinate",
-                passes=1,
-                tol=0.0,
-                positive=problem.positive_components,
-                num_threads=problem.num_threads,
-            )
-            self._revive(problem, X, codes, weight)
-        objective = certificate.objective
-        if weight > 0 and weights.size:
-            return float(weights.astype(np.float64) @ objective) / weight, certificate
-        return float(objective.mean()), certificate
+        if self.n_seen > 0:
+            # Both telescope: what the past weighs in the end does not depend on how the samples
+            # are cut into batches.
+            power = (self.n_seen / (self.n_seen + weight)) ** self.forgetting
+            fading = math.exp(-2 * weight / self.n_samples) if self.forgetting > 0 else 1.0
+            self.statistics.decay(min(power, fading))
+        self.n_seen += weight
+        self.statistics._accumulate(X, codes, weights, problem.num_threads)
+        _update(
+            self.components,
+            self.statistics,
+            method="block_coordinate",
+            passes=1,
+            tol=0.0,
+            positive=problem.positive_components,
+            num_threads=problem.num_threads,
+        )
+        self._revive(problem, X, codes, weight)
+        return float(
+            np.average(certificate.objective, weights=weights if weights.size else None)
+        ), certificate
 
     def _revive(self, problem: _Problem, X: FloatArray, codes: FloatArray, weight: float) -> None:
         """Replace atoms long unused by the batch's signals that are explained worst."""
@@ -94,7 +100,7 @@ class OnlineState:
 def _worst_signals(
     X: FloatArray, codes: FloatArray, components: FloatArray, count: int, positive: bool
 ) -> FloatArray:
-    """Return at most `count` normalised signals by falling residual, no two of them parallel."""
+    """Return normalised signals by falling residual, none parallel to another or to an atom."""
     residual = np.linalg.norm(X - codes @ components, axis=1)
     order = np.argsort(-residual, kind="stable")
     floor = np.sqrt(np.finfo(X.dtype).eps) * np.linalg.norm(X, axis=1)
@@ -108,7 +114,10 @@ def _worst_signals(
         if not length > 0:
             continue
         chosen[size] = signal / length
-        if np.abs(chosen[:size] @ chosen[size]).max(initial=0.0) <= _PARALLEL:
+        known = max(
+            np.abs(atoms @ chosen[size]).max(initial=0.0) for atoms in (chosen[:size], components)
+        )
+        if known <= _PARALLEL:
             size += 1
     return chosen[:size]
 
@@ -151,7 +160,8 @@ def learn_dictionary_online(
         Passes over the samples.
     forgetting : float, default=4
         The exponent ρ ≥ 0 of the weight (seen / now)^ρ that old samples keep: their codes belong
-        to an old dictionary. Zero forgets nothing.
+        to an old dictionary. Once that is more, they fade by exp(-2) a pass instead. Zero forgets
+        nothing.
     tol : float, default=0
         Stop when no atom moved farther than this over a pass's worth of samples; zero never stops.
     shuffle : bool, default=True
@@ -230,7 +240,9 @@ def learn_dictionary_online(
     )
     start = time.perf_counter()
     generator = np.random.default_rng(rng)
-    state = OnlineState(_first_dictionary(problem, dict_init, init, generator), forgetting)
+    state = OnlineState(
+        _first_dictionary(problem, dict_init, init, generator), forgetting, problem.total_weight
+    )
 
     history: list[float] = []
     coded = 0
@@ -292,10 +304,11 @@ def _finish(
     codes: FloatArray | None = None
     gap = kkt = math.nan
     if return_codes:
-        codes = np.empty((len(problem.X), problem.n_components), problem.X.dtype)
-        uncertain = problem.coder(problem.X, state.components, codes, warm=False)
-        objective = float(weights @ uncertain.objective)
-        gap = float(weights @ uncertain.gap) / max(objective, float(np.finfo(float).tiny))
+        codes = np.empty((len(problem.all_X), problem.n_components), problem.X.dtype)
+        uncertain = problem.coder(problem.all_X, state.components, codes, warm=False)
+        kept = slice(None) if problem.kept is None else problem.kept
+        objective = float(weights @ uncertain.objective[kept])
+        gap = float(weights @ uncertain.gap[kept]) / max(objective, float(np.finfo(float).tiny))
         kkt = float(uncertain.kkt.max())
     else:
         objective = math.nan

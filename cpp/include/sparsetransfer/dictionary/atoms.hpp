@@ -41,9 +41,9 @@ Index merge_duplicate_atoms(const Execution& execution, const ConstMatrixRef<T>&
                             double tolerance, bool positive_codes, MatrixRef<T> codes);
 
 /// Replaces atoms that no code uses by the normalised signals with the largest residual |x − D s|
-/// (ties: the first signal; nearly parallel signals are taken once; positive: their non-negative
-/// parts). Signals without residual replace nothing. "No code" means a row of `codes` below
-/// rounding of the largest row; it becomes exactly zero, so the objective stays. Returns the
+/// (ties: the first signal; no signal that is nearly parallel to an atom is taken; positive: their
+/// non-negative parts). Signals without residual replace nothing. "No code" means a row of `codes`
+/// below rounding of the largest row; it becomes exactly zero, so the objective stays. Returns the
 /// replaced atoms in ascending order. signals (features x samples), codes (atoms x samples).
 template <typename T>
 std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,

@@ -1,0 +1,191 @@
+"""Time to a peer's dictionary: same start, same data, scored by one objective in float64.
+
+Every peer makes its passes; ours runs until its dictionary is as good. Dictionaries are scored
+outside the clock, by the optimal codes of the same held-out signals.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+import warnings
+
+import numpy as np
+from coding import versions
+from problems import KINDS, SIZES, penalty_for, unit_rows
+
+from sparsetransfer.dictionary import learn_dictionary_online
+from sparsetransfer.sparse_coding import lasso
+
+
+class Clock:
+    """CPU and wall seconds, with pauses."""
+
+    def __init__(self):
+        self.cpu = self.wall = 0.0
+        self.resume()
+
+    def resume(self):
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+
+    def pause(self):
+        self.cpu += time.process_time() - self._cpu
+        self.wall += time.perf_counter() - self._wall
+
+    def read(self):
+        return {"cpu": self.cpu, "wall": self.wall}
+
+
+def spams(X, start, alpha, epochs, batch_size, threads):
+    import spams
+
+    signals, atoms = np.asfortranarray(X.T), np.asfortranarray(start.T)
+    clock = Clock()
+    learned = spams.trainDL(
+        signals,
+        D=atoms,
+        lambda1=alpha,
+        mode=2,
+        iter=int(epochs * -(-len(X) // batch_size)),
+        batchsize=batch_size,
+        numThreads=threads,
+        verbose=False,
+    )
+    clock.pause()
+    return np.ascontiguousarray(learned.T), clock.read()
+
+
+def scikit_learn(X, start, alpha, epochs, batch_size, threads):
+    from sklearn.decomposition import MiniBatchDictionaryLearning
+
+    learner = MiniBatchDictionaryLearning(
+        len(start),
+        alpha=alpha,
+        max_iter=1,
+        batch_size=batch_size,
+        fit_algorithm="cd",
+        dict_init=start.copy(),
+        tol=0.0,
+        max_no_improvement=None,
+        random_state=0,
+    )
+    X = X[: int(epochs * len(X))] if epochs < 1 else X
+    learner.set_params(max_iter=max(1, int(epochs)))
+    clock = Clock()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        learner.fit(X)
+    clock.pause()
+    return learner.components_, clock.read()
+
+
+def ours(X, start, alpha, target, score, options):
+    """Seconds until the score is no worse than `target`; None if `max_epochs` did not reach it."""
+    clock = Clock()
+    reached = {}
+
+    def callback(progress):
+        if progress.iteration % options.every:
+            return False
+        clock.pause()
+        value = score(progress.components)
+        if value <= target:
+            reached.update(clock.read(), objective=value, epochs=progress.n_samples_seen / len(X))
+        clock.resume()
+        return bool(reached)
+
+    learn_dictionary_online(
+        X,
+        len(start),
+        alpha=alpha,
+        batch_size=options.our_batch,
+        n_epochs=options.max_epochs,
+        dict_init=start,
+        return_codes=False,
+        callback=callback,
+        rng=0,
+        n_threads=options.threads,
+    )
+    return reached or None
+
+
+PEERS = {"spams": spams, "scikit_learn": scikit_learn}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", default="spams,scikit_learn")
+    parser.add_argument("--sizes", default="64x256,384x512")
+    parser.add_argument("--kind", default="spectral", choices=list(KINDS))
+    parser.add_argument("--data", help=".npy of signals in rows instead of a generated problem")
+    parser.add_argument("--share", type=float, default=0.06, help="of non-zeros at the start")
+    parser.add_argument("--signals", type=float, default=1.0, help="share of the grid's signals")
+    parser.add_argument("--epochs", type=float, default=1.0, help="passes of the peers")
+    parser.add_argument("--batch-size", type=int, default=512, help="of the peers")
+    parser.add_argument("--our-batch", type=int, default=256)
+    parser.add_argument("--max-epochs", type=int, default=5)
+    parser.add_argument("--every", type=int, default=8, help="our batches between two scores")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", help="JSON file")
+    options = parser.parse_args()
+    results = []
+    for size in options.sizes.split(","):
+        features, atoms, signals = SIZES[size]
+        rng = np.random.default_rng(0)
+        if options.data:
+            X = unit_rows(np.load(options.data).astype(np.float64))
+        else:
+            X, _ = KINDS[options.kind](rng, features, atoms, int(signals * options.signals))
+        start = X[rng.permutation(len(X))[:atoms]].copy()
+        held_out = X[rng.permutation(len(X))[:5000]]
+        alpha = penalty_for(lambda X, D, a: lasso(X, D, a).codes, X[:50], start, options.share)
+
+        def score(D, X=held_out, alpha=alpha):
+            return float(lasso(X, D, alpha, n_threads=1).objective.mean())
+
+        for name in options.peers.split(","):
+            for round_ in range(options.rounds):
+                D, seconds = PEERS[name](
+                    X, start, alpha, options.epochs, options.batch_size, options.threads
+                )
+                target = score(D)
+                own = ours(X, start, alpha, target, score, options)
+                row = {
+                    "size": size,
+                    "alpha": alpha,
+                    "peer": name,
+                    "round": round_,
+                    "start": score(start),
+                    "objective": target,
+                    "seconds": seconds,
+                    "ours": own,
+                }
+                results.append(row)
+                text = "not reached"
+                if own:
+                    text = (
+                        f"ours {own['cpu']:.2f}s cpu {own['wall']:.2f}s wall after "
+                        f"{own['epochs']:.2f} epochs: x{seconds['cpu'] / own['cpu']:.1f} cpu, "
+                        f"x{seconds['wall'] / own['wall']:.1f} wall"
+                    )
+                print(
+                    f"{size} alpha={alpha:.4g} {name} {target:.6f} in {seconds['cpu']:.2f}s cpu "
+                    f"{seconds['wall']:.2f}s wall; {text}",
+                    flush=True,
+                )
+    if options.output:
+        record = {
+            "machine": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "versions": versions(),
+            "options": vars(options),
+            "results": results,
+        }
+        with open(options.output, "w") as file:
+            json.dump(record, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
