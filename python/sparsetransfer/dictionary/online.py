@@ -21,6 +21,8 @@ __all__ = ["OnlineState", "learn_dictionary_online"]
 _PARALLEL = 0.999
 # An atom is dead once it went unused for so many samples per atom.
 _PATIENCE = 10
+# Forgetting sets in after so many samples per atom: before, there is nothing to spare.
+_SLOWNESS = 5
 
 
 class OnlineState:
@@ -31,10 +33,10 @@ class OnlineState:
     components : numpy.ndarray of shape (n_components, n_features)
         The first dictionary; changed in place from then on.
     forgetting : float
-        The exponent ρ of the weight (seen / now)^ρ that old samples keep.
+        The exponent ρ of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples keep.
     n_samples : float, default=inf
-        How many samples there are, if they come back pass after pass: then old codes also fade by
-        exp(-2) a pass, lest later passes move the dictionary less and less.
+        How many samples there are, if they come back pass after pass: from the third pass on old
+        codes fade by exp(-2) a pass, lest later passes move the dictionary less and less.
     """
 
     def __init__(
@@ -47,6 +49,19 @@ class OnlineState:
         self.n_seen = 0.0
         self.unused_since = np.zeros(len(components))
         self._codes: FloatArray = np.empty((0, len(components)), components.dtype)
+
+    def _kept_share(self, weight: float) -> float:
+        """Return what the past keeps when samples of this weight come.
+
+        Shares of successive batches multiply to the share of all of them in one batch: how samples
+        are cut into batches does not matter.
+        """
+        patience = _SLOWNESS * len(self.components)
+        past, now = self.n_seen + patience, self.n_seen + weight + patience
+        share = (past / now) ** self.forgetting
+        if self.forgetting > 0 and self.n_seen >= 2 * self.n_samples:
+            share = min(share, math.exp(-2 * weight / self.n_samples))
+        return float(share)
 
     def step(
         self, problem: _Problem, X: FloatArray, weights: FloatArray
@@ -61,11 +76,7 @@ class OnlineState:
         certificate = problem.coder(X, self.components, codes, warm=False)
         weight = float(weights.sum(dtype=np.float64)) if weights.size else float(len(X))
         if self.n_seen > 0:
-            # Both telescope: what the past weighs in the end does not depend on how the samples
-            # are cut into batches.
-            power = (self.n_seen / (self.n_seen + weight)) ** self.forgetting
-            fading = math.exp(-2 * weight / self.n_samples) if self.forgetting > 0 else 1.0
-            self.statistics.decay(min(power, fading))
+            self.statistics.decay(self._kept_share(weight))
         self.n_seen += weight
         self.statistics._accumulate(X, codes, weights, problem.num_threads)
         _update(
@@ -159,9 +170,9 @@ def learn_dictionary_online(
     n_epochs : int, default=1
         Passes over the samples.
     forgetting : float, default=4
-        The exponent ρ ≥ 0 of the weight (seen / now)^ρ that old samples keep: their codes belong
-        to an old dictionary. Once that is more, they fade by exp(-2) a pass instead. Zero forgets
-        nothing.
+        The exponent ρ ≥ 0 of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples keep, with
+        k atoms: their codes belong to an old dictionary. From the third pass on they fade by
+        exp(-2) a pass if that is less. Zero forgets nothing.
     tol : float, default=0
         Stop when no atom moved farther than this over a pass's worth of samples; zero never stops.
     shuffle : bool, default=True
@@ -204,8 +215,8 @@ def learn_dictionary_online(
     Notes
     -----
     The statistics are sums over samples, so that batches of unequal size count by their samples:
-    after N samples in whatever batches, one seen as the m-th weighs (m / N)^ρ up to the size of its
-    batch. Memory: one batch's codes and the statistics, O(k (batch + k + d)).
+    after N samples in whatever batches, one whose batch ended with the m-th weighs
+    ((m + 5 k) / (N + 5 k))^ρ. Memory: one batch's codes and the statistics, O(k (batch + k + d)).
 
     References
     ----------

@@ -9,7 +9,6 @@ from sklearn.decomposition import DictionaryLearning as Reference
 
 from sparsetransfer.dictionary import (
     LearnedDictionary,
-    Statistics,
     learn_dictionary,
     learn_dictionary_online,
     update_dictionary,
@@ -234,26 +233,22 @@ def test_a_callback_sees_and_stops(online):
     assert seen[-1].n_samples_seen == (60 if online else 450)
 
 
-def test_unequal_batches_weigh_by_their_samples():
-    """With one fixed dictionary and no forgetting, the cut into batches must not matter."""
-    X = signals(15, n=100)
-    start = X[:12] / np.linalg.norm(X[:12], axis=1, keepdims=True)
-    codes = learn(X, dict_init=start, max_iter=0).codes
-    whole = Statistics(12, 8).add(X, codes)
-    for forgetting in (0.0, 2.0):
-        cut = Statistics(12, 8)
-        seen = 0
-        for size in (7, 50, 1, 42):
-            cut.decay((seen / (seen + size)) ** forgetting)
-            cut.add(X[seen : seen + size], codes[seen : seen + size])
-            seen += size
-        if forgetting == 0:
-            np.testing.assert_allclose(cut.A, whole.A, rtol=1e-12)
-        # Samples of a batch that ends at e weigh (e / N)^rho.
-        ends = np.repeat([7, 57, 58, 100], [7, 50, 1, 42])
-        weighted = Statistics(12, 8).add(X, codes, sample_weight=(ends / 100) ** forgetting)
-        np.testing.assert_allclose(cut.A, weighted.A, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(cut.B, weighted.B, rtol=1e-10, atol=1e-12)
+@pytest.mark.parametrize("batch_size", [1, 7, 30, 100])
+@pytest.mark.parametrize("forgetting", [0.0, 3.0])
+def test_samples_weigh_by_when_they_came_not_by_their_batch(batch_size, forgetting):
+    result = learn(signals(15, n=100), online=True, batch_size=batch_size, forgetting=forgetting)
+    ends = np.minimum((np.arange(100) // batch_size + 1) * batch_size, 100)
+    # 12 atoms: forgetting sets in after 60 samples.
+    expected = np.sum(((ends + 60) / 160) ** forgetting)
+    assert result.statistics.n == pytest.approx(expected)
+
+
+def test_later_passes_fade():
+    result = learn(signals(15, n=100), online=True, batch_size=10, n_epochs=40)
+    # Batches of 10 that each keep exp(-0.2) of the past.
+    assert result.statistics.n == pytest.approx(10 / (1 - np.exp(-0.2)), rel=1e-3)
+    kept = learn(signals(15, n=100), online=True, batch_size=10, n_epochs=40, forgetting=0.0)
+    assert kept.statistics.n == pytest.approx(4000)
 
 
 def test_more_passes_online_approach_the_batch_optimum():
