@@ -18,14 +18,15 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `evaluation`          the cross-corpus protocol and its figures
 `reporting`           tables and reports
 `exceptions`          errors and warnings
-`get_num_threads`     how many threads a kernel uses
-`set_num_threads`     limit them
-`show_config`         print versions, instruction sets and threads
 ===================== ==========================================================================
+
+scikit-learn's names for sparse coding and dictionary learning are here too, so that changing one
+import is enough: `SparseCoder`, `DictionaryLearning`, `MiniBatchDictionaryLearning`,
+`sparse_encode`, `dict_learning` and `dict_learning_online`.
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 from sparsetransfer import _simd
 
@@ -36,11 +37,25 @@ from sparsetransfer._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
+_DROP_INS = {
+    "DictionaryLearning": "dictionary",
+    "MiniBatchDictionaryLearning": "dictionary",
+    "SparseCoder": "sparse_coding",
+    "dict_learning": "dictionary",
+    "dict_learning_online": "dictionary",
+    "sparse_encode": "sparse_coding",
+}
+
 __all__ = [
+    "DictionaryLearning",
+    "MiniBatchDictionaryLearning",
+    "SparseCoder",
     "__version__",
     "audio",
     "classification",
     "corpora",
+    "dict_learning",
+    "dict_learning_online",
     "dictionary",
     "evaluation",
     "exceptions",
@@ -52,12 +67,15 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "sparse_coding",
+    "sparse_encode",
     "synthetic",
     "transfer",
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name in _DROP_INS:
+        return getattr(importlib.import_module(f"sparsetransfer.{_DROP_INS[name]}"), name)
     if name in __all__:  # what is not yet bound above is a subpackage
         return importlib.import_module(f"sparsetransfer.{name}")
     raise AttributeError(f"module 'sparsetransfer' has no attribute {name!r}")

@@ -212,3 +212,18 @@ def test_wrong_parameters_are_named(name):
     ):
         with pytest.raises(ValueError, match=message):
             clone(ESTIMATORS[name]).set_params(**parameters).fit(X)
+
+
+def test_one_import_is_all_that_changes():
+    import sparsetransfer
+
+    for name in (
+        "DictionaryLearning",
+        "MiniBatchDictionaryLearning",
+        "SparseCoder",
+        "dict_learning",
+        "dict_learning_online",
+        "sparse_encode",
+    ):
+        assert getattr(sparsetransfer, name).__module__.startswith("sparsetransfer.")
+        assert hasattr(decomposition, name)
