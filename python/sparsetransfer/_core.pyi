@@ -1,4 +1,340 @@
-from typing import Any
+# Written by tools/write_stub.py (nox -s stubs).
+import collections.abc
+import typing
+
+import numpy
+import numpy.typing
+
+class NumericalError(ArithmeticError): ...
+
+class Metric:
+    __members__: typing.ClassVar[dict[str, Metric]]
+    cosine: typing.ClassVar[Metric]
+    euclidean: typing.ClassVar[Metric]
+
+    @typing.overload
+    def __eq__(self, other: Metric) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: object) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: Metric) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: object) -> bool: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class TransferEncodeSettings:
+    def __init__(
+        self,
+        *,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex = 1e-06,
+        max_iterations: typing.SupportsInt | typing.SupportsIndex = 5000,
+        newton_from: typing.SupportsFloat | typing.SupportsIndex = 0.1,
+    ) -> None: ...
+
+class TransferLearnSettings:
+    def __init__(
+        self,
+        *,
+        max_iterations: typing.SupportsInt | typing.SupportsIndex,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex,
+        l2: typing.SupportsFloat | typing.SupportsIndex,
+        positive_codes: bool,
+        positive_atoms: bool,
+        code_tolerance: typing.SupportsFloat | typing.SupportsIndex,
+        passes: typing.SupportsInt | typing.SupportsIndex,
+        encode: TransferEncodeSettings,
+    ) -> None: ...
+
+class TransferEncodeReport:
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def duality_gap(self) -> float: ...
+    @property
+    def kkt_violation(self) -> float: ...
+    @property
+    def newton_steps(self) -> int: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def proximal_iterations(self) -> int: ...
+
+class TransferLearnProgress:
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def kkt_violation(self) -> float: ...
+    @property
+    def objective(self) -> float: ...
+
+class TransferLearnReport:
+    @property
+    def codes(self) -> TransferEncodeReport: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def iterations(self) -> int: ...
+
+class CodingSettings:
+    def __init__(
+        self,
+        *,
+        alpha: typing.SupportsFloat | typing.SupportsIndex,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex,
+        max_iterations: typing.SupportsInt | typing.SupportsIndex,
+        nonnegative: bool = False,
+        warm_start: bool = False,
+    ) -> None: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def max_iterations(self) -> int: ...
+    @property
+    def nonnegative(self) -> bool: ...
+    @property
+    def tolerance(self) -> float: ...
+    @property
+    def warm_start(self) -> bool: ...
+
+class SelectionRule:
+    __members__: typing.ClassVar[dict[str, SelectionRule]]
+    correlation: typing.ClassVar[SelectionRule]
+    residual: typing.ClassVar[SelectionRule]
+
+    @typing.overload
+    def __eq__(self, other: SelectionRule) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: object) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: SelectionRule) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: object) -> bool: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class PursuitSettings:
+    def __init__(
+        self,
+        *,
+        rule: SelectionRule,
+        max_atoms: typing.SupportsInt | typing.SupportsIndex,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> None: ...
+    @property
+    def max_atoms(self) -> int: ...
+    @property
+    def rule(self) -> SelectionRule: ...
+    @property
+    def tolerance(self) -> float: ...
 
 def build_info() -> dict[str, str]: ...
-def __getattr__(name: str) -> Any: ...
+def correlations(
+    dictionary: numpy.typing.NDArray[typing.Any],
+    signals: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]: ...
+def dictionary_accumulate(
+    signals: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any],
+    weights: numpy.typing.NDArray[typing.Any],
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    *,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> None: ...
+def dictionary_block_coordinate(
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    passes: typing.SupportsInt | typing.SupportsIndex,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> int: ...
+def dictionary_ksvd(
+    signals: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    alpha: typing.SupportsFloat | typing.SupportsIndex,
+    positive_dictionary: bool,
+    positive_codes: bool,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float: ...
+def dictionary_lagrange_dual(
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[bool, int, float]: ...
+def dictionary_merge_duplicate_atoms(
+    dictionary: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    positive_codes: bool,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> int: ...
+def dictionary_objective(
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float: ...
+def dictionary_optimal_directions(
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> None: ...
+def dictionary_replace_dead_atoms(
+    signals: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    positive: bool,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.int64]: ...
+def gaussian_mmd(
+    source: numpy.typing.NDArray[typing.Any],
+    target: numpy.typing.NDArray[typing.Any],
+    bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    source_weights: numpy.typing.NDArray[typing.Any],
+    target_weights: numpy.typing.NDArray[typing.Any],
+    within_source: numpy.typing.NDArray[typing.Any],
+    within_target: numpy.typing.NDArray[typing.Any],
+    between: numpy.typing.NDArray[typing.Any],
+    exclude_diagonal: bool,
+    gradient: bool,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def gaussian_quadratic_forms(
+    samples: numpy.typing.NDArray[typing.Any],
+    weights: numpy.typing.NDArray[typing.Any],
+    bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def gaussian_sums(
+    points: numpy.typing.NDArray[typing.Any],
+    samples: numpy.typing.NDArray[typing.Any],
+    weights: numpy.typing.NDArray[typing.Any],
+    bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]: ...
+def gram(
+    dictionary: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]: ...
+def graph_laplacian(
+    starts: numpy.typing.NDArray[numpy.int64],
+    columns: numpy.typing.NDArray[numpy.int64],
+    values: numpy.typing.NDArray[typing.Any],
+    normalised: bool,
+) -> tuple[typing.Any, ...]: ...
+def lasso(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    settings: CodingSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    ridge: numpy.typing.NDArray[typing.Any] | None = None,
+    weights: numpy.typing.NDArray[typing.Any] | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def lasso_gram(
+    gram: numpy.typing.NDArray[typing.Any],
+    correlations: numpy.typing.NDArray[typing.Any],
+    settings: CodingSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    ridge: numpy.typing.NDArray[typing.Any] | None = None,
+    weights: numpy.typing.NDArray[typing.Any] | None = None,
+    squared_norms: numpy.typing.NDArray[typing.Any] | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def mean_pairwise_distance(
+    samples: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float: ...
+def nearest_neighbours(
+    reference: numpy.typing.NDArray[typing.Any],
+    queries: numpy.typing.NDArray[typing.Any] | None,
+    n_neighbors: typing.SupportsInt | typing.SupportsIndex,
+    metric: Metric,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def pursue(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    settings: PursuitSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def pursue_gram(
+    gram: numpy.typing.NDArray[typing.Any],
+    correlations: numpy.typing.NDArray[typing.Any],
+    squared_norms: numpy.typing.NDArray[typing.Any],
+    settings: PursuitSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+def squared_norm(
+    matrix: numpy.typing.NDArray[typing.Any], num_threads: typing.SupportsInt | typing.SupportsIndex
+) -> float: ...
+def symmetric_graph(
+    indices: numpy.typing.NDArray[numpy.int64], weights: numpy.typing.NDArray[typing.Any]
+) -> tuple[typing.Any, ...]: ...
+def transfer_encode(
+    gram: numpy.typing.NDArray[typing.Any],
+    correlations: numpy.typing.NDArray[typing.Any],
+    signal_energy: typing.SupportsFloat | typing.SupportsIndex,
+    means: numpy.typing.NDArray[typing.Any],
+    indptr: numpy.typing.NDArray[numpy.int64],
+    indices: numpy.typing.NDArray[numpy.int32],
+    values: numpy.typing.NDArray[typing.Any],
+    *,
+    alpha: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    settings: TransferEncodeSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> TransferEncodeReport: ...
+def transfer_learn(
+    signals: numpy.typing.NDArray[typing.Any],
+    means: numpy.typing.NDArray[typing.Any],
+    indptr: numpy.typing.NDArray[numpy.int64],
+    indices: numpy.typing.NDArray[numpy.int32],
+    values: numpy.typing.NDArray[typing.Any],
+    *,
+    alpha: typing.SupportsFloat | typing.SupportsIndex,
+    settings: TransferLearnSettings,
+    observer: collections.abc.Callable[[TransferLearnProgress], bool],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> TransferLearnReport: ...

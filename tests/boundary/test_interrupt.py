@@ -8,7 +8,7 @@ import pytest
 INTERRUPT = """
 import os, signal, threading, time
 import numpy as np
-from sparsetransfer import graph, transfer
+from sparsetransfer import graph, sparse_coding, transfer
 
 rng = np.random.default_rng(0)
 {setup}
@@ -48,6 +48,10 @@ LONG_CALLS = {
             "transfer.TransferSparseCoding(256, max_iter=10_000, tol=1e-15, random_state=0,"
             " n_jobs={threads}).fit(X, sample_domain=domain)"
         ),
+    ),
+    "sparse_encode": (
+        "X = rng.normal(size=(60_000, 64)); D = rng.normal(size=(512, 64))",
+        "sparse_coding.sparse_encode(X, D, alpha=1e-3, n_jobs={threads})",
     ),
     "mmd.gaussian": (
         "from sparsetransfer import mmd; X = rng.normal(size=(40_000, 64))",
