@@ -31,11 +31,13 @@ struct Job {
   std::condition_variable left;
   std::mutex error_mutex;
   std::exception_ptr error;
+  std::atomic<bool> failed{false};
 
   void fail(std::exception_ptr what) {
     next.store(num_blocks, std::memory_order_relaxed);
     std::lock_guard lock(error_mutex);
     if (!error) error = std::move(what);
+    failed.store(true, std::memory_order_relaxed);
   }
 
   void work(int worker, const Execution* caller) {
@@ -49,6 +51,12 @@ struct Job {
     }
   }
 };
+
+/// The job that this helper thread works for; null on a thread that calls.
+thread_local const Job* helped_job = nullptr;
+
+/// Ends a helper's block whose job has failed; never leaves the pool, the first error does.
+struct Stopped {};
 
 class Pool {
  public:
@@ -85,7 +93,9 @@ class Pool {
       ++job.inside;
       if (--job.wanted == 0) jobs_.pop_front();
       lock.unlock();
+      helped_job = &job;
       job.work(worker, nullptr);
+      helped_job = nullptr;
       lock.lock();
       if (--job.inside == 0) job.left.notify_one();
     }
@@ -108,6 +118,7 @@ Pool& pool() {
   static const int registered = pthread_atfork(nullptr, nullptr, [] {
     current_pool.store(nullptr, std::memory_order_relaxed);
     inside_worker = false;
+    helped_job = nullptr;
   });
   (void)registered;
 #endif
@@ -117,6 +128,14 @@ Pool& pool() {
 }
 
 }  // namespace
+
+void Execution::check() const {
+  if (helped_job) {
+    if (helped_job->failed.load(std::memory_order_relaxed)) throw Stopped();
+  } else if (poll) {
+    poll();
+  }
+}
 
 Execution Execution::for_work(double flops) const {
   Execution limited = *this;
@@ -131,7 +150,7 @@ void parallel_for(const Execution& execution, Index num_blocks,
   if (helpers <= 0 || inside_worker) {
     for (Index block = 0; block < num_blocks; ++block) {
       body(block, 0);
-      if (!inside_worker) execution.check();
+      execution.check();
     }
     return;
   }

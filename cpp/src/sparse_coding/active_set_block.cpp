@@ -93,6 +93,7 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     finished_.clear();
     std::size_t kept = 0;
     for (const Index index : running_) {
+      block.execution.check();
       if (advance(block.gram, index)) {
         running_[kept++] = index;
       } else {

@@ -121,7 +121,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                    coder.correlations().topLeftCorner(atoms, count).noalias() =
                        dictionary.transpose() * block_signals;
                    const Vector<T> norms = block_signals.colwise().squaredNorm();
-                   coder.solve({gram, &block_signals, &dictionary,
+                   coder.solve({execution, gram, &block_signals, &dictionary,
                                 column_or_null(extras.ridge, begin), norms.data()},
                                count, codes.middleCols(begin, count), reports + begin);
                  });
@@ -150,14 +150,14 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   if (correlations.cols() == 0) return;
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
-  for_each_block(execution, correlations.cols(), shape, first_attempt<T>(settings), extras,
-                 [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
-                   coder.correlations().topLeftCorner(atoms, count) =
-                       correlations.middleCols(begin, count);
-                   coder.solve({gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
-                                column_or_null(extras.squared_norms, begin)},
-                               count, codes.middleCols(begin, count), reports + begin);
-                 });
+  for_each_block(
+      execution, correlations.cols(), shape, first_attempt<T>(settings), extras,
+      [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
+        coder.correlations().topLeftCorner(atoms, count) = correlations.middleCols(begin, count);
+        coder.solve({execution, gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
+                     column_or_null(extras.squared_norms, begin)},
+                    count, codes.middleCols(begin, count), reports + begin);
+      });
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(correlations.cols(), reports);
     const double scale = gram_matrix.diagonal().maxCoeff();

@@ -134,9 +134,11 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
     if (!pursuit) pursuit = std::make_unique<Pursuit<T>>(gram, settings);
     Vector<double> norms(count);
     correlate(begin, count, pursuit->correlations(), norms);
-    for (Index i = 0; i < count; ++i)
+    for (Index i = 0; i < count; ++i) {
+      execution.check();
       pursuit->code(pursuit->correlations().col(i), norms[i], codes.col(begin + i).data(),
                     reports[begin + i]);
+    }
   });
 }
 

@@ -198,7 +198,7 @@ class ActiveSystem {
     const Index sums =
         woodbury_ ? std::min<Index>(kSums, samples_) : std::min<Index>(256, samples_);
     std::vector<Matrix<T>> partial(static_cast<std::size_t>(woodbury_ ? sums : 0));
-    parallel_for(execution_.for_work(2 * flops), sums, [&](Index part, int worker) {
+    parallel_for(execution_.for_work(2 * flops), sums, [&](Index part, int) {
       const Index begin = samples_ * part / sums;
       const Index end = samples_ * (part + 1) / sums;
       if (woodbury_) partial[static_cast<std::size_t>(part)].setZero(dimension, dimension);
@@ -206,7 +206,7 @@ class ActiveSystem {
       for (Index i = begin; i < end; ++i) {
         const Index count = active_count(i);
         if (count == 0) continue;
-        if (worker == 0) execution_.check();  // a part is long; worker 0 is the caller
+        execution_.check();  // a part is long
         Block factor = block(factors_, i);
         gather(i, factor);
         factor.diagonal().array() += ridge_;

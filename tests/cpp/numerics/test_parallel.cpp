@@ -139,11 +139,31 @@ TEST(a_poll_that_throws_stops_the_work) {
   }
 }
 
+TEST(a_block_that_checks_ends_in_every_thread_when_the_poll_throws) {
+  int polls = 0;
+  const Execution execution{3, [&] {
+                              if (++polls == 50) throw std::runtime_error("interrupted");
+                            }};
+  std::atomic<int> ended = 0;
+  CHECK_THROWS(std::runtime_error, "interrupted", parallel_for(execution, 3, [&](Index, int) {
+                 for (int step = 0; step < 100'000; ++step) {
+                   execution.check();
+                   spin();
+                 }
+                 ++ended;
+               }));
+  CHECK(ended == 0);
+}
+
 TEST(the_poll_runs_on_the_calling_thread_only) {
   const auto caller = std::this_thread::get_id();
   bool elsewhere = false;
   const Execution execution{4, [&] { elsewhere |= std::this_thread::get_id() != caller; }};
-  parallel_for(execution, 500, [&](Index, int) { spin(); });
+  parallel_for(execution, 500, [&](Index, int) {
+    spin();
+    execution.check();
+    parallel_for(execution, 2, [](Index, int) {});
+  });
   CHECK(!elsewhere);
 }
 

@@ -7,14 +7,15 @@
 namespace sparsetransfer {
 
 /// What a kernel borrows from its caller besides data: how many threads it may use, and a poll
-/// that is called between blocks, from the calling thread only, and stops the work by throwing.
+/// that is called from the calling thread only, and stops the work by throwing.
 struct Execution {
   int num_threads = 1;
   std::function<void()> poll;
 
-  void check() const {
-    if (poll) poll();
-  }
+  /// Called between blocks, and by blocks that take longer than some milliseconds: polls on the
+  /// calling thread. On a helper it throws if the work has been stopped elsewhere, so that nobody
+  /// waits for the rest of its block.
+  void check() const;
   /// The same execution with no more threads than `flops` of work can occupy: waking a thread
   /// costs about as much as 10^5 operations, and threads must never make a call slower.
   Execution for_work(double flops) const;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "sparsetransfer/numerics/parallel.hpp"
 #include "sparsetransfer/sparse_coding/active_set.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 
@@ -11,6 +12,7 @@ namespace sparsetransfer {
 /// when only Gram matrix and correlations are known; ridge and squared norms may be null.
 template <typename T>
 struct CodingBlock {
+  const Execution& execution;  // checked between signals: a block may take long
   const PanelGram<T>& gram;
   const ConstMatrixRef<T>* signals = nullptr;
   const ConstMatrixRef<T>* dictionary = nullptr;
