@@ -18,6 +18,9 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `evaluation`          the cross-corpus protocol and its figures
 `reporting`           tables and reports
 `exceptions`          errors and warnings
+`get_num_threads`     how many threads a kernel uses
+`set_num_threads`     limit them
+`show_config`         print versions, instruction sets and threads
 ===================== ==========================================================================
 
 scikit-learn's names for sparse coding and dictionary learning are here too, so that changing one
