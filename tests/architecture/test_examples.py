@@ -34,7 +34,7 @@ def python_blocks():
             yield pytest.param("\n".join(blocks), id=path.relative_to(ROOT).as_posix())
 
 
-@pytest.mark.parametrize("program", python_blocks())
+@pytest.mark.parametrize("program", list(python_blocks()))
 def test_page_examples(program, tmp_path, monkeypatch):
     """The blocks of one page are one program."""
     monkeypatch.chdir(tmp_path)

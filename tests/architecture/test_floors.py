@@ -88,7 +88,7 @@ def core_files():
             yield pytest.param(path, folder, id=relative.as_posix())
 
 
-@pytest.mark.parametrize(("path", "folder"), core_files())
+@pytest.mark.parametrize(("path", "folder"), list(core_files()))
 def test_core_includes_go_down(path, folder):
     assert not include_violations(folder, path.read_text(encoding="utf-8"))
 
