@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 
-from sparsetransfer import _core, _cpu, _simd, _threads
+from sparsetransfer import _cpu, _simd, _threads
 
 __all__ = ["configuration", "show_config"]
 
@@ -16,6 +16,9 @@ def configuration() -> dict[str, str]:
     dict of str to str
         In the order of `show_config`.
     """
+    # Here, not above: the package is only half there while this module is read for types.
+    from sparsetransfer import _core
+
     info = _core.build_info()
     return {
         "sparsetransfer": importlib.metadata.version("sparsetransfer"),
