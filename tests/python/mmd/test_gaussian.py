@@ -86,7 +86,7 @@ def test_many_tiles(rng, twin, n, m, dtype):
     # scikit-learn does not centre.
     wide = source.astype(float) - 20, target.astype(float) - 20
     expected = twin.discrepancy(kernel_of(widths), *wide)
-    unit = np.finfo(dtype).eps
+    unit = float(np.finfo(dtype).eps)
     assert result.value == pytest.approx(expected, abs=20 * unit)
     weights = np.concatenate([np.full(n, 1 / n), np.full(m, -1 / m)])
     gradient = direct_gradient(*wide, widths, weights, "biased")
@@ -294,6 +294,8 @@ def test_witness_integrates_to_the_discrepancy(rng, dtype):
     )
     np.testing.assert_array_equal(one, two)
     difference = one[:700].mean() - one[700:].mean()
-    assert difference == pytest.approx(mmd.gaussian(source, target).value, abs=np.finfo(dtype).eps)
+    assert difference == pytest.approx(
+        mmd.gaussian(source, target).value, abs=float(np.finfo(dtype).eps)
+    )
     with pytest.raises(ValueError, match="takes one column of weights per domain"):
         mmd.witness(source, source, target, source_weights=np.ones((700, 2)))
