@@ -44,12 +44,21 @@ class Coder:
         self.num_threads = num_threads
 
     def __call__(
-        self, X: FloatArray, components: FloatArray, codes: FloatArray, *, warm: bool
+        self,
+        X: FloatArray,
+        components: FloatArray,
+        codes: FloatArray,
+        *,
+        warm: bool,
+        tolerance: float | None = None,
     ) -> Certificate:
-        """Write the codes of `X` into `codes`; read them first when `warm`."""
+        """Write the codes of `X` into `codes`; read them first when `warm`.
+
+        `tolerance` is the accepted violation of the optimality conditions in units of alpha.
+        """
         settings = _core.CodingSettings(
             alpha=self.alpha,
-            tolerance=_TOLERANCES[X.dtype],
+            tolerance=_TOLERANCES[X.dtype] if tolerance is None else tolerance,
             max_iterations=self.max_iter,
             nonnegative=self.positive,
             warm_start=warm,

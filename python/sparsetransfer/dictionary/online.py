@@ -21,6 +21,8 @@ __all__ = ["OnlineState", "learn_dictionary_online"]
 _PARALLEL = 0.999
 # An atom is dead once it went unused for so many samples per atom.
 _PATIENCE = 10
+# Codes of a dictionary that is about to move need no more; the final codes are exact.
+_PASSING_TOLERANCE = 0.05
 # Forgetting sets in after so many samples per atom: before, there is nothing to spare.
 _SLOWNESS = 5
 
@@ -73,7 +75,9 @@ class OnlineState:
         if len(self._codes) < len(X):
             self._codes = np.empty((len(X), len(self.components)), X.dtype)
         codes = self._codes[: len(X)]
-        certificate = problem.coder(X, self.components, codes, warm=False)
+        certificate = problem.coder(
+            X, self.components, codes, warm=False, tolerance=_PASSING_TOLERANCE
+        )
         weight = float(weights.sum(dtype=np.float64)) if weights.size else float(len(X))
         if self.n_seen > 0:
             self.statistics.decay(self._kept_share(weight))
@@ -138,7 +142,7 @@ def learn_dictionary_online(
     n_components: int,
     *,
     alpha: float,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     n_epochs: int = 1,
     forgetting: float = 4.0,
     tol: float = 0.0,
@@ -165,8 +169,9 @@ def learn_dictionary_online(
         The number of atoms.
     alpha : float
         The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
-    batch_size : int, default=256
-        Samples between two dictionary steps; the last batch of a pass may be smaller.
+    batch_size : int, optional
+        Samples between two dictionary steps; the last batch of a pass may be smaller. By default
+        one sample per atom but at least 256: a step costs as much as coding some hundred samples.
     n_epochs : int, default=1
         Passes over the samples.
     forgetting : float, default=4
@@ -242,6 +247,8 @@ def learn_dictionary_online(
         coding_max_iter=coding_max_iter,
         n_threads=n_threads,
     )
+    if batch_size is None:
+        batch_size = max(256, problem.n_components)
     batch_size = check_integer(batch_size, "batch_size", minimum=1)
     n_epochs = check_integer(n_epochs, "n_epochs", minimum=0)
     forgetting = check_real(forgetting, "forgetting", minimum=0.0)
