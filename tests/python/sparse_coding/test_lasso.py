@@ -218,13 +218,14 @@ def test_any_finite_problem_gets_a_code_or_is_told_that_it_did_not(data, shape, 
     assert np.isfinite(result.codes).all()
     # Atoms that depend on each other may stall the active set: then it says so, and says the truth.
     failed = result.kkt_violation > tol
-    assert bool(caught) == bool(failed.any())
+    assert failed.any() or not caught
     gradient = (X.astype(float) - result.codes @ D.astype(float)) @ D.T.astype(float)
     on = np.abs(gradient - alpha * np.sign(result.codes))
     off = np.maximum(np.abs(gradient) - alpha, 0)
     violation = np.where(result.codes != 0, on, off).max(axis=1) / alpha
     rounding = 1e-6 * (1 + np.abs(D).max() ** 2) * (1 + np.abs(result.codes).max()) / alpha
-    if dtype == np.float64:
+    if dtype == np.float64:  # rounding codes to float32 may cost what double precision reached
+        assert caught or not failed.any()
         assert (violation <= result.kkt_violation + rounding).all()
 
 
