@@ -106,8 +106,10 @@ TEST(solving_a_block_allocates_nothing) {
   coder.correlations().topRows(70) = D.transpose() * X;
   const Vector<double> norms = X.colwise().squaredNorm();
   const MatrixRef<double> out = codes;
+  const sparsetransfer::Execution execution;
   const long before = allocations;
-  coder.solve({gram, nullptr, nullptr, nullptr, norms.data()}, width, out, reports.data());
+  coder.solve({execution, gram, nullptr, nullptr, nullptr, norms.data()}, width, out,
+              reports.data());
   CHECK(allocations == before);
   CHECK(violation(X, D, codes, 0.02) < 1e-12);
   std::vector<int> counted(10);
