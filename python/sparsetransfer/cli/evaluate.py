@@ -55,7 +55,11 @@ def evaluate(
         bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
     ] = False,
     methods: Annotated[
-        str | None, typer.Option(help="Methods, comma-separated.", show_default="all")
+        str | None,
+        typer.Option(
+            help="Methods, comma-separated: names, or module:Class of a scikit-learn estimator.",
+            show_default="majority, svm, ridge, sparse-coding, transfer-sparse-coding",
+        ),
     ] = None,
     n_components: Annotated[
         int | None, typer.Option(help="Atoms of the dictionaries.", show_default="128")
@@ -198,9 +202,9 @@ def _evaluate(
 
 
 def _methods(names: Sequence[str] | None, settings: dict[str, float]) -> Any:
-    from sparsetransfer.evaluation import available_methods, make_methods
+    from sparsetransfer.evaluation import DEFAULT_METHODS, make_methods
 
-    chosen = available_methods() if names is None else names
+    chosen = DEFAULT_METHODS if names is None else names
     overrides = {}
     for name in ("sparse-coding", "transfer-sparse-coding"):
         if name in chosen:

@@ -1,11 +1,11 @@
 """Recognition across corpora: domains, protocol, folds, metrics, methods and the runner."""
 
+from sparsetransfer.evaluation.classifiers import FAMILIES, TunedClassifier, tune
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes
 from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
 from sparsetransfer.evaluation.joining import join
-from sparsetransfer.evaluation.linear_svm import TunedSVM, tune_linear_svm
-from sparsetransfer.evaluation.methods import LabelledRows, Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.methods import ClassifierMethod, Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.metrics import (
     Scores,
     confusion_matrix,
@@ -14,14 +14,26 @@ from sparsetransfer.evaluation.metrics import (
 )
 from sparsetransfer.evaluation.normalisation import standardise
 from sparsetransfer.evaluation.protocol import C_GRID, CrossCorpusProtocol
-from sparsetransfer.evaluation.registry import available_methods, make_methods
+from sparsetransfer.evaluation.registry import (
+    DEFAULT_METHODS,
+    available_methods,
+    make_methods,
+    register,
+)
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.runner import Progress, run
+from sparsetransfer.evaluation.selection import RULES, Choice, select
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
 from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
 
 __all__ = [
     "C_GRID",
+    "DEFAULT_METHODS",
+    "FAMILIES",
+    "RULES",
     "Cell",
+    "Choice",
+    "ClassifierMethod",
     "CrossCorpusProtocol",
     "Discrepancy",
     "Domain",
@@ -34,8 +46,9 @@ __all__ = [
     "Scores",
     "Study",
     "Timing",
-    "TunedSVM",
+    "TunedClassifier",
     "Tuning",
+    "UnlabelledRows",
     "assert_disjoint",
     "available_methods",
     "check_folds",
@@ -45,12 +58,14 @@ __all__ = [
     "make_methods",
     "measure",
     "project",
+    "register",
     "run",
     "score",
+    "select",
     "select_classes",
     "speaker_bootstrap",
     "speaker_folds",
     "standardise",
-    "tune_linear_svm",
+    "tune",
     "unweighted_average_recall",
 ]

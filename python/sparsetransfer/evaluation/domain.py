@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +65,8 @@ class Domain:
         What was left out on the way, by reason, with the number of recordings.
     failures : tuple of (str, str), default=()
         Recordings left out because they could not be read, with the reason.
+    views : mapping of str to ndarray of shape (n, d_view), default={}
+        The same recordings in further feature sets, by name and version, finite.
 
     Raises
     ------
@@ -84,6 +85,7 @@ class Domain:
     digests: NDArray[np.str_] | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
+    views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         features = np.array(self.features, dtype=np.float64, order="C")
@@ -112,8 +114,31 @@ class Domain:
         features.flags.writeable = False
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "feature_names", tuple(self.feature_names))
-        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        # Not mapping proxies: domains travel to other processes.
+        object.__setattr__(self, "dropped", dict(self.dropped))
+        object.__setattr__(self, "views", self._checked_views())
         self._check_rows()
+
+    def _checked_views(self) -> dict[str, NDArray[np.float64]]:
+        checked = {}
+        for name, view in self.views.items():
+            values = np.array(view, dtype=np.float64, order="C")
+            if name == self.feature_set or not name:
+                raise CorpusError(f"corpus {self.name!r}: the feature set {name!r} stands twice")
+            if values.ndim != 2 or values.shape[0] != len(self) or values.shape[1] == 0:
+                raise CorpusError(
+                    f"corpus {self.name!r}: the view {name!r} must have {len(self)} rows and at "
+                    f"least one column, got shape {values.shape}"
+                )
+            broken = ~np.isfinite(values).all(axis=1)
+            if broken.any():
+                raise CorpusError(
+                    f"corpus {self.name!r}: NaN or infinite values of {name!r} in "
+                    f"{int(broken.sum())} recordings: {listing(self.files[broken])}"
+                )
+            values.flags.writeable = False
+            checked[name] = values
+        return checked
 
     def _check_rows(self) -> None:
         broken = ~np.isfinite(self.features).all(axis=1)
@@ -134,6 +159,11 @@ class Domain:
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
+
+    @property
+    def feature_sets(self) -> tuple[str, ...]:
+        """Names of the feature set and of the views, in this order."""
+        return (self.feature_set, *self.views)
 
     @property
     def speaker_keys(self) -> NDArray[np.str_]:
@@ -225,4 +255,5 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
         files=domain.files[keep],
         digests=None if domain.digests is None else domain.digests[keep],
         dropped=dict(sorted(lost.items())),
+        views={name: view[keep] for name, view in domain.views.items()},
     )

@@ -1,4 +1,4 @@
-"""Methods by name: from labelled source rows and unlabelled target rows to target labels."""
+"""What a method is, and the classifiers without transfer that every other is compared with."""
 
 from __future__ import annotations
 
@@ -11,44 +11,23 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.linear_svm import TunedSVM, tune_linear_svm
+from sparsetransfer.evaluation.classifiers import TunedClassifier, tune
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.selection import Rule
 
 __all__ = [
-    "LabelledRows",
-    "LinearSVMMethod",
+    "ClassifierMethod",
     "Majority",
     "Method",
     "MethodOutput",
     "Tuning",
-    "svm_diagnostics",
+    "fit_classifier",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledRows:
-    """Labelled rows of one or several source corpora.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n, d)
-        Normalised rows.
-    labels : ndarray of shape (n,), str
-        Labels.
-    speakers : ndarray of shape (n,), str
-        Speakers, unique across corpora.
-    corpora : ndarray of shape (n,), int
-        Number of the corpus of each row, from 1.
-    """
-
-    features: NDArray[np.float64]
-    labels: NDArray[np.str_]
-    speakers: NDArray[np.str_]
-    corpora: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How hyper-parameters are chosen on the source, and the seed.
+    """How hyper-parameters are chosen without target labels, and the seed.
 
     Parameters
     ----------
@@ -58,11 +37,14 @@ class Tuning:
         Speaker-disjoint folds.
     seed : int
         Seed of everything random.
+    rule : {"source", "reverse", "importance"}, default="source"
+        How candidates are scored, as in `select`.
     """
 
     c_grid: tuple[float, ...]
     n_folds: int
     seed: int
+    rule: Rule = "source"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +56,10 @@ class MethodOutput:
     predictions : ndarray of shape (n_target,), str
         One source label per target row.
     diagnostics : mapping
-        Plain JSON values: chosen parameters, objective per iteration, certificates.
+        Plain JSON values. Reports show ``classifier`` (a `Choice` as a dictionary, with ``family``),
+        ``coder`` (objective per iteration and certificate of codes) and ``safeguard`` (what a
+        method that may adapt decided, under ``adapted``, and on which evidence); anything else is
+        kept.
     source_codes, target_codes : ndarray of shape (n, k), optional
         The representation in which the classifier works, where it is not the features.
     """
@@ -96,13 +81,15 @@ class Method(Protocol):
     def description(self) -> str:
         """One sentence for the report."""
 
+    @property
+    def adapts(self) -> bool:
+        """Whether target rows take part in learning; the inductive setting refuses that."""
+
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance, as plain JSON values."""
 
-    def predict(
-        self, source: LabelledRows, target: NDArray[np.float64], tuning: Tuning
-    ) -> MethodOutput:
-        """Fit on labelled `source` and unlabelled `target` (n, d), and label `target`."""
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on labelled `source` and unlabelled `target`, and label `target`."""
 
 
 @dataclass(frozen=True)
@@ -111,60 +98,91 @@ class Majority:
 
     name: ClassVar[str] = "majority"
     description: ClassVar[str] = "Most frequent source class for every row (chance level)."
+    adapts: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """Return no parameters."""
         return {}
 
-    def predict(
-        self, source: LabelledRows, target: NDArray[np.float64], tuning: Tuning
-    ) -> MethodOutput:
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Label every row of `target` alike; of equally frequent labels take the first by name."""
         counts = Counter(sorted(source.labels.tolist()))
         return MethodOutput(np.full(len(target), counts.most_common(1)[0][0]))
 
 
 @dataclass(frozen=True)
-class LinearSVMMethod:
-    """Train a tuned linear SVM on the source features only: the baseline to beat."""
+class ClassifierMethod:
+    """Train a tuned classifier on the source features only: a baseline to beat.
 
-    name: ClassVar[str] = "svm"
-    description: ClassVar[str] = (
-        "Linear SVM on the source features; the smallest cost within one standard error of the "
-        "best in speaker-disjoint cross-validation on the source; no transfer."
-    )
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    description : str
+        One sentence for the report.
+    family : str
+        A name in `FAMILIES`.
+    every_view : bool, default=False
+        Whether all feature sets are put side by side, instead of the first one alone.
+    """
+
+    name: str
+    description: str
+    family: str
+    every_view: bool = False
+    adapts: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
-        """Return no parameters: the cost is tuned and stands in the diagnostics."""
+        """Return no parameters: they are tuned and stand in the diagnostics."""
         return {}
 
-    def predict(
-        self, source: LabelledRows, target: NDArray[np.float64], tuning: Tuning
-    ) -> MethodOutput:
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Fit on `source`, label `target`."""
-        tuned = fit_svm(source.features, source, tuning)
-        return MethodOutput(tuned.predict(target), svm_diagnostics(tuned))
+        rows, unknown = source.features, target.features
+        if self.every_view:
+            rows, unknown = np.hstack(source.every_view), np.hstack(target.every_view)
+        tuned, chosen = fit_classifier(self.family, rows, unknown, source, tuning)
+        return MethodOutput(tuned.predict(unknown), chosen)
 
 
-def fit_svm(representation: NDArray[np.float64], source: LabelledRows, tuning: Tuning) -> TunedSVM:
-    """Tune the SVM of the table on some representation (n, k) of the source rows."""
-    return tune_linear_svm(
-        representation,
+def fit_classifier(
+    family: str,
+    rows: NDArray[np.float64],
+    unknown: NDArray[np.float64],
+    source: LabelledRows,
+    tuning: Tuning,
+) -> tuple[TunedClassifier, dict[str, Any]]:
+    """Tune a classifier of the table on some representation of the rows.
+
+    Parameters
+    ----------
+    family : str
+        A name in `FAMILIES`.
+    rows : ndarray of shape (n_source, k)
+        The source in this representation.
+    unknown : ndarray of shape (n_target, k)
+        The target in this representation.
+    source : LabelledRows
+        Labels and speakers of `rows`.
+    tuning : Tuning
+        How to choose the parameters.
+
+    Returns
+    -------
+    tuned : TunedClassifier
+        The classifier.
+    diagnostics : dict
+        The choice under ``classifier``, as plain JSON values.
+    """
+    tuned = tune(
+        family,
+        rows,
         source.labels,
         source.speakers,
         c_grid=tuning.c_grid,
         n_folds=tuning.n_folds,
         seed=tuning.seed,
+        target=unknown,
+        rule=tuning.rule,
     )
-
-
-def svm_diagnostics(tuned: TunedSVM) -> dict[str, Any]:
-    """Return what was chosen for a tuned SVM, as plain JSON values."""
-    return {
-        "svm": {
-            "cost": tuned.cost,
-            "cost_at_edge_of_grid": tuned.at_edge,
-            "source_cv_uar": tuned.uar,
-            "source_cv_uar_per_cost": list(tuned.recalls),
-        }
-    }
+    return tuned, {"classifier": {"family": family, **tuned.choice.as_dict()}}

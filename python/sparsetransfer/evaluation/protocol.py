@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 import sparsetransfer
+from sparsetransfer.evaluation.selection import RULES, Rule
 
 __all__ = ["C_GRID", "CrossCorpusProtocol"]
 
@@ -38,8 +39,10 @@ class CrossCorpusProtocol:
         Methods see the unlabelled rows of the target while they are fitted.
     seeds : tuple of int, default=(0,)
         Seeds of the folds, of the dictionaries and of the bootstrap.
+    selection : {"source", "reverse", "importance"}, default="source"
+        How hyper-parameters are chosen without target labels, as in `select`.
     n_folds : int, default=5
-        Speaker-disjoint folds of the source on which the cost of the SVM is chosen.
+        Speaker-disjoint folds of the source on which hyper-parameters are chosen.
     c_grid : tuple of float, default=C_GRID
         Costs tried, ascending, for rows scaled to unit mean energy.
     n_resamples : int, default=1000
@@ -70,6 +73,7 @@ class CrossCorpusProtocol:
     normalisation: Literal["corpus"] = "corpus"
     setting: Literal["transductive"] = "transductive"
     seeds: tuple[int, ...] = (0,)
+    selection: Rule = "source"
     n_folds: int = 5
     c_grid: tuple[float, ...] = C_GRID
     n_resamples: int = 1000
@@ -88,6 +92,8 @@ class CrossCorpusProtocol:
             raise ValueError(f"normalisation must be 'corpus', got {self.normalisation!r}")
         if self.setting != "transductive":
             raise ValueError(f"setting must be 'transductive', got {self.setting!r}")
+        if self.selection not in RULES:
+            raise ValueError(f"selection must be one of {', '.join(RULES)}, got {self.selection!r}")
         if self.n_folds < 2:
             raise ValueError(f"n_folds must be at least 2, got {self.n_folds}")
         if min(self.c_grid) <= 0 or list(self.c_grid) != sorted(self.c_grid):

@@ -6,47 +6,41 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sparsetransfer.evaluation.methods import LinearSVMMethod, Majority, Method
+from sparsetransfer.evaluation.methods import ClassifierMethod, Majority, Method
 
-__all__ = ["available_methods", "make_methods"]
+__all__ = ["DEFAULT_METHODS", "available_methods", "make_methods", "register"]
 
+DEFAULT_METHODS = ("majority", "svm", "ridge", "sparse-coding", "transfer-sparse-coding")
+"""Methods of a table for which none are named."""
 
-def _sparse_coding() -> Method:
-    from sparsetransfer.evaluation.sparse_methods import SparseCodingMethod
-
-    return SparseCodingMethod(
-        name="sparse-coding",
-        description=(
-            "Joint PCA, unit norm, dictionary and sparse codes of both corpora without transfer "
-            "terms, tuned linear SVM on the source codes."
-        ),
-    )
+_REGISTRY: dict[str, Callable[[], Method]] = {}
 
 
-def _transfer_sparse_coding() -> Method:
-    from sparsetransfer.evaluation.sparse_methods import SparseCodingMethod
+def register(name: str, factory: Callable[[], Method]) -> None:
+    """Add a method to the registry.
 
-    return SparseCodingMethod(
-        name="transfer-sparse-coding",
-        description=(
-            "The same with the maximum mean discrepancy between the codes of the corpora and a "
-            "graph Laplacian in the objective."
-        ),
-        mmd=60.0,
-        laplacian=1.0,
-    )
+    Parameters
+    ----------
+    name : str
+        Name in tables and on the command line, without a colon.
+    factory : callable
+        Makes the method with its default settings. It is called when the method is asked for, and
+        may import what it needs. What it makes is a frozen dataclass whose `settings` are fields.
 
-
-_REGISTRY: Mapping[str, Callable[[], Method]] = {
-    "majority": Majority,
-    "svm": LinearSVMMethod,
-    "sparse-coding": _sparse_coding,
-    "transfer-sparse-coding": _transfer_sparse_coding,
-}
+    Raises
+    ------
+    ValueError
+        If the name is taken, empty or has a colon, which marks import paths.
+    """
+    if not name or ":" in name:
+        raise ValueError(f"name must be a word without colon, got {name!r}")
+    if name in _REGISTRY:
+        raise ValueError(f"a method named {name!r} is registered already")
+    _REGISTRY[name] = factory
 
 
 def available_methods() -> tuple[str, ...]:
-    """Return the names of all methods, in the order of the tables."""
+    """Return the names of all registered methods, in the order of their registration."""
     return tuple(_REGISTRY)
 
 
@@ -58,9 +52,11 @@ def make_methods(
     Parameters
     ----------
     names : sequence of str, optional
-        Names as in `available_methods`, without repetition; all of them by default.
+        Names as in `available_methods`, or import paths ``module:Class`` of scikit-learn
+        estimators, without repetition; `DEFAULT_METHODS` by default.
     overrides : mapping of str to mapping, optional
-        Per method, settings that replace the defaults.
+        Per method, settings that replace the defaults; for an import path, parameters of the
+        class.
 
     Returns
     -------
@@ -70,22 +66,90 @@ def make_methods(
     Raises
     ------
     ValueError
-        If a name is unknown or repeated, or a setting does not exist.
+        If a name is unknown or repeated, a path cannot be imported, or a setting does not exist.
+
+    Examples
+    --------
+    >>> forest = "sklearn.ensemble:RandomForestClassifier"
+    >>> [m.name for m in make_methods(["svm", forest], {forest: {"n_estimators": 50}})]
+    ['svm', 'sklearn.ensemble:RandomForestClassifier']
     """
-    chosen = tuple(_REGISTRY if names is None else names)
+    chosen = tuple(DEFAULT_METHODS if names is None else names)
     overrides = overrides or {}
-    unknown = [name for name in [*chosen, *overrides] if name not in _REGISTRY]
+    known = [*_REGISTRY, *(name for name in chosen if ":" in name)]
+    unknown = [name for name in [*chosen, *overrides] if name not in known]
     if unknown:
-        raise ValueError(f"unknown methods {unknown}, expected some of {list(_REGISTRY)}")
+        raise ValueError(
+            f"unknown methods {unknown}, expected some of {list(_REGISTRY)} or an import path "
+            "module:Class"
+        )
     if not chosen or len(set(chosen)) != len(chosen):
         raise ValueError(f"methods must be given, without repetition, got {list(chosen)}")
-    return tuple(_configured(_REGISTRY[name](), overrides.get(name, {})) for name in chosen)
+    return tuple(_make(name, overrides.get(name, {})) for name in chosen)
 
 
-def _configured(method: Method, changes: Mapping[str, Any]) -> Method:
+def _make(name: str, changes: Mapping[str, Any]) -> Method:
+    if ":" in name:
+        from sparsetransfer.evaluation.estimators import EstimatorMethod
+
+        return EstimatorMethod(name, "Given by its import path.", name, params=changes)
+    method = _REGISTRY[name]()
     strange = sorted(set(changes) - set(method.settings()))
     if strange:
         raise ValueError(
             f"method {method.name!r} has no settings {strange}; it has {sorted(method.settings())}"
         )
     return replace(method, **changes) if changes else method  # type: ignore[type-var]
+
+
+def _classifier(name: str, what: str, family: str, *, every_view: bool = False) -> None:
+    columns = "all feature sets side by side" if every_view else "the source features"
+    description = (
+        f"{what} on {columns}; the most regularised parameters within one standard error of the "
+        "best in speaker-disjoint validation; no transfer."
+    )
+    register(name, lambda: ClassifierMethod(name, description, family, every_view))
+
+
+def _sparse(name: str, description: str, **settings: Any) -> None:
+    def make() -> Method:
+        from sparsetransfer.evaluation.sparse_methods import SparseCodingMethod
+
+        return SparseCodingMethod(name=name, description=description, **settings)
+
+    register(name, make)
+
+
+register("majority", Majority)
+_classifier("svm", "Linear SVM", "svm")
+_classifier("ridge", "Ridge regression on targets ±1, classes balanced,", "ridge")
+_classifier("svm-all", "Linear SVM", "svm", every_view=True)
+_classifier(
+    "ridge-all", "Ridge regression on targets ±1, classes balanced,", "ridge", every_view=True
+)
+_classifier("rbf-svm", "SVM with a Gaussian kernel", "rbf-svm")
+_classifier("logistic", "Logistic regression", "logistic")
+_sparse(
+    "sparse-coding",
+    "Joint PCA, unit norm, dictionary and sparse codes of both corpora without transfer terms, "
+    "tuned linear SVM on the source codes.",
+)
+_sparse(
+    "transfer-sparse-coding",
+    "The same with the maximum mean discrepancy between the codes of the corpora and a graph "
+    "Laplacian in the objective.",
+    mmd=60.0,
+    laplacian=1.0,
+)
+_sparse(
+    "positive-transfer-sparse-coding",
+    "Transfer sparse coding with non-negative codes, a normalised Laplacian of the binary "
+    "nearest-neighbour graph, and ridge regression on the source codes.",
+    # 10 n times half the squared distance of the means, for corpora of equal size.
+    mmd=40.0,
+    laplacian=5.0,
+    graph_weights="binary",
+    normalized_laplacian=True,
+    positive_code=True,
+    classifier="ridge",
+)

@@ -20,10 +20,11 @@ import sparsetransfer
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, select_classes
 from sparsetransfer.evaluation.folds import assert_disjoint, speaker_folds
-from sparsetransfer.evaluation.methods import LabelledRows, Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.methods import Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.metrics import score
 from sparsetransfer.evaluation.normalisation import standardise
 from sparsetransfer.evaluation.protocol import CrossCorpusProtocol
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
 from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
 from sparsetransfer.exceptions import CorpusError
@@ -42,7 +43,7 @@ class _Job:
 
     method: Method
     source: LabelledRows
-    target: NDArray[np.float64]
+    target: UnlabelledRows
     tuning: Tuning
 
 
@@ -121,7 +122,12 @@ def run(
         for seed in protocol.seeds
     ]
     jobs = [
-        _Job(method, source, rows[target.name], Tuning(protocol.c_grid, protocol.n_folds, seed))
+        _Job(
+            method,
+            source,
+            UnlabelledRows(rows[target.name], target.speaker_keys, _views([target])),
+            Tuning(protocol.c_grid, protocol.n_folds, seed, protocol.selection),
+        )
         for target, method, seed in plan
     ]
     cells, timings = [], []
@@ -170,6 +176,11 @@ def _check(
                 f"corpus {domain.name!r} has the features {domain.feature_set!r}, the protocol "
                 f"asks for {protocol.feature_set!r}"
             )
+        if domain.feature_sets != sources[0].feature_sets:
+            raise CorpusError(
+                f"corpora {sources[0].name!r} and {domain.name!r} have other views: "
+                f"{list(sources[0].feature_sets)} and {list(domain.feature_sets)}"
+            )
         if domain.feature_names != sources[0].feature_names:
             raise CorpusError(
                 f"corpora {sources[0].name!r} and {domain.name!r} have other feature columns"
@@ -190,7 +201,15 @@ def _pool(sources: Sequence[Domain]) -> LabelledRows:
         corpora=np.concatenate(
             [np.full(len(domain), number) for number, domain in enumerate(sources, start=1)]
         ),
+        views=_views(sources),
     )
+
+
+def _views(domains: Sequence[Domain]) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: np.vstack([standardise(domain.views[name]) for domain in domains])
+        for name in domains[0].views
+    }
 
 
 def _execute(jobs: Sequence[_Job], n_jobs: int) -> Iterator[_Done]:

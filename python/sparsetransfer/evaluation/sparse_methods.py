@@ -1,21 +1,16 @@
-"""Sparse codes of both domains, with and without transfer, before the tuned SVM."""
+"""Sparse codes of both domains, with and without transfer, before a tuned classifier."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from sparsetransfer.evaluation.methods import (
-    LabelledRows,
-    MethodOutput,
-    Tuning,
-    fit_svm,
-    svm_diagnostics,
-)
+from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.transfer import TransferSparseCoding
 
 __all__ = ["SparseCodingMethod"]
@@ -23,7 +18,7 @@ __all__ = ["SparseCodingMethod"]
 
 @dataclass(frozen=True)
 class SparseCodingMethod:
-    """Joint PCA, unit norm, dictionary and codes of both domains, SVM on the source codes.
+    """Joint PCA, unit norm, dictionary and codes of both domains, classifier on the source's.
 
     Parameters
     ----------
@@ -43,6 +38,14 @@ class SparseCodingMethod:
         Weight of the graph Laplacian.
     n_neighbors : int, default=5
         Neighbours in the graph.
+    graph_weights : {"cosine", "binary", "heat"}, default="cosine"
+        Weights of the graph's edges.
+    normalized_laplacian : bool, default=False
+        Whether the Laplacian is scaled by the degrees on both sides.
+    positive_code : bool, default=False
+        Whether codes are non-negative.
+    classifier : str, default="svm"
+        Family of the classifier, a name in `FAMILIES`.
     max_iter : int, default=50
         Alternations of codes and dictionary.
     """
@@ -55,16 +58,19 @@ class SparseCodingMethod:
     mmd: float = 0.0
     laplacian: float = 0.0
     n_neighbors: int = 5
+    graph_weights: Literal["cosine", "binary", "heat"] = "cosine"
+    normalized_laplacian: bool = False
+    positive_code: bool = False
+    classifier: str = "svm"
     max_iter: int = 50
+    adapts: ClassVar[bool] = True
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
         return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
 
-    def predict(
-        self, source: LabelledRows, target: NDArray[np.float64], tuning: Tuning
-    ) -> MethodOutput:
-        """Learn codes of all rows without labels, fit the SVM on the source's, label the target.
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Learn codes of all rows without labels, fit on the source's, label the target.
 
         Raises
         ------
@@ -73,7 +79,7 @@ class SparseCodingMethod:
         """
         split = len(source.features)
         signals, n_pca = _unit_principal_components(
-            np.vstack([source.features, target]), self.n_pca
+            np.vstack([source.features, target.features]), self.n_pca
         )
         last = int(source.corpora.max()) + 1
         domain = np.concatenate([source.corpora, np.full(len(target), -last)])
@@ -83,15 +89,20 @@ class SparseCodingMethod:
             mmd=self.mmd,
             laplacian=self.laplacian,
             n_neighbors=self.n_neighbors,
+            graph_weights=self.graph_weights,
+            normalized_laplacian=self.normalized_laplacian,
+            positive_code=self.positive_code,
             max_iter=self.max_iter,
             random_state=tuning.seed,
         )
         codes = np.asarray(coder.fit_transform(signals, sample_domain=domain), dtype=np.float64)
-        tuned = fit_svm(codes[:split], source, tuning)
+        tuned, chosen = fit_classifier(
+            self.classifier, codes[:split], codes[split:], source, tuning
+        )
         return MethodOutput(
             predictions=tuned.predict(codes[split:]),
             diagnostics={
-                **svm_diagnostics(tuned),
+                **chosen,
                 "coder": {
                     "n_pca": n_pca,
                     "objective": float(coder.objective_),

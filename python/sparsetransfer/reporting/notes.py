@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparsetransfer.evaluation import Cell, Domain, Study
-from sparsetransfer.reporting.summary import BASELINE, SummaryRow, summarise
+from sparsetransfer.reporting.summary import BASELINE, SummaryRow, parameters, summarise
 
 __all__ = ["notes"]
 
@@ -124,10 +124,10 @@ def _cell_notes(study: Study) -> Iterator[str]:
 
 
 def _doubts(cell: Cell) -> list[str]:
-    svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
+    chosen, coder = cell.diagnostics.get("classifier", {}), cell.diagnostics.get("coder", {})
     doubts = list(cell.warnings)
-    if svm.get("cost_at_edge_of_grid"):
-        doubts.append(f"the chosen cost {svm['cost']:g} is at the edge of the grid.")
+    if chosen.get("at_edge_of_grid"):
+        doubts.append(f"the choice {parameters(cell)} is at the edge of the grid.")
     if coder and not coder["converged"]:
         doubts.append(
             f"the alternation stopped after {coder['n_iter']} iterations before the objective "

@@ -11,7 +11,7 @@ import numpy as np
 from sparsetransfer.evaluation import Cell, Study
 from sparsetransfer.reporting import figures
 from sparsetransfer.reporting.notes import notes
-from sparsetransfer.reporting.summary import summarise
+from sparsetransfer.reporting.summary import parameters, summarise
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
 
 __all__ = ["render"]
@@ -129,13 +129,13 @@ def _choices(study: Study) -> Iterator[tuple[str, ...]]:
     times = {(t.target, t.method, t.seed): t for t in study.timings}
     for target in study.targets:
         for cell in _first_seed(study, target.name):
-            svm, coder = cell.diagnostics.get("svm"), cell.diagnostics.get("coder")
+            chosen, coder = cell.diagnostics.get("classifier"), cell.diagnostics.get("coder")
             time = times[cell.target, cell.method, cell.seed]
             yield (
                 cell.target,
                 cell.method,
-                f"{svm['cost']:g}" if svm else NOTHING,
-                percent(svm["source_cv_uar"]) if svm else NOTHING,
+                parameters(cell) or NOTHING,
+                percent(chosen["validated_uar"]) if chosen else NOTHING,
                 str(coder["n_iter"]) if coder else NOTHING,
                 f"{coder['objective']:.6g}" if coder else NOTHING,
                 f"{100 * coder['nonzeros']:.1f} %" if coder else NOTHING,

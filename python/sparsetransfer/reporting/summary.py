@@ -10,7 +10,7 @@ import numpy as np
 
 from sparsetransfer.evaluation import Cell, Study
 
-__all__ = ["BASELINE", "SummaryRow", "summarise"]
+__all__ = ["BASELINE", "SummaryRow", "parameters", "summarise"]
 
 BASELINE = "svm"
 """The method with which all others are compared."""
@@ -43,10 +43,10 @@ class SummaryRow:
         The same with Gaussian kernels.
     kkt_violation : float
         Largest violation over seeds; NaN for methods without codes.
-    cost : float
-        Median of the chosen costs of the SVM; NaN for methods without one.
-    source_uar : float
-        Mean speaker-disjoint cross-validated UAR within the source; NaN without an SVM.
+    parameters : str
+        Chosen parameters of the classifier, all that occur over seeds; empty without a choice.
+    validated_uar : float
+        Mean validated UAR of the chosen parameters; NaN without a choice.
     """
 
     target: str
@@ -63,16 +63,29 @@ class SummaryRow:
     gaussian_before: float
     gaussian_after: float
     kkt_violation: float
-    cost: float
-    source_uar: float
+    parameters: str
+    validated_uar: float
 
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _of_svm(cells: Sequence[Cell], name: str) -> list[float]:
-    return [float(c.diagnostics["svm"][name]) for c in cells if "svm" in c.diagnostics]
+def parameters(cell: Cell) -> str:
+    """Spell out the chosen parameters of a cell's classifier.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell.
+
+    Returns
+    -------
+    str
+        For example ``C=0.1``; empty where nothing was chosen.
+    """
+    chosen = cell.diagnostics.get("classifier", {}).get("parameters", {})
+    return ", ".join(f"{name}={value:.4g}" for name, value in chosen.items())
 
 
 def summarise(study: Study) -> tuple[SummaryRow, ...]:
@@ -109,7 +122,11 @@ def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
     violations = [
         float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
     ]
-    costs = _of_svm(cells, "cost")
+    validated = [
+        float(cell.diagnostics["classifier"]["validated_uar"])
+        for cell in cells
+        if "classifier" in cell.diagnostics
+    ]
     return SummaryRow(
         target=cells[0].target,
         method=cells[0].method,
@@ -128,6 +145,6 @@ def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
         gaussian_before=_mean([cell.before.gaussian for cell in cells]),
         gaussian_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
         kkt_violation=max(violations, default=math.nan),
-        cost=float(np.median(costs)) if costs else math.nan,
-        source_uar=_mean(_of_svm(cells, "source_cv_uar")),
+        parameters="; ".join(dict.fromkeys(filter(None, map(parameters, cells)))),
+        validated_uar=_mean(validated),
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sparsetransfer.evaluation import Cell, Study
-from sparsetransfer.reporting.summary import SummaryRow, summarise
+from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -177,15 +177,15 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     for name in ("linear before", "linear after", "Gauss before", "Gauss after"):
         table.add_column(name, justify="right", min_width=6)
     table.add_column("KKT", justify="right", min_width=7)
-    for name in ("SVM cost", "source UAR"):
-        table.add_column(name, justify="right", min_width=5)
+    table.add_column("chosen", justify="right", overflow="fold", min_width=7)
+    table.add_column("source UAR", justify="right", min_width=5)
     for row in rows:
         table.add_row(
             row.method,
             *distances(row),
             scientific(row.kkt_violation),
-            NOTHING if math.isnan(row.cost) else f"{row.cost:.3g}",
-            percent(row.source_uar),
+            row.parameters or NOTHING,
+            percent(row.validated_uar),
         )
     return table
 
@@ -209,7 +209,7 @@ def cells_csv(study: Study) -> str:
         *("protocol", "sources", "target", "method", "seed", "uar", "uar_low", "uar_high", "war"),
         *(f"recall_{name}" for name in classes),
         *("mmd_linear_before", "mmd_linear_after", "mmd_gaussian_before", "mmd_gaussian_after"),
-        *("svm_cost", "source_cv_uar", "objective", "n_iter", "kkt_violation", "converged"),
+        *("chosen", "validated_uar", "objective", "n_iter", "kkt_violation", "converged"),
     ]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -221,7 +221,7 @@ def cells_csv(study: Study) -> str:
 
 
 def _csv_cells(cell: Cell) -> list[object]:
-    svm, coder = cell.diagnostics.get("svm", {}), cell.diagnostics.get("coder", {})
+    chosen, coder = cell.diagnostics.get("classifier", {}), cell.diagnostics.get("coder", {})
     figures = [
         *(cell.scores.uar, *cell.interval, cell.scores.war, *cell.scores.recalls.tolist()),
         cell.before.linear,
@@ -232,6 +232,6 @@ def _csv_cells(cell: Cell) -> list[object]:
     return [
         *(cell.target, cell.method, cell.seed),
         *("" if math.isnan(value) else repr(value) for value in figures),
-        *(svm.get(name, "") for name in ("cost", "source_cv_uar")),
+        *(parameters(cell), chosen.get("validated_uar", "")),
         *(coder.get(name, "") for name in ("objective", "n_iter", "kkt_violation", "converged")),
     ]

@@ -6,10 +6,10 @@ import pytest
 
 from sparsetransfer.evaluation import (
     Domain,
-    LabelledRows,
     MethodOutput,
     available_methods,
     make_methods,
+    register,
     run,
 )
 from sparsetransfer.exceptions import CorpusError, DomainError
@@ -35,7 +35,7 @@ def test_tuned_svm_beats_chance_on_an_easy_shift(domains, protocol):
     assert svm.scores.uar > 0.6
     low, high = svm.interval
     assert low <= svm.scores.uar <= high
-    assert svm.diagnostics["svm"]["cost"] in protocol.c_grid
+    assert svm.diagnostics["classifier"]["parameters"]["C"] in protocol.c_grid
     assert [step[:2] for step in seen] == [(1, 2), (2, 2)]
     assert [timing.method for timing in study.timings] == list(PLAIN)
 
@@ -54,6 +54,7 @@ class Spy:
 
     name = "spy"
     description = "Records its input."
+    adapts = True
 
     def __init__(self):
         self.calls = []
@@ -82,12 +83,28 @@ def test_permuting_target_labels_changes_scores_and_nothing_a_method_sees(domain
     run([source], [target], [spy], protocol)
     run([source], [permuted], [spy], protocol)
     (source_one, rows_one, tuning_one), (source_two, rows_two, tuning_two) = spy.calls
-    np.testing.assert_array_equal(rows_one, rows_two)
     assert tuning_one == tuning_two
-    for field in dataclasses.fields(LabelledRows):
-        np.testing.assert_array_equal(
-            getattr(source_one, field.name), getattr(source_two, field.name)
-        )
+    for one, two in ((rows_one, rows_two), (source_one, source_two)):
+        for field in dataclasses.fields(one):
+            np.testing.assert_equal(getattr(one, field.name), getattr(two, field.name))
+
+
+def test_views_are_normalised_and_reach_every_method(domains, protocol):
+    wider = [
+        dataclasses.replace(domain, views={"toy-2": np.hstack([domain.features, domain.features])})
+        for domain in domains
+    ]
+    spy = Spy()
+    run(wider[:1], wider[1:], [spy], protocol)
+    source, target, _ = spy.calls[0]
+    for rows in (source, target):
+        np.testing.assert_allclose(rows.views["toy-2"], np.tile(rows.features, 2))
+        assert [view.shape[1] for view in rows.every_view] == [8, 16]
+    one, every = run(wider[:1], wider[1:], make_methods(["ridge", "ridge-all"]), protocol).cells
+    # Columns three times over, at one energy of the rows, are the same ridge.
+    assert one.predictions == every.predictions
+    with pytest.raises(CorpusError, match="have other views"):
+        run(wider[:1], domains[1:], [spy], protocol)
 
 
 def test_order_of_target_rows_does_not_leak(domains, protocol):
@@ -181,10 +198,14 @@ def test_unknown_target_speakers_give_no_interval(domains, protocol):
 
 
 def test_registry_refuses_what_it_does_not_know():
-    assert available_methods()[:2] == PLAIN
+    assert set(PLAIN) < set(available_methods())
     with pytest.raises(ValueError, match="unknown methods \\['magic'\\]"):
         make_methods(["svm", "magic"])
     with pytest.raises(ValueError, match="without repetition"):
         make_methods(["svm", "svm"])
+    with pytest.raises(ValueError, match="registered already"):
+        register("svm", Spy)
+    with pytest.raises(ValueError, match="without colon"):
+        register("a:b", Spy)
     with pytest.raises(ValueError, match="'svm' has no settings \\['alpha'\\]"):
         make_methods(["svm"], {"svm": {"alpha": 1.0}})

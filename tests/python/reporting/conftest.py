@@ -11,6 +11,7 @@ from sparsetransfer.evaluation import (
     LabelledRows,
     MethodOutput,
     Tuning,
+    UnlabelledRows,
     make_methods,
     run,
 )
@@ -23,11 +24,13 @@ class Squared:
 
     name = "squared <codes> name"
     description = "A stand-in & nothing more."
+    adapts = True
 
     def settings(self):
         return {"power": 2}
 
-    def predict(self, source: LabelledRows, target, tuning: Tuning):
+    def predict(self, source: LabelledRows, rows: UnlabelledRows, tuning: Tuning):
+        target = rows.features
         warnings.warn("did <not> settle", stacklevel=1)
         source_codes, target_codes = np.maximum(source.features, 0) ** 2, np.maximum(target, 0) ** 2
         classes = sorted(set(source.labels.tolist()))

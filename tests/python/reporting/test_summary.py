@@ -37,8 +37,8 @@ def test_terminal_tables_show_everything_in_80_columns(study):
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
     for row in summarise(study):
-        if not np.isnan(row.source_uar):
-            assert f"{100 * row.source_uar:.1f}\n" in text
+        if not np.isnan(row.validated_uar):
+            assert f"{100 * row.validated_uar:.1f}\n" in text
     for cell in study.cells:
         assert f"{100 * cell.scores.uar:.1f}" in text
 

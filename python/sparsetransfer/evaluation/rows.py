@@ -1,0 +1,71 @@
+"""What a method is given: labelled source rows and unlabelled target rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LabelledRows", "UnlabelledRows"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Labelled rows of one or several source corpora.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, d)
+        Normalised rows of the first feature set.
+    labels : ndarray of shape (n,), str
+        Labels.
+    speakers : ndarray of shape (n,), str
+        Speakers, unique across corpora.
+    corpora : ndarray of shape (n,), int
+        Number of the corpus of each row, from 1.
+    views : mapping of str to ndarray of shape (n, d_view), default={}
+        Normalised rows of every further feature set, by its name.
+    """
+
+    features: NDArray[np.float64]
+    labels: NDArray[np.str_]
+    speakers: NDArray[np.str_]
+    corpora: NDArray[np.int64]
+    views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def every_view(self) -> tuple[NDArray[np.float64], ...]:
+        """The rows in every feature set, the first one first."""
+        return (self.features, *self.views.values())
+
+
+@dataclass(frozen=True, eq=False)
+class UnlabelledRows:
+    """Rows of a target: all that a method may know of it.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, d)
+        Normalised rows of the first feature set.
+    speakers : ndarray of shape (n,), str
+        Speakers, unique across corpora; the empty string means unknown.
+    views : mapping of str to ndarray of shape (n, d_view), default={}
+        Normalised rows of every further feature set, by its name.
+    """
+
+    features: NDArray[np.float64]
+    speakers: NDArray[np.str_]
+    views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def every_view(self) -> tuple[NDArray[np.float64], ...]:
+        """The rows in every feature set, the first one first."""
+        return (self.features, *self.views.values())
