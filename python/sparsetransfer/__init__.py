@@ -9,6 +9,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `mmd`                 the maximum mean discrepancy between two domains, with gradients
 `graph`               nearest neighbours and graph Laplacians
 `dictionary`          dictionary learning
+`subspace`            transformations that align two domains: CORAL, SA, TCA, JDA
 `transfer`            dictionaries and codes of two domains, coupled through MMD and Laplacian
 `classification`      named recipes from features to decisions
 `audio`               recordings as arrays
@@ -71,6 +72,7 @@ __all__ = [
     "show_config",
     "sparse_coding",
     "sparse_encode",
+    "subspace",
     "synthetic",
     "transfer",
 ]

@@ -1,13 +1,12 @@
-"""Domain labels: which rows are source, which are target, and which class labels are known."""
+"""Domain labels, and the packing of a source and a target into one array."""
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._domains import check_domains, domains_from_labels, labelled, mean_weights
 from sparsetransfer._validation import check_matrix
-from sparsetransfer.exceptions import DomainError
 
 __all__ = ["check_domains", "domains_from_labels", "labelled", "mean_weights", "pack"]
 
@@ -76,121 +75,6 @@ def pack(
         np.concatenate([source_labels, target_labels]),
         np.repeat(np.array([1, -1], dtype=np.int64), [len(source), len(target)]),
     )
-
-
-def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
-    """Return domain labels as integers; positive means source, negative means target.
-
-    Parameters
-    ----------
-    sample_domain : array_like of shape (n_samples,), int
-        One domain number per sample.
-    n_samples : int
-        The expected number of entries.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64
-
-    Raises
-    ------
-    ValueError
-        If the length differs or an entry is not an integer.
-    DomainError
-        If an entry is 0, or source or target has no sample.
-    """
-    domains = np.asarray(sample_domain)
-    if domains.shape != (n_samples,):
-        raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-    if domains.dtype.kind not in "iu":
-        whole = domains.astype(np.int64) if domains.dtype.kind in "fb" else None
-        if whole is None or domains.dtype.kind == "b" or not np.array_equal(whole, domains):
-            raise ValueError(
-                f"sample_domain must consist of integers (positive: source, negative: target), "
-                f"got dtype {domains.dtype}"
-            )
-        domains = whole
-    domains = domains.astype(np.int64)
-    if (domains == 0).any():
-        raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
-    for name, present in (("source", domains > 0), ("target", domains < 0)):
-        if not present.any():
-            sign = "positive" if name == "source" else "negative"
-            raise DomainError(
-                f"sample_domain has no {name} sample ({sign} entry) among {n_samples}: transfer "
-                "needs both domains"
-            )
-    return domains
-
-
-def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
-    """Take rows with a known label for source and rows with a masked one for target.
-
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels, masked as in `labelled`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64, or None
-        1 for source, -1 for target; None if all labels are known or none is.
-    """
-    known = labelled(y)
-    if known.all() or not known.any():
-        return None
-    return np.where(known, 1, -1).astype(np.int64)
-
-
-def labelled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which labels are known.
-
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN and None among
-        objects.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), bool
-        True where the label is known.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not one-dimensional.
-
-    Examples
-    --------
-    >>> from sparsetransfer.transfer import labelled
-    >>> labelled([0, 2, -1])
-    array([ True,  True, False])
-    >>> labelled(["anger", None])
-    array([ True, False])
-    """
-    labels = np.asarray(y)
-    if labels.ndim != 1:
-        raise ValueError(f"y must be one-dimensional, got shape {labels.shape}")
-    if labels.dtype.kind == "i":
-        return np.asarray(labels != -1)
-    if labels.dtype.kind == "f":
-        return np.asarray(~np.isnan(labels))
-    if labels.dtype.kind == "O":
-        return np.array([_known(value) for value in labels], dtype=np.bool_)
-    return np.ones(len(labels), dtype=np.bool_)
-
-
-def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return m: 1/n_source on source samples, -1/n_target on target samples."""
-    source = sample_domain > 0
-    return np.where(source, 1 / float(source.sum()), -1 / float((~source).sum()))
-
-
-def _known(value: object) -> bool:
-    if isinstance(value, float) and math.isnan(value):
-        return False
-    return value is not None and (isinstance(value, str) or value != -1)
 
 
 def _labels(y: ArrayLike, name: str, size: int) -> NDArray[Any]:

@@ -1,0 +1,138 @@
+"""Subspace alignment."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparsetransfer._validation import FloatArray, check_integer
+from sparsetransfer.subspace.transformer import DomainTransformer
+
+__all__ = ["SubspaceAlignment"]
+
+
+class SubspaceAlignment(DomainTransformer):
+    r"""Turn the principal subspace of the source into that of the target.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Principal components of each domain, at most the number of features and of samples of
+        either domain; by default as many as that.
+
+    Attributes
+    ----------
+    source_components_, target_components_ : numpy.ndarray of shape (n_components, n_features)
+        Orthonormal bases of the subspaces.
+    source_mean_, target_mean_ : numpy.ndarray of shape (n_features,)
+        Means of the domains, which are subtracted.
+    alignment_ : numpy.ndarray of shape (n_components, n_components)
+        :math:`P_s P_t^\top`.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+        Their names, if the fitted data had string names.
+
+    Notes
+    -----
+    With the bases :math:`P_s, P_t` in rows, source and target rows become ([1]_, Algorithm 1)
+
+    .. math:: (x - \bar x_s) P_s^\top (P_s P_t^\top), \qquad (x - \bar x_t) P_t^\top,
+
+    where :math:`P_s P_t^\top` minimises :math:`\|P_s^\top M - P_t^\top\|_F`. The bases are
+    scikit-learn's `PCA` of each domain.
+
+    References
+    ----------
+    .. [1] B. Fernando, A. Habrard, M. Sebban, T. Tuytelaars, "Unsupervised Visual Domain
+       Adaptation Using Subspace Alignment", ICCV 2013. https://doi.org/10.1109/ICCV.2013.368
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.subspace import SubspaceAlignment
+    >>> X = np.array([[0.0, 0.0], [2.0, 0.0], [5.0, 0.0], [5.0, 4.0]])
+    >>> aligner = SubspaceAlignment(1).fit(X, sample_domain=[1, 1, -1, -1])
+    >>> abs(aligner.alignment_.round(6))
+    array([[0.]])
+    """
+
+    def __init__(self, n_components: int | None = None) -> None:
+        self.n_components = n_components
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
+    ) -> Self:
+        """Find both subspaces.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of both domains.
+        y : array_like of shape (n_samples,), optional
+            Only which labels are masked (-1, NaN, None) is looked at, and only without
+            `sample_domain`.
+        sample_domain : array_like of shape (n_samples,), int, optional
+            Positive for source, negative for target.
+
+        Returns
+        -------
+        SubspaceAlignment
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If `n_components` is larger than a domain permits, or `X` is not finite.
+        DomainError
+            If `sample_domain` lacks source or target.
+
+        Warns
+        -----
+        DomainWarning
+            If there is one domain only; this is principal component analysis then.
+        """
+        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        domains = self._fit_domains(y, sample_domain, len(rows))
+        source = rows if domains is None else rows[domains > 0]
+        target = rows if domains is None else rows[domains < 0]
+        most = min(*source.shape, *target.shape)
+        count = most
+        if self.n_components is not None:
+            count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
+        first = PCA(count, svd_solver="full").fit(source)
+        second = PCA(count, svd_solver="full").fit(target)
+        self.source_mean_, self.source_components_ = first.mean_, first.components_
+        self.target_mean_, self.target_components_ = second.mean_, second.components_
+        self.alignment_ = self.source_components_ @ self.target_components_.T
+        self._n_features_out = count
+        return self
+
+    def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
+        """Return coordinates in the target's subspace.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples.
+        sample_domain : array_like of shape (n_samples,), int, optional
+            Positive for source, negative for target. By default all samples are target.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_components)
+            The aligned coordinates.
+        """
+        check_is_fitted(self, "alignment_")
+        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        source = self._is_source(sample_domain, len(rows))
+        coordinates = np.empty((len(rows), len(self.alignment_)), rows.dtype)
+        coordinates[source] = (
+            (rows[source] - self.source_mean_) @ self.source_components_.T @ self.alignment_
+        )
+        coordinates[~source] = (rows[~source] - self.target_mean_) @ self.target_components_.T
+        return coordinates

@@ -1,0 +1,97 @@
+"""What the transformers of two domains share: whose rows are whose."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import _num_samples
+
+from sparsetransfer._domains import check_domains, domains_from_labels
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.exceptions import DomainError, DomainWarning
+
+__all__ = ["DomainTransformer"]
+
+
+class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of transformers that are fitted on a source and a target.
+
+    Without `sample_domain`, and without masked labels, all samples form one domain; the
+    transformation then has nothing to align, and a `DomainWarning` says so.
+    """
+
+    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__transform = {"sample_domain": True}  # noqa: RUF012
+
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
+    ) -> FloatArray:
+        """Fit, and transform the fitted samples, each as a sample of its own domain.
+
+        Parameters
+        ----------
+        X, y, sample_domain
+            As in `fit`.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_features_out)
+            The transformed samples.
+        """
+        self.fit(X, y, sample_domain=sample_domain)
+        domains = self._given_domains(y, sample_domain, _num_samples(X))
+        result: FloatArray = self.transform(X, sample_domain=domains)
+        return result
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
+    ) -> Self:
+        """Fit on samples of both domains; overridden."""
+        raise NotImplementedError
+
+    def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
+        """Transform samples; overridden."""
+        raise NotImplementedError
+
+    def _given_domains(
+        self, y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int
+    ) -> NDArray[np.int64] | None:
+        if sample_domain is not None:
+            return check_domains(sample_domain, n_samples)
+        labels = None if y is None else np.asarray(y)
+        return None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
+
+    def _fit_domains(
+        self, y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int
+    ) -> NDArray[np.int64] | None:
+        domains = self._given_domains(y, sample_domain, n_samples)
+        if domains is None:
+            warnings.warn(
+                f"all samples form one domain: {type(self).__name__} aligns nothing; give "
+                "sample_domain, or mask the target's labels in y",
+                DomainWarning,
+                stacklevel=3,
+            )
+        return domains
+
+    @staticmethod
+    def _is_source(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.bool_]:
+        """Tell which rows to transform as source; target is the default, as in prediction."""
+        if sample_domain is None:
+            return np.zeros(n_samples, dtype=np.bool_)
+        domains = np.asarray(sample_domain)
+        if domains.shape != (n_samples,):
+            raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
+        if not (domains != 0).all():
+            raise DomainError("sample_domain must be positive (source) or negative (target)")
+        return np.asarray(domains > 0)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that precision is preserved."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
