@@ -56,9 +56,13 @@ def stubs(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run the examples in README, docs and docstrings."""
-    session.install(".[test]")
-    session.run("python", "-m", "pytest", "tests/architecture/test_examples.py", *session.posargs)
+    """Build the pages, every example run: ``-- -D plot_gallery=0`` is quick, ``-- -t online`` links."""
+    session.install(".[test]", *nox.project.dependency_groups(PROJECT, "docs"))
+    session.run("python", "-m", "pytest", "tests/architecture/test_examples.py")
+    session.run(
+        *("python", "-m", "sphinx", "-W", "--keep-going", "-q"),
+        *("-b", "html", *session.posargs, "docs", "docs/_build/html"),
+    )
 
 
 @nox.session

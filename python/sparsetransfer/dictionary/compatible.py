@@ -42,7 +42,7 @@ def dict_learning(
     n_components : int or None
         The number of atoms; None means the number of features.
     alpha : float
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     max_iter, tol, n_jobs, dict_init, code_init, callback, verbose, random_state
         As in `DictionaryLearning`.
     method : {"lars", "cd"}, default="lars"
@@ -123,7 +123,7 @@ def dict_learning_online(
     n_components : int or None, default=2
         The number of atoms; None means the number of features.
     alpha : float, default=1
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     return_code : bool, default=True
         Whether to return the lasso codes of `X` at the final dictionary too.
     max_iter, dict_init, callback, batch_size, verbose, shuffle, n_jobs, random_state, tol

@@ -65,7 +65,7 @@ def learn_dictionary(
     n_components : int
         The number of atoms.
     alpha : float
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     method : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
         The dictionary step, see `update_dictionary` and `update_ksvd`.
         Default "block_coordinate".
@@ -112,7 +112,7 @@ def learn_dictionary(
 
     Notes
     -----
-    Minimises Σ w_i (|x_i − Dᵀs_i|²/2 + α |s_i|₁) over D with |d_j| ≤ 1 and s. Each half step is an
+    Minimises Σ w_i (‖x_i − Dᵀs_i‖²/2 + α ‖s_i‖₁) over D with ‖d_j‖ ≤ 1 and s. Each half step is an
     exact or monotone minimisation. Atoms that repeat another are merged into it, and atoms that no
     code uses become the signals with the largest residual; both leave the objective as it is.
     Memory: the codes, and with "ksvd" one residual as large as `X`.

@@ -35,7 +35,7 @@ class DictionaryLearning(DictionaryTransformer):
     n_components : int, optional
         The number of atoms; by default the number of features.
     alpha : float, default=1
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     max_iter : int, default=1000
         Alternations at most.
     tol : float, default=1e-8
@@ -87,7 +87,7 @@ class DictionaryLearning(DictionaryTransformer):
         The certificate, as in `LearnedDictionary`.
     n_features_in_ : int
         The number of features seen by `fit`.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         The names of the features, if `X` has them.
 
     Examples

@@ -54,7 +54,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
     n_components : int, optional
         The number of atoms; by default the number of features.
     alpha : float, default=1
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     max_iter : int, default=1000
         Passes over the samples at most.
     fit_algorithm : {"lars", "cd"}, default="lars"
@@ -111,7 +111,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         The weight of the samples seen.
     n_features_in_ : int
         The number of features seen by `fit`.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         The names of the features, if `X` has them.
 
     Examples

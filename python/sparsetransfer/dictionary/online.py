@@ -168,7 +168,7 @@ def learn_dictionary_online(
     n_components : int
         The number of atoms.
     alpha : float
-        The weight of the codes' ℓ1 norm, at the scale of |x|²/2.
+        The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
     batch_size : int, optional
         Samples between two dictionary steps; the last batch of a pass may be smaller. By default
         one sample per atom but at least 256: a step costs as much as coding some hundred samples.

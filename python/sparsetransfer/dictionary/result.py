@@ -50,7 +50,7 @@ class LearnedDictionary:
     codes : numpy.ndarray of shape (n_samples, n_components) or None
         The optimal codes of the signals at `components`; None where not asked for.
     objective : float
-        Σ w (|x − Dᵀs|²/2 + α |s|₁) at `components` and `codes`; NaN without codes.
+        Σ w (‖x − Dᵀs‖²/2 + α ‖s‖₁) at `components` and `codes`; NaN without codes.
     history : numpy.ndarray of shape (n_iter,)
         The objective after every iteration; for mini-batches the mean over the batch before its
         dictionary step.

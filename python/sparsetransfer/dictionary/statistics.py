@@ -48,14 +48,14 @@ class Statistics:
     n : float
         The weight of the samples seen, Σ w: their number when they are not weighted.
     energy : float
-        The weighted energy of the signals, Σ w |x|².
+        The weighted energy of the signals, Σ w ‖x‖².
     l1 : float
-        The weighted norm of the codes, Σ w |s|₁.
+        The weighted norm of the codes, Σ w ‖s‖₁.
 
     Notes
     -----
     The objective at a dictionary D of atoms in rows is
-    Σ w (|x − Dᵀs|²/2 + α |s|₁) = energy/2 + tr(D Dᵀ A)/2 − tr(D Bᵀ) + α l1: it needs no samples.
+    Σ w (‖x − Dᵀs‖²/2 + α ‖s‖₁) = energy/2 + tr(D Dᵀ A)/2 − tr(D Bᵀ) + α l1: it needs no samples.
 
     Examples
     --------
@@ -205,7 +205,7 @@ class Statistics:
         Returns
         -------
         float
-            Σ w (|x − Dᵀs|²/2 + α |s|₁), a sum over samples, not a mean.
+            Σ w (‖x − Dᵀs‖²/2 + α ‖s‖₁), a sum over samples, not a mean.
         """
         alpha = check_real(alpha, "alpha", minimum=0.0)
         components = check_matrix(

@@ -176,8 +176,8 @@ def update_ksvd(
 
     Notes
     -----
-    |X − S D|²/2 + α |S|₁ never rises: both the atom (E g / |g|², put inside the unit ball) and its
-    coefficients (soft(E d, α) / |d|²) are exact minimisers. Holds one residual as large as `X`.
+    ‖X − S D‖²/2 + α ‖S‖₁ never rises: both the atom (E g / ‖g‖², put inside the unit ball) and its
+    coefficients (soft(E d, α) / ‖d‖²) are exact minimisers. Holds one residual as large as `X`.
 
     References
     ----------

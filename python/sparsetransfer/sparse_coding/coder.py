@@ -41,7 +41,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         The number of atoms.
     n_features_in_ : int
         The number of features seen by `fit`.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         The names of the features, if `X` has them.
 
     Examples

@@ -80,7 +80,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Codes of the fitted samples of both domains.
     objective_ : float
         The objective at the end.
-    history_ : numpy.ndarray of shape (n_iter_,)
+    history_ : numpy.ndarray of shape (n_iter,)
         The objective after every iteration; it never rises.
     n_iter_ : int
         Iterations made.
@@ -94,7 +94,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Mean source code minus mean target code; zeros with one domain.
     n_features_in_ : int
         Number of features of the fitted samples.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     See Also
