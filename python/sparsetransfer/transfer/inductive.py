@@ -1,16 +1,62 @@
 """Codes of new samples, while the dictionary and the fitted codes stay as they are."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
 from sparsetransfer._validation import FloatArray
+from sparsetransfer.exceptions import DomainError
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
 from sparsetransfer.graph.functional import Metric, Weights
+from sparsetransfer.transfer.couplings import MeanCoupling
 
-__all__ = ["GraphExtension", "encode_shifted"]
+__all__ = ["GraphExtension", "MeanPull", "encode_shifted"]
 
 _core = _simd.load()
+
+
+class MeanPull:
+    """The gradient of the mean terms for one code, by domain.
+
+    A marginal term pulls all samples of a domain equally. A class-conditional one pulls by class,
+    which a new sample does not tell: it gets the mean pull of its domain's fitted samples. Domains
+    that were not fitted get that of all source, or all target, samples.
+    """
+
+    def __init__(
+        self,
+        domains: NDArray[np.int64] | None,
+        coupling: MeanCoupling | None,
+        mmd: float,
+        codes: FloatArray,
+    ) -> None:
+        self.numbers = np.zeros(0, np.int64)
+        self.rows = np.zeros((2, codes.shape[1]), codes.dtype)
+        if domains is None or coupling is None or mmd == 0:
+            return
+        E = coupling.factor(mmd)
+        means = E.T @ codes
+        self.numbers = np.unique(domains)
+        groups = [domains > 0, domains < 0, *(domains == number for number in self.numbers)]
+        self.rows = np.stack([E[group].mean(axis=0) @ means for group in groups]).astype(
+            codes.dtype
+        )
+
+    def of(self, sample_domain: ArrayLike | None, n_samples: int) -> FloatArray:
+        """Return the pull of every new sample; without domains all are target."""
+        if sample_domain is None:
+            return np.broadcast_to(self.rows[1], (n_samples, self.rows.shape[1]))
+        domains = np.asarray(sample_domain)
+        if domains.shape != (n_samples,):
+            raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
+        if not (domains != 0).all():
+            raise DomainError("sample_domain must be positive (source) or negative (target)")
+        chosen = (domains < 0).astype(np.int64)
+        if self.numbers.size:
+            place = np.searchsorted(self.numbers, domains).clip(max=self.numbers.size - 1)
+            chosen = np.where(self.numbers[place] == domains, place + 2, chosen)
+        return np.asarray(self.rows[chosen])
 
 
 class GraphExtension:

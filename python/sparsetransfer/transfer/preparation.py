@@ -1,0 +1,151 @@
+"""What the estimator decides before it learns: domains, the first atoms, the mean coupling."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, clone
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils import check_random_state
+
+from sparsetransfer._validation import FloatArray, check_matrix
+from sparsetransfer.exceptions import DomainWarning
+from sparsetransfer.transfer.couplings import (
+    Contrast,
+    MeanCoupling,
+    couple_classes,
+    couple_domains,
+)
+from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
+
+__all__ = ["ClassCoupling", "first_dictionary", "resolve_domains"]
+
+
+def resolve_domains(
+    y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int, mmd: float
+) -> NDArray[np.int64] | None:
+    """Return the domain numbers, from masked labels if need be; None for one domain."""
+    if sample_domain is not None:
+        return check_domains(sample_domain, n_samples)
+    labels = None if y is None else np.asarray(y)
+    domains = None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
+    if domains is None and mmd > 0:
+        warnings.warn(
+            "all samples form one domain: the MMD term is zero and this is plain dictionary "
+            "learning; give sample_domain, or mask the target's labels in y",
+            DomainWarning,
+            stacklevel=3,
+        )
+    return domains
+
+
+def first_dictionary(
+    X: FloatArray, n_components: int, dict_init: ArrayLike | None, random_state: Any
+) -> FloatArray:
+    """Return the given atoms, or distinct samples of unit length."""
+    if dict_init is not None:
+        given = check_matrix(dict_init, "dict_init", dtype=X.dtype, n_features=X.shape[1])
+        if len(given) != n_components:
+            raise ValueError(
+                f"dict_init must have n_components={n_components} rows, got {len(given)}"
+            )
+        return given
+    n = len(X)
+    if n_components > n:
+        raise ValueError(
+            f"n_components must be at most the number of samples, {n}, got {n_components}; fewer "
+            "atoms, or dict_init, would do"
+        )
+    if isinstance(random_state, np.random.Generator):
+        order = random_state.permutation(n)
+    else:
+        order = check_random_state(random_state).permutation(n)
+    lengths = np.linalg.norm(X, axis=1)
+    # Samples of length zero last: they make no atoms unless nothing else is left.
+    order = np.concatenate([order[lengths[order] > 0], order[lengths[order] == 0]])
+    chosen = order[:n_components]
+    return np.ascontiguousarray(X[chosen] / np.where(lengths > 0, lengths, 1)[chosen, None])
+
+
+class ClassCoupling:
+    """The marginal coupling and, with pseudo-labels of the target, the class-conditional one.
+
+    `labels` holds the source's labels; the target's entries are never read. Pseudo-labels are a
+    vector of labels or a matrix of probabilities with one column per sorted source class.
+    """
+
+    def __init__(
+        self,
+        domains: NDArray[np.int64],
+        y: ArrayLike | None,
+        *,
+        conditional: float,
+        contrast: Contrast,
+        class_weight: str | None,
+        classifier: ClassifierMixin | None,
+        soft_labels: bool,
+    ) -> None:
+        self.domains = domains
+        self.source = domains > 0
+        self.conditional = conditional
+        self.contrast: Contrast = contrast
+        self.marginal = couple_domains(domains, contrast=contrast)
+        if conditional == 0:
+            return
+        labels = None if y is None else np.asarray(y)
+        if labels is None or labels.shape != domains.shape:
+            raise ValueError(f"conditional={conditional} needs y with a label per source sample")
+        if class_weight not in (None, "prior"):
+            raise ValueError(f"class_weight must be None or 'prior', got {class_weight!r}")
+        self.known = self.source & labelled(labels)
+        if not self.known.any():
+            raise ValueError(f"conditional={conditional} needs labels of source samples in y")
+        self.labels = labels[self.known]
+        # Labels of object arrays compare as what they hold.
+        self.classes, counts = np.unique(self.labels.tolist(), return_counts=True)
+        self.class_weight = counts / counts.mean() if class_weight == "prior" else None
+        self.classifier = KNeighborsClassifier(1) if classifier is None else classifier
+        self.soft = soft_labels
+
+    def check_pseudo_labels(self, given: ArrayLike) -> NDArray[np.float64]:
+        """Return given pseudo-labels of all samples as probabilities of the target's."""
+        array = np.asarray(given)
+        if len(array) != len(self.domains):
+            raise ValueError(
+                f"pseudo_labels must have one entry per sample, {len(self.domains)}, got "
+                f"{len(array)}"
+            )
+        if array.ndim == 1:
+            return np.asarray(array[~self.source, None] == self.classes, dtype=np.float64)
+        soft = check_matrix(
+            array[~self.source], "pseudo_labels", dtype=np.float64, n_features=len(self.classes)
+        )
+        return np.asarray(soft, dtype=np.float64)
+
+    def estimate(self, codes: FloatArray) -> NDArray[np.float64]:
+        """Return probabilities of the target's classes by the classifier on the source's codes."""
+        model = clone(self.classifier).fit(codes[self.known], self.labels.tolist())
+        target = codes[~self.source]
+        if self.soft:
+            return np.asarray(model.predict_proba(target), dtype=np.float64)
+        return np.asarray(model.predict(target)[:, None] == self.classes, dtype=np.float64)
+
+    def coupling(self, probabilities: NDArray[np.float64] | None) -> MeanCoupling:
+        """Return the marginal terms, and those of the classes if there are pseudo-labels."""
+        if probabilities is None:
+            return self.marginal
+        labels = np.full(len(self.domains), None, dtype=object)
+        labels[self.known] = self.labels.tolist()
+        return self.marginal + self.conditional * couple_classes(
+            self.domains,
+            labels,
+            target_probabilities=probabilities,
+            classes=self.classes,
+            class_weight=self.class_weight,
+            contrast=self.contrast,
+        )
+
+    def most_likely(self, probabilities: NDArray[np.float64]) -> NDArray[np.generic]:
+        """Return one class per target sample."""
+        return np.asarray(self.classes[probabilities.argmax(axis=1)])
