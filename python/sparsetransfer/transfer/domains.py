@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import check_domains, domains_from_labels, labelled, mean_weights
+from sparsetransfer._domains import check_domains, domains_from_labels, labelled
 from sparsetransfer._validation import check_matrix
 
-__all__ = ["check_domains", "domains_from_labels", "labelled", "mean_weights", "pack"]
+__all__ = ["check_domains", "domains_from_labels", "labelled", "pack"]
 
 
 def pack(
