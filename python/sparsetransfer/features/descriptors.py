@@ -1,18 +1,22 @@
 """Low-level descriptors: what is measured in every frame."""
 
 import dataclasses
-import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.level import (
+    SAMPLE_RATE,
+    log_energy,
+    mean_square,
+    spectral_floor,
+    zero_crossings,
+)
 from sparsetransfer.features.pitch import fundamental, periodicity
+from sparsetransfer.features.spectral import cepstrum, flux, mel_filters
 
 __all__ = ["DESCRIPTORS", "SAMPLE_RATE", "Frames", "describe"]
-
-SAMPLE_RATE = 16000
-"""Rate at which recordings are analysed, in Hz."""
 
 _GRID = Grid()
 _WINDOW = 400  # 25 ms
@@ -22,13 +26,6 @@ _N_MFCC = 12
 _N_BANDS = 13
 _CONTRAST_BANDS = 5
 _CONTRAST_FMIN = 125.0
-
-# Floors keep logarithms finite. They follow the level of the recording, so that a quiet recording
-# has the descriptors of a loud one; the absolute ones, below 16-bit resolution, serve silence. The
-# spectrum's is lower, as a bin of a quiet recording holds far less than the whole frame.
-_DYNAMIC_RANGE = 1e-8  # 80 dB in power
-_SILENCE = 1e-12  # mean square, full scale 1
-_SPECTRAL_SILENCE = 1e-20
 
 _SHAPE = {
     "zero_crossings": "sign changes per sample",
@@ -99,16 +96,16 @@ def describe(signal: NDArray[np.float32]) -> Frames:
     """
     signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
     pieces = list(_GRID.blocks(signal))
-    energies = np.concatenate([_mean_square(piece) for piece in pieces])
+    energies = np.concatenate([mean_square(piece, _GRID, _WINDOW) for piece in pieces])
     loudest = float(energies.max())
     parts = [_describe_piece(piece, loudest) for piece in pieces]
     mels = np.concatenate([part.mels for part in parts], axis=1)
     values = np.vstack(
         [
-            0.5 * np.log(energies + _DYNAMIC_RANGE * loudest + _SILENCE)[None],
-            _cepstrum(mels),
+            log_energy(energies)[None],
+            cepstrum(np.log(mels), _N_MFCC),
             np.concatenate([part.shape for part in parts], axis=1),
-            _flux(mels)[None],
+            flux(mels)[None],
             np.concatenate([part.contrast for part in parts], axis=1),
             _relative_bands(mels),
             np.concatenate([part.voicing for part in parts])[None],
@@ -140,13 +137,10 @@ def _describe_piece(piece: NDArray[np.float32], loudest: float) -> _Piece:
         win_length=_WINDOW,
         center=False,
     )
-    # A white floor gives a silent frame the shape of white noise, not 0 / 0. Power of a bin is
-    # the mean square times the window's energy.
-    floor = (_DYNAMIC_RANGE * loudest + _SPECTRAL_SILENCE) * _window_energy() * 1e-2
-    power = spectrum.real**2 + spectrum.imag**2 + np.float32(floor)
+    floor = spectral_floor(loudest, "hann", _WINDOW)
+    power = spectrum.real**2 + spectrum.imag**2 + floor
     f0 = fundamental(piece, _GRID, SAMPLE_RATE)
-    crossings = np.signbit(_GRID.frames(piece, _WINDOW))
-    zero_crossings = np.mean(crossings[:, 1:] != crossings[:, :-1], axis=1)
+    crossings = zero_crossings(piece, _GRID, _WINDOW)
     contrast = librosa.feature.spectral_contrast(
         S=np.sqrt(power),
         sr=SAMPLE_RATE,
@@ -155,17 +149,12 @@ def _describe_piece(piece: NDArray[np.float32], loudest: float) -> _Piece:
         n_bands=_CONTRAST_BANDS,
     )
     return _Piece(
-        mels=(_mel_filters() @ power).astype(np.float64),
-        shape=np.vstack([zero_crossings[None], _spectral_shape(power)]),
+        mels=(mel_filters(_N_FFT, _N_MELS, 50.0) @ power).astype(np.float64),
+        shape=np.vstack([crossings[None], _spectral_shape(power)]),
         contrast=contrast,
         voicing=periodicity(piece, _GRID, f0, SAMPLE_RATE),
         f0=f0,
     )
-
-
-def _mean_square(piece: NDArray[np.float32]) -> NDArray[np.float64]:
-    frames = _GRID.frames(piece, _WINDOW)
-    return np.asarray(np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / _WINDOW)
 
 
 def _spectral_shape(power: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -187,42 +176,8 @@ def _spectral_shape(power: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(rows, dtype=np.float64)
 
 
-def _cepstrum(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return MFCC 1 to 12."""
-    from scipy import fft
-
-    cepstrum = fft.dct(np.log(mels), type=2, norm="ortho", axis=0)
-    return np.asarray(cepstrum[1 : _N_MFCC + 1])
-
-
 def _relative_bands(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the log energy of pairs of mel bands, relative to the mean of the frame."""
     logs = np.log(mels)
     pairs = logs.reshape(_N_BANDS, _N_MELS // _N_BANDS, -1).mean(axis=1)
     return np.asarray(pairs - logs.mean(axis=0))
-
-
-def _flux(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the distance of each spectrum from the one before; the first has none: 0."""
-    amplitudes = np.sqrt(mels)
-    amplitudes /= amplitudes.sum(axis=0)
-    steps = np.sqrt(np.sum(np.diff(amplitudes, axis=1) ** 2, axis=0))
-    return np.concatenate([[0.0], steps])
-
-
-@functools.cache
-def _mel_filters() -> NDArray[np.float32]:
-    import librosa
-
-    filters: NDArray[np.float32] = librosa.filters.mel(
-        sr=SAMPLE_RATE, n_fft=_N_FFT, n_mels=_N_MELS, fmin=50.0, fmax=SAMPLE_RATE / 2
-    )
-    return filters
-
-
-@functools.cache
-def _window_energy() -> float:
-    import librosa
-
-    window = librosa.filters.get_window("hann", _WINDOW)
-    return float(np.sum(window**2))

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.features.functionals import Functionals
+from sparsetransfer.features.is09 import ChallengeStyle
+from sparsetransfer.features.wide import Wide
 
 __all__ = ["FeatureSet", "feature_set", "names"]
 
@@ -66,7 +68,11 @@ class FeatureSet(Protocol):
         ...
 
 
-_KNOWN: dict[str, Callable[[], FeatureSet]] = {"functionals": Functionals}
+_KNOWN: dict[str, Callable[[], FeatureSet]] = {
+    "functionals": Functionals,
+    "is09-style": ChallengeStyle,
+    "wide": Wide,
+}
 
 
 def names() -> tuple[str, ...]:

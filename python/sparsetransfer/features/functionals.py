@@ -5,40 +5,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.features.contours import derivatives, smoothed, speech_stretch
 from sparsetransfer.features.descriptors import DESCRIPTORS, SAMPLE_RATE, describe
-from sparsetransfer.features.statistics import (
-    DELTA_FUNCTIONALS,
-    FUNCTIONALS,
-    PITCH_FUNCTIONALS,
-    apply,
-    unit,
+from sparsetransfer.features.prosody import (
+    PITCH,
+    TEMPO,
+    VOICED,
+    pitch_statistics,
+    tempo_statistics,
 )
+from sparsetransfer.features.statistics import DELTA_FUNCTIONALS, FUNCTIONALS, apply, unit
 
 __all__ = ["Functionals"]
-
-_SPEECH_RANGE = 0.5 * np.log(10.0) * 3.0  # 30 dB, in ln(RMS)
-_FEWEST_FRAMES = 3
-_VOICED = 0.6  # periodicity from which a frame counts as voiced
-_SEMITONE_REFERENCE = 55.0  # Hz
-_STEP_LIMIT = 3.0  # semitones per frame; a larger step is an octave error, not a voice
-_WIDTH = 5  # frames of the regression that gives time derivatives
-
-_PITCH_UNIT = "semitones above 55 Hz"
-_STEP_UNIT = "semitones per frame"
-_PITCH_STEPS = {
-    "std": _STEP_UNIT,
-    "mean_abs": _STEP_UNIT,
-    "p5": _STEP_UNIT,
-    "p95": _STEP_UNIT,
-    "rising": "share of voiced steps",
-}
-_TEMPO = {
-    "voiced_share": "share of the frames from first to last speech",
-    "voiced_rate": "voiced stretches per second",
-    "voiced_length": "seconds per voiced stretch",
-    "speech_share": "share of the recording",
-    "duration": "ln(s) from first to last speech",
-}
 
 
 class Functionals:
@@ -62,6 +40,8 @@ class Functionals:
         Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
     units : tuple of str
         Unit of every column; derivatives are per second.
+    parameters : dict of str to str
+        What the values depend on.
 
     Notes
     -----
@@ -76,6 +56,18 @@ class Functionals:
 
     id: ClassVar[str] = "functionals-1"
     sample_rate: ClassVar[int] = SAMPLE_RATE
+    parameters: ClassVar[dict[str, str]] = {
+        "frames": "25 ms every 10 ms, centred; 40 ms for f0 and voicing",
+        "spectrum": "Hann window, 512 points",
+        "mel": "26 bands 50-8000 Hz, Slaney scale and norm; 13 means of two, minus their mean",
+        "mfcc": "1 to 12 of the 26 bands, power, orthonormal DCT, no lifter",
+        "contrast": "peak against valley in 5 octave bands from 125 Hz and the rest",
+        "rolloff": "frequency below which lies 85 % of the power",
+        "f0": "YIN, 62.5-500 Hz, median of 5 frames, frames with voicing >= 0.6",
+        "contours": "running mean of 3 frames; derivative by regression over 5",
+        "stretch": "first to last frame within 30 dB of the 95th percentile of the energy",
+        "floor": "80 dB below the loudest frame (energy), 100 dB (spectrum)",
+    }
 
     def __init__(self) -> None:
         columns = _columns()
@@ -97,21 +89,17 @@ class Functionals:
             One finite value per column, whatever the signal: for silence and for less than three
             voiced frames the affected columns are 0.
         """
-        import librosa
-
         frames = describe(signal)
-        values = _smoothed(frames.values)
-        derivatives = librosa.feature.delta(values, width=_WIDTH, mode="nearest") / frames.hop
-        speech = _speech(values[0])
-        first, last = np.flatnonzero(speech)[[0, -1]]
-        part = slice(first, last + 1)
-        voiced = (frames["voicing"] >= _VOICED)[part]
+        values = smoothed(frames.values)
+        deltas = derivatives(values, frames.hop)
+        part = speech_stretch(values[0])
+        voiced = (frames["voicing"] >= VOICED)[part]
         return np.concatenate(
             [
                 apply(values[:, part], FUNCTIONALS).ravel(),
-                apply(derivatives[:, part], DELTA_FUNCTIONALS).ravel(),
-                _pitch(frames.f0[part], voiced),
-                _tempo(voiced, len(speech), frames.hop),
+                apply(deltas[:, part], DELTA_FUNCTIONALS).ravel(),
+                pitch_statistics(frames.f0[part], voiced),
+                tempo_statistics(voiced, values.shape[1], frames.hop),
             ]
         )
 
@@ -124,51 +112,4 @@ def _columns() -> dict[str, str]:
     for name, of in DESCRIPTORS.items():
         per_second = f"{of}, per second"
         columns |= {f"{name}_delta_{what}": unit(what, per_second) for what in DELTA_FUNCTIONALS}
-    columns |= {f"f0_{what}": unit(what, _PITCH_UNIT) for what in PITCH_FUNCTIONALS}
-    columns |= {f"f0_step_{what}": of for what, of in _PITCH_STEPS.items()}
-    return columns | _TEMPO
-
-
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the running mean over three frames."""
-    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
-    return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3.0
-
-
-def _speech(log_energy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the frames that are loud enough to be speech; all of them if they are too few."""
-    loud = log_energy >= np.percentile(log_energy, 95) - _SPEECH_RANGE
-    return loud if loud.sum() >= _FEWEST_FRAMES else np.ones_like(loud)
-
-
-def _pitch(f0: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Summarise the fundamental frequency over voiced frames and its steps between them."""
-    from scipy import ndimage
-
-    height = 12.0 * np.log2(ndimage.median_filter(f0, 5, mode="nearest") / _SEMITONE_REFERENCE)
-    location = np.zeros(len(PITCH_FUNCTIONALS))
-    if voiced.sum() >= _FEWEST_FRAMES:
-        location = apply(height[voiced][None], PITCH_FUNCTIONALS)[0]
-    steps = np.diff(height)[voiced[1:] & voiced[:-1]]
-    movement = np.zeros(len(_PITCH_STEPS))
-    if steps.size >= _FEWEST_FRAMES:
-        steps = np.clip(steps, -_STEP_LIMIT, _STEP_LIMIT)
-        movement = np.append(
-            apply(steps[None], ("std", "mean_abs", "p5", "p95"))[0], np.mean(steps > 0)
-        )
-    return np.concatenate([location, movement])
-
-
-def _tempo(voiced: NDArray[np.bool_], n_frames: int, hop: float) -> NDArray[np.float64]:
-    """Summarise how speech is spread over time."""
-    duration = voiced.size * hop
-    stretches = int(np.sum(voiced[1:] & ~voiced[:-1])) + int(voiced[0])
-    return np.array(
-        [
-            voiced.mean(),
-            stretches / duration,
-            voiced.sum() * hop / max(stretches, 1),
-            voiced.size / n_frames,
-            np.log(duration),
-        ]
-    )
+    return columns | PITCH | TEMPO

@@ -294,7 +294,10 @@ def test_table_refuses_parts_that_do_not_fit(tmp_path):
 
 
 def test_known_sets_by_name():
-    assert features.names() == ("functionals",)
-    assert isinstance(features.feature_set("functionals"), features.FeatureSet)
+    assert features.names() == ("functionals", "is09-style", "wide")
+    for name in features.names():
+        known = features.feature_set(name)
+        assert isinstance(known, features.FeatureSet)
+        assert known.id.startswith(f"{name}-")
     with pytest.raises(ValueError, match="functionals"):
         features.feature_set("other")

@@ -1,0 +1,112 @@
+"""Operations on descriptor contours that feature sets share: smooth, cut, derive, bridge."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FEWEST_FRAMES", "bridged", "derivatives", "smoothed", "speech", "speech_stretch"]
+
+FEWEST_FRAMES = 3
+"""Frames below which nothing is cut away and no statistic of a part is taken."""
+
+_SPEECH_RANGE = 0.5 * np.log(10.0) * 3.0  # 30 dB, in ln(RMS)
+_WIDTH = 5  # frames of the regression that gives time derivatives
+
+
+def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Take the running mean over three frames.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n_rows, n_frames)
+        One contour per row; continued by its end values.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_frames)
+        The smooth contours.
+    """
+    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
+    return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3.0
+
+
+def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
+    """
+    Take time derivatives by linear regression over five frames.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n_rows, n_frames)
+        One contour per row; continued by its end values.
+    hop : float
+        Distance of the frames in seconds.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_frames)
+        Change per second.
+    """
+    import librosa
+
+    slopes = librosa.feature.delta(values, width=_WIDTH, mode="nearest")
+    return np.asarray(slopes / hop)
+
+
+def speech(log_energy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """
+    Mark the frames that are loud enough to be speech.
+
+    Parameters
+    ----------
+    log_energy : ndarray of float64, shape (n_frames,)
+        ln(RMS) of every frame.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_frames,)
+        Frames within 30 dB of the 95th percentile; all of them if they are too few.
+    """
+    loud = log_energy >= np.percentile(log_energy, 95) - _SPEECH_RANGE
+    return loud if loud.sum() >= FEWEST_FRAMES else np.ones_like(loud)
+
+
+def speech_stretch(log_energy: NDArray[np.float64]) -> slice:
+    """
+    Find the frames from the first to the last one that is `speech`.
+
+    Parameters
+    ----------
+    log_energy : ndarray of float64, shape (n_frames,)
+        ln(RMS) of every frame.
+
+    Returns
+    -------
+    slice
+        Where speech lasts: how much silence a recording has at its ends is a habit of its makers
+        and no feature of the speech.
+    """
+    first, last = np.flatnonzero(speech(log_energy))[[0, -1]]
+    return slice(int(first), int(last) + 1)
+
+
+def bridged(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """
+    Draw straight lines where a contour is not known.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n_frames,)
+        The contour.
+    known : ndarray of bool, shape (n_frames,)
+        Where it means something.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_frames,)
+        Interpolated between known frames, constant before the first and after the last of them;
+        zero everywhere if fewer than `FEWEST_FRAMES` are known.
+    """
+    places = np.flatnonzero(known)
+    if places.size < FEWEST_FRAMES:
+        return np.zeros_like(values)
+    return np.interp(np.arange(values.size), places, values[places])
