@@ -105,7 +105,7 @@ def test_one_class(refused, corpora, copy):
 
 def test_speaker_in_both_domains(refused, corpora):
     line = refused("--source", corpora[0], "--target", corpora[0])
-    assert "also in the source: synthetic-source/" in line
+    assert "source and target at once: synthetic-source" in line
 
 
 def test_same_recordings_under_another_name(refused, corpora, copy):

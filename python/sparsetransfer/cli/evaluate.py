@@ -152,7 +152,7 @@ def _evaluate(
     output: Path | None,
 ) -> None:
     from sparsetransfer import features, reporting
-    from sparsetransfer.evaluation import CrossCorpusProtocol, common_classes, run
+    from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, common_classes, run
 
     if output is not None:
         reporting.check_destination(output)
@@ -168,11 +168,13 @@ def _evaluate(
         ]
         every = [*corpora[0], *corpora[1]]
         names = common_classes(every) if classes is None else split_list(classes)
-        protocol = CrossCorpusProtocol(
-            sources=tuple(corpus.name for corpus in corpora[0]),
-            targets=tuple(corpus.name for corpus in corpora[1]),
+        protocol = EvaluationProtocol(
+            SourceToTarget(
+                tuple(corpus.name for corpus in corpora[0]),
+                tuple(corpus.name for corpus in corpora[1]),
+            ),
             classes=names,
-            feature_set=features.feature_set(_FEATURES).id,
+            feature_sets=(features.feature_set(_FEATURES).id,),
             seeds=seeds,
         )
         restricted = [[_restrict(corpus, names) for corpus in group] for group in corpora]
@@ -183,8 +185,7 @@ def _evaluate(
         ]
         task = progress.add_task("methods", total=None)
         study = run(
-            domains[0],
-            domains[1],
+            [*domains[0], *domains[1]],
             chosen_methods,
             protocol,
             n_jobs=jobs or 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Domain", "common_classes", "listing", "select_classes"]
+__all__ = ["Domain", "common_classes", "listing", "select_classes", "take"]
 
 _LISTED = 10
 """How many offenders a message spells out before it counts the rest."""
@@ -176,6 +178,18 @@ class Domain:
         """Labels that occur, in alphabetical order."""
         return tuple(self.counts())
 
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with any row, label or feature."""
+        digest = hashlib.sha256()
+        words = [self.name, *self.feature_sets, *self.feature_names]
+        for column in (self.labels, self.speakers, self.files):
+            words += column.tolist()
+        digest.update(json.dumps(words).encode())
+        for view in (self.features, *self.views.values()):
+            digest.update(np.ascontiguousarray(view, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
     def counts(self) -> dict[str, int]:
         """Return the number of rows per label, labels in alphabetical order."""
         return dict(sorted(Counter(self.labels.tolist()).items()))
@@ -239,21 +253,39 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
     CorpusError
         If no row is left.
     """
-    keep = np.isin(domain.labels, list(classes))
-    if not keep.any():
+    keep = np.flatnonzero(np.isin(domain.labels, list(classes)))
+    if not len(keep):
         raise CorpusError(
             f"corpus {domain.name!r} has none of the classes {', '.join(classes)}; "
             f"it has {', '.join(domain.counts())}"
         )
     lost = Counter(domain.dropped)
-    lost.update(f"class {label!r} not asked for" for label in domain.labels[~keep].tolist())
+    out = np.delete(domain.labels, keep).tolist()
+    lost.update(f"class {label!r} not asked for" for label in out)
+    return replace(take(domain, keep), dropped=dict(sorted(lost.items())))
+
+
+def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
+    """Keep some rows of a corpus, in the given order.
+
+    Parameters
+    ----------
+    domain : Domain
+        The corpus.
+    rows : ndarray of shape (m,), int
+        Positions of the rows to keep, at least one.
+
+    Returns
+    -------
+    Domain
+        The rows; `dropped` and `failures` stay as they are.
+    """
     return replace(
         domain,
-        features=domain.features[keep],
-        labels=domain.labels[keep],
-        speakers=domain.speakers[keep],
-        files=domain.files[keep],
-        digests=None if domain.digests is None else domain.digests[keep],
-        dropped=dict(sorted(lost.items())),
-        views={name: view[keep] for name, view in domain.views.items()},
+        features=domain.features[rows],
+        labels=domain.labels[rows],
+        speakers=domain.speakers[rows],
+        files=domain.files[rows],
+        digests=None if domain.digests is None else domain.digests[rows],
+        views={name: view[rows] for name, view in domain.views.items()},
     )

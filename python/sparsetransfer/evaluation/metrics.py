@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Scores", "confusion_matrix", "score", "unweighted_average_recall"]
+__all__ = ["Scores", "confusion_matrix", "score", "score_confusion", "unweighted_average_recall"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Scores:
         Unweighted average recall, 0..1: mean recall of the classes that occur.
     war : float
         Weighted average recall, 0..1: share of correct rows (accuracy).
+    macro_f1 : float
+        Mean F1 over the classes that occur among true or predicted labels, 0..1.
     """
 
     classes: tuple[str, ...]
@@ -34,6 +36,7 @@ class Scores:
     recalls: NDArray[np.float64]
     uar: float
     war: float
+    macro_f1: float
 
 
 def confusion_matrix(
@@ -103,7 +106,7 @@ def unweighted_average_recall(confusion: ArrayLike) -> NDArray[np.float64]:
 
 
 def score(truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> Scores:
-    """Compute recall per class, UAR, weighted accuracy and the confusion matrix.
+    """Compute recall per class, UAR, weighted accuracy, macro-F1 and the confusion matrix.
 
     Parameters
     ----------
@@ -128,7 +131,35 @@ def score(truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> S
     >>> round(result.uar, 3), result.war
     (0.833, 0.75)
     """
-    counts = confusion_matrix(truth, predictions, classes)
+    return score_confusion(confusion_matrix(truth, predictions, classes), classes)
+
+
+def score_confusion(confusion: ArrayLike, classes: Sequence[str]) -> Scores:
+    """Compute the figures of `score` from counts.
+
+    Parameters
+    ----------
+    confusion : array-like of shape (k, k), int
+        Row = true class, column = predicted class.
+    classes : sequence of str
+        Labels of rows and columns.
+
+    Returns
+    -------
+    Scores
+        The figures.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not that of the classes or there is no row.
+    """
+    counts = np.asarray(confusion, dtype=np.int64)
+    if counts.shape != (len(classes), len(classes)) or counts.sum() == 0:
+        raise ValueError(
+            f"confusion must have the shape {(len(classes), len(classes))} and count something, "
+            f"got shape {counts.shape}"
+        )
     totals = counts.sum(axis=1)
     recalls = np.where(totals > 0, np.diag(counts) / np.maximum(totals, 1), np.nan)
     return Scores(
@@ -137,4 +168,11 @@ def score(truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> S
         recalls=recalls,
         uar=float(unweighted_average_recall(counts)),
         war=float(np.trace(counts) / counts.sum()),
+        macro_f1=_macro_f1(counts),
     )
+
+
+def _macro_f1(counts: NDArray[np.int64]) -> float:
+    # 2 TP / (2 TP + FP + FN) is precision and recall in one, without 0 / 0 for a missed class.
+    either = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(np.mean(2.0 * np.diag(counts)[either > 0] / either[either > 0]))

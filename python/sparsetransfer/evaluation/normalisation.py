@@ -1,15 +1,38 @@
-"""Normalisation of features within one corpus."""
+"""Normalisation of features, over the rows that the protocol names."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["standardise"]
+from sparsetransfer.evaluation.domain import Domain, listing
+from sparsetransfer.exceptions import DomainError
+
+__all__ = ["SCOPES", "Scope", "normalise", "speaker_objection", "standardise"]
+
+Scope = Literal["corpus", "speaker", "speaker-or-corpus", "robust", "source"]
+"""Over which rows features are normalised; see `normalise`."""
+
+SCOPES: tuple[str, ...] = get_args(Scope)
+
+_NORMAL_QUARTILES = 1.3489795003921634
+"""Distance of the quartiles of the standard normal distribution."""
+
+
+def _divide(
+    features: NDArray[np.float64], centre: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    rounding = 8 * np.finfo(np.float64).eps * np.maximum(np.abs(features).max(axis=0), abs(centre))
+    constant = spread <= rounding
+    return np.where(constant, 0.0, (features - centre) / np.where(constant, 1.0, spread))
 
 
 def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give every column zero mean and unit variance within one corpus.
+    """Give every column zero mean and unit variance.
 
     Parameters
     ----------
@@ -24,11 +47,160 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Notes
     -----
-    No labels are used. Afterwards the means of all corpora are zero, so that a *linear* MMD
-    between the features of two corpora vanishes by construction.
+    No labels are used. Where all corpora are treated so, all their means are zero and a *linear*
+    MMD between the features of two corpora vanishes by construction.
     """
-    centred = features - features.mean(axis=0)
-    spread = centred.std(axis=0)
-    rounding = 8 * np.finfo(np.float64).eps * np.abs(features).max(axis=0)
-    constant = spread <= rounding
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, spread))
+    return _divide(features, *_moments(features))
+
+
+def _moments(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # The mean is refined once: the rounding of a long sum would pass for spread.
+    centre = features.mean(axis=0)
+    centre = centre + (features - centre).mean(axis=0)
+    return centre, np.sqrt(np.square(features - centre).mean(axis=0))
+
+
+def _robust(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, middle, high = np.percentile(features, [25, 50, 75], axis=0)
+    return _divide(features, middle, (high - low) / _NORMAL_QUARTILES)
+
+
+def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
+    """Say why the rows of a corpus must not be normalised per speaker.
+
+    A speaker who shows one emotion only loses it when their own mean is taken away. What may be
+    looked at depends on the role: labels in a source, nothing but the number of recordings in a
+    target.
+
+    Parameters
+    ----------
+    domain : Domain
+        The corpus.
+    n_classes : int
+        Number of evaluated classes.
+    labelled : bool
+        Whether the labels of the corpus may be looked at.
+
+    Returns
+    -------
+    str
+        The objection; empty if there is none.
+
+    Notes
+    -----
+    There are three: speakers are unknown; more than half of the speakers have fewer than two
+    recordings per class, so that they cannot have shown all of them; and, in a source, more than
+    half of the speakers occur with one class. A target whose speakers have many recordings of one
+    emotion each passes; no unlabelled fact tells that for certain.
+    """
+    unknown = int((domain.speakers == "").sum())
+    if unknown:
+        return f"{unknown} recordings have no speaker"
+    counts = Counter(domain.speakers.tolist())
+    few = sum(count < 2 * n_classes for count in counts.values())
+    if 2 * few > len(counts):
+        return (
+            f"{few} of {len(counts)} speakers have fewer than {2 * n_classes} recordings, "
+            f"two per class, and so hardly every emotion"
+        )
+    if labelled:
+        shown: dict[str, set[str]] = {}
+        for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
+            shown.setdefault(speaker, set()).add(label)
+        single = sorted(speaker for speaker, labels in shown.items() if len(labels) == 1)
+        if 2 * len(single) > len(shown):
+            return (
+                f"{len(single)} of {len(shown)} speakers occur with one class only "
+                f"({listing(single)}), and their own mean would carry it away"
+            )
+    return ""
+
+
+def _per_speaker(
+    features: NDArray[np.float64], speakers: NDArray[np.str_], fewest: int
+) -> NDArray[np.float64]:
+    # A speaker with too few recordings for a mean of their own keeps that of the corpus.
+    normalised = standardise(features)
+    for speaker in sorted(set(speakers.tolist())):
+        rows = speakers == speaker
+        if rows.sum() >= fewest:
+            normalised[rows] = standardise(features[rows])
+    return normalised
+
+
+def normalise(
+    sources: Sequence[Domain], target: Domain, scope: Scope, *, n_classes: int
+) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]], dict[str, str]]:
+    """Normalise every feature set of sources and target.
+
+    Parameters
+    ----------
+    sources : sequence of Domain
+        Labelled corpora.
+    target : Domain
+        Corpus to recognise; its labels are not looked at.
+    scope : {"corpus", "speaker", "speaker-or-corpus", "robust", "source"}
+        "corpus": z-score over the rows of each corpus. "speaker": over those of each speaker;
+        speakers with fewer than two recordings per class take the figures of their corpus.
+        "speaker-or-corpus": the same where `speaker_objection` has none, else per corpus.
+        "robust": median and quartiles of each corpus in place of mean and standard deviation.
+        "source": mean and deviation of all source rows together, for the target too.
+    n_classes : int
+        Number of evaluated classes.
+
+    Returns
+    -------
+    sources : list of list of ndarray
+        Per source its feature sets, in the order of `Domain.feature_sets`.
+    target : list of ndarray
+        The same of the target.
+    objections : dict of str to str
+        Corpora that fell back to z-scores per corpus, and why.
+
+    Raises
+    ------
+    DomainError
+        If the scope is "speaker" and there is an objection.
+    """
+    objections: dict[str, str] = {}
+    if scope == "source":
+        return (*_by_source(sources, target), objections)
+    if scope in ("speaker", "speaker-or-corpus"):
+        for domain in (*sources, target):
+            objection = speaker_objection(domain, n_classes, labelled=domain is not target)
+            if objection:
+                objections[domain.name] = objection
+        if scope == "speaker" and objections:
+            reasons = "; ".join(f"{name!r}: {text}" for name, text in objections.items())
+            raise DomainError(
+                f"features cannot be normalised per speaker: {reasons}; normalise per corpus, or "
+                "by 'speaker-or-corpus', which does so where it must"
+            )
+
+    def of(domain: Domain) -> list[NDArray[np.float64]]:
+        steps: Callable[[NDArray[np.float64]], NDArray[np.float64]] = standardise
+        if scope == "robust":
+            steps = _robust
+        elif scope != "corpus" and domain.name not in objections:
+            return [
+                _per_speaker(view, domain.speakers, 2 * n_classes)
+                for view in (domain.features, *domain.views.values())
+            ]
+        return [steps(view) for view in (domain.features, *domain.views.values())]
+
+    return [of(domain) for domain in sources], of(target), objections
+
+
+def _by_source(
+    sources: Sequence[Domain], target: Domain
+) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]]]:
+    per_source: list[list[NDArray[np.float64]]] = [[] for _ in sources]
+    of_target = []
+    for name in target.feature_sets:
+        views = [d.features if name == d.feature_set else d.views[name] for d in (*sources, target)]
+        together = np.vstack(views[:-1])
+        centre, spread = _moments(together)
+        for collected, view in zip(per_source, views, strict=False):
+            collected.append(_divide(view, centre, spread))
+        of_target.append(_divide(views[-1], centre, spread))
+    return per_source, of_target

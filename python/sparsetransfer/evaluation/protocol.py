@@ -4,49 +4,59 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 import sparsetransfer
+from sparsetransfer.evaluation.designs import Design
+from sparsetransfer.evaluation.normalisation import SCOPES, Scope
 from sparsetransfer.evaluation.selection import RULES, Rule
 
-__all__ = ["C_GRID", "CrossCorpusProtocol"]
+__all__ = ["C_GRID", "SETTINGS", "EvaluationProtocol", "Setting"]
 
 C_GRID: tuple[float, ...] = tuple(float(f"{10**e:.4g}") for e in np.arange(-3, 3.1, 0.5))
 """Default costs of the linear SVM: half-decades from 1e-3 to 1e3 at unit mean row energy."""
 
+Setting = Literal["transductive", "inductive"]
+"""Whether unlabelled target rows take part in learning."""
+
+SETTINGS: tuple[str, ...] = get_args(Setting)
+
 
 @dataclass(frozen=True)
-class CrossCorpusProtocol:
-    """Sources, targets and every rule that decides a figure in the table.
+class EvaluationProtocol:
+    """Design, corpora and every rule that decides a figure in the table.
 
-    All sources together are the labelled training set of each target; targets are evaluated one
-    at a time. Two equal protocols have the same `id`, and `id` stands beside every result.
+    Two equal protocols have the same `id`, and `id` stands beside every result.
 
     Parameters
     ----------
-    sources, targets : tuple of str
-        Names of the corpora, each list without repetition.
+    design : Design
+        Which corpora are learned from and which are recognised.
     classes : tuple of str
         At least two labels, in the order of the tables.
-    feature_set : str
-        Name and version of the features.
-    normalisation : {"corpus"}, default="corpus"
-        z-score per corpus; a constant feature is only centred.
-    setting : {"transductive"}, default="transductive"
-        Methods see the unlabelled rows of the target while they are fitted.
-    seeds : tuple of int, default=(0,)
-        Seeds of the folds, of the dictionaries and of the bootstrap.
+    feature_sets : tuple of str
+        Names and versions of the feature sets; methods of one view take the first.
+    normalisation : {"corpus", "speaker", "speaker-or-corpus", "robust", "source"}, \
+default="corpus"
+        Over which rows features are normalised, as in `normalise`.
+    setting : {"transductive", "inductive"}, default="transductive"
+        Transductive: methods see the unlabelled rows of the target while they are fitted.
+        Inductive: no target row takes part in anything that is learned, so that every recording
+        could be recognised alone; it wants the normalisation "source", methods that do not adapt
+        and the selection "source".
     selection : {"source", "reverse", "importance"}, default="source"
         How hyper-parameters are chosen without target labels, as in `select`.
+    seeds : tuple of int, default=(0,)
+        Seeds of the folds, of the dictionaries and of the bootstrap.
     n_folds : int, default=5
         Speaker-disjoint folds of the source on which hyper-parameters are chosen.
     c_grid : tuple of float, default=C_GRID
         Costs tried, ascending, for rows scaled to unit mean energy.
     n_resamples : int, default=1000
-        Bootstrap resamples of the target's speakers.
+        Bootstrap resamples of the target's speakers, and permutations of the paired test.
     confidence : float, default=0.95
         Level of the bootstrap interval.
     library_version : str, default=sparsetransfer.__version__
@@ -55,25 +65,27 @@ class CrossCorpusProtocol:
     Raises
     ------
     ValueError
-        If a field is empty, repeated or out of range.
+        If a field is empty, repeated, out of range or contradicts another.
+    TypeError
+        If `design` is none.
 
     Examples
     --------
-    >>> protocol = CrossCorpusProtocol(
-    ...     ("emodb",), ("urdu",), ("anger", "sadness"), "functionals-1", library_version="0.1.0"
+    >>> from sparsetransfer.evaluation import OrderedPairs
+    >>> protocol = EvaluationProtocol(
+    ...     OrderedPairs(("emodb", "urdu")), ("anger", "sadness"), ("functionals-1",)
     ... )
-    >>> len(protocol.id)
-    12
+    >>> len(protocol.id), [task.name for task in protocol.design.tasks()]
+    (12, ['emodb → urdu', 'urdu → emodb'])
     """
 
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
+    design: Design
     classes: tuple[str, ...]
-    feature_set: str
-    normalisation: Literal["corpus"] = "corpus"
-    setting: Literal["transductive"] = "transductive"
-    seeds: tuple[int, ...] = (0,)
+    feature_sets: tuple[str, ...]
+    normalisation: Scope = "corpus"
+    setting: Setting = "transductive"
     selection: Rule = "source"
+    seeds: tuple[int, ...] = (0,)
     n_folds: int = 5
     c_grid: tuple[float, ...] = C_GRID
     n_resamples: int = 1000
@@ -81,19 +93,38 @@ class CrossCorpusProtocol:
     library_version: str = field(default=sparsetransfer.__version__)
 
     def __post_init__(self) -> None:
-        for title in ("sources", "targets", "classes", "seeds", "c_grid"):
-            values = tuple(getattr(self, title))
+        if not isinstance(self.design, Design):
+            raise TypeError(f"design must be a Design, got {self.design!r}")
+        for title in ("classes", "feature_sets", "seeds", "c_grid"):
+            given = getattr(self, title)
+            values = () if isinstance(given, str) else tuple(given)
             object.__setattr__(self, title, values)
             if not values or len(set(values)) != len(values):
-                raise ValueError(f"{title} must be given, without repetition, got {values}")
+                raise ValueError(f"{title} must be given, without repetition, got {given!r}")
         if len(self.classes) < 2:
             raise ValueError(f"classes must be at least two, got {self.classes}")
-        if self.normalisation != "corpus":
-            raise ValueError(f"normalisation must be 'corpus', got {self.normalisation!r}")
-        if self.setting != "transductive":
-            raise ValueError(f"setting must be 'transductive', got {self.setting!r}")
-        if self.selection not in RULES:
-            raise ValueError(f"selection must be one of {', '.join(RULES)}, got {self.selection!r}")
+        for title, known in (
+            ("normalisation", SCOPES),
+            ("setting", SETTINGS),
+            ("selection", RULES),
+        ):
+            if getattr(self, title) not in known:
+                raise ValueError(
+                    f"{title} must be one of {', '.join(known)}, got {getattr(self, title)!r}"
+                )
+        if self.setting == "inductive" and self.normalisation != "source":
+            raise ValueError(
+                "the inductive setting wants the normalisation 'source': "
+                f"{self.normalisation!r} looks at other recordings of the target"
+            )
+        if self.setting == "inductive" and self.selection != "source":
+            raise ValueError(
+                "the inductive setting wants the selection 'source': "
+                f"{self.selection!r} looks at recordings of the target"
+            )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
         if self.n_folds < 2:
             raise ValueError(f"n_folds must be at least 2, got {self.n_folds}")
         if min(self.c_grid) <= 0 or list(self.c_grid) != sorted(self.c_grid):
@@ -107,10 +138,11 @@ class CrossCorpusProtocol:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        plain: dict[str, Any] = {"design": self.design.as_dict()}
+        for entry in fields(self)[1:]:
+            value = getattr(self, entry.name)
+            plain[entry.name] = list(value) if isinstance(value, tuple) else value
+        return plain
 
     @property
     def id(self) -> str:

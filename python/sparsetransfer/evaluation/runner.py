@@ -1,31 +1,30 @@
-"""Run every method on every target with every seed, and score it afterwards."""
+"""Run every method on every task with every seed, and score it afterwards."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import logging
 import platform
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
+from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, select_classes
-from sparsetransfer.evaluation.folds import assert_disjoint, speaker_folds
-from sparsetransfer.evaluation.methods import Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.execution import Done, Job, execute
+from sparsetransfer.evaluation.folds import speaker_folds
+from sparsetransfer.evaluation.methods import Method, Tuning
 from sparsetransfer.evaluation.metrics import score
-from sparsetransfer.evaluation.normalisation import standardise
-from sparsetransfer.evaluation.protocol import CrossCorpusProtocol
-from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.protocol import EvaluationProtocol
+from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
+from sparsetransfer.evaluation.store import CellStore, cell_key
 from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
 from sparsetransfer.exceptions import CorpusError
 
@@ -37,245 +36,284 @@ Progress = Callable[[int, int, str], None]
 """Called with cells done, cells in all and what was just done."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """What travels to a worker. There is no field for target labels, on purpose."""
+@dataclass
+class _Plan:
+    """A cell that is to be filled, fold by fold."""
 
+    task: Task
     method: Method
-    source: LabelledRows
-    target: UnlabelledRows
-    tuning: Tuning
-
-
-@dataclass(frozen=True, eq=False)
-class _Done:
-    output: MethodOutput
-    after: Discrepancy | None
-    picture: Picture | None
-    warnings: tuple[str, ...]
-    wall: float
-    cpu: float
+    seed: int
+    key: str
+    folds: list[tuple[NDArray[np.intp], tuple[str, ...]]] = field(default_factory=list)
+    """Per fold the positions of the target rows, and the labels of the source rows."""
+    done: dict[int, Done] = field(default_factory=dict)
 
 
 def run(
-    sources: Sequence[Domain],
-    targets: Sequence[Domain],
+    domains: Sequence[Domain],
     methods: Sequence[Method],
-    protocol: CrossCorpusProtocol,
+    protocol: EvaluationProtocol,
     *,
     n_jobs: int = 1,
+    executor: Executor | None = None,
+    store: CellStore | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Evaluate methods across corpora.
+    """Evaluate methods by a protocol.
 
     Parameters
     ----------
-    sources : sequence of Domain
-        Labelled corpora; together they are the training set.
-    targets : sequence of Domain
-        Corpora to recognise, one at a time. Their labels are used to choose the rows of
-        `protocol.classes` and to score predictions, and are not passed to any method.
+    domains : sequence of Domain
+        The corpora that the design of the protocol names, in any order. Labels of a target are used
+        to choose the rows of `protocol.classes` and to score predictions, and are not passed to any
+        method.
     methods : sequence of Method
         Methods, in the order of the tables.
-    protocol : CrossCorpusProtocol
-        The rules; its names must be those of `sources` and `targets`.
+    protocol : EvaluationProtocol
+        The rules.
     n_jobs : int, default=1
-        Number of processes that run cells. Results do not depend on it.
+        Number of processes. Results do not depend on it.
+    executor : concurrent.futures.Executor, optional
+        Runs the jobs instead; what it sends to other processes is pickled. Of threads it may have
+        one: warnings and the number of BLAS threads belong to the process.
+    store : CellStore, optional
+        Cells found there are not computed again; cells that are finished are saved there.
     progress : callable, optional
         Called in this process as ``progress(done, total, text)``.
 
     Returns
     -------
     Study
-        All figures. Two runs with equal arguments differ in `Study.timings` only.
+        All figures. Two runs with equal arguments differ in the timings of the cells only.
 
     Raises
     ------
     ValueError
-        If names do not match the protocol or `n_jobs` is not positive.
+        If names do not match the protocol, a method cannot follow it, or `n_jobs` is not positive.
     CorpusError
         If corpora have other feature sets, or lack classes or speakers.
     DomainError
-        If a target shares a speaker or a recording with a source.
+        If a speaker or a recording is on both sides of a split, or must not be normalised so.
 
     Notes
     -----
-    Features are z-scored per corpus, over the rows of the evaluated classes. BLAS runs on one
-    thread while a method runs: the last bits of its sums depend on the number of threads.
+    BLAS runs on one thread while a method runs: the last bits of its sums depend on the number of
+    threads.
     """
     if n_jobs < 1:
         raise ValueError(f"n_jobs must be at least 1, got {n_jobs}")
-    sources = tuple(select_classes(domain, protocol.classes) for domain in sources)
-    targets = tuple(select_classes(domain, protocol.classes) for domain in targets)
-    _check(sources, targets, methods, protocol)
-    source = _pool(sources)
-    for seed in protocol.seeds:
-        speaker_folds(source.labels, source.speakers, n_folds=protocol.n_folds, seed=seed)
-    rows = {target.name: standardise(target.features) for target in targets}
-    with threadpool_limits(1, user_api="blas"):
-        before = {name: measure(source.features, rows[name]) for name in rows}
-        pictures = {name: Picture(*project(source.features, rows[name])) for name in rows}
-    plan = [
-        (target, method, seed)
-        for target in targets
+    _check(domains, methods, protocol)
+    known = {
+        name: select_classes(_named(domains, name), protocol.classes)
+        for name in protocol.design.names
+    }
+    tasks = protocol.design.tasks()
+    before: dict[str, Discrepancy] = {}
+    pictures: dict[str, Picture] = {}
+    remarks: dict[str, tuple[str, ...]] = {}
+    # All tasks are looked at before any method runs, so that faults of corpora show at once.
+    for task in tasks:
+        folds = list(splits(task, known, protocol, protocol.seeds[0]))
+        for fold in folds:
+            speaker_folds(
+                fold.source.labels, fold.source.speakers, n_folds=protocol.n_folds, seed=0
+            )
+        before[task.name] = _distance(folds)
+        pictures[task.name] = _feature_picture(folds[0], known[task.target])
+        remarks[task.name] = tuple(dict.fromkeys(note for fold in folds for note in fold.notes))
+    plans = [
+        _Plan(task, method, seed, _key(protocol, task, method, seed, known))
+        for task in tasks
         for method in methods
         for seed in protocol.seeds
     ]
-    jobs = [
-        _Job(
-            method,
-            source,
-            UnlabelledRows(rows[target.name], target.speaker_keys, _views([target])),
-            Tuning(protocol.c_grid, protocol.n_folds, seed, protocol.selection),
-        )
-        for target, method, seed in plan
-    ]
-    cells, timings = [], []
-    for number, ((target, method, seed), done) in enumerate(
-        zip(plan, _execute(jobs, n_jobs), strict=True), start=1
-    ):
-        for text in done.warnings:
-            logger.warning("%s, %s, seed %d: %s", target.name, method.name, seed, text)
-        cells.append(_cell(target, method, seed, done, before[target.name], protocol))
-        timings.append(Timing(target.name, method.name, seed, done.wall, done.cpu))
-        if progress is not None:
-            progress(number, len(plan), f"{target.name}: {method.name}")
+    cells = _fill(plans, known, protocol, n_jobs, executor, store, progress)
     return Study(
         protocol=protocol,
-        sources=sources,
-        targets=targets,
+        domains=tuple(known.values()),
         methods=tuple(MethodCard(m.name, m.description, m.settings()) for m in methods),
         cells=tuple(cells),
+        before=before,
         feature_pictures=pictures,
-        timings=tuple(timings),
+        remarks=remarks,
         versions=_versions(),
     )
 
 
-def _check(
-    sources: Sequence[Domain],
-    targets: Sequence[Domain],
-    methods: Sequence[Method],
-    protocol: CrossCorpusProtocol,
-) -> None:
-    for title, domains, names in (
-        ("sources", sources, protocol.sources),
-        ("targets", targets, protocol.targets),
-    ):
-        if tuple(domain.name for domain in domains) != names:
-            raise ValueError(
-                f"{title} must be the corpora of the protocol, {list(names)}, "
-                f"got {[domain.name for domain in domains]}"
-            )
-    names = tuple(method.name for method in methods)
-    if not names or len(set(names)) != len(names):
-        raise ValueError(f"methods must be given, with different names, got {list(names)}")
-    for domain in (*sources, *targets):
-        if domain.feature_set != protocol.feature_set:
-            raise CorpusError(
-                f"corpus {domain.name!r} has the features {domain.feature_set!r}, the protocol "
-                f"asks for {protocol.feature_set!r}"
-            )
-        if domain.feature_sets != sources[0].feature_sets:
-            raise CorpusError(
-                f"corpora {sources[0].name!r} and {domain.name!r} have other views: "
-                f"{list(sources[0].feature_sets)} and {list(domain.feature_sets)}"
-            )
-        if domain.feature_names != sources[0].feature_names:
-            raise CorpusError(
-                f"corpora {sources[0].name!r} and {domain.name!r} have other feature columns"
-            )
-    trained = {label for domain in sources for label in domain.counts()}
-    absent = [name for name in protocol.classes if name not in trained]
-    if absent:
-        raise CorpusError(f"no source has the classes {', '.join(absent)}")
-    for target in targets:
-        assert_disjoint(sources, target)
+def _named(domains: Sequence[Domain], name: str) -> Domain:
+    return next(domain for domain in domains if domain.name == name)
 
 
-def _pool(sources: Sequence[Domain]) -> LabelledRows:
-    return LabelledRows(
-        features=np.vstack([standardise(domain.features) for domain in sources]),
-        labels=np.concatenate([domain.labels for domain in sources]),
-        speakers=np.concatenate([domain.speaker_keys for domain in sources]),
-        corpora=np.concatenate(
-            [np.full(len(domain), number) for number, domain in enumerate(sources, start=1)]
-        ),
-        views=_views(sources),
-    )
-
-
-def _views(domains: Sequence[Domain]) -> dict[str, NDArray[np.float64]]:
-    return {
-        name: np.vstack([standardise(domain.views[name]) for domain in domains])
-        for name in domains[0].views
-    }
-
-
-def _execute(jobs: Sequence[_Job], n_jobs: int) -> Iterator[_Done]:
-    if n_jobs == 1:
-        yield from map(_predict, jobs)
-        return
-    # No memory maps: the arrays are small, and a killed run would leave the files behind.
-    parallel = joblib.Parallel(n_jobs, return_as="generator", max_nbytes=None)
-    yield from parallel(joblib.delayed(_predict)(job) for job in jobs)
-
-
-def _predict(job: _Job) -> _Done:
-    wall, cpu = time.perf_counter(), time.process_time()
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
-        warnings.simplefilter("always")
-        output = job.method.predict(job.source, job.target, job.tuning)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        after, picture = None, None
-        if output.source_codes is not None and output.target_codes is not None:
-            after = measure(output.source_codes, output.target_codes)
-            picture = Picture(*project(output.source_codes, output.target_codes))
-    texts = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
-    return _Done(output, after, picture, tuple(dict.fromkeys(texts)), wall, cpu)
-
-
-def _cell(
-    target: Domain,
+def _key(
+    protocol: EvaluationProtocol,
+    task: Task,
     method: Method,
     seed: int,
-    done: _Done,
-    before: Discrepancy,
-    protocol: CrossCorpusProtocol,
-) -> Cell:
-    predictions = done.output.predictions
-    if predictions.shape != target.labels.shape:
+    known: Mapping[str, Domain],
+) -> str:
+    involved = dict.fromkeys((*task.sources, task.target))
+    return cell_key(protocol, task, method, seed, [known[name] for name in involved])
+
+
+def _check(
+    domains: Sequence[Domain], methods: Sequence[Method], protocol: EvaluationProtocol
+) -> None:
+    have, want = sorted(domain.name for domain in domains), sorted(protocol.design.names)
+    if have != want:
+        raise ValueError(f"domains must be the corpora of the protocol, {want}, got {have}")
+    names = [method.name for method in methods]
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"methods must be given, with different names, got {names}")
+    adapting = [method.name for method in methods if method.adapts]
+    if protocol.setting == "inductive" and adapting:
         raise ValueError(
-            f"method {method.name!r} returned {predictions.shape} predictions for "
-            f"{len(target)} target rows"
+            f"the inductive setting excludes {', '.join(adapting)}: unlabelled rows of the target "
+            "take part in what they learn"
         )
-    interval = (float("nan"), float("nan"))
-    if not (target.speakers == "").any():
-        interval = speaker_bootstrap(
-            target.labels,
-            predictions,
-            target.speakers,
-            protocol.classes,
-            rng=np.random.default_rng(seed),
-            n_resamples=protocol.n_resamples,
-            confidence=protocol.confidence,
-        )
-    return Cell(
-        target=target.name,
-        method=method.name,
-        seed=seed,
-        predictions=tuple(predictions.tolist()),
-        scores=score(target.labels, predictions, protocol.classes),
-        interval=interval,
-        diagnostics=done.output.diagnostics,
-        before=before,
-        after=done.after,
-        picture=done.picture,
-        warnings=done.warnings,
+    for domain in domains:
+        if domain.feature_sets != protocol.feature_sets:
+            raise CorpusError(
+                f"corpus {domain.name!r} has the feature sets {list(domain.feature_sets)}, the "
+                f"protocol asks for {list(protocol.feature_sets)}"
+            )
+        if domain.feature_names != domains[0].feature_names:
+            raise CorpusError(
+                f"corpora {domains[0].name!r} and {domain.name!r} have other feature columns"
+            )
+
+
+def _distance(folds: Sequence[Split]) -> Discrepancy:
+    with threadpool_limits(1, user_api="blas"):
+        parts = [measure(fold.source.features, fold.target.features) for fold in folds]
+    return _mean_distance(parts)
+
+
+def _mean_distance(parts: Sequence[Discrepancy]) -> Discrepancy:
+    return Discrepancy(
+        linear=float(np.mean([part.linear for part in parts])),
+        gaussian=float(np.mean([part.gaussian for part in parts])),
     )
 
 
-def _versions() -> dict[str, Any]:
+def _feature_picture(fold: Split, target: Domain) -> Picture:
+    with threadpool_limits(1, user_api="blas"):
+        points = project(fold.source.features, fold.target.features)
+    return Picture(
+        *points, tuple(fold.source.labels.tolist()), tuple(target.labels[fold.rows].tolist())
+    )
+
+
+def _fill(
+    plans: Sequence[_Plan],
+    known: Mapping[str, Domain],
+    protocol: EvaluationProtocol,
+    n_jobs: int,
+    executor: Executor | None,
+    store: CellStore | None,
+    progress: Progress | None,
+) -> list[Cell]:
+    cells: dict[int, Cell] = {}
+    for number, plan in enumerate(plans):
+        found = None if store is None else store.load(plan.key)
+        if found is not None:
+            cells[number] = found
+    if cells and progress is not None:
+        progress(len(cells), len(plans), "found")
+    left = [number for number in range(len(plans)) if number not in cells]
+    jobs = _jobs(plans, left, known, protocol)
+    for done in execute(jobs, n_jobs, executor):
+        number, fold = done.number
+        plan = plans[number]
+        plan.done[fold] = done
+        if len(plan.done) < len(plan.folds):
+            continue
+        cell = _cell(plan, known[plan.task.target], protocol)
+        plan.done.clear()
+        for text in cell.warnings:
+            logger.warning("%s, %s, seed %d: %s", cell.task, cell.method, cell.seed, text)
+        cells[number] = cell
+        if store is not None:
+            store.save(plan.key, cell)
+        if progress is not None:
+            progress(len(cells), len(plans), f"{cell.task}: {cell.method}")
+    return [cells[number] for number in range(len(plans))]
+
+
+def _jobs(
+    plans: Sequence[_Plan],
+    left: Sequence[int],
+    known: Mapping[str, Domain],
+    protocol: EvaluationProtocol,
+) -> Iterator[Job]:
+    at: tuple[Task, int] | None = None
+    folds: list[Split] = []
+    for number in left:
+        plan = plans[number]
+        if (plan.task, plan.seed) != at:
+            at, folds = (plan.task, plan.seed), list(splits(plan.task, known, protocol, plan.seed))
+        plan.folds = [(fold.rows, tuple(fold.source.labels.tolist())) for fold in folds]
+        tuning = Tuning(protocol.c_grid, protocol.n_folds, plan.seed, protocol.selection)
+        for position, fold in enumerate(folds):
+            yield Job((number, position), plan.method, fold.source, fold.target, tuning)
+
+
+def _cell(plan: _Plan, target: Domain, protocol: EvaluationProtocol) -> Cell:
+    done = [plan.done[position] for position in range(len(plan.folds))]
+    predictions = np.full(len(target), "", dtype=object)
+    for (rows, _), part in zip(plan.folds, done, strict=True):
+        if part.output.predictions.shape != rows.shape:
+            raise ValueError(
+                f"method {plan.method.name!r} returned {part.output.predictions.shape} predictions "
+                f"for {len(rows)} target rows"
+            )
+        predictions[rows] = part.output.predictions
+    found = predictions.astype(np.str_)
+    first = done[0]
+    diagnostics = dict(first.output.diagnostics)
+    if len(done) > 1:
+        diagnostics["folds"] = [dict(part.output.diagnostics) for part in done]
+    after = [part.after for part in done if part.after is not None]
+    picture = None
+    if first.points is not None:
+        rows, source_labels = plan.folds[0]
+        picture = Picture(*first.points, source_labels, tuple(target.labels[rows].tolist()))
+    return Cell(
+        task=plan.task.name,
+        target=target.name,
+        method=plan.method.name,
+        seed=plan.seed,
+        predictions=tuple(found.tolist()),
+        scores=score(target.labels, found, protocol.classes),
+        interval=_interval(target, found, protocol, plan.seed),
+        diagnostics=diagnostics,
+        after=_mean_distance(after) if after else None,
+        picture=picture,
+        warnings=tuple(dict.fromkeys(text for part in done for text in part.warnings)),
+        timing=Timing(
+            wall=sum(part.wall for part in done),
+            cpu=sum(part.cpu for part in done),
+            peak=max(part.peak for part in done),
+        ),
+    )
+
+
+def _interval(
+    target: Domain, predictions: NDArray[np.str_], protocol: EvaluationProtocol, seed: int
+) -> tuple[float, float]:
+    if (target.speakers == "").any():
+        return float("nan"), float("nan")
+    return speaker_bootstrap(
+        target.labels,
+        predictions,
+        target.speakers,
+        protocol.classes,
+        rng=np.random.default_rng(seed),
+        n_resamples=protocol.n_resamples,
+        confidence=protocol.confidence,
+    )
+
+
+def _versions() -> dict[str, str]:
     libraries = ("numpy", "scipy", "scikit-learn", "librosa")
     found = {"python": platform.python_version(), "sparsetransfer": sparsetransfer.__version__}
     for name in libraries:

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.discrepancy import Discrepancy
 from sparsetransfer.evaluation.domain import Domain
-from sparsetransfer.evaluation.metrics import Scores
-from sparsetransfer.evaluation.protocol import CrossCorpusProtocol
+from sparsetransfer.evaluation.metrics import Scores, score_confusion
+from sparsetransfer.evaluation.protocol import EvaluationProtocol
 
 __all__ = ["SCHEMA_VERSION", "Cell", "MethodCard", "Picture", "Study", "Timing"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the layout of ``Study.as_dict``."""
 
 
@@ -38,6 +39,14 @@ class MethodCard:
     description: str
     settings: Mapping[str, Any]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "settings": dict(self.settings),
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -47,19 +56,64 @@ class Picture:
     ----------
     source, target : ndarray of shape (n, 2)
         Coordinates.
+    source_labels, target_labels : tuple of str
+        Labels of the rows.
     """
 
     source: NDArray[np.float64]
     target: NDArray[np.float64]
+    source_labels: tuple[str, ...]
+    target_labels: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "source": self.source.tolist(),
+            "target": self.target.tolist(),
+            "source_labels": list(self.source_labels),
+            "target_labels": list(self.target_labels),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Picture:
+        """Restore what `as_dict` gave."""
+        return cls(
+            np.array(content["source"], dtype=np.float64).reshape(-1, 2),
+            np.array(content["target"], dtype=np.float64).reshape(-1, 2),
+            tuple(content["source_labels"]),
+            tuple(content["target_labels"]),
+        )
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time and memory spent on one cell.
+
+    Parameters
+    ----------
+    wall, cpu : float
+        Seconds, over all folds; `cpu` counts all threads of the process.
+    peak : float
+        Largest resident memory of the process up to the end of the cell, in MiB; NaN where the
+        system does not tell.
+    """
+
+    wall: float
+    cpu: float
+    peak: float
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return plain JSON values."""
+        return {"wall_s": self.wall, "cpu_s": self.cpu, "peak_mib": _number(self.peak)}
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One method with one seed on one target.
+    """One method with one seed on one task.
 
     Parameters
     ----------
-    target, method : str
+    task, target, method : str
         Names.
     seed : int
         Seed.
@@ -70,17 +124,19 @@ class Cell:
     interval : tuple of (float, float)
         Speaker bootstrap interval of the UAR; NaN where speakers are unknown.
     diagnostics : mapping
-        What the method says about itself.
-    before : Discrepancy
-        Between the normalised features of source and target.
+        What the method says about itself; of several folds, that of the first one, and all under
+        ``folds``.
     after : Discrepancy or None
-        Between the codes, for methods that have codes.
+        Between the codes, for methods that have codes; mean over folds.
     picture : Picture or None
-        Of the codes.
+        Of the codes, in the first fold.
     warnings : tuple of str
         Warnings raised while the method ran.
+    timing : Timing
+        The only part that differs between two equal runs.
     """
 
+    task: str
     target: str
     method: str
     seed: int
@@ -88,20 +144,22 @@ class Cell:
     scores: Scores
     interval: tuple[float, float]
     diagnostics: Mapping[str, Any]
-    before: Discrepancy
     after: Discrepancy | None
     picture: Picture | None
     warnings: tuple[str, ...]
+    timing: Timing
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; NaN becomes None."""
+        """Return plain JSON values without picture and times; NaN becomes None."""
         return {
+            "task": self.task,
             "target": self.target,
             "method": self.method,
             "seed": self.seed,
             "uar": _number(self.scores.uar),
             "uar_interval": [_number(value) for value in self.interval],
             "war": _number(self.scores.war),
+            "macro_f1": _number(self.scores.macro_f1),
             "recalls": {
                 name: _number(value)
                 for name, value in zip(
@@ -109,33 +167,55 @@ class Cell:
                 )
             },
             "confusion": self.scores.confusion.tolist(),
-            "mmd_before": self.before.as_dict(),
             "mmd_after": None if self.after is None else self.after.as_dict(),
             "diagnostics": dict(self.diagnostics),
             "warnings": list(self.warnings),
             "predictions": list(self.predictions),
         }
 
+    def as_record(self) -> dict[str, Any]:
+        """Return everything as plain JSON values, for `from_record`."""
+        return {
+            **self.as_dict(),
+            "picture": None if self.picture is None else self.picture.as_dict(),
+            "timing": self.timing.as_dict(),
+        }
 
-@dataclass(frozen=True)
-class Timing:
-    """Time spent on one cell.
+    @classmethod
+    def from_record(cls, content: Mapping[str, Any]) -> Cell:
+        """Restore what `as_record` gave.
 
-    Parameters
-    ----------
-    target, method : str
-        Names.
-    seed : int
-        Seed.
-    wall, cpu : float
-        Seconds; `cpu` counts all threads of the process.
-    """
+        Parameters
+        ----------
+        content : mapping
+            The record.
 
-    target: str
-    method: str
-    seed: int
-    wall: float
-    cpu: float
+        Returns
+        -------
+        Cell
+            An equal cell.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the record is not one.
+        """
+        low, high = (_float(value) for value in content["uar_interval"])
+        after, picture, timing = content["mmd_after"], content["picture"], content["timing"]
+        return cls(
+            task=str(content["task"]),
+            target=str(content["target"]),
+            method=str(content["method"]),
+            seed=int(content["seed"]),
+            predictions=tuple(content["predictions"]),
+            scores=score_confusion(content["confusion"], tuple(content["recalls"])),
+            interval=(low, high),
+            diagnostics=dict(content["diagnostics"]),
+            after=None if after is None else Discrepancy(**after),
+            picture=None if picture is None else Picture.from_dict(picture),
+            warnings=tuple(content["warnings"]),
+            timing=Timing(timing["wall_s"], timing["cpu_s"], _float(timing["peak_mib"])),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,62 +224,113 @@ class Study:
 
     Parameters
     ----------
-    protocol : CrossCorpusProtocol
+    protocol : EvaluationProtocol
         What was evaluated.
-    sources, targets : tuple of Domain
+    domains : tuple of Domain
         The corpora, restricted to the classes.
     methods : tuple of MethodCard
         The methods, in the order of the tables.
     cells : tuple of Cell
-        By target, method and seed, in the order of the protocol.
+        By task, method and seed, in the order of the protocol.
+    before : mapping of str to Discrepancy
+        Per task, between the normalised features of source and target; mean over folds.
     feature_pictures : mapping of str to Picture
-        Per target, the normalised features.
-    timings : tuple of Timing
-        One per cell; the only part that differs between two equal runs.
+        Per task, the normalised features of the first fold.
+    remarks : mapping of str to tuple of str
+        Per task, what the normalisation had to decide.
     versions : mapping of str to str
         Versions of Python and of the libraries that compute.
     """
 
-    protocol: CrossCorpusProtocol
-    sources: tuple[Domain, ...]
-    targets: tuple[Domain, ...]
+    protocol: EvaluationProtocol
+    domains: tuple[Domain, ...]
     methods: tuple[MethodCard, ...]
     cells: tuple[Cell, ...]
+    before: Mapping[str, Discrepancy]
     feature_pictures: Mapping[str, Picture]
-    timings: tuple[Timing, ...]
+    remarks: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The rows of the tables."""
+        return self.protocol.design.tasks()
+
+    def domain(self, name: str) -> Domain:
+        """Return the corpus of a name."""
+        return next(domain for domain in self.domains if domain.name == name)
+
+    def cell(self, task: str, method: str, seed: int | None = None) -> Cell:
+        """Return one cell, by default that of the first seed.
+
+        Parameters
+        ----------
+        task, method : str
+            Names.
+        seed : int, optional
+            Seed.
+
+        Returns
+        -------
+        Cell
+            The cell.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        wanted = (task, method, self.protocol.seeds[0] if seed is None else seed)
+        for cell in self.cells:
+            if (cell.task, cell.method, cell.seed) == wanted:
+                return cell
+        raise KeyError(f"no cell {wanted}")
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the results, without times, as plain JSON values."""
+        """Return the results, without times and pictures, as plain JSON values."""
         return {
             "schema": "sparsetransfer.study",
             "schema_version": SCHEMA_VERSION,
             "protocol": {"id": self.protocol.id, **self.protocol.as_dict()},
             "versions": dict(self.versions),
-            "methods": [
-                {"name": m.name, "description": m.description, "settings": dict(m.settings)}
-                for m in self.methods
+            "methods": [method.as_dict() for method in self.methods],
+            "corpora": [_domain(domain) for domain in self.domains],
+            "tasks": [
+                {
+                    "name": task.name,
+                    "sources": list(task.sources),
+                    "target": task.target,
+                    "mmd_before": self.before[task.name].as_dict(),
+                    "remarks": list(self.remarks[task.name]),
+                }
+                for task in self.tasks
             ],
-            "sources": [_domain(domain) for domain in self.sources],
-            "targets": [_domain(domain) for domain in self.targets],
             "cells": [cell.as_dict() for cell in self.cells],
         }
 
     def timings_as_dict(self) -> dict[str, Any]:
-        """Return the times as plain JSON values."""
+        """Return times and memory as plain JSON values."""
         return {
             "schema": "sparsetransfer.timings",
             "schema_version": SCHEMA_VERSION,
             "protocol_id": self.protocol.id,
             "cells": [
-                {
-                    "target": t.target,
-                    "method": t.method,
-                    "seed": t.seed,
-                    "wall_s": t.wall,
-                    "cpu_s": t.cpu,
-                }
-                for t in self.timings
+                {"task": c.task, "method": c.method, "seed": c.seed, **c.timing.as_dict()}
+                for c in self.cells
+            ],
+        }
+
+    def coordinates_as_dict(self) -> dict[str, Any]:
+        """Return the pictures of features and codes as plain JSON values."""
+        return {
+            "schema": "sparsetransfer.coordinates",
+            "schema_version": SCHEMA_VERSION,
+            "protocol_id": self.protocol.id,
+            "features": {name: p.as_dict() for name, p in self.feature_pictures.items()},
+            "codes": [
+                {"task": c.task, "method": c.method, "seed": c.seed, **c.picture.as_dict()}
+                for c in self.cells
+                if c.picture is not None
             ],
         }
 
@@ -208,11 +339,20 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
 def _domain(domain: Domain) -> dict[str, Any]:
     return {
         "name": domain.name,
-        "feature_set": domain.feature_set,
-        "n_features": len(domain.feature_names),
+        "fingerprint": domain.fingerprint,
+        "feature_sets": {
+            name: view.shape[1]
+            for name, view in zip(
+                domain.feature_sets, (domain.features, *domain.views.values()), strict=True
+            )
+        },
         "counts": domain.counts(),
         "n_speakers": len(set(domain.speakers.tolist()) - {""}),
         "dropped": dict(domain.dropped),

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sparsetransfer.evaluation import Picture, Scores
 
@@ -116,8 +115,6 @@ def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> s
 
 def pictures(
     picture: Picture,
-    source_labels: NDArray[np.str_],
-    target_labels: NDArray[np.str_],
     classes: Sequence[str],
     names: tuple[str, str],
 ) -> str:
@@ -126,9 +123,7 @@ def pictures(
     Parameters
     ----------
     picture : Picture
-        Coordinates.
-    source_labels, target_labels : ndarray of shape (n,), str
-        Labels of the rows.
+        Coordinates and labels.
     classes : sequence of str
         Labels in the order of the colours.
     names : tuple of (str, str)
@@ -139,6 +134,8 @@ def pictures(
     str
         Data URI of an SVG image. Sources are circles, targets crosses.
     """
+    source_labels = np.array(picture.source_labels)
+    target_labels = np.array(picture.target_labels)
     figure, (by_domain, by_class) = _panels(2, 4.2, 3.3)
     dots: dict[str, Any] = {"s": 11, "alpha": 0.6, "linewidths": 0}
     crosses: dict[str, Any] = {"s": 15, "alpha": 0.7, "linewidths": 0.9, "marker": "x"}

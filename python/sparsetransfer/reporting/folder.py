@@ -67,7 +67,8 @@ def write(study: Study, directory: str | os.PathLike[str]) -> Path:
     -------
     Path
         The folder, with ``report.html``, ``results.json`` (everything but times; equal runs give
-        equal bytes), ``results.csv`` (one line per cell) and ``timings.json``.
+        equal bytes), ``results.csv`` (one line per cell), ``coordinates.json`` (features and
+        codes in the plane) and ``timings.json``.
 
     Raises
     ------
@@ -90,6 +91,7 @@ def write(study: Study, directory: str | os.PathLike[str]) -> Path:
             "results.json": _json(study.as_dict()),
             "results.csv": cells_csv(study),
             "timings.json": _json(study.timings_as_dict()),
+            "coordinates.json": _json(study.coordinates_as_dict()),
         }
         for name, text in contents.items():
             (fresh / name).write_text(text, encoding="utf-8", newline="\n")

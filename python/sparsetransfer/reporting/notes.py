@@ -12,6 +12,36 @@ __all__ = ["notes"]
 _DEVELOPMENT = {"emodb", "ravdess", "urdu", "nemo"}
 _FEW_SPEAKERS = 10
 
+_SETTING = {
+    "transductive": (
+        "The setting is transductive: methods that adapt see the unlabelled recordings of the "
+        "target while they learn."
+    ),
+    "inductive": (
+        "The setting is inductive: no recording of the target takes part in anything learned."
+    ),
+}
+
+_NORMALISATION = {
+    "corpus": (
+        "Features are z-scored per corpus over the evaluated recordings. The means of all corpora "
+        "are then zero and a linear MMD between features is zero by construction."
+    ),
+    "speaker": (
+        "Features are z-scored per speaker over the evaluated recordings. A linear MMD between "
+        "features is then zero by construction."
+    ),
+    "speaker-or-corpus": (
+        "Features are z-scored per speaker, or per corpus where speakers do not allow it, over the "
+        "evaluated recordings. A linear MMD between features is then zero by construction."
+    ),
+    "robust": (
+        "Features are centred on the median of each corpus and divided by the distance of its "
+        "quartiles, over the evaluated recordings."
+    ),
+    "source": "Features are z-scored with mean and deviation of the source.",
+}
+
 
 def notes(study: Study) -> tuple[str, ...]:
     """Collect the caveats of a study.
@@ -36,17 +66,15 @@ def notes(study: Study) -> tuple[str, ...]:
 
 
 def _protocol_notes(study: Study) -> Iterator[str]:
-    yield (
-        "The setting is transductive: methods with codes see the unlabelled recordings of the "
-        "target while they learn. No method is given target labels; they are used to choose the "
-        "recordings of the evaluated classes and to score."
+    yield _SETTING[study.protocol.setting] + (
+        " No method is given target labels; they are used to choose the recordings of the "
+        "evaluated classes and to score."
     )
-    yield (
-        "Features are z-scored per corpus over the evaluated recordings. The means of both corpora "
-        "are then zero and a linear MMD between features is zero by construction. The Gaussian "
-        "MMD² is the mean over five widths around the mean distance."
-    )
-    if _DEVELOPMENT & set(study.protocol.targets) and len(study.methods) > 2:
+    yield _NORMALISATION[study.protocol.normalisation]
+    yield "The Gaussian MMD² is the mean over five widths around the mean distance."
+    remarks = dict.fromkeys(text for task in study.tasks for text in study.remarks[task.name])
+    yield from (f"{text}." for text in remarks)
+    if _DEVELOPMENT & set(study.protocol.design.names) and len(study.methods) > 2:
         yield (
             "The fixed settings of the sparse methods go back to experiments on EMO-DB, RAVDESS, "
             "URDU and nEMO. On these corpora their figures are therefore optimistic."
@@ -68,33 +96,32 @@ def _comparison_notes(study: Study, rows: tuple[SummaryRow, ...]) -> Iterator[st
         worst = min((row for row in rows if row.method == name), key=lambda row: row.gain)
         yield (
             f"{name} against the tuned linear SVM: {wins} wins, {losses} losses over "
-            f"{len(gains)} targets; worst target {worst.target} ({100 * worst.gain:+.1f} points). "
+            f"{len(gains)} tasks; worst task {worst.task} ({100 * worst.gain:+.1f} points). "
             "A difference within the intervals is no evidence."
         )
 
 
 def _corpus_notes(study: Study) -> Iterator[str]:
-    for role, domains in (("source", study.sources), ("target", study.targets)):
-        for domain in domains:
-            lost = sum(domain.dropped.values())
-            if lost:
-                yield f"{role} {domain.name}: {lost} recordings were left out as declared below."
-            if domain.failures:
-                yield f"{role} {domain.name}: {len(domain.failures)} recordings were unreadable."
-            yield from _speaker_notes(role, domain)
-    for domain in study.targets:
+    targets = {task.target for task in study.tasks}
+    for domain in study.domains:
+        lost = sum(domain.dropped.values())
+        if lost:
+            yield f"{domain.name}: {lost} recordings were left out as declared below."
+        if domain.failures:
+            yield f"{domain.name}: {len(domain.failures)} recordings were unreadable."
+        yield from _speaker_notes(domain, is_target=domain.name in targets)
         absent = [name for name in study.protocol.classes if name not in domain.counts()]
-        if absent:
+        if absent and domain.name in targets:
             yield (
                 f"target {domain.name} lacks {', '.join(absent)}: its UAR is the mean over the "
                 "other classes."
             )
 
 
-def _speaker_notes(role: str, domain: Domain) -> Iterator[str]:
+def _speaker_notes(domain: Domain, *, is_target: bool) -> Iterator[str]:
     if (domain.speakers == "").any():
         yield (
-            f"{role} {domain.name}: speakers are not known for every recording, so that overlap "
+            f"{domain.name}: speakers are not known for every recording, so that overlap "
             "of speakers could not be ruled out and there is no interval."
         )
         return
@@ -104,10 +131,10 @@ def _speaker_notes(role: str, domain: Domain) -> Iterator[str]:
     single = sum(len(labels) == 1 for labels in classes.values())
     if single > len(classes) / 2:
         yield (
-            f"{role} {domain.name}: {single} of {len(classes)} speakers occur with one class only; "
+            f"{domain.name}: {single} of {len(classes)} speakers occur with one class only; "
             "speaker and emotion are confounded."
         )
-    if role == "target" and len(classes) < _FEW_SPEAKERS:
+    if is_target and len(classes) < _FEW_SPEAKERS:
         yield (
             f"target {domain.name} has {len(classes)} speakers: its intervals are rough and "
             "rather too narrow."
@@ -115,12 +142,12 @@ def _speaker_notes(role: str, domain: Domain) -> Iterator[str]:
 
 
 def _cell_notes(study: Study) -> Iterator[str]:
-    for target in study.protocol.targets:
+    for task in study.tasks:
         for method in study.methods:
-            cells = [c for c in study.cells if (c.target, c.method) == (target, method.name)]
+            cells = [c for c in study.cells if (c.task, c.method) == (task.name, method.name)]
             for text in dict.fromkeys(text for cell in cells for text in _doubts(cell)):
                 seeds = [str(cell.seed) for cell in cells if text in _doubts(cell)]
-                yield f"{target}, {method.name}, seed {', '.join(seeds)}: {text}"
+                yield f"{task.name}, {method.name}, seed {', '.join(seeds)}: {text}"
 
 
 def _doubts(cell: Cell) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
-
-import numpy as np
 
 from sparsetransfer.evaluation import Cell, Study
 from sparsetransfer.reporting import figures
@@ -36,10 +35,8 @@ def render(study: Study) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
-    sources, targets = " + ".join(study.protocol.sources), ", ".join(study.protocol.targets)
-    domains = [("source", d) for d in study.sources] + [("target", d) for d in study.targets]
     return environment.from_string(template).render(
-        title=f"Cross-corpus emotion recognition: {sources} → {targets}",
+        title=_title(study),
         protocol=study.protocol,
         columns=header(study),
         groups=list(_groups(study)),
@@ -47,43 +44,45 @@ def render(study: Study) -> str:
         corpora=[
             {
                 "name": domain.name,
-                "role": role,
                 "n": len(domain),
                 "n_speakers": len(set(domain.speakers.tolist()) - {""}) or "unknown",
                 "counts": domain.counts(),
             }
-            for role, domain in domains
+            for domain in study.domains
         ],
-        dropped=[(d.name, why, count) for _, d in domains for why, count in d.dropped.items()],
-        failures=[(d.name, file, why) for _, d in domains for file, why in d.failures],
+        dropped=[(d.name, why, count) for d in study.domains for why, count in d.dropped.items()],
+        failures=[(d.name, file, why) for d in study.domains for file, why in d.failures],
         confusions=list(_confusions(study)),
         objectives=list(_objectives(study)),
         pictures=list(_pictures(study)),
         methods=study.methods,
         choices=list(_choices(study)),
-        protocol_rows=[
-            ("id", study.protocol.id),
-            *(
-                (
-                    name.replace("_", " "),
-                    ", ".join(map(str, value)) if isinstance(value, list) else value,
-                )
-                for name, value in study.protocol.as_dict().items()
-            ),
-        ],
+        protocol_rows=list(_protocol_rows(study)),
         versions=study.versions,
     )
 
 
-def _first_seed(study: Study, target: str) -> list[Cell]:
-    seed = study.protocol.seeds[0]
-    return [cell for cell in study.cells if cell.target == target and cell.seed == seed]
+def _title(study: Study) -> str:
+    tasks = study.tasks
+    what = tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {study.protocol.design.kind}"
+    return f"Speech emotion recognition across speakers and corpora: {what}"
+
+
+def _protocol_rows(study: Study) -> Iterator[tuple[str, str]]:
+    fields = study.protocol.as_dict()
+    for name, value in {"id": study.protocol.id, **fields.pop("design"), **fields}.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield name.replace("kind", "design").replace("_", " "), text
+
+
+def _first_seed(study: Study, task: str) -> list[Cell]:
+    return [study.cell(task, method.name) for method in study.methods]
 
 
 def _groups(study: Study) -> Iterator[list[dict[str, Any]]]:
     rows = summarise(study)
-    for target in study.targets:
-        mine = [row for row in rows if row.target == target.name]
+    for task in study.tasks:
+        mine = [row for row in rows if row.task == task.name]
         best = max(row.uar for row in mine)
         yield [
             {"cells": cells, "best": row.uar == best}
@@ -92,53 +91,51 @@ def _groups(study: Study) -> Iterator[list[dict[str, Any]]]:
 
 
 def _confusions(study: Study) -> Iterator[dict[str, str]]:
-    for target in study.targets:
-        cells = _first_seed(study, target.name)
+    for task in study.tasks:
+        cells = _first_seed(study, task.name)
         image = figures.confusions([cell.method for cell in cells], [cell.scores for cell in cells])
-        yield {"target": target.name, "image": image}
+        yield {"task": task.name, "image": image}
 
 
 def _objectives(study: Study) -> Iterator[dict[str, str]]:
-    for target in study.targets:
+    for task in study.tasks:
         curves = {
             cell.method: cell.diagnostics["coder"]["history"]
-            for cell in _first_seed(study, target.name)
+            for cell in _first_seed(study, task.name)
             if "coder" in cell.diagnostics
         }
         if curves:
             image = figures.objectives(list(curves), list(curves.values()))
-            yield {"target": target.name, "image": image}
+            yield {"task": task.name, "image": image}
 
 
 def _pictures(study: Study) -> Iterator[dict[str, str]]:
-    labels = np.concatenate([domain.labels for domain in study.sources])
-    source = " + ".join(study.protocol.sources)
-    for target in study.targets:
-        shown = {"features": study.feature_pictures[target.name]}
-        for cell in _first_seed(study, target.name):
+    for task in study.tasks:
+        shown = {"features": study.feature_pictures[task.name]}
+        for cell in _first_seed(study, task.name):
             if cell.picture is not None:
                 shown[f"codes of {cell.method}"] = cell.picture
+        names = (" + ".join(task.sources), task.target)
+        if task.n_folds is not None:
+            names = ("other speakers", "first fold")
         for what, picture in shown.items():
-            image = figures.pictures(
-                picture, labels, target.labels, study.protocol.classes, (source, target.name)
-            )
-            yield {"image": image, "caption": f"{source} → {target.name}: {what}"}
+            image = figures.pictures(picture, study.protocol.classes, names)
+            yield {"image": image, "caption": f"{task.name}: {what}"}
 
 
 def _choices(study: Study) -> Iterator[tuple[str, ...]]:
-    times = {(t.target, t.method, t.seed): t for t in study.timings}
-    for target in study.targets:
-        for cell in _first_seed(study, target.name):
+    for task in study.tasks:
+        for cell in _first_seed(study, task.name):
             chosen, coder = cell.diagnostics.get("classifier"), cell.diagnostics.get("coder")
-            time = times[cell.target, cell.method, cell.seed]
             yield (
-                cell.target,
+                cell.task,
                 cell.method,
                 parameters(cell) or NOTHING,
                 percent(chosen["validated_uar"]) if chosen else NOTHING,
                 str(coder["n_iter"]) if coder else NOTHING,
                 f"{coder['objective']:.6g}" if coder else NOTHING,
                 f"{100 * coder['nonzeros']:.1f} %" if coder else NOTHING,
-                f"{time.wall:.1f}",
-                f"{time.cpu:.1f}",
+                f"{cell.timing.wall:.1f}",
+                f"{cell.timing.cpu:.1f}",
+                NOTHING if math.isnan(cell.timing.peak) else f"{cell.timing.peak:.0f}",
             )

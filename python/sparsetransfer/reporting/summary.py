@@ -1,4 +1,4 @@
-"""One row per target and method: what tables and reports show."""
+"""One row per task and method: what tables and reports show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparsetransfer.evaluation import Cell, Study
+from sparsetransfer.evaluation import Cell, Discrepancy, Study
 
 __all__ = ["BASELINE", "SummaryRow", "parameters", "summarise"]
 
@@ -18,16 +18,16 @@ BASELINE = "svm"
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """Figures of one method on one target, averaged over seeds.
+    """Figures of one method on one task, averaged over seeds.
 
     Parameters
     ----------
-    target, method : str
+    task, target, method : str
         Names.
     n_seeds : int
         Number of runs.
-    uar, war : float
-        Mean unweighted and weighted average recall, 0..1.
+    uar, war, macro_f1 : float
+        Mean unweighted and weighted average recall, and macro-F1, 0..1.
     uar_spread : float
         Standard deviation of the UAR over seeds; NaN with one seed.
     interval : tuple of (float, float)
@@ -35,7 +35,7 @@ class SummaryRow:
     recalls : tuple of float
         Mean recall per class; NaN for a class the target lacks.
     gain : float
-        UAR minus that of the tuned linear SVM on the same target; NaN without the latter.
+        UAR minus that of the tuned linear SVM on the same task; NaN without the latter.
     linear_before, linear_after : float
         Mean linear MMD² between the normalised features and between the codes, relative to the
         energy of the rows; the latter NaN for methods without codes.
@@ -49,11 +49,13 @@ class SummaryRow:
         Mean validated UAR of the chosen parameters; NaN without a choice.
     """
 
+    task: str
     target: str
     method: str
     n_seeds: int
     uar: float
     war: float
+    macro_f1: float
     uar_spread: float
     interval: tuple[float, float]
     recalls: tuple[float, ...]
@@ -99,25 +101,25 @@ def summarise(study: Study) -> tuple[SummaryRow, ...]:
     Returns
     -------
     tuple of SummaryRow
-        By target and method, in the order of the study.
+        By task and method, in the order of the study.
     """
     rows = []
-    for target in study.targets:
+    for task in study.tasks:
         groups = {
             method.name: [
                 cell
                 for cell in study.cells
-                if cell.target == target.name and cell.method == method.name
+                if cell.task == task.name and cell.method == method.name
             ]
             for method in study.methods
         }
         reference = _mean([cell.scores.uar for cell in groups.get(BASELINE, [])])
         for cells in groups.values():
-            rows.append(_row(cells, reference))
+            rows.append(_row(cells, reference, study.before[task.name]))
     return tuple(rows)
 
 
-def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
+def _row(cells: Sequence[Cell], reference: float, before: Discrepancy) -> SummaryRow:
     recalls = [cell.scores.uar for cell in cells]
     violations = [
         float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
@@ -128,11 +130,13 @@ def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
         if "classifier" in cell.diagnostics
     ]
     return SummaryRow(
+        task=cells[0].task,
         target=cells[0].target,
         method=cells[0].method,
         n_seeds=len(cells),
         uar=_mean(recalls),
         war=_mean([cell.scores.war for cell in cells]),
+        macro_f1=_mean([cell.scores.macro_f1 for cell in cells]),
         uar_spread=float(np.std(recalls, ddof=1)) if len(cells) > 1 else math.nan,
         interval=(
             _mean([cell.interval[0] for cell in cells]),
@@ -140,9 +144,9 @@ def _row(cells: Sequence[Cell], reference: float) -> SummaryRow:
         ),
         recalls=tuple(np.mean([cell.scores.recalls for cell in cells], axis=0).tolist()),
         gain=_mean(recalls) - reference,
-        linear_before=_mean([cell.before.linear for cell in cells]),
+        linear_before=before.linear,
         linear_after=_mean([cell.after.linear for cell in cells if cell.after is not None]),
-        gaussian_before=_mean([cell.before.gaussian for cell in cells]),
+        gaussian_before=before.gaussian,
         gaussian_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
         kkt_violation=max(violations, default=math.nan),
         parameters="; ".join(dict.fromkeys(filter(None, map(parameters, cells)))),

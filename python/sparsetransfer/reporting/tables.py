@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sparsetransfer.evaluation import Cell, Study
+from sparsetransfer.evaluation import Cell, Discrepancy, Study
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ def header(study: Study) -> tuple[str, ...]:
     """
     level = f"{100 * study.protocol.confidence:g} %"
     return (
-        "target",
+        "task",
         "method",
         "UAR",
         level,
         "vs SVM",
         "WAR",
+        "F1",
         *study.protocol.classes,
         *DISTANCES,
         "KKT",
@@ -96,7 +97,7 @@ def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
     """
     return [
         (
-            row.target,
+            row.task,
             row.method,
             percent(row.uar)
             + ("" if math.isnan(row.uar_spread) else f" ± {100 * row.uar_spread:.1f}"),
@@ -105,6 +106,7 @@ def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
             else f"{percent(row.interval[0])}–{percent(row.interval[1])}",
             points(row.gain),
             percent(row.war),
+            percent(row.macro_f1),
             *(percent(value) for value in row.recalls),
             *distances(row),
             scientific(row.kkt_violation),
@@ -124,29 +126,29 @@ def rich_tables(study: Study) -> list[Table]:
     Returns
     -------
     list of rich.table.Table
-        Two per target: recalls in percent; discrepancies, certificates and choices.
+        Two per task: recalls in percent; discrepancies, certificates and choices.
     """
     rows = summarise(study)
     tables = []
-    for target in study.protocol.targets:
-        mine = [row for row in rows if row.target == target]
-        tables += [_recall_table(study, target, mine), _domain_table(mine)]
+    for task in study.tasks:
+        mine = [row for row in rows if row.task == task.name]
+        tables += [_recall_table(study, task.name, mine), _domain_table(mine)]
     return tables
 
 
-def _recall_table(study: Study, target: str, rows: Sequence[SummaryRow]) -> Table:
+def _recall_table(study: Study, task: str, rows: Sequence[SummaryRow]) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(
-        title=f"{' + '.join(study.protocol.sources)} → {target}",
+        title=task,
         caption=f"recalls in %; protocol {study.protocol.id}",
         box=box.SIMPLE_HEAD,
         padding=0,
         pad_edge=False,
         show_edge=False,
     )
-    titles = header(study)[1 : 6 + len(study.protocol.classes)]
+    titles = header(study)[1 : 7 + len(study.protocol.classes)]
     best = max(row.uar for row in rows)
     for name in titles:
         # A class name is folded rather than cut where the terminal is narrow.
@@ -201,12 +203,13 @@ def cells_csv(study: Study) -> str:
     Returns
     -------
     str
-        Header and one line per target, method and seed; shares in 0..1, nothing where a figure
+        Header and one line per task, method and seed; shares in 0..1, nothing where a figure
         does not exist.
     """
     classes = study.protocol.classes
     columns = [
-        *("protocol", "sources", "target", "method", "seed", "uar", "uar_low", "uar_high", "war"),
+        *("protocol", "task", "sources", "target", "method", "seed"),
+        *("uar", "uar_low", "uar_high", "war", "macro_f1"),
         *(f"recall_{name}" for name in classes),
         *("mmd_linear_before", "mmd_linear_after", "mmd_gaussian_before", "mmd_gaussian_after"),
         *("chosen", "validated_uar", "objective", "n_iter", "kkt_violation", "converged"),
@@ -214,19 +217,21 @@ def cells_csv(study: Study) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    sources = "+".join(study.protocol.sources)
+    sources = {task.name: "+".join(task.sources) for task in study.tasks}
     for cell in study.cells:
-        writer.writerow([study.protocol.id, sources, *_csv_cells(cell)])
+        before = study.before[cell.task]
+        writer.writerow([study.protocol.id, cell.task, sources[cell.task], *_csv(cell, before)])
     return stream.getvalue()
 
 
-def _csv_cells(cell: Cell) -> list[object]:
+def _csv(cell: Cell, before: Discrepancy) -> list[object]:
     chosen, coder = cell.diagnostics.get("classifier", {}), cell.diagnostics.get("coder", {})
     figures = [
-        *(cell.scores.uar, *cell.interval, cell.scores.war, *cell.scores.recalls.tolist()),
-        cell.before.linear,
+        *(cell.scores.uar, *cell.interval, cell.scores.war, cell.scores.macro_f1),
+        *cell.scores.recalls.tolist(),
+        before.linear,
         math.nan if cell.after is None else cell.after.linear,
-        cell.before.gaussian,
+        before.gaussian,
         math.nan if cell.after is None else cell.after.gaussian,
     ]
     return [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import CrossCorpusProtocol, Domain
+from sparsetransfer.evaluation import Domain, EvaluationProtocol, SourceToTarget
 
 CLASSES = ("anger", "neutral", "sadness")
 
@@ -38,8 +38,13 @@ def domains():
 
 @pytest.fixture
 def protocol():
-    return CrossCorpusProtocol(
-        ("alpha",), ("beta",), CLASSES, "toy-1", c_grid=(0.01, 1.0), n_folds=3, n_resamples=50
+    return EvaluationProtocol(
+        SourceToTarget(("alpha",), ("beta",)),
+        CLASSES,
+        ("toy-1",),
+        c_grid=(0.01, 1.0),
+        n_folds=3,
+        n_resamples=50,
     )
 
 

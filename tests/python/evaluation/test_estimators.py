@@ -58,14 +58,14 @@ def test_classifier_of_scikit_learn_is_fitted_on_the_source_alone(domains, proto
     name = "sklearn.ensemble:RandomForestClassifier"
     (forest,) = make_methods([name], {name: {"n_estimators": 20}})
     assert not forest.adapts
-    cell = run(domains[:1], domains[1:], [forest], protocol).cells[0]
+    cell = run(domains, [forest], protocol).cells[0]
     source, target = (standardise(domain.features) for domain in domains)
     peer = RandomForestClassifier(20, random_state=0).fit(source, domains[0].labels)
     assert list(cell.predictions) == peer.predict(target).tolist()
 
 
 def test_a_classifier_that_takes_domains_gets_masked_target_labels(domains, protocol):
-    run(domains[:1], domains[1:], [method("watched_estimators:Watcher")], protocol)
+    run(domains, [method("watched_estimators:Watcher")], protocol)
     rows, labels, domain = Watcher.seen
     split = len(domains[0])
     assert labels[:split].tolist() == domains[0].labels.tolist()
@@ -78,7 +78,7 @@ def test_a_classifier_that_takes_domains_gets_masked_target_labels(domains, prot
 def test_a_transformer_stands_before_the_tuned_classifier(domains, protocol):
     own, svm = method("watched_estimators:Centre"), make_methods(["svm"])[0]
     assert own.adapts
-    one, two = run(domains[:1], domains[1:], [own, svm], protocol).cells
+    one, two = run(domains, [own, svm], protocol).cells
     # Domains are centred already, so that the transformer changes nothing.
     assert one.predictions == two.predictions
     assert one.diagnostics["classifier"]["family"] == "svm"
@@ -88,7 +88,7 @@ def test_a_transformer_stands_before_the_tuned_classifier(domains, protocol):
 def test_a_transformer_without_domains_sees_all_rows(domains, protocol):
     pca = method("sklearn.decomposition:PCA", n_components=3)
     pca = dataclasses.replace(pca, classifier="ridge")
-    cell = run(domains[:1], domains[1:], [pca], protocol).cells[0]
+    cell = run(domains, [pca], protocol).cells[0]
     assert cell.scores.uar > 0.5
     assert cell.diagnostics["classifier"]["family"] == "ridge"
 

@@ -7,12 +7,13 @@ import pytest
 from sparsetransfer.evaluation import (
     Domain,
     MethodOutput,
+    SourceToTarget,
     available_methods,
     make_methods,
     register,
     run,
 )
-from sparsetransfer.exceptions import CorpusError, DomainError
+from sparsetransfer.exceptions import CorpusError
 
 PLAIN = ("majority", "svm")
 
@@ -24,8 +25,7 @@ def results(study):
 def test_tuned_svm_beats_chance_on_an_easy_shift(domains, protocol):
     seen = []
     study = run(
-        domains[:1],
-        domains[1:],
+        domains,
         make_methods(PLAIN),
         protocol,
         progress=lambda *step: seen.append(step),
@@ -37,15 +37,15 @@ def test_tuned_svm_beats_chance_on_an_easy_shift(domains, protocol):
     assert low <= svm.scores.uar <= high
     assert svm.diagnostics["classifier"]["parameters"]["C"] in protocol.c_grid
     assert [step[:2] for step in seen] == [(1, 2), (2, 2)]
-    assert [timing.method for timing in study.timings] == list(PLAIN)
+    assert all(cell.timing.wall > 0 for cell in study.cells)
 
 
 def test_two_runs_and_any_number_of_jobs_give_the_same_results(domains, protocol):
     methods = make_methods(PLAIN)
     protocol = dataclasses.replace(protocol, seeds=(0, 1))
-    first = run(domains[:1], domains[1:], methods, protocol)
-    again = run(domains[:1], domains[1:], methods, protocol)
-    parallel = run(domains[:1], domains[1:], methods, protocol, n_jobs=2)
+    first = run(domains, methods, protocol)
+    again = run(domains, methods, protocol)
+    parallel = run(domains, methods, protocol, n_jobs=2)
     assert results(first) == results(again) == results(parallel)
 
 
@@ -73,15 +73,15 @@ def test_permuting_target_labels_changes_scores_and_nothing_a_method_sees(domain
         target, labels=np.random.default_rng(0).permutation(target.labels)
     )
     methods = make_methods(PLAIN)
-    one = run([source], [target], methods, protocol)
-    two = run([source], [permuted], methods, protocol)
+    one = run([source, target], methods, protocol)
+    two = run([source, permuted], methods, protocol)
     assert [c.predictions for c in one.cells] == [c.predictions for c in two.cells]
     assert [dict(c.diagnostics) for c in one.cells] == [dict(c.diagnostics) for c in two.cells]
     assert one.cells[1].scores.uar != two.cells[1].scores.uar
 
     spy = Spy()
-    run([source], [target], [spy], protocol)
-    run([source], [permuted], [spy], protocol)
+    run([source, target], [spy], protocol)
+    run([source, permuted], [spy], protocol)
     (source_one, rows_one, tuning_one), (source_two, rows_two, tuning_two) = spy.calls
     assert tuning_one == tuning_two
     for one, two in ((rows_one, rows_two), (source_one, source_two)):
@@ -95,16 +95,17 @@ def test_views_are_normalised_and_reach_every_method(domains, protocol):
         for domain in domains
     ]
     spy = Spy()
-    run(wider[:1], wider[1:], [spy], protocol)
+    protocol = dataclasses.replace(protocol, feature_sets=("toy-1", "toy-2"))
+    run(wider, [spy], protocol)
     source, target, _ = spy.calls[0]
     for rows in (source, target):
         np.testing.assert_allclose(rows.views["toy-2"], np.tile(rows.features, 2))
         assert [view.shape[1] for view in rows.every_view] == [8, 16]
-    one, every = run(wider[:1], wider[1:], make_methods(["ridge", "ridge-all"]), protocol).cells
+    one, every = run(wider, make_methods(["ridge", "ridge-all"]), protocol).cells
     # Columns three times over, at one energy of the rows, are the same ridge.
     assert one.predictions == every.predictions
-    with pytest.raises(CorpusError, match="have other views"):
-        run(wider[:1], domains[1:], [spy], protocol)
+    with pytest.raises(CorpusError, match="the protocol asks for"):
+        run([wider[0], domains[1]], [spy], protocol)
 
 
 def test_order_of_target_rows_does_not_leak(domains, protocol):
@@ -118,8 +119,8 @@ def test_order_of_target_rows_does_not_leak(domains, protocol):
             for field in dataclasses.fields(Domain)
         }
     )
-    one = run([source], [target], make_methods(["svm"]), protocol).cells[0]
-    two = run([source], [shuffled], make_methods(["svm"]), protocol).cells[0]
+    one = run([source, target], make_methods(["svm"]), protocol).cells[0]
+    two = run([source, shuffled], make_methods(["svm"]), protocol).cells[0]
     assert np.array(one.predictions)[order].tolist() == list(two.predictions)
 
 
@@ -128,54 +129,42 @@ def test_several_sources_are_pooled_and_each_is_normalised_by_itself(
 ):
     far = make_domain("gamma", seed=9, shift=1000.0)
     spy = Spy()
-    both = dataclasses.replace(protocol, sources=("alpha", "gamma"))
-    run([domains[0], far], domains[1:], [spy], both)
+    both = dataclasses.replace(protocol, design=SourceToTarget(("alpha", "gamma"), ("beta",)))
+    run([domains[0], far, domains[1]], [spy], both)
     source = spy.calls[0][0]
     assert set(source.corpora.tolist()) == {1, 2}
     assert abs(source.features[source.corpora == 2].mean()) < 1e-10
     assert {key.split("/")[0] for key in source.speakers} == {"alpha", "gamma"}
 
 
-def test_speaker_in_source_and_target_is_refused(domains, protocol, make_domain):
-    same = make_domain("alpha", seed=4)
-    with pytest.raises(DomainError, match="also in the source"):
-        run(
-            domains[:1],
-            [same],
-            make_methods(PLAIN),
-            dataclasses.replace(protocol, targets=("alpha",)),
-        )
-
-
 def test_mismatches_are_refused(domains, protocol, make_domain):
     methods = make_methods(PLAIN)
-    with pytest.raises(ValueError, match="sources must be the corpora of the protocol"):
-        run(domains[1:], domains[1:], methods, protocol)
-    with pytest.raises(CorpusError, match="the protocol asks for 'other'"):
-        run(domains[:1], domains[1:], methods, dataclasses.replace(protocol, feature_set="other"))
+    with pytest.raises(ValueError, match="domains must be the corpora of the protocol"):
+        run(domains[1:], methods, protocol)
+    with pytest.raises(CorpusError, match=r"the protocol asks for \['other'\]"):
+        run(domains, methods, dataclasses.replace(protocol, feature_sets=("other",)))
     renamed = dataclasses.replace(
         domains[1], feature_names=tuple(reversed(domains[1].feature_names))
     )
     with pytest.raises(CorpusError, match="other feature columns"):
-        run(domains[:1], [renamed], methods, protocol)
-    with pytest.raises(CorpusError, match="no source has the classes joy"):
+        run([domains[0], renamed], methods, protocol)
+    with pytest.raises(CorpusError, match="no source of the target 'beta' has the classes joy"):
         run(
-            domains[:1],
-            domains[1:],
+            domains,
             methods,
             dataclasses.replace(protocol, classes=("anger", "neutral", "joy")),
         )
     with pytest.raises(ValueError, match="n_jobs"):
-        run(domains[:1], domains[1:], methods, protocol, n_jobs=0)
+        run(domains, methods, protocol, n_jobs=0)
     with pytest.raises(ValueError, match="different names"):
-        run(domains[:1], domains[1:], [], protocol)
+        run(domains, [], protocol)
 
 
 def test_a_method_that_answers_too_little_is_refused(domains, protocol):
     spy = Spy()
     spy.predict = lambda source, target, tuning: MethodOutput(np.array(["anger"]))
     with pytest.raises(ValueError, match="'spy' returned"):
-        run(domains[:1], domains[1:], [spy], protocol)
+        run(domains, [spy], protocol)
 
 
 def test_warnings_of_a_method_are_kept_with_its_cell(domains, protocol):
@@ -186,13 +175,13 @@ def test_warnings_of_a_method_are_kept_with_its_cell(domains, protocol):
             warnings.warn("did not settle", stacklevel=1)
             return super().predict(source, target, tuning)
 
-    study = run(domains[:1], domains[1:], [Noisy()], protocol)
+    study = run(domains, [Noisy()], protocol)
     assert study.cells[0].warnings == ("UserWarning: did not settle",)
 
 
 def test_unknown_target_speakers_give_no_interval(domains, protocol):
     target = dataclasses.replace(domains[1], speakers=np.array([""] * len(domains[1])))
-    cell = run(domains[:1], [target], make_methods(["svm"]), protocol).cells[0]
+    cell = run([domains[0], target], make_methods(["svm"]), protocol).cells[0]
     assert np.isnan(cell.interval).all()
     assert cell.as_dict()["uar_interval"] == [None, None]
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import (
-    CrossCorpusProtocol,
     Domain,
+    EvaluationProtocol,
     LabelledRows,
     MethodOutput,
+    SourceToTarget,
     Tuning,
     UnlabelledRows,
     make_methods,
@@ -75,11 +76,10 @@ def make_domain(name, seed, *, labels=CLASSES, dropped=None, failures=()):
 @pytest.fixture(scope="session")
 def make_study():
     def make(seeds=(0,), n_jobs=1):
-        protocol = CrossCorpusProtocol(
-            ("first",),
-            ("second", "third"),
+        protocol = EvaluationProtocol(
+            SourceToTarget(("first",), ("second", "third")),
             CLASSES,
-            "toy-1",
+            ("toy-1",),
             seeds=seeds,
             c_grid=(0.01, 1.0),
             n_resamples=20,
@@ -89,7 +89,7 @@ def make_study():
             make_domain("third", 3, labels=CLASSES[:2], failures=(("9.wav", "<broken>"),)),
         ]
         methods = [*make_methods(["majority", "svm"]), Squared()]
-        return run([make_domain("first", 1)], targets, methods, protocol, n_jobs=n_jobs)
+        return run([make_domain("first", 1), *targets], methods, protocol, n_jobs=n_jobs)
 
     return make
 

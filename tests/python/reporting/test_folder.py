@@ -13,7 +13,7 @@ def blank_page(monkeypatch):
     monkeypatch.setattr(reporting.folder, "render", lambda study: "<!DOCTYPE html>")
 
 
-FILES = ["report.html", "results.csv", "results.json", "timings.json"]
+FILES = ["coordinates.json", "report.html", "results.csv", "results.json", "timings.json"]
 
 
 def test_folder_is_complete_and_leaves_nothing_beside_it(study, tmp_path):
@@ -25,7 +25,7 @@ def test_folder_is_complete_and_leaves_nothing_beside_it(study, tmp_path):
 def test_results_hold_the_figures_and_no_times(study, tmp_path, blank_page):
     place = write(study, tmp_path / "report")
     results = json.loads((place / "results.json").read_text(encoding="utf-8"))
-    assert results["schema_version"] == 1
+    assert results["schema_version"] == 2
     assert results["protocol"]["id"] == study.protocol.id
     assert [cell["uar"] for cell in results["cells"]] == [c.scores.uar for c in study.cells]
     absent = [cell for cell in results["cells"] if cell["target"] == "third"]

@@ -11,14 +11,14 @@ from sparsetransfer.reporting import notes, rich_tables, summarise
 def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
     study = make_study(seeds=(0, 1, 2))
     rows = summarise(study)
-    assert len(rows) == len(study.targets) * len(study.methods)
+    assert len(rows) == len(study.tasks) * len(study.methods)
     for row in rows:
-        cells = [c for c in study.cells if (c.target, c.method) == (row.target, row.method)]
+        cells = [c for c in study.cells if (c.task, c.method) == (row.task, row.method)]
         recalls = [c.scores.uar for c in cells]
         assert row.n_seeds == 3
         assert row.uar == pytest.approx(np.mean(recalls))
         assert row.uar_spread == pytest.approx(np.std(recalls, ddof=1))
-        svm = next(r for r in rows if (r.target, r.method) == (row.target, "svm"))
+        svm = next(r for r in rows if (r.task, r.method) == (row.task, "svm"))
         assert row.gain == pytest.approx(row.uar - svm.uar)
     coder = rows[2]
     assert coder.kkt_violation == 2e-9
@@ -46,7 +46,7 @@ def test_terminal_tables_show_everything_in_80_columns(study):
 def test_notes_compare_with_the_baseline_or_say_that_it_is_missing(study):
     text = "\n".join(notes(study))
     assert "squared <codes> name against the tuned linear SVM" in text
-    assert "over 2 targets" in text
+    assert "over 2 tasks" in text
     without = Study(
         **{
             **vars(study),
