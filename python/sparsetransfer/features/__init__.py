@@ -5,6 +5,7 @@ from sparsetransfer.features.extraction import extract
 from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
+from sparsetransfer.features.opensmile import OpenSmile
 from sparsetransfer.features.table import FeatureTable
 from sparsetransfer.features.wide import Wide
 
@@ -15,6 +16,7 @@ __all__ = [
     "FeatureTable",
     "Frames",
     "Functionals",
+    "OpenSmile",
     "Wide",
     "describe",
     "extract",

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 # they take on this machine; workers are started once the pace says that they will save time.
 _TRIAL_SECONDS = 1.0
 _START_PER_FIRST = 3.0
+_LISTED = 5  # columns named in the message about an utterance
 _START_SECONDS = (5.0, 15.0)  # least and most that a start is taken to cost
 
 
@@ -205,8 +206,11 @@ def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> 
         )
     except CorpusError as error:
         return _Outcome(utterance.row, None, str(error))
-    with _blas().limit(limits=1):
-        values = np.asarray(chosen.compute(signal), dtype=np.float64)
+    try:
+        with _blas().limit(limits=1):
+            values = np.asarray(chosen.compute(signal), dtype=np.float64)
+    except CorpusError as error:
+        return _Outcome(utterance.row, None, f"'{utterance.file}': {error}")
     if values.shape != (len(chosen.names),):
         raise ValueError(
             f"feature set {chosen.id} returned the shape {values.shape} for '{utterance.file}', "
@@ -215,7 +219,12 @@ def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> 
     finite = np.isfinite(values)
     if not finite.all():
         wrong = [name for name, fine in zip(chosen.names, finite, strict=True) if not fine]
-        return _Outcome(utterance.row, None, f"'{utterance.file}': not finite: {', '.join(wrong)}")
+        listed = ", ".join(wrong[:_LISTED]) + (", …" if len(wrong) > _LISTED else "")
+        return _Outcome(
+            utterance.row,
+            None,
+            f"'{utterance.file}': {len(wrong)} values are not finite: {listed}",
+        )
     if store is not None and content is not None:
         store.save(store.path(content, utterance.start, utterance.end), values)
     return _Outcome(utterance.row, values)

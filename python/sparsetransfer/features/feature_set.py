@@ -1,5 +1,6 @@
 """What a feature set is, and the ones that are known by name."""
 
+import functools
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
+from sparsetransfer.features.opensmile import OPENSMILE_SETS, OpenSmile
 from sparsetransfer.features.wide import Wide
 
 __all__ = ["FeatureSet", "feature_set", "names"]
@@ -72,7 +74,7 @@ _KNOWN: dict[str, Callable[[], FeatureSet]] = {
     "functionals": Functionals,
     "is09-style": ChallengeStyle,
     "wide": Wide,
-}
+} | {name: functools.partial(OpenSmile, name) for name in OPENSMILE_SETS}
 
 
 def names() -> tuple[str, ...]:
@@ -82,7 +84,8 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names for `feature_set`, sorted.
+        Names for `feature_set`, sorted. Those that begin with ``opensmile-`` need the extra of
+        that name.
     """
     return tuple(sorted(_KNOWN))
 
@@ -105,6 +108,8 @@ def feature_set(name: str) -> FeatureSet:
     ------
     ValueError
         If no such set is known.
+    ModuleNotFoundError
+        If it needs an extra that is not installed.
 
     Examples
     --------

@@ -143,7 +143,7 @@ def test_values_that_are_not_finite_are_a_failure(tmp_path):
         def compute(self, signal):
             return np.array([np.nan, 1.0])
 
-    with pytest.raises(CorpusError, match="not finite: mean"):
+    with pytest.raises(CorpusError, match="1 values are not finite: mean"):
         features.extract(_corpus(tmp_path / "wav", 1), Undefined(), cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.npy"))
 
@@ -294,8 +294,9 @@ def test_table_refuses_parts_that_do_not_fit(tmp_path):
 
 
 def test_known_sets_by_name():
-    assert features.names() == ("functionals", "is09-style", "wide")
-    for name in features.names():
+    own = ("functionals", "is09-style", "wide")
+    assert set(own) < set(features.names())
+    for name in own:
         known = features.feature_set(name)
         assert isinstance(known, features.FeatureSet)
         assert known.id.startswith(f"{name}-")

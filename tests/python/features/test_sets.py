@@ -9,8 +9,8 @@ from sparsetransfer.features.is09 import _contours
 from sparsetransfer.features.wide_descriptors import WIDE_DESCRIPTORS, describe_wide
 
 RATE = 16000
-SETS = {name: features.feature_set(name) for name in features.names()}
 SIZES = {"functionals": 529, "is09-style": 384, "wide": 1476}
+SETS = {name: features.feature_set(name) for name in SIZES}
 
 
 def _voice(seconds=1.5, low=180.0, high=220.0):
