@@ -7,6 +7,7 @@
 #include "sparsetransfer/dictionary/block_coordinate.hpp"
 #include "sparsetransfer/dictionary/ksvd.hpp"
 #include "sparsetransfer/dictionary/lagrange_dual.hpp"
+#include "sparsetransfer/dictionary/masked.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
 #include "sparsetransfer/dictionary/statistics.hpp"
 
@@ -34,17 +35,18 @@ void bind_updates(py::module_& m) {
   m.def(
       "dictionary_block_coordinate",
       [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int passes, double tolerance,
-         bool positive, int num_threads) {
+         bool positive, double l1_ratio, int num_threads) {
         const auto a = as_columns(A, "A");
         const auto b = as_columns(B, "B");
         auto d = as_mutable_columns(dictionary);
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
-        return update_block_coordinate<T>(execution, a, b, {passes, tolerance, positive}, d);
+        return update_block_coordinate<T>(execution, a, b,
+                                          {passes, tolerance, {positive, l1_ratio}}, d);
       },
       py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
       py::kw_only(), py::arg("passes"), py::arg("tolerance"), py::arg("positive"),
-      py::arg("num_threads"));
+      py::arg("l1_ratio") = 0.0, py::arg("num_threads"));
   m.def(
       "dictionary_lagrange_dual",
       [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int max_iterations,
@@ -77,17 +79,19 @@ void bind_updates(py::module_& m) {
   m.def(
       "dictionary_ksvd",
       [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, double alpha,
-         bool positive_dictionary, bool positive_codes, int num_threads) {
+         bool positive_dictionary, bool positive_codes, double l1_ratio, int num_threads) {
         const auto x = as_columns(signals, "signals");
         auto s = as_mutable_columns(codes);
         auto d = as_mutable_columns(dictionary);
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
-        return update_ksvd<T>(execution, x, {alpha, positive_dictionary, positive_codes}, s, d);
+        return update_ksvd<T>(execution, x,
+                              {alpha, {positive_dictionary, l1_ratio}, positive_codes}, s, d);
       },
       py::arg("signals").noconvert(), py::arg("codes").noconvert(),
       py::arg("dictionary").noconvert(), py::kw_only(), py::arg("alpha"),
-      py::arg("positive_dictionary"), py::arg("positive_codes"), py::arg("num_threads"));
+      py::arg("positive_dictionary"), py::arg("positive_codes"), py::arg("l1_ratio") = 0.0,
+      py::arg("num_threads"));
 }
 
 template <typename T>
@@ -110,7 +114,7 @@ void bind_data(py::module_& m) {
   m.def(
       "dictionary_replace_dead_atoms",
       [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, bool positive,
-         int num_threads) {
+         double l1_ratio, int num_threads) {
         const auto x = as_columns(signals, "signals");
         auto s = as_mutable_columns(codes);
         auto d = as_mutable_columns(dictionary);
@@ -118,13 +122,13 @@ void bind_data(py::module_& m) {
         std::vector<Index> replaced;
         {
           const ReleasedGil released;
-          replaced = replace_dead_atoms<T>(execution, x, positive, s, d);
+          replaced = replace_dead_atoms<T>(execution, x, {positive, l1_ratio}, s, d);
         }
         return as_indices(replaced);
       },
       py::arg("signals").noconvert(), py::arg("codes").noconvert(),
       py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),
-      py::arg("num_threads"));
+      py::arg("l1_ratio") = 0.0, py::arg("num_threads"));
   m.def(
       "dictionary_merge_duplicate_atoms",
       [](const Array<T>& dictionary, Array<T> codes, double tolerance, bool positive_codes,
@@ -139,6 +143,101 @@ void bind_data(py::module_& m) {
       py::arg("tolerance"), py::arg("positive_codes"), py::arg("num_threads"));
 }
 
+template <typename T>
+void bind_constraint(py::module_& m) {
+  m.def(
+      "dictionary_project_atoms",
+      [](Array<T> dictionary, bool positive, double l1_ratio, bool to_boundary) {
+        auto d = as_mutable_columns(dictionary);
+        const AtomConstraint constraint{positive, l1_ratio};
+        constraint.validate();
+        const ReleasedGil released;
+        for (Index j = 0; j < d.cols(); ++j) {
+          if (to_boundary)
+            scale_to_constraint<T>(constraint, d.col(j));
+          else
+            project_atom<T>(constraint, d.col(j));
+        }
+      },
+      py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"), py::arg("l1_ratio"),
+      py::arg("to_boundary") = false);
+  m.def(
+      "dictionary_separable",
+      [](const Array<T>& curvature, const Array<T>& slope, bool positive, double l1_ratio) {
+        const auto a = as_columns(curvature, "curvature");
+        const auto b = as_columns(slope, "slope");
+        require_shape("slope", b.rows(), b.cols(), a.rows(), a.cols());
+        const AtomConstraint constraint{positive, l1_ratio};
+        constraint.validate();
+        auto out = make_array<T>(a.cols(), a.rows());
+        auto d = as_mutable_columns(out);
+        {
+          const ReleasedGil released;
+          for (Index j = 0; j < d.cols(); ++j)
+            minimise_separable<T>(constraint, a.col(j), b.col(j), d.col(j));
+        }
+        return out;
+      },
+      py::arg("curvature").noconvert(), py::arg("slope").noconvert(), py::kw_only(),
+      py::arg("positive"), py::arg("l1_ratio"));
+}
+
+template <typename T>
+void bind_masked(py::module_& m) {
+  m.def(
+      "dictionary_masked",
+      [](const Array<T>& signals, const Array<bool>& mask, const Array<T>& codes,
+         const Array<T>& weights, Array<T> dictionary, int passes, double tolerance, bool positive,
+         double l1_ratio, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        const auto observed = as_columns(mask, "mask");
+        const auto s = as_columns(codes, "codes");
+        const auto w = as_vector(weights, "weights");
+        auto d = as_mutable_columns(dictionary);
+        const Execution execution = make_execution(num_threads);
+        const ReleasedGil released;
+        return update_masked<T>(execution, x, observed, s, w,
+                                {passes, tolerance, {positive, l1_ratio}}, d);
+      },
+      py::arg("signals").noconvert(), py::arg("mask").noconvert(), py::arg("codes").noconvert(),
+      py::arg("weights").noconvert(), py::arg("dictionary").noconvert(), py::kw_only(),
+      py::arg("passes"), py::arg("tolerance"), py::arg("positive"), py::arg("l1_ratio") = 0.0,
+      py::arg("num_threads"));
+  m.def(
+      "dictionary_accumulate_masked",
+      [](const Array<T>& signals, const Array<bool>& mask, const Array<T>& codes,
+         const Array<T>& weights, Array<T> A, Array<T> B, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        const auto observed = as_columns(mask, "mask");
+        const auto s = as_columns(codes, "codes");
+        const auto w = as_vector(weights, "weights");
+        auto b = as_mutable_columns(B);
+        require(A.size() == b.rows() * b.cols() * b.cols(), "A must have one matrix per feature");
+        T* a = A.mutable_data();
+        const Execution execution = make_execution(num_threads);
+        const ReleasedGil released;
+        accumulate_masked<T>(execution, x, observed, s, w, a, b);
+      },
+      py::arg("signals").noconvert(), py::arg("mask").noconvert(), py::arg("codes").noconvert(),
+      py::arg("weights").noconvert(), py::arg("A").noconvert(), py::arg("B").noconvert(),
+      py::kw_only(), py::arg("num_threads"));
+  m.def(
+      "dictionary_from_masked",
+      [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int passes, double tolerance,
+         bool positive, double l1_ratio, int num_threads) {
+        const auto b = as_columns(B, "B");
+        auto d = as_mutable_columns(dictionary);
+        require(A.size() == b.rows() * b.cols() * b.cols(), "A must have one matrix per feature");
+        const T* a = A.data();
+        const Execution execution = make_execution(num_threads);
+        const ReleasedGil released;
+        return update_from_masked<T>(execution, a, b, {passes, tolerance, {positive, l1_ratio}}, d);
+      },
+      py::arg("A").noconvert(), py::arg("B").noconvert(), py::arg("dictionary").noconvert(),
+      py::kw_only(), py::arg("passes"), py::arg("tolerance"), py::arg("positive"),
+      py::arg("l1_ratio") = 0.0, py::arg("num_threads"));
+}
+
 }  // namespace
 
 void bind_dictionary(py::module_& m) {
@@ -146,6 +245,10 @@ void bind_dictionary(py::module_& m) {
   bind_data<double>(m);
   bind_updates<float>(m);
   bind_updates<double>(m);
+  bind_constraint<float>(m);
+  bind_constraint<double>(m);
+  bind_masked<float>(m);
+  bind_masked<double>(m);
 }
 
 }  // namespace sparsetransfer::python

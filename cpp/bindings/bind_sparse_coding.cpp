@@ -7,6 +7,7 @@
 #include "interrupt.hpp"
 #include "numpy_eigen.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
+#include "sparsetransfer/sparse_coding/masked.hpp"
 #include "sparsetransfer/sparse_coding/omp.hpp"
 
 namespace sparsetransfer::python {
@@ -39,7 +40,8 @@ Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array
 template <typename T>
 py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
                 Array<T> codes, const std::optional<Array<T>>& ridge,
-                const std::optional<Array<double>>& weights, int n_threads) {
+                const std::optional<Array<double>>& weights, const std::optional<Array<bool>>& mask,
+                int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
@@ -49,7 +51,11 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
   const Execution execution = make_execution(n_threads);
   {
     const ReleasedGil released;
-    encode<T>(execution, x, d, settings, extras, out, reports.data());
+    if (mask)
+      encode_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, extras, out,
+                       reports.data());
+    else
+      encode<T>(execution, x, d, settings, extras, out, reports.data());
   }
   return report_arrays(reports);
 }
@@ -76,7 +82,8 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
 
 template <typename T>
 py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
-                  const PursuitSettings& settings, Array<T> codes, int n_threads) {
+                  const PursuitSettings& settings, Array<T> codes,
+                  const std::optional<Array<bool>>& mask, int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   auto out = as_mutable_columns(codes);
@@ -84,7 +91,10 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
   const Execution execution = make_execution(n_threads);
   {
     const ReleasedGil released;
-    pursue<T>(execution, x, d, settings, out, reports.data());
+    if (mask)
+      pursue_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, out, reports.data());
+    else
+      pursue<T>(execution, x, d, settings, out, reports.data());
   }
   return report_arrays(reports);
 }
@@ -111,14 +121,15 @@ void bind_coders(py::module_& m) {
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
         py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
-        py::arg("n_threads"));
+        py::arg("mask").noconvert() = py::none(), py::arg("n_threads"));
   m.def("lasso_gram", &lasso_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("settings"), py::arg("codes").noconvert(),
         py::kw_only(), py::arg("ridge").noconvert() = py::none(),
         py::arg("weights").noconvert() = py::none(),
         py::arg("squared_norms").noconvert() = py::none(), py::arg("n_threads"));
   m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
+        py::arg("mask").noconvert() = py::none(), py::arg("n_threads"));
   m.def("pursue_gram", &pursuit_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("squared_norms").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));

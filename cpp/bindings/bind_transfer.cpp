@@ -102,7 +102,7 @@ void bind_settings(py::module_& m) {
              settings.tolerance = tolerance;
              settings.l2 = l2;
              settings.positive_codes = positive_codes;
-             settings.update.positive = positive_atoms;
+             settings.update.constraint.positive = positive_atoms;
              settings.update.passes = passes;
              settings.code_tolerance = code_tolerance;
              settings.encode = encode;

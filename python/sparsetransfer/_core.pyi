@@ -159,6 +159,16 @@ def dictionary_accumulate(
     *,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> None: ...
+def dictionary_accumulate_masked(
+    signals: numpy.typing.NDArray[typing.Any],
+    mask: numpy.typing.NDArray[numpy.bool],
+    codes: numpy.typing.NDArray[typing.Any],
+    weights: numpy.typing.NDArray[typing.Any],
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    *,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> None: ...
 def dictionary_block_coordinate(
     A: numpy.typing.NDArray[typing.Any],
     B: numpy.typing.NDArray[typing.Any],
@@ -167,8 +177,20 @@ def dictionary_block_coordinate(
     passes: typing.SupportsInt | typing.SupportsIndex,
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> int: ...
+def dictionary_from_masked(
+    A: numpy.typing.NDArray[typing.Any],
+    B: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    passes: typing.SupportsInt | typing.SupportsIndex,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float: ...
 def dictionary_ksvd(
     signals: numpy.typing.NDArray[typing.Any],
     codes: numpy.typing.NDArray[typing.Any],
@@ -177,6 +199,7 @@ def dictionary_ksvd(
     alpha: typing.SupportsFloat | typing.SupportsIndex,
     positive_dictionary: bool,
     positive_codes: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> float: ...
 def dictionary_lagrange_dual(
@@ -188,6 +211,19 @@ def dictionary_lagrange_dual(
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[bool, int, float]: ...
+def dictionary_masked(
+    signals: numpy.typing.NDArray[typing.Any],
+    mask: numpy.typing.NDArray[numpy.bool],
+    codes: numpy.typing.NDArray[typing.Any],
+    weights: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    passes: typing.SupportsInt | typing.SupportsIndex,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float: ...
 def dictionary_merge_duplicate_atoms(
     dictionary: numpy.typing.NDArray[typing.Any],
     codes: numpy.typing.NDArray[typing.Any],
@@ -210,14 +246,29 @@ def dictionary_optimal_directions(
     *,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> None: ...
+def dictionary_project_atoms(
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex,
+    to_boundary: bool = False,
+) -> None: ...
 def dictionary_replace_dead_atoms(
     signals: numpy.typing.NDArray[typing.Any],
     codes: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
     *,
     positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[numpy.int64]: ...
+def dictionary_separable(
+    curvature: numpy.typing.NDArray[typing.Any],
+    slope: numpy.typing.NDArray[typing.Any],
+    *,
+    positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]: ...
 def gaussian_mmd(
     source: numpy.typing.NDArray[typing.Any],
     target: numpy.typing.NDArray[typing.Any],
@@ -262,6 +313,7 @@ def lasso(
     *,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
+    mask: numpy.typing.NDArray[numpy.bool] | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def lasso_gram(
@@ -292,6 +344,7 @@ def pursue(
     settings: PursuitSettings,
     codes: numpy.typing.NDArray[typing.Any],
     *,
+    mask: numpy.typing.NDArray[numpy.bool] | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def pursue_gram(

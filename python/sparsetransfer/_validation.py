@@ -7,7 +7,7 @@ argument, what it got and what was expected.
 
 import math
 import numbers
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -17,7 +17,9 @@ from sparsetransfer import _threads
 
 __all__ = [
     "FloatArray",
+    "Mask",
     "check_integer",
+    "check_masked",
     "check_matrix",
     "check_real",
     "check_vector",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
+Mask: TypeAlias = ArrayLike | Literal["nan"] | None
 
 
 def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
@@ -83,6 +86,60 @@ def check_matrix(
     if n_features is not None and array.shape[1] != n_features:
         raise ValueError(f"{name} must have {n_features} features, got {array.shape[1]}")
     return _require_finite(array, name)
+
+
+def check_masked(
+    value: ArrayLike,
+    name: str,
+    mask: Mask,
+    *,
+    dtype: DTypeLike | None = None,
+    n_features: int | None = None,
+) -> tuple[FloatArray, NDArray[np.bool_] | None]:
+    """Return `value` as `check_matrix` does, and which of its entries count.
+
+    Parameters
+    ----------
+    value : array_like of shape (n_samples, n_features)
+        Missing entries may be anything; they become zero in a copy.
+    name : str
+        The argument's name, for error messages.
+    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+        True where an entry was observed. "nan" takes NaN for missing. By default nothing is
+        missing, and NaN is refused.
+    dtype, n_features
+        As in `check_matrix`.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples, n_features)
+    numpy.ndarray of bool, shape (n_samples, n_features), or None
+        None if every entry was observed.
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean, or as in `check_matrix`.
+    ValueError
+        If shapes do not fit, or an observed entry is NaN or infinite.
+    """
+    if mask is None:
+        return check_matrix(value, name, dtype=dtype, n_features=n_features), None
+    array = _as_float(value, name, dtype)
+    if isinstance(mask, str):
+        if mask != "nan":
+            raise ValueError(f"mask must be a boolean array or 'nan', got {mask!r}")
+        observed = ~np.isnan(array)
+    else:
+        observed = np.ascontiguousarray(mask)
+        if observed.dtype != np.bool_:
+            raise TypeError(f"mask must be boolean (True: observed), got dtype {observed.dtype}")
+        if observed.shape != array.shape:
+            raise ValueError(f"mask must have the shape {array.shape}, got {observed.shape}")
+    if not observed.all():
+        array = np.where(observed, array, array.dtype.type(0))
+        return check_matrix(array, name, n_features=n_features), observed
+    return check_matrix(array, name, n_features=n_features), None
 
 
 def check_vector(

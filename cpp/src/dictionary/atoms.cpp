@@ -67,14 +67,8 @@ Vector<T> squared_residuals(const Execution& execution, const ConstMatrixRef<T>&
 }  // namespace
 
 template <typename T>
-void project_to_unit_ball(VectorRef<T> atom) {
-  const T length = atom.stableNorm();
-  if (length > T(1)) atom /= length;
-}
-
-template <typename T>
 void project_atoms_to_unit_ball(MatrixRef<T> dictionary) {
-  for (Index j = 0; j < dictionary.cols(); ++j) project_to_unit_ball<T>(dictionary.col(j));
+  for (Index j = 0; j < dictionary.cols(); ++j) project_atom<T>({}, dictionary.col(j));
 }
 
 template <typename T>
@@ -142,7 +136,8 @@ Index merge_duplicate_atoms(const Execution& execution, const ConstMatrixRef<T>&
 
 template <typename T>
 std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
-                                      bool positive, MatrixRef<T> codes, MatrixRef<T> dictionary) {
+                                      const AtomConstraint& constraint, MatrixRef<T> codes,
+                                      MatrixRef<T> dictionary) {
   require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
   require_shape("dictionary", dictionary.rows(), dictionary.cols(), signals.rows(), codes.rows());
   const std::vector<Index> dead = find_zero_rows<T>(row_energies<T>(execution, codes));
@@ -159,10 +154,9 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
   for (const Index signal : order) {
     if (count == chosen.cols() || !(residual(signal) > T(0))) break;
     chosen.col(count) = signals.col(signal);
-    if (positive) chosen.col(count) = chosen.col(count).cwiseMax(T(0));
-    const T length = chosen.col(count).stableNorm();
-    if (!(length > T(0))) continue;
-    chosen.col(count) /= length;
+    // Compared as unit vectors, whatever the atoms' set.
+    scale_to_constraint<T>({constraint.positive, 0.0}, chosen.col(count));
+    if (!(chosen.col(count).squaredNorm() > T(0))) continue;
     if (largest_cosine<T>(chosen.leftCols(count), chosen.col(count)) > kParallel) continue;
     if (largest_cosine<T>(dictionary, chosen.col(count)) > kParallel) continue;
     ++count;
@@ -170,6 +164,7 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
 
   std::vector<Index> replaced(dead.begin(), dead.begin() + count);
   for (Index i = 0; i < count; ++i) {
+    scale_to_constraint<T>(constraint, chosen.col(i));
     dictionary.col(replaced[static_cast<std::size_t>(i)]) = chosen.col(i);
     codes.row(replaced[static_cast<std::size_t>(i)]).setZero();
   }
@@ -177,7 +172,6 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
 }
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
-  template void project_to_unit_ball<T>(VectorRef<T>);                                            \
   template void project_atoms_to_unit_ball<T>(MatrixRef<T>);                                      \
   template std::vector<Index> find_unused_atoms<T>(const ConstVectorRef<T>&);                     \
   template std::vector<Index> find_duplicate_atoms<T>(const Execution&, const ConstMatrixRef<T>&, \
@@ -185,7 +179,8 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
   template Index merge_duplicate_atoms<T>(const Execution&, const ConstMatrixRef<T>&, double,     \
                                           bool, MatrixRef<T>);                                    \
   template std::vector<Index> replace_dead_atoms<T>(const Execution&, const ConstMatrixRef<T>&,   \
-                                                    bool, MatrixRef<T>, MatrixRef<T>);
+                                                    const AtomConstraint&, MatrixRef<T>,          \
+                                                    MatrixRef<T>);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

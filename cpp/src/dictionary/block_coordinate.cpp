@@ -19,11 +19,11 @@ template <typename T>
 class Pass {
  public:
   Pass(const Execution& execution, const ConstMatrixRef<T>& A, const ConstMatrixRef<T>& B,
-       bool positive, MatrixRef<T>& dictionary)
+       const AtomConstraint& constraint, MatrixRef<T>& dictionary)
       : execution_(execution),
         A_(A),
         B_(B),
-        positive_(positive),
+        constraint_(constraint),
         dictionary_(dictionary),
         residual_(B.rows(), kPanel),
         moved_(B.rows(), kPanel),
@@ -66,8 +66,7 @@ class Pass {
     // The atoms of this panel that have moved since the residual was formed.
     residual_.col(i).noalias() -= moved_.leftCols(i) * A_.col(atom).segment(begin, i);
     candidate_ = dictionary_.col(atom) + residual_.col(i) / curvature;
-    if (positive_) candidate_ = candidate_.cwiseMax(T(0));
-    project_to_unit_ball<T>(candidate_);
+    project_atom<T>(constraint_, candidate_);
     moved_.col(i) = candidate_ - dictionary_.col(atom);
     dictionary_.col(atom) = candidate_;
     return moved_.col(i).norm();
@@ -76,7 +75,7 @@ class Pass {
   const Execution& execution_;
   const ConstMatrixRef<T>& A_;
   const ConstMatrixRef<T>& B_;
-  const bool positive_;
+  const AtomConstraint& constraint_;
   MatrixRef<T>& dictionary_;
   Matrix<T> residual_;
   Matrix<T> moved_;
@@ -89,6 +88,7 @@ class Pass {
 void BlockCoordinateSettings::validate() const {
   require(passes >= 1, "passes must be at least 1");
   require(tolerance >= 0.0, "tolerance must not be negative");
+  constraint.validate();
 }
 
 template <typename T>
@@ -100,7 +100,7 @@ int update_block_coordinate(const Execution& execution, const ConstMatrixRef<T>&
   require_shape("B", B.rows(), B.cols(), dictionary.rows(), dictionary.cols());
   if (dictionary.size() == 0) return 0;
   require_finite<T>(A, B);
-  Pass<T> pass(execution, A, B, settings.positive, dictionary);
+  Pass<T> pass(execution, A, B, settings.constraint, dictionary);
   for (int made = 1; made < settings.passes; ++made) {
     if (double(pass.run()) <= settings.tolerance) return made;
   }

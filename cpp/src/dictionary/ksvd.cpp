@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "sparsetransfer/checks.hpp"
-#include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/dictionary/users.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
 
 namespace sparsetransfer {
@@ -13,39 +12,6 @@ namespace {
 
 constexpr Index kUserBlock = 256;
 constexpr Index kSignalBlock = 256;
-
-/// Which signals use which atom, in the order of the signals.
-class Users {
- public:
-  template <typename T>
-  explicit Users(const MatrixRef<T>& codes)
-      : begin_(static_cast<std::size_t>(codes.rows()) + 1, 0) {
-    for (Index i = 0; i < codes.cols(); ++i) {
-      for (Index j = 0; j < codes.rows(); ++j) {
-        if (codes(j, i) != T(0)) ++begin_[static_cast<std::size_t>(j) + 1];
-      }
-    }
-    for (std::size_t j = 1; j < begin_.size(); ++j) begin_[j] += begin_[j - 1];
-    signal_.resize(static_cast<std::size_t>(begin_.back()));
-    std::vector<Index> next(begin_.begin(), begin_.end() - 1);
-    for (Index i = 0; i < codes.cols(); ++i) {
-      for (Index j = 0; j < codes.rows(); ++j) {
-        if (codes(j, i) == T(0)) continue;
-        signal_[static_cast<std::size_t>(next[static_cast<std::size_t>(j)]++)] = i;
-      }
-    }
-  }
-  Index count(Index atom) const {
-    return begin_[static_cast<std::size_t>(atom) + 1] - begin_[static_cast<std::size_t>(atom)];
-  }
-  Index signal(Index atom, Index user) const {
-    return signal_[static_cast<std::size_t>(begin_[static_cast<std::size_t>(atom)] + user)];
-  }
-
- private:
-  std::vector<Index> begin_;
-  std::vector<Index> signal_;
-};
 
 template <typename T>
 class Sweep {
@@ -56,7 +22,7 @@ class Sweep {
         settings_(settings),
         codes_(codes),
         dictionary_(dictionary),
-        users_(codes),
+        users_(ConstMatrixRef<T>(codes)),
         residual_(signals) {
     const double flops = 2.0 * double(dictionary.size()) * double(codes.cols());
     parallel_for_blocks(execution.for_work(flops), codes.cols(), kSignalBlock,
@@ -125,12 +91,10 @@ class Sweep {
     }
     if (!(total > T(0))) return old;
     Vector<T> fresh = old + sum / total;
-    if (settings_.positive_dictionary) fresh = fresh.cwiseMax(T(0));
     if (settings_.alpha > 0.0) {
-      project_to_unit_ball<T>(fresh);
+      project_atom<T>(settings_.constraint, fresh);
     } else {
-      const T length = fresh.stableNorm();
-      if (length > T(0)) fresh /= length;
+      scale_to_constraint<T>(settings_.constraint, fresh);
     }
     return fresh;
   }
@@ -145,7 +109,12 @@ class Sweep {
 
 }  // namespace
 
-void KsvdSettings::validate() const { require(alpha >= 0.0, "alpha must not be negative"); }
+void KsvdSettings::validate() const {
+  require(alpha >= 0.0, "alpha must not be negative");
+  constraint.validate();
+  // The best unit vector is a scaled E g; the best vector on another boundary is not.
+  require(alpha > 0.0 || constraint.l1_ratio == 0.0, "l1_ratio needs a positive alpha");
+}
 
 template <typename T>
 double update_ksvd(const Execution& execution, const ConstMatrixRef<T>& signals,

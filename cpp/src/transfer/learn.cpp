@@ -48,7 +48,7 @@ class Alternation {
 
   /// Returns by how much the objective fell.
   double update_dictionary() {
-    replace_dead_atoms<T>(execution_, signals_, settings_.update.positive, codes_, dictionary_);
+    replace_dead_atoms<T>(execution_, signals_, settings_.update.constraint, codes_, dictionary_);
     A_.setZero();
     B_.setZero();
     const Vector<T> unweighted;

@@ -4,6 +4,7 @@ from sparsetransfer.dictionary.compatible import dict_learning, dict_learning_on
 from sparsetransfer.dictionary.functional import learn_dictionary
 from sparsetransfer.dictionary.initialisation import initial_dictionary
 from sparsetransfer.dictionary.learner import DictionaryLearning
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.minibatch import MiniBatchDictionaryLearning
 from sparsetransfer.dictionary.online import learn_dictionary_online
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress
@@ -13,6 +14,7 @@ from sparsetransfer.dictionary.updates import update_dictionary, update_ksvd
 __all__ = [
     "DictionaryLearning",
     "LearnedDictionary",
+    "MaskedStatistics",
     "MiniBatchDictionaryLearning",
     "Progress",
     "Statistics",

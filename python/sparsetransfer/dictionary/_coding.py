@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._validation import FloatArray
@@ -51,10 +52,12 @@ class Coder:
         *,
         warm: bool,
         tolerance: float | None = None,
+        mask: NDArray[np.bool_] | None = None,
     ) -> Certificate:
         """Write the codes of `X` into `codes`; read them first when `warm`.
 
-        `tolerance` is the accepted violation of the optimality conditions in units of alpha.
+        `tolerance` is the accepted violation of the optimality conditions in units of alpha; only
+        the entries of `X` where `mask` is True count.
         """
         settings = _core.CodingSettings(
             alpha=self.alpha,
@@ -64,6 +67,6 @@ class Coder:
             warm_start=warm,
         )
         _, status, gap, kkt, objective = _core.lasso(
-            X, components, settings, codes, n_threads=self.num_threads
+            X, components, settings, codes, mask=mask, n_threads=self.num_threads
         )
         return Certificate(objective, gap, kkt, status == 0)

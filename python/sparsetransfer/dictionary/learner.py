@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sparsetransfer._validation import FloatArray, check_integer
+from sparsetransfer._validation import FloatArray, Mask, check_integer
 from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
 from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.result import Progress
@@ -70,6 +70,8 @@ class DictionaryLearning(DictionaryTransformer):
         The dictionary step of `learn_dictionary`. Default "block_coordinate".
     init : {"svd", "samples", "spread"}, default="svd"
         The first dictionary where `dict_init` is not given, see `initial_dictionary`.
+    l1_ratio : float, default=0
+        The set of the atoms, as in `learn_dictionary`.
     time_budget : float, optional
         Seconds after which no further alternation is begun.
 
@@ -124,6 +126,7 @@ class DictionaryLearning(DictionaryTransformer):
         transform_max_iter: int = 1000,
         method: BatchMethod = "block_coordinate",
         init: Initialisation = "svd",
+        l1_ratio: float = 0.0,
         time_budget: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -146,10 +149,16 @@ class DictionaryLearning(DictionaryTransformer):
         self.transform_max_iter = transform_max_iter
         self.method = method
         self.init = init
+        self.l1_ratio = l1_ratio
         self.time_budget = time_budget
 
     def fit(
-        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        mask: Mask = None,
     ) -> Self:
         """Learn the dictionary.
 
@@ -161,6 +170,8 @@ class DictionaryLearning(DictionaryTransformer):
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Non-negative weights of the samples in the objective.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `learn_dictionary`.
 
         Returns
         -------
@@ -177,11 +188,16 @@ class DictionaryLearning(DictionaryTransformer):
         ConvergenceWarning
             If `max_iter` ended learning or codes did not converge.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, mask)
         return self
 
     def fit_transform(
-        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        mask: Mask = None,
     ) -> FloatArray:
         """Learn the dictionary and return the optimal codes of the training signals.
 
@@ -193,17 +209,19 @@ class DictionaryLearning(DictionaryTransformer):
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Non-negative weights of the samples in the objective.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `learn_dictionary`.
 
         Returns
         -------
         numpy.ndarray of shape (n_samples, n_components)
             Lasso codes, whatever `transform_algorithm` is, as in scikit-learn.
         """
-        return self._split(self._fit(X, sample_weight))
+        return self._split(self._fit(X, sample_weight, mask))
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> FloatArray:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, mask: Mask) -> FloatArray:
         check_fit_algorithm(self.fit_algorithm)
-        signals = validate_data(self, X, dtype=FLOATS)
+        signals = validate_data(self, X, dtype=FLOATS, ensure_all_finite=mask is None)
         d = signals.shape[1]
         learned = learn_dictionary(
             signals,
@@ -218,6 +236,8 @@ class DictionaryLearning(DictionaryTransformer):
             sample_weight=sample_weight,
             positive_codes=self.positive_code,
             positive_components=self.positive_dict,
+            l1_ratio=self.l1_ratio,
+            mask=mask,
             coding_max_iter=self.transform_max_iter,
             time_budget=self.time_budget,
             callback=self.callback,

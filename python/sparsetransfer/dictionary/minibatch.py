@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
-from sparsetransfer._validation import FloatArray, check_integer, check_real
-from sparsetransfer.dictionary.functional import _first_dictionary, _Problem
+from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
+from sparsetransfer.dictionary._atoms import check_atom_set
+from sparsetransfer.dictionary._problem import Problem, first_dictionary
 from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.online import OnlineState, _batches
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.statistics import Statistics
@@ -92,6 +94,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         Stop after so many batches without a new minimum of the smoothed cost. None: never.
     init : {"svd", "samples", "spread"}, default="svd"
         The first dictionary where `dict_init` is not given, see `initial_dictionary`.
+    l1_ratio : float, default=0
+        The set of the atoms, as in `learn_dictionary`.
     forgetting : float, default=4
         See `learn_dictionary_online`.
     time_budget : float, optional
@@ -148,6 +152,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         tol: float = 1e-3,
         max_no_improvement: int | None = 10,
         init: Initialisation = "svd",
+        l1_ratio: float = 0.0,
         forgetting: float = 4.0,
         time_budget: float | None = None,
     ) -> None:
@@ -172,11 +177,17 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         self.tol = tol
         self.max_no_improvement = max_no_improvement
         self.init = init
+        self.l1_ratio = l1_ratio
         self.forgetting = forgetting
         self.time_budget = time_budget
 
     def fit(
-        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        mask: Mask = None,
     ) -> Self:
         """Learn the dictionary from scratch, batch by batch.
 
@@ -188,6 +199,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Non-negative weights; they multiply the samples in the statistics.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `learn_dictionary_online`.
 
         Returns
         -------
@@ -199,12 +212,14 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         ValueError
             If `X` is not finite, shapes do not fit, or a parameter is out of range.
         """
-        signals = validate_data(self, X, dtype=FLOATS, order="C")
-        problem = self._problem(signals, sample_weight)
+        signals = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite=mask is None)
+        problem = self._problem(signals, sample_weight, mask)
         rng = as_generator(self.random_state)
-        state = self._first_state(problem, rng, problem.total_weight)
-        signals = problem.X
-        n, batch_size = len(signals), min(self.batch_size, len(signals))
+        state = self._first_state(
+            problem, rng, problem.total_weight, masked=problem.mask is not None
+        )
+        n = len(problem.X)
+        batch_size = min(self.batch_size, n)
         patience = math.inf if self.max_no_improvement is None else self.max_no_improvement
         stopping = _Stopping(n, check_real(self.tol, "tol", minimum=0.0), patience)
         budget = math.inf if self.time_budget is None else self.time_budget
@@ -213,14 +228,13 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         max_iter = check_integer(self.max_iter, "max_iter", minimum=0)
         for rows in _batches(n, batch_size, max_iter, rng if self.shuffle else None):
             before = state.components.copy()
-            weights = problem.weights[rows] if problem.weights.size else problem.weights
-            batch = signals[rows]
-            cost, _ = state.step(problem, batch, weights)
+            batch = problem.rows(rows)
+            cost, _ = state.step(problem, *batch)
             self.n_steps_ += 1
-            coded += len(batch)
+            coded += len(batch[0])
             seconds = time.perf_counter() - start
             moved = float(np.linalg.norm(state.components - before)) / len(before)
-            if stopping.reached(self.n_steps_, len(batch), cost, moved) or seconds >= budget:
+            if stopping.reached(self.n_steps_, len(batch[0]), cost, moved) or seconds >= budget:
                 break
             if self.callback is not None and self.callback(
                 Progress(self.n_steps_, cost, state.components.copy(), coded, seconds)
@@ -231,7 +245,12 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         return self
 
     def partial_fit(
-        self, X: ArrayLike, y: object = None, *, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        mask: Mask = None,
     ) -> Self:
         """Learn from one more mini-batch.
 
@@ -243,6 +262,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             Ignored.
         sample_weight : array_like of shape (n_samples,), optional
             Non-negative weights; they multiply the samples in the statistics.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `learn_dictionary_online`.
 
         Returns
         -------
@@ -255,44 +276,57 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             If `X` is not finite, shapes do not fit, or a parameter is out of range.
         """
         first = not hasattr(self, "components_")
-        signals = validate_data(self, X, dtype=FLOATS, order="C", reset=first)
+        signals = validate_data(
+            self, X, dtype=FLOATS, order="C", reset=first, ensure_all_finite=mask is None
+        )
         if not first:
             signals = signals.astype(self.components_.dtype, copy=False)
-        problem = self._problem(signals, sample_weight)
+        problem = self._problem(signals, sample_weight, mask)
+        # Statistics with and without masks do not mix: the first batch decides.
         if first:
-            state = self._first_state(problem, as_generator(self.random_state))
+            state = self._first_state(
+                problem, as_generator(self.random_state), masked=mask is not None
+            )
             self.n_steps_ = 0
         else:
             state = OnlineState(self.components_.copy(), self.forgetting)
             state.statistics = self.statistics_
             state.n_seen = self.n_samples_seen_
             state.unused_since = self._unused_since
-        state.step(problem, problem.X, problem.weights)
+        if problem.mask is not None and not isinstance(state.statistics, MaskedStatistics):
+            raise ValueError("mask must be given from the first batch on")
+        state.step(problem, problem.X, problem.weights, problem.mask)
         self.n_steps_ += 1
         self._keep(state)
         return self
 
-    def _problem(self, signals: FloatArray, sample_weight: ArrayLike | None) -> _Problem:
+    def _problem(self, signals: FloatArray, sample_weight: ArrayLike | None, mask: Mask) -> Problem:
         check_fit_algorithm(self.fit_algorithm)
         check_integer(self.batch_size, "batch_size", minimum=1)
-        return _Problem(
+        return Problem(
             signals,
             signals.shape[1] if self.n_components is None else self.n_components,
             alpha=self.alpha,
             sample_weight=sample_weight,
             positive_codes=self.positive_code,
-            positive_components=self.positive_dict,
+            atoms=check_atom_set(self.positive_dict, self.l1_ratio),
+            mask=mask,
             coding_max_iter=self.transform_max_iter,
             n_threads=self.n_jobs,
         )
 
     def _first_state(
-        self, problem: _Problem, rng: np.random.Generator, n_samples: float = math.inf
+        self,
+        problem: Problem,
+        rng: np.random.Generator,
+        n_samples: float = math.inf,
+        *,
+        masked: bool,
     ) -> OnlineState:
         dict_init = self._dictionary(self.dict_init, problem.X.shape[1], problem.X.dtype)
         forgetting = check_real(self.forgetting, "forgetting", minimum=0.0)
-        components = _first_dictionary(problem, dict_init, self.init, rng)
-        return OnlineState(components, forgetting, n_samples)
+        components = first_dictionary(problem, dict_init, self.init, rng)
+        return OnlineState(components, forgetting, n_samples, masked=masked)
 
     def _keep(self, state: OnlineState) -> None:
         self.components_ = state.components

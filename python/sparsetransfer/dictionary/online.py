@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
+from sparsetransfer.dictionary._alternation import warn_unless_converged
+from sparsetransfer.dictionary._atoms import AtomSet, check_atom_set
 from sparsetransfer.dictionary._coding import Certificate
-from sparsetransfer.dictionary.functional import _first_dictionary, _Problem, warn_unless_converged
+from sparsetransfer.dictionary._problem import Problem, first_dictionary
 from sparsetransfer.dictionary.initialisation import Initialisation
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
-from sparsetransfer.dictionary.statistics import empty_statistics
+from sparsetransfer.dictionary.statistics import Statistics
 from sparsetransfer.dictionary.updates import _update, stationarity
 
 __all__ = ["OnlineState", "learn_dictionary_online"]
@@ -39,15 +42,25 @@ class OnlineState:
     n_samples : float, default=inf
         How many samples there are, if they come back pass after pass: from the third pass on old
         codes fade by exp(-2) a pass, lest later passes move the dictionary less and less.
+    masked : bool, default=False
+        Whether entries will be missing.
     """
 
     def __init__(
-        self, components: FloatArray, forgetting: float, n_samples: float = math.inf
+        self,
+        components: FloatArray,
+        forgetting: float,
+        n_samples: float = math.inf,
+        *,
+        masked: bool = False,
     ) -> None:
         self.components = components
         self.forgetting = forgetting
         self.n_samples = n_samples
-        self.statistics = empty_statistics(components)
+        kind = MaskedStatistics if masked else Statistics
+        self.statistics: Statistics = kind(
+            components.shape[0], components.shape[1], dtype=components.dtype
+        )
         self.n_seen = 0.0
         self.unused_since = np.zeros(len(components))
         self._codes: FloatArray = np.empty((0, len(components)), components.dtype)
@@ -66,7 +79,11 @@ class OnlineState:
         return float(share)
 
     def step(
-        self, problem: _Problem, X: FloatArray, weights: FloatArray
+        self,
+        problem: Problem,
+        X: FloatArray,
+        weights: FloatArray,
+        mask: NDArray[np.bool_] | None,
     ) -> tuple[float, Certificate]:
         """Code a batch, add it to the statistics, improve the dictionary.
 
@@ -76,39 +93,48 @@ class OnlineState:
             self._codes = np.empty((len(X), len(self.components)), X.dtype)
         codes = self._codes[: len(X)]
         certificate = problem.coder(
-            X, self.components, codes, warm=False, tolerance=_PASSING_TOLERANCE
+            X, self.components, codes, warm=False, tolerance=_PASSING_TOLERANCE, mask=mask
         )
         weight = float(weights.sum(dtype=np.float64)) if weights.size else float(len(X))
         if self.n_seen > 0:
             self.statistics.decay(self._kept_share(weight))
         self.n_seen += weight
-        self.statistics._accumulate(X, codes, weights, problem.num_threads)
+        self.statistics._accumulate(X, codes, weights, problem.num_threads, mask)
         _update(
             self.components,
             self.statistics,
             method="block_coordinate",
             passes=1,
             tol=0.0,
-            positive=problem.positive_components,
+            atoms=problem.atoms,
             num_threads=problem.num_threads,
         )
-        self._revive(problem, X, codes, weight)
+        self._revive(problem.atoms, X, codes, weight, mask)
         return float(
             np.average(certificate.objective, weights=weights if weights.size else None)
         ), certificate
 
-    def _revive(self, problem: _Problem, X: FloatArray, codes: FloatArray, weight: float) -> None:
+    def _revive(
+        self,
+        atoms: AtomSet,
+        X: FloatArray,
+        codes: FloatArray,
+        weight: float,
+        mask: NDArray[np.bool_] | None,
+    ) -> None:
         """Replace atoms long unused by the batch's signals that are explained worst."""
         self.unused_since += weight
         self.unused_since[codes.any(axis=0)] = 0.0
         dead = np.flatnonzero(self.unused_since > _PATIENCE * len(self.components))
         if not dead.size:
             return
-        signals = _worst_signals(X, codes, self.components, len(dead), problem.positive_components)
+        if mask is not None:
+            # Missing entries as the dictionary explains them.
+            X = np.where(mask, X, codes @ self.components)
+        signals = _worst_signals(X, codes, self.components, len(dead), atoms.positive)
         dead = dead[: len(signals)]
-        self.components[dead] = signals
-        for sums in (self.statistics.A, self.statistics.B, self.statistics.A.T):
-            sums[dead] = 0.0
+        self.components[dead] = atoms.scaled(signals)
+        self.statistics._forget(dead)
         self.unused_since[dead] = 0.0
 
 
@@ -153,6 +179,8 @@ def learn_dictionary_online(
     sample_weight: ArrayLike | None = None,
     positive_codes: bool = False,
     positive_components: bool = False,
+    l1_ratio: float = 0.0,
+    mask: Mask = None,
     coding_max_iter: int = 1000,
     time_budget: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -192,6 +220,12 @@ def learn_dictionary_online(
         Non-negative weights; they multiply the samples in the statistics.
     positive_codes, positive_components : bool, default=False
         Keep codes or atoms non-negative.
+    l1_ratio : float, default=0
+        Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
+        ℓ1 ball, which makes atoms sparse, for 1.
+    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+        True where an entry of `X` was observed; "nan" takes NaN for missing. The statistics then
+        hold a Gram matrix of the codes for every feature, see `MaskedStatistics`.
     coding_max_iter : int, default=1000
         Rounds of the coder per sample at most.
     time_budget : float, optional
@@ -237,14 +271,15 @@ def learn_dictionary_online(
     >>> learned.n_iter, learned.codes.shape
     (40, (1000, 16))
     """
-    problem = _Problem(
+    problem = Problem(
         X,
         n_components,
         alpha=alpha,
         sample_weight=sample_weight,
         positive_codes=positive_codes,
-        positive_components=positive_components,
+        atoms=check_atom_set(positive_components, l1_ratio),
         coding_max_iter=coding_max_iter,
+        mask=mask,
         n_threads=n_threads,
     )
     if batch_size is None:
@@ -259,7 +294,10 @@ def learn_dictionary_online(
     start = time.perf_counter()
     generator = np.random.default_rng(rng)
     state = OnlineState(
-        _first_dictionary(problem, dict_init, init, generator), forgetting, problem.total_weight
+        first_dictionary(problem, dict_init, init, generator),
+        forgetting,
+        problem.total_weight,
+        masked=problem.mask is not None,
     )
 
     history: list[float] = []
@@ -268,8 +306,7 @@ def learn_dictionary_online(
     reference, reference_at = state.components.copy(), 0
     uncertain: Certificate | None = None
     for rows in _batches(len(problem.X), batch_size, n_epochs, generator if shuffle else None):
-        weights = problem.weights[rows] if problem.weights.size else problem.weights
-        mean, certificate = state.step(problem, problem.X[rows], weights)
+        mean, certificate = state.step(problem, *problem.rows(rows))
         if not np.all(certificate.converged):
             uncertain = certificate
         history.append(mean)
@@ -309,7 +346,7 @@ def _read_only(array: FloatArray) -> FloatArray:
 
 
 def _finish(
-    problem: _Problem,
+    problem: Problem,
     state: OnlineState,
     history: NDArray[np.float64],
     status: Status,
@@ -323,7 +360,9 @@ def _finish(
     gap = kkt = math.nan
     if return_codes:
         codes = np.empty((len(problem.all_X), problem.n_components), problem.X.dtype)
-        uncertain = problem.coder(problem.all_X, state.components, codes, warm=False)
+        uncertain = problem.coder(
+            problem.all_X, state.components, codes, warm=False, mask=problem.all_mask
+        )
         kept = slice(None) if problem.kept is None else problem.kept
         objective = float(weights @ uncertain.objective[kept])
         gap = float(weights @ uncertain.gap[kept]) / max(objective, float(np.finfo(float).tiny))
@@ -339,7 +378,7 @@ def _finish(
         status=status,
         duality_gap=gap,
         kkt_violation=kkt,
-        stationarity=stationarity(state.components, state.statistics, problem.positive_components),
+        stationarity=stationarity(state.components, state.statistics, problem.atoms),
         statistics=state.statistics,
     )
     warn_unless_converged(result, uncertain)

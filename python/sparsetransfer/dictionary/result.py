@@ -65,8 +65,9 @@ class LearnedDictionary:
         The largest violation of a code's optimality conditions, relative to α; NaN without codes.
     stationarity : float
         The farthest that an atom would move in its own exact update at `codes`.
-    statistics : Statistics
-        Of the signals and their codes (online: with forgetting).
+    statistics : Statistics or None
+        Of the signals and their codes (online: with forgetting). None if a mask was given to
+        `learn_dictionary`, which does not need them; `MaskedStatistics` can be made from the codes.
     """
 
     components: FloatArray
@@ -78,7 +79,7 @@ class LearnedDictionary:
     duality_gap: float
     kkt_violation: float
     stationarity: float
-    statistics: Statistics
+    statistics: Statistics | None
 
     @property
     def converged(self) -> bool:

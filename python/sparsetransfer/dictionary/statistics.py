@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._validation import (
@@ -22,6 +22,8 @@ __all__ = ["Statistics"]
 
 _SCHEMA = 1
 _SCALARS = ("n", "energy", "l1")
+# Rows that are summed at a time.
+_ROWS = 1024
 
 
 class Statistics:
@@ -75,11 +77,15 @@ class Statistics:
         d = check_integer(n_features, "n_features", minimum=1)
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-        self.A: FloatArray = np.zeros((k, k), dtype)
+        self.A: FloatArray = np.zeros(self._shape_of_A(k, d), dtype)
         self.B: FloatArray = np.zeros((k, d), dtype)
         self.n = 0.0
         self.energy = 0.0
         self.l1 = 0.0
+
+    @staticmethod
+    def _shape_of_A(n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_components)
 
     @property
     def n_components(self) -> int:
@@ -122,47 +128,59 @@ class Statistics:
         ValueError
             If the shapes do not fit or an entry is not finite.
         """
-        dtype = self.A.dtype
-        X = check_matrix(X, "X", dtype=dtype, n_features=self.n_features)
-        codes = check_matrix(codes, "codes", dtype=dtype, n_features=self.n_components)
-        if len(codes) != len(X):
-            raise ValueError(f"codes must have one row per sample, got {len(codes)} for {len(X)}")
-        weights = (
-            np.empty(0, dtype)
-            if sample_weight is None
-            else check_vector(sample_weight, "sample_weight", size=len(X), dtype=dtype, minimum=0)
-        )
+        X = check_matrix(X, "X", dtype=self.A.dtype, n_features=self.n_features)
+        codes, weights = self._checked(len(X), codes, sample_weight)
         self._accumulate(X, codes, weights, resolve_threads(n_threads))
         return self
 
-    def _accumulate(
-        self, X: FloatArray, codes: FloatArray, weights: FloatArray, num_threads: int
-    ) -> None:
-        """Add checked arrays; `weights` may be empty."""
-        _core.dictionary_accumulate(X, codes, weights, self.A, self.B, num_threads=num_threads)
-        if weights.size:
-            wide = weights.astype(np.float64)
-            self.n += float(wide.sum())
-            self.energy += float(wide @ np.einsum("ij,ij->i", X, X, dtype=np.float64))
-            self.l1 += float(wide @ np.abs(codes).sum(axis=1, dtype=np.float64))
-        else:
-            self.n += len(X)
-            self.energy += float(np.einsum("ij,ij->", X, X, dtype=np.float64))
-            self.l1 += float(np.abs(codes).sum(dtype=np.float64))
+    def _checked(
+        self, n_samples: int, codes: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[FloatArray, FloatArray]:
+        dtype = self.A.dtype
+        codes = check_matrix(codes, "codes", dtype=dtype, n_features=self.n_components)
+        if len(codes) != n_samples:
+            raise ValueError(
+                f"codes must have one row per sample, got {len(codes)} for {n_samples}"
+            )
+        if sample_weight is None:
+            return codes, np.empty(0, dtype)
+        return codes, check_vector(
+            sample_weight, "sample_weight", size=n_samples, dtype=dtype, minimum=0
+        )
 
-    def merge(self, other: "Statistics") -> "Statistics":
+    def _accumulate(
+        self,
+        X: FloatArray,
+        codes: FloatArray,
+        weights: FloatArray,
+        num_threads: int,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Add checked arrays; `weights` may be empty, and nothing may be missing."""
+        assert mask is None
+        _core.dictionary_accumulate(X, codes, weights, self.A, self.B, num_threads=num_threads)
+        self._add_scalars(X, codes, weights)
+
+    def _add_scalars(self, X: FloatArray, codes: FloatArray, weights: FloatArray) -> None:
+        self.n += float(weights.sum(dtype=np.float64)) if weights.size else len(X)
+        self.energy += _weighted_sum(np.square, X, weights)
+        self.l1 += penalty(codes, weights)
+
+    def merge(self, other: "Statistics") -> Self:
         """Return the statistics of both sets of samples together.
 
         Raises
         ------
         ValueError
-            If `other` is of another shape.
+            If `other` is of another shape or kind.
         """
+        if type(self) is not type(other):
+            raise ValueError(f"other must be {type(self).__name__}, got {type(other).__name__}")
         if self.B.shape != other.B.shape:
             raise ValueError(
                 f"other must have {self.B.shape} components and features, got {other.B.shape}"
             )
-        merged = Statistics(
+        merged = type(self)(
             self.n_components, self.n_features, dtype=np.result_type(self.A, other.A)
         )
         merged.A += self.A
@@ -216,9 +234,20 @@ class Statistics:
         )
         return float(0.5 * self.energy + quadratic + alpha * self.l1)
 
-    def copy(self) -> "Statistics":
+    def _curvature_and_slope(self, components: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return a and b of the terms Σ_f (a d_f²/2 − b d_f) that an atom sees, others fixed."""
+        curvature = np.repeat(self.A.diagonal()[:, np.newaxis], components.shape[1], axis=1)
+        return curvature, self.B - self.A @ components + curvature * components
+
+    def _forget(self, atoms: NDArray[np.int64]) -> None:
+        """Drop what is known of some atoms: others have taken their places."""
+        self.A[..., atoms, :] = 0.0
+        self.A[..., atoms] = 0.0
+        self.B[atoms] = 0.0
+
+    def copy(self) -> Self:
         """Return an independent copy."""
-        return self.merge(Statistics(self.n_components, self.n_features, dtype=self.A.dtype))
+        return self.merge(type(self)(self.n_components, self.n_features, dtype=self.A.dtype))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a ``.npz`` file without pickle; an existing file is replaced at once or not.
@@ -247,7 +276,7 @@ class Statistics:
         os.replace(file.name, target)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Statistics":
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what `save` wrote.
 
         Parameters
@@ -270,7 +299,7 @@ class Statistics:
             A, B, scalars = file["A"], file["B"], file["scalars"]
         if (
             B.ndim != 2
-            or A.shape != (B.shape[0], B.shape[0])
+            or A.shape != cls._shape_of_A(*B.shape)
             or scalars.shape != (len(_SCALARS),)
             or A.dtype != B.dtype
         ):
@@ -287,7 +316,7 @@ class Statistics:
     def __repr__(self) -> str:
         """Show the sizes."""
         return (
-            f"Statistics(n_components={self.n_components}, n_features={self.n_features}, "
+            f"{type(self).__name__}(n_components={self.n_components}, n_features={self.n_features}, "
             f"dtype={self.A.dtype}, n={self.n:g})"
         )
 
@@ -295,3 +324,18 @@ class Statistics:
 def empty_statistics(components: FloatArray) -> Statistics:
     """Return empty statistics that fit a dictionary."""
     return Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
+
+
+def penalty(codes: FloatArray, weights: FloatArray) -> float:
+    """Return Σ w |s|₁ over samples in rows; no weights mean ones."""
+    return _weighted_sum(np.abs, codes, weights)
+
+
+def _weighted_sum(function: np.ufunc, values: FloatArray, weights: FloatArray) -> float:
+    total = 0.0
+    # By blocks of rows: all values at once would need as much memory again.
+    for begin in range(0, len(values), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        sums = function(values[rows]).sum(axis=1, dtype=np.float64)
+        total += float(weights[rows].astype(np.float64) @ sums) if weights.size else sums.sum()
+    return float(total)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sparsetransfer._validation import FloatArray
+from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
 
 __all__ = ["DictionaryTransformer"]
@@ -29,13 +29,15 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     transform_max_iter: int
     transform_n_nonzero_coefs: int | None
 
-    def transform(self, X: ArrayLike) -> FloatArray:
+    def transform(self, X: ArrayLike, *, mask: Mask = None) -> FloatArray:
         """Code signals with the learned atoms.
 
         Parameters
         ----------
         X : array_like of shape (n_samples, n_features)
             Signals.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `lasso`.
 
         Returns
         -------
@@ -43,7 +45,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             The codes of ``transform_algorithm``; twice as many columns with ``split_sign``.
         """
         check_is_fitted(self)
-        signals = validate_data(self, X, dtype=FLOATS, reset=False)
+        signals = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite=mask is None)
         alpha = self.alpha if self.transform_alpha is None else self.transform_alpha
         codes = sparse_encode(
             signals,
@@ -54,6 +56,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             max_iter=self.transform_max_iter,
             n_jobs=self.n_jobs,
             positive=self.positive_code,
+            mask=mask,
         )
         return self._split(codes)
 

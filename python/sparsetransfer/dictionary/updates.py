@@ -14,6 +14,8 @@ from sparsetransfer._validation import (
     common_dtype,
     resolve_threads,
 )
+from sparsetransfer.dictionary._atoms import AtomSet, check_atom_set
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.statistics import Statistics
 
 __all__ = ["Method", "update_dictionary", "update_ksvd"]
@@ -35,6 +37,7 @@ def update_dictionary(
     passes: int = 1,
     tol: float = 0.0,
     positive: bool = False,
+    l1_ratio: float = 0.0,
     n_threads: int | None = None,
 ) -> FloatArray:
     """Improve a dictionary for fixed codes, given only their statistics.
@@ -44,7 +47,7 @@ def update_dictionary(
     components : array_like of shape (n_components, n_features)
         The dictionary, atoms in rows; not changed.
     statistics : Statistics
-        Of the signals and their codes.
+        Of the signals and their codes. `MaskedStatistics` need block coordinates.
     method : {"block_coordinate", "lagrange_dual", "optimal_directions"}, default="block_coordinate"
         Exact minimisation over one atom of the unit ball after the other; the exact minimiser over
         all of them through its dual; or unconstrained least squares, whose atoms have any length
@@ -56,6 +59,9 @@ def update_dictionary(
         duality gap to stop at.
     positive : bool, default=False
         Keep the atoms non-negative (block coordinates only).
+    l1_ratio : float, default=0
+        Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
+        ℓ1 ball, which makes atoms sparse, for 1 (in between: block coordinates only).
     n_threads : int, optional
         See `resolve_threads`; the answer does not depend on it.
 
@@ -68,7 +74,7 @@ def update_dictionary(
     Raises
     ------
     ValueError
-        If shapes do not fit, or `method` is unknown or cannot keep atoms non-negative.
+        If shapes do not fit, or `method` is unknown or cannot keep what was asked for.
 
     Notes
     -----
@@ -88,8 +94,11 @@ def update_dictionary(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    if positive and method != "block_coordinate":
-        raise ValueError(f"positive atoms need method='block_coordinate', got {method!r}")
+    atoms = check_atom_set(positive, l1_ratio)
+    if method != "block_coordinate":
+        require_unconstrained(method, atoms)
+        if isinstance(statistics, MaskedStatistics):
+            raise ValueError(f"masked statistics need method='block_coordinate', got {method!r}")
     passes = check_integer(passes, "passes", minimum=1)
     tol = check_real(tol, "tol", minimum=0.0)
     updated = check_matrix(
@@ -101,7 +110,7 @@ def update_dictionary(
         method=method,
         passes=passes,
         tol=tol,
-        positive=positive,
+        atoms=atoms,
         num_threads=resolve_threads(n_threads),
     )
     return updated
@@ -114,12 +123,22 @@ def _update(
     method: str,
     passes: int,
     tol: float,
-    positive: bool,
+    atoms: AtomSet,
     num_threads: int,
 ) -> None:
     """Update checked `components` in place."""
     A, B = statistics.A, statistics.B
-    if method == "lagrange_dual":
+    if isinstance(statistics, MaskedStatistics):
+        _core.dictionary_from_masked(
+            A,
+            B,
+            components,
+            passes=passes,
+            tolerance=tol,
+            num_threads=num_threads,
+            **atoms._asdict(),
+        )
+    elif method == "lagrange_dual":
         _core.dictionary_lagrange_dual(
             A, B, components, max_iterations=passes, tolerance=tol, num_threads=num_threads
         )
@@ -132,8 +151,8 @@ def _update(
             components,
             passes=passes,
             tolerance=tol,
-            positive=positive,
             num_threads=num_threads,
+            **atoms._asdict(),
         )
 
 
@@ -145,6 +164,7 @@ def update_ksvd(
     alpha: float = 0.0,
     positive_components: bool = False,
     positive_codes: bool = False,
+    l1_ratio: float = 0.0,
     n_threads: int | None = None,
 ) -> _KsvdStep:
     """Improve atoms and the codes that use them together, by one pass of approximate K-SVD.
@@ -161,6 +181,8 @@ def update_ksvd(
         The penalty of the codes. Zero means fixed supports (as from OMP) and unit-norm atoms.
     positive_components, positive_codes : bool, default=False
         Keep atoms or codes non-negative.
+    l1_ratio : float, default=0
+        The set of the atoms, as in `update_dictionary`; needs a positive `alpha`.
     n_threads : int, optional
         See `resolve_threads`; the answer does not depend on it.
 
@@ -185,6 +207,10 @@ def update_ksvd(
     Batch Orthogonal Matching Pursuit. Technion CS-2008-08 (2008), algorithm 5; the soft threshold
     for α > 0 is ours.
     """
+    atoms = check_atom_set(positive_components, l1_ratio)
+    alpha = check_real(alpha, "alpha", minimum=0.0)
+    if alpha == 0 and atoms.l1_ratio > 0:
+        raise ValueError("l1_ratio needs a positive alpha: fixed supports have unit-norm atoms")
     dtype = common_dtype(X)
     X = check_matrix(X, "X", dtype=dtype)
     components = check_matrix(components, "components", dtype=dtype, n_features=X.shape[1]).copy()
@@ -195,27 +221,33 @@ def update_ksvd(
         X,
         codes,
         components,
-        alpha=check_real(alpha, "alpha", minimum=0.0),
-        positive_dictionary=bool(positive_components),
+        alpha=alpha,
+        positive_dictionary=atoms.positive,
         positive_codes=bool(positive_codes),
+        l1_ratio=atoms.l1_ratio,
         num_threads=resolve_threads(n_threads),
     )
     return _KsvdStep(components, codes)
 
 
-def stationarity(components: FloatArray, statistics: Statistics, positive: bool) -> float:
+def require_unconstrained(method: str, atoms: AtomSet) -> None:
+    """Refuse sets of atoms that only block coordinates and K-SVD can keep."""
+    if atoms.positive:
+        raise ValueError(f"positive atoms cannot be kept by method={method!r}")
+    if atoms.l1_ratio > 0:
+        raise ValueError(f"an l1_ratio cannot be kept by method={method!r}")
+
+
+def stationarity(components: FloatArray, statistics: Statistics, atoms: AtomSet) -> float:
     """Return how far the farthest atom would move in its own exact update.
 
     Zero exactly at a dictionary that no single-atom update improves, which for fixed codes is the
     optimum. Unused atoms do not count.
     """
-    curvature = statistics.A.diagonal()
-    used = curvature > np.finfo(curvature.dtype).eps * curvature.max(initial=0.0)
+    curvature, slope = statistics._curvature_and_slope(components)
+    total = curvature.sum(axis=1)
+    used = total > np.finfo(total.dtype).eps * total.max(initial=0.0)
     if not used.any():
         return 0.0
-    slope = statistics.B[used] - statistics.A[used] @ components
-    moved = components[used] + slope / curvature[used, np.newaxis]
-    if positive:
-        np.maximum(moved, 0, out=moved)
-    moved /= np.maximum(1, np.linalg.norm(moved, axis=1, keepdims=True))
+    moved = atoms.nearest_to_slope(curvature[used], slope[used])
     return float(np.linalg.norm(moved - components[used], axis=1).max())

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, validate_data
 
-from sparsetransfer._validation import FloatArray
+from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 
 __all__ = ["SparseCoder"]
@@ -103,7 +103,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.n_components_ = n_components
         return self
 
-    def transform(self, X: ArrayLike, y: object = None) -> FloatArray:
+    def transform(self, X: ArrayLike, y: object = None, *, mask: Mask = None) -> FloatArray:
         """Code signals.
 
         Parameters
@@ -112,13 +112,17 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Signals.
         y : object, optional
             Ignored.
+        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+            Which entries of `X` were observed, as in `lasso`.
 
         Returns
         -------
         numpy.ndarray of shape (n_samples, n_components)
             The codes; twice as many columns with `split_sign`.
         """
-        signals = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        signals = validate_data(
+            self, X, dtype=[np.float64, np.float32], reset=False, ensure_all_finite=mask is None
+        )
         codes = sparse_encode(
             signals,
             self.dictionary,
@@ -128,6 +132,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             max_iter=self.transform_max_iter,
             n_jobs=self.n_jobs,
             positive=self.positive_code,
+            mask=mask,
         )
         if self.split_sign:
             return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix
+from sparsetransfer._validation import FloatArray, Mask, check_integer, check_masked, check_matrix
 from sparsetransfer.sparse_coding.functional import (
     lasso,
     lasso_gram,
@@ -35,6 +35,7 @@ def sparse_encode(
     check_input: bool = True,
     verbose: int = 0,
     positive: bool = False,
+    mask: Mask = None,
 ) -> FloatArray:
     """Code signals: a drop-in for `sklearn.decomposition.sparse_encode`.
 
@@ -71,6 +72,9 @@ def sparse_encode(
         Without effect; they are there so that calls need not change.
     positive : bool, default=False
         Whether codes must not be negative. Not possible with "lars", "omp" and "ols".
+    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+        Which entries of `X` were observed, as in `lasso`. Not possible with "lars", `gram` or
+        `cov`.
 
     Returns
     -------
@@ -99,7 +103,9 @@ def sparse_encode(
         raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}")
     if positive and algorithm in ("lars", "omp", "ols"):
         raise ValueError(f"positive codes are not supported by algorithm={algorithm!r}")
-    signals = check_matrix(X, "X")
+    if mask is not None and (algorithm == "lars" or gram is not None or cov is not None):
+        raise ValueError("mask cannot be used with algorithm='lars', gram or cov")
+    signals, observed = check_masked(X, "X", mask)
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     penalty = 1.0 if alpha is None else alpha
     if algorithm == "threshold":
@@ -112,7 +118,7 @@ def sparse_encode(
         if count is None:
             count = int(min(max(signals.shape[1] / 10, 1), atoms.shape[0]))
         if inner is None:
-            result = omp(signals, atoms, count, rule=algorithm, n_threads=n_jobs)
+            result = omp(signals, atoms, count, rule=algorithm, mask=observed, n_threads=n_jobs)
         else:
             result = omp_gram(*inner, count, rule=algorithm, n_threads=n_jobs)
         return result.codes
@@ -123,7 +129,7 @@ def sparse_encode(
         "n_threads": n_jobs,
     }
     if inner is None:
-        return lasso(signals, atoms, penalty, **options).codes
+        return lasso(signals, atoms, penalty, mask=observed, **options).codes
     matrix, correlations, norms = inner
     return lasso_gram(matrix, correlations, penalty, squared_norms=norms, **options).codes
 

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 from sparsetransfer import _core
 from sparsetransfer._validation import (
     FloatArray,
+    Mask,
     check_integer,
+    check_masked,
     check_matrix,
     check_real,
     check_vector,
@@ -33,6 +35,7 @@ def lasso(
     init: ArrayLike | None = None,
     tol: float | None = None,
     max_iter: int = 1000,
+    mask: Mask = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals with an l1 penalty, to machine precision.
@@ -58,6 +61,10 @@ def lasso(
         for float64 and 5e-5 for float32.
     max_iter : int, default=1000
         The largest number of rounds for one signal.
+    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+        True where an entry of `X` was observed; the others are not read. "nan" takes NaN for
+        missing. Codes and certificates are those of the observed entries alone; signals of equal
+        mask share one Gram matrix.
     n_threads : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
@@ -108,7 +115,7 @@ def lasso(
     >>> result.converged.all()
     np.True_
     """
-    signals = check_matrix(X, "X")
+    signals, observed = check_masked(X, "X", mask)
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     shape = (signals.shape[0], atoms.shape[0])
     codes = _start(init, shape, signals.dtype, positive)
@@ -120,6 +127,7 @@ def lasso(
         codes,
         ridge=_ridge(l2, shape[0], signals.dtype),
         weights=_weights(weights, shape[1]),
+        mask=observed,
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -198,6 +206,7 @@ def omp(
     *,
     tol: float | None = None,
     rule: Literal["omp", "ols"] = "omp",
+    mask: Mask = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals greedily, atom by atom, by orthogonal matching pursuit.
@@ -217,6 +226,8 @@ def omp(
         The next atom is the one most correlated with the residual ("omp", plain orthogonal
         matching pursuit), or the one that leaves the smallest residual ("ols", orthogonal least
         squares, also called order-recursive or optimised matching pursuit).
+    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
+        As in `lasso`.
     n_threads : int, optional
         As in `lasso`.
 
@@ -243,12 +254,14 @@ def omp(
     .. [1] R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the K-SVD algorithm
        using batch orthogonal matching pursuit", Technion CS-2008-08, 2008.
     """
-    signals = check_matrix(X, "X")
+    signals, observed = check_masked(X, "X", mask)
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     default = max(signals.shape[1] // 10, 1)
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
-    reports = _core.pursue(signals, atoms, settings, codes, n_threads=resolve_threads(n_threads))
+    reports = _core.pursue(
+        signals, atoms, settings, codes, mask=observed, n_threads=resolve_threads(n_threads)
+    )
     return collect(codes, reports)
 
 

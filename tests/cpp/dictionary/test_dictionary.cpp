@@ -88,7 +88,7 @@ TEST(ksvd_lowers_the_whole_objective) {
            alpha * problem.codes.cwiseAbs().sum();
   };
   const double before = value();
-  const double fit = update_ksvd<double>({3, {}}, problem.signals, {alpha, false, false},
+  const double fit = update_ksvd<double>({3, {}}, problem.signals, {alpha, {}, false},
                                          problem.codes, problem.dictionary);
   CHECK(value() < before);
   CHECK_NEAR(fit + alpha * problem.codes.cwiseAbs().sum(), value(), 1e-9 * before);
@@ -97,8 +97,8 @@ TEST(ksvd_lowers_the_whole_objective) {
 TEST(dead_atoms_become_signals) {
   Problem<double> problem(20, 10, 300, 0.3);
   problem.codes.row(4).setZero();
-  const auto replaced = replace_dead_atoms<double>({2, {}}, problem.signals, false, problem.codes,
-                                                   problem.dictionary);
+  const auto replaced =
+      replace_dead_atoms<double>({2, {}}, problem.signals, {}, problem.codes, problem.dictionary);
   REQUIRE(replaced.size() == 1);
   CHECK(replaced[0] == 4);
   CHECK_NEAR(problem.dictionary.col(4).norm(), 1.0, 1e-12);

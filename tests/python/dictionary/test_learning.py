@@ -199,7 +199,7 @@ def test_what_cannot_go_together_is_refused():
     X = signals(12, n=20)
     with pytest.raises(ValueError, match="method must be one of"):
         learn(X, method="adam")
-    with pytest.raises(ValueError, match="positive_components cannot be kept"):
+    with pytest.raises(ValueError, match="positive atoms cannot be kept"):
         learn(X, method="lagrange_dual", positive_components=True)
     with pytest.raises(ValueError, match="sample_weight cannot be used"):
         learn(X, method="ksvd", sample_weight=np.ones(20))
@@ -270,7 +270,7 @@ def test_public_updates_refuse_misuse():
     result = learn(X, 5)
     with pytest.raises(ValueError, match="method must be one of"):
         update_dictionary(result.components, result.statistics, method="sgd")
-    with pytest.raises(ValueError, match="positive atoms need"):
+    with pytest.raises(ValueError, match="positive atoms cannot be kept"):
         update_dictionary(
             result.components, result.statistics, method="lagrange_dual", positive=True
         )

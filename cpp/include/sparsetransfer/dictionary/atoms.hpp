@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "sparsetransfer/dictionary/constraint.hpp"
 #include "sparsetransfer/numerics/parallel.hpp"
 #include "sparsetransfer/types.hpp"
 
@@ -15,11 +16,7 @@ bool is_unused(T curvature, T largest) {
   return !(curvature > std::numeric_limits<T>::epsilon() * largest);
 }
 
-/// Scales the atom back to length one when it is longer.
-template <typename T>
-void project_to_unit_ball(VectorRef<T> atom);
-
-/// The same for every column.
+/// Scales every atom that is longer than one back to length one.
 template <typename T>
 void project_atoms_to_unit_ball(MatrixRef<T> dictionary);
 
@@ -40,13 +37,14 @@ template <typename T>
 Index merge_duplicate_atoms(const Execution& execution, const ConstMatrixRef<T>& dictionary,
                             double tolerance, bool positive_codes, MatrixRef<T> codes);
 
-/// Replaces atoms that no code uses by the normalised signals with the largest residual |x − D s|
-/// (ties: the first signal; no signal that is nearly parallel to an atom is taken; positive: their
-/// non-negative parts). Signals without residual replace nothing. "No code" means a row of `codes`
+/// Replaces atoms that no code uses by the signals with the largest residual |x − D s|, scaled to
+/// the boundary of the atoms' set (ties: the first signal; no signal that is nearly parallel to an
+/// atom is taken). Signals without residual replace nothing. "No code" means a row of `codes`
 /// below rounding of the largest row; it becomes exactly zero, so the objective stays. Returns the
 /// replaced atoms in ascending order. signals (features x samples), codes (atoms x samples).
 template <typename T>
 std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
-                                      bool positive, MatrixRef<T> codes, MatrixRef<T> dictionary);
+                                      const AtomConstraint& constraint, MatrixRef<T> codes,
+                                      MatrixRef<T> dictionary);
 
 }  // namespace sparsetransfer

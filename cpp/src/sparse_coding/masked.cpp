@@ -1,0 +1,140 @@
+#include "sparsetransfer/sparse_coding/masked.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "sparsetransfer/checks.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+// Groups of at least so many signals are worth threads of their own; smaller ones share them.
+constexpr Index kLargeGroup = 64;
+
+/// Signals with the same observed features.
+struct Group {
+  std::vector<Index> features;
+  std::vector<Index> samples;
+
+  Index size() const { return static_cast<Index>(samples.size()); }
+};
+
+std::vector<Group> group_by_mask(const ConstMaskRef& mask) {
+  std::vector<Index> order(static_cast<std::size_t>(mask.cols()));
+  std::iota(order.begin(), order.end(), Index(0));
+  const auto compare = [&](Index a, Index b) {
+    return std::memcmp(mask.col(a).data(), mask.col(b).data(),
+                       static_cast<std::size_t>(mask.rows()));
+  };
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return compare(a, b) < 0; });
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i == 0 || compare(order[i - 1], order[i]) != 0) {
+      groups.emplace_back();
+      for (Index f = 0; f < mask.rows(); ++f)
+        if (mask(f, order[i])) groups.back().features.push_back(f);
+    }
+    groups.back().samples.push_back(order[i]);
+  }
+  return groups;
+}
+
+/// Calls code(execution, group) for every group: large ones one after the other with all threads,
+/// small ones side by side. Which is which does not depend on the number of threads.
+template <typename Code>
+void for_each_group(const Execution& execution, const std::vector<Group>& groups,
+                    const Code& code) {
+  std::vector<const Group*> small;
+  for (const Group& group : groups) {
+    if (group.size() < kLargeGroup)
+      small.push_back(&group);
+    else
+      code(execution, group);
+  }
+  parallel_for(execution, static_cast<Index>(small.size()),
+               [&](Index i, int) { code(execution, *small[static_cast<std::size_t>(i)]); });
+}
+
+template <typename T>
+Vector<T> select(const ConstVectorRef<T>& values, const std::vector<Index>& samples) {
+  if (values.size() == 0) return {};
+  return values(samples);
+}
+
+/// The code of a signal of which nothing was observed.
+template <typename T>
+void code_nothing(const Group& group, MatrixRef<T>& codes, CodingReport* reports) {
+  for (const Index i : group.samples) {
+    codes.col(i).setZero();
+    reports[i] = CodingReport();
+    reports[i].gap = reports[i].objective = 0.0;
+  }
+}
+
+template <typename T, typename Solve>
+void code_groups(const Execution& execution, const ConstMatrixRef<T>& signals,
+                 const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary, MatrixRef<T>& codes,
+                 CodingReport* reports, const Solve& solve) {
+  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
+  require_shape("mask", mask.rows(), mask.cols(), signals.rows(), signals.cols());
+  require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
+  const auto groups = group_by_mask(mask);
+  for_each_group(execution, groups, [&](const Execution& workers, const Group& group) {
+    if (group.features.empty()) return code_nothing<T>(group, codes, reports);
+    const Matrix<T> observed = signals(group.features, group.samples);
+    const Matrix<T> atoms = dictionary(group.features, Eigen::all);
+    Matrix<T> part = codes(Eigen::all, group.samples);
+    std::vector<CodingReport> fresh(group.samples.size());
+    solve(workers, observed, atoms, group.samples, MatrixRef<T>(part), fresh.data());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      codes.col(group.samples[i]) = part.col(static_cast<Index>(i));
+      reports[group.samples[i]] = fresh[i];
+    }
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
+                   const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
+                   const CodingSettings& settings, const CodingExtras<T>& extras,
+                   MatrixRef<T> codes, CodingReport* reports) {
+  settings.validate();
+  require(extras.ridge.size() == 0 || extras.ridge.size() == signals.cols(),
+          "ridge must have one entry per signal");
+  code_groups<T>(execution, signals, mask, dictionary, codes, reports,
+                 [&](const Execution& workers, const Matrix<T>& observed, const Matrix<T>& atoms,
+                     const std::vector<Index>& samples, MatrixRef<T> part, CodingReport* fresh) {
+                   const Vector<T> ridge = select<T>(extras.ridge, samples);
+                   encode<T>(workers, observed, atoms, settings,
+                             CodingExtras<T>{ridge, extras.weights, Vector<T>()}, part, fresh);
+                 });
+}
+
+template <typename T>
+void pursue_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
+                   const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
+                   const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports) {
+  settings.validate();
+  code_groups<T>(execution, signals, mask, dictionary, codes, reports,
+                 [&](const Execution& workers, const Matrix<T>& observed, const Matrix<T>& atoms,
+                     const std::vector<Index>&, MatrixRef<T> part, CodingReport* fresh) {
+                   pursue<T>(workers, observed, atoms, settings, part, fresh);
+                 });
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template void encode_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
+                                 const ConstMatrixRef<T>&, const CodingSettings&,                 \
+                                 const CodingExtras<T>&, MatrixRef<T>, CodingReport*);            \
+  template void pursue_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
+                                 const ConstMatrixRef<T>&, const PursuitSettings&, MatrixRef<T>,  \
+                                 CodingReport*);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer

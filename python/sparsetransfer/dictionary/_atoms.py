@@ -1,0 +1,45 @@
+"""The set that atoms are kept in."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparsetransfer import _core
+from sparsetransfer._validation import FloatArray, check_real
+
+__all__ = ["AtomSet", "check_atom_set"]
+
+
+class AtomSet(NamedTuple):
+    """Atoms with (1 − r)‖d‖² + r‖d‖₁ ≤ 1 and r = l1_ratio, non-negative on request."""
+
+    positive: bool
+    l1_ratio: float = 0.0
+
+    def projected(self, components: FloatArray) -> FloatArray:
+        """Return the nearest atoms of the set, in a copy."""
+        nearest = np.array(components, order="C")
+        _core.dictionary_project_atoms(nearest, **self._asdict())
+        return nearest
+
+    def scaled(self, components: FloatArray) -> FloatArray:
+        """Return the atoms scaled to the boundary of the set, in a copy; zero stays zero."""
+        longest = np.array(components, order="C")
+        _core.dictionary_project_atoms(longest, **self._asdict(), to_boundary=True)
+        return longest
+
+    def shrunk(self, components: FloatArray) -> FloatArray:
+        """Return the atoms with those outside the set scaled to its boundary, in a copy."""
+        r = self.l1_ratio
+        values = np.abs(components)
+        inside = ((1 - r) * values**2 + r * values).sum(axis=1, keepdims=True) <= 1
+        return np.where(inside, components, self.scaled(components))
+
+    def nearest_to_slope(self, curvature: FloatArray, slope: FloatArray) -> FloatArray:
+        """Return the minimiser of Σ (curvature d²/2 − slope d) over the set for every atom."""
+        return _core.dictionary_separable(curvature, slope, **self._asdict())
+
+
+def check_atom_set(positive: bool, l1_ratio: float, name: str = "l1_ratio") -> AtomSet:
+    """Return the set that was asked for."""
+    return AtomSet(bool(positive), check_real(l1_ratio, name, minimum=0.0, maximum=1.0))
