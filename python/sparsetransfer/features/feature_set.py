@@ -74,7 +74,8 @@ _KNOWN: dict[str, Callable[[], FeatureSet]] = {
     "functionals": Functionals,
     "is09-style": ChallengeStyle,
     "wide": Wide,
-} | {name: functools.partial(OpenSmile, name) for name in OPENSMILE_SETS}
+}
+_KNOWN.update({name: functools.partial(OpenSmile, name) for name in OPENSMILE_SETS})
 
 
 def names() -> tuple[str, ...]:
