@@ -15,5 +15,6 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
   sparsetransfer::python::bind_numerics(m);
   sparsetransfer::python::bind_graph(m);
   sparsetransfer::python::bind_transfer(m);
+  sparsetransfer::python::bind_regression(m);
   sparsetransfer::python::bind_sparse_coding(m);
 }

@@ -84,6 +84,22 @@ class TransferLearnReport:
     @property
     def iterations(self) -> int: ...
 
+class RegressionReport:
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def duality_gap(self) -> float: ...
+    @property
+    def history(self) -> list[float]: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def kkt_violation(self) -> float: ...
+    @property
+    def newton_steps(self) -> int: ...
+    @property
+    def objective(self) -> float: ...
+
 class CodingSettings:
     def __init__(
         self,
@@ -391,3 +407,27 @@ def transfer_learn(
     codes: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> TransferLearnReport: ...
+def transfer_regression(
+    quadratic: numpy.typing.NDArray[typing.Any],
+    linear: numpy.typing.NDArray[typing.Any],
+    energy: typing.SupportsFloat | typing.SupportsIndex,
+    *,
+    element: typing.SupportsFloat | typing.SupportsIndex,
+    row: typing.SupportsFloat | typing.SupportsIndex,
+    groups: numpy.typing.NDArray[numpy.int32],
+    strengths: numpy.typing.NDArray[typing.Any],
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    max_iterations: typing.SupportsInt | typing.SupportsIndex,
+    newton_from: typing.SupportsFloat | typing.SupportsIndex,
+    coefficients: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> RegressionReport: ...
+def transfer_regression_shrink(
+    point: numpy.typing.NDArray[typing.Any],
+    *,
+    step: typing.SupportsFloat | typing.SupportsIndex,
+    element: typing.SupportsFloat | typing.SupportsIndex,
+    row: typing.SupportsFloat | typing.SupportsIndex,
+    groups: numpy.typing.NDArray[numpy.int32],
+    strengths: numpy.typing.NDArray[typing.Any],
+) -> numpy.typing.NDArray[typing.Any]: ...

@@ -5,10 +5,12 @@ from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, coup
 from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled, pack
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.learn import transfer_learn
+from sparsetransfer.transfer.regression import RegressionCoefficients, sparse_regression
 from sparsetransfer.transfer.result import TransferCodes, TransferDictionary, TransferProgress
 
 __all__ = [
     "MeanCoupling",
+    "RegressionCoefficients",
     "TransferCodes",
     "TransferDictionary",
     "TransferProgress",
@@ -19,6 +21,7 @@ __all__ = [
     "domains_from_labels",
     "labelled",
     "pack",
+    "sparse_regression",
     "transfer_encode",
     "transfer_learn",
 ]

@@ -1,0 +1,191 @@
+#include "sparsetransfer/transfer/regression.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "regression_block.hpp"
+#include "sparsetransfer/checks.hpp"
+
+namespace sparsetransfer::transfer {
+namespace {
+
+constexpr Index kSmallestSet = 32;
+constexpr int kMaxSets = 200;
+
+void validate(const RegressionProblem& problem, const ConstMatrixRef<double>& coefficients) {
+  const Index features = problem.features();
+  require(features >= 1 && problem.outputs() >= 1, "linear must have features and outputs");
+  require_shape("quadratic", problem.quadratic.rows(), problem.quadratic.cols(), features,
+                features);
+  require_shape("coefficients", coefficients.rows(), coefficients.cols(), features,
+                problem.outputs());
+  require(problem.element >= 0 && problem.row >= 0, "strengths must not be negative");
+  if (problem.groups == nullptr) {
+    require(problem.element + problem.row > 0, "some strength must be positive");
+    return;
+  }
+  for (Index feature = 0; feature < features; ++feature)
+    require(problem.groups[feature] >= 0 && problem.groups[feature] < problem.strengths.size(),
+            "groups must number the strengths");
+  require(problem.strengths.size() > 0 && problem.strengths.minCoeff() >= 0,
+          "strengths must not be negative");
+  require(problem.element + problem.row + problem.strengths.minCoeff() > 0,
+          "every group must feel a positive strength");
+}
+
+/// The rows of the chosen units as a problem of their own, with the memory it borrows.
+struct SubProblem {
+  Matrix<double> quadratic, linear;
+  std::vector<std::int32_t> groups;
+  Vector<double> strengths;
+  RegressionProblem problem;
+
+  SubProblem(const RegressionProblem& whole, const std::vector<Index>& features)
+      : quadratic(whole.quadratic(features, features)), linear(whole.linear(features, Eigen::all)) {
+    problem.element = whole.element;
+    problem.row = whole.row;
+    problem.energy = whole.energy;
+    if (whole.groups != nullptr) {
+      // Groups keep their order and get new, consecutive numbers.
+      std::vector<std::int32_t> number(static_cast<std::size_t>(whole.units()), -1);
+      std::vector<double> values;
+      for (const Index feature : features) {
+        auto& known = number[static_cast<std::size_t>(whole.unit(feature))];
+        if (known < 0) {
+          known = static_cast<std::int32_t>(values.size());
+          values.push_back(whole.strength(whole.unit(feature)));
+        }
+        groups.push_back(known);
+      }
+      strengths =
+          Eigen::Map<const Vector<double>>(values.data(), static_cast<Index>(values.size()));
+      problem.groups = groups.data();
+      new (&problem.strengths) Eigen::Map<const Vector<double>>(strengths.data(), strengths.size());
+    }
+    new (&problem.quadratic)
+        Eigen::Map<const Matrix<double>>(quadratic.data(), quadratic.rows(), quadratic.cols());
+    new (&problem.linear)
+        Eigen::Map<const Matrix<double>>(linear.data(), linear.rows(), linear.cols());
+  }
+};
+
+/// H W from the rows of W that are not zero.
+void multiply_support(const Execution& execution, const RegressionProblem& problem,
+                      RegressionPoint& point) {
+  const Vector<double> norms = row_norms(point.coefficients);
+  std::vector<Index> support;
+  for (Index feature = 0; feature < norms.size(); ++feature)
+    if (norms[feature] > 0) support.push_back(feature);
+  if (2 * static_cast<Index>(support.size()) > norms.size()) {
+    multiply(execution, problem.quadratic, point.coefficients, point.product);
+    return;
+  }
+  const Matrix<double> rows = problem.quadratic(support, Eigen::all);
+  const Matrix<double> part = point.coefficients(support, Eigen::all);
+  const double flops = 2.0 * static_cast<double>(rows.size()) * static_cast<double>(part.cols());
+  parallel_for_blocks(execution.for_work(flops), rows.cols(), Index{64},
+                      [&](Index begin, Index count, int) {
+                        point.product.middleRows(begin, count).noalias() =
+                            rows.middleCols(begin, count).transpose() * part;
+                      });
+}
+
+/// The units that are not zero, and the worst violators: at most twice as many units in all.
+std::vector<Index> working_set(const RegressionProblem& problem, const RegressionPoint& point,
+                               const Vector<double>& violation) {
+  const Vector<double> norms = unit_norms(problem, row_norms(point.coefficients));
+  const Index units = problem.units();
+  std::vector<Index> order(static_cast<std::size_t>(units));
+  std::iota(order.begin(), order.end(), Index{0});
+  const auto priority = [&](Index unit) {
+    return norms[unit] > 0 ? std::numeric_limits<double>::infinity() : violation[unit];
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Index a, Index b) { return priority(a) > priority(b); });
+  const Index used = (norms.array() > 0).count();
+  Index wanted = std::max(kSmallestSet, 2 * used);
+  if (2 * wanted > units) wanted = units;
+  std::vector<char> chosen(static_cast<std::size_t>(units), 0);
+  for (Index i = 0; i < wanted; ++i) {
+    const Index unit = order[static_cast<std::size_t>(i)];
+    if (norms[unit] > 0 || violation[unit] > 0 || wanted == units)
+      chosen[static_cast<std::size_t>(unit)] = 1;
+  }
+  std::vector<Index> features;
+  for (Index feature = 0; feature < problem.features(); ++feature)
+    if (chosen[static_cast<std::size_t>(problem.unit(feature))]) features.push_back(feature);
+  return features;
+}
+
+/// objective - dual value of the scaled residual: with the stacked design Z, target t and residual
+/// r = t - ZW, the gradient is -Z'r, and <t, r> and |r|^2 need H and B only.
+double duality_gap(const RegressionProblem& problem, const RegressionPoint& point) {
+  const double linear = point.coefficients.cwiseProduct(problem.linear).sum();
+  const double quadratic = point.coefficients.cwiseProduct(point.product).sum();
+  const double correlation = problem.energy - linear;
+  const double length = std::max(problem.energy - 2 * linear + quadratic, 0.0);
+  const double limit = length > 0 ? correlation / length : 1.0;
+  const double factor = dual_scaling(problem, point.product - problem.linear, limit);
+  return std::max(point.objective - factor * correlation + 0.5 * factor * factor * length, 0.0);
+}
+
+}  // namespace
+
+double RegressionProblem::scale() const {
+  const double group = groups == nullptr ? 0.0 : strengths.maxCoeff();
+  return element + row + group;
+}
+
+void RegressionSettings::validate() const {
+  require(tolerance > 0, "tolerance must be positive");
+  require(max_iterations >= 0, "max_iterations must not be negative");
+  require(newton_from >= 0, "newton_from must not be negative");
+}
+
+RegressionReport solve(const Execution& execution, const RegressionProblem& problem,
+                       const RegressionSettings& settings, MatrixRef<double> coefficients) {
+  settings.validate();
+  validate(problem, coefficients);
+  RegressionReport report;
+  RegressionPoint point;
+  point.coefficients = coefficients;
+  point.product.resize(problem.features(), problem.outputs());
+  multiply_support(execution, problem, point);
+  assess(problem, point);
+  if (!std::isfinite(point.objective))
+    throw NumericalError("the objective of the starting coefficients is not finite");
+  report.history.push_back(point.objective);
+  const double target = settings.tolerance * problem.scale();
+  for (int set = 0; set < kMaxSets && !(point.violation <= target); ++set) {
+    const Vector<double> violation =
+        violations(problem, point.coefficients, point.product - problem.linear);
+    const std::vector<Index> features = working_set(problem, point, violation);
+    const bool whole = static_cast<Index>(features.size()) == problem.features();
+    const SubProblem part(problem, features);
+    RegressionBlock block(execution, part.problem, settings,
+                          point.coefficients(features, Eigen::all));
+    // Most of the first sets are provisional: they need not be solved far.
+    const double until = whole ? target : std::max(0.5 * target, 0.1 * point.violation);
+    block.run(until, settings.max_iterations - report.iterations);
+    report.iterations += block.iterations();
+    report.newton_steps += block.newton_steps();
+    point.coefficients(features, Eigen::all) = block.point().coefficients;
+    multiply_support(execution, problem, point);
+    const double before = point.violation;
+    assess(problem, point);
+    report.history.push_back(point.objective);
+    const bool stalled = block.point().violation > until;
+    if (report.iterations >= settings.max_iterations || (stalled && point.violation >= before))
+      break;
+  }
+  coefficients = point.coefficients;
+  report.objective = point.objective;
+  report.kkt_violation = point.violation;
+  report.duality_gap = duality_gap(problem, point);
+  report.status = point.violation <= target ? Status::converged : Status::max_iterations;
+  return report;
+}
+
+}  // namespace sparsetransfer::transfer
