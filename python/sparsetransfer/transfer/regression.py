@@ -291,7 +291,9 @@ def sparse_regression(
     )
     start = None
     if init is not None:
-        start = check_matrix(init, "init", dtype=np.float64, n_features=n_features)
+        start = np.asarray(
+            check_matrix(init, "init", dtype=np.float64, n_features=n_features), np.float64
+        )
         if len(start) != targets.shape[1]:
             raise ValueError(f"init must have {targets.shape[1]} rows, got {len(start)}")
     fit = problem.solve(
