@@ -1,6 +1,13 @@
 """Recognition across corpora: domains, protocol, folds, metrics, methods and the runner."""
 
 from sparsetransfer.evaluation.classifiers import FAMILIES, TunedClassifier, tune
+from sparsetransfer.evaluation.comparison import (
+    BASELINE,
+    MethodComparison,
+    TaskComparison,
+    compare,
+    comparison_as_dict,
+)
 from sparsetransfer.evaluation.designs import (
     DESIGNS,
     Design,
@@ -11,6 +18,7 @@ from sparsetransfer.evaluation.designs import (
     SpeakerKFold,
     Task,
 )
+from sparsetransfer.evaluation.dimensions import DimensionScores, concordance, score_dimension
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, take
 from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
@@ -29,6 +37,12 @@ from sparsetransfer.evaluation.normalisation import (
     speaker_objection,
     standardise,
 )
+from sparsetransfer.evaluation.paired_tests import (
+    holm,
+    mcnemar,
+    permutation_test,
+    signed_rank_test,
+)
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.registry import (
     DEFAULT_METHODS,
@@ -45,6 +59,7 @@ from sparsetransfer.evaluation.store import CellStore
 from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
 
 __all__ = [
+    "BASELINE",
     "C_GRID",
     "DEFAULT_METHODS",
     "DESIGNS",
@@ -57,6 +72,7 @@ __all__ = [
     "Choice",
     "ClassifierMethod",
     "Design",
+    "DimensionScores",
     "Discrepancy",
     "Domain",
     "EvaluationProtocol",
@@ -65,6 +81,7 @@ __all__ = [
     "LeaveOneSpeakerOut",
     "Method",
     "MethodCard",
+    "MethodComparison",
     "MethodOutput",
     "OrderedPairs",
     "Picture",
@@ -75,6 +92,7 @@ __all__ = [
     "Split",
     "Study",
     "Task",
+    "TaskComparison",
     "Timing",
     "TunedClassifier",
     "Tuning",
@@ -83,18 +101,26 @@ __all__ = [
     "available_methods",
     "check_folds",
     "common_classes",
+    "compare",
+    "comparison_as_dict",
+    "concordance",
     "confusion_matrix",
+    "holm",
     "join",
     "make_methods",
+    "mcnemar",
     "measure",
     "normalise",
+    "permutation_test",
     "project",
     "register",
     "run",
     "score",
     "score_confusion",
+    "score_dimension",
     "select",
     "select_classes",
+    "signed_rank_test",
     "speaker_bootstrap",
     "speaker_folds",
     "speaker_objection",

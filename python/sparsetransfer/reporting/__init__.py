@@ -3,11 +3,10 @@
 from sparsetransfer.reporting.folder import check_destination, write
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.page import render
-from sparsetransfer.reporting.summary import BASELINE, SummaryRow, summarise
+from sparsetransfer.reporting.summary import SummaryRow, summarise
 from sparsetransfer.reporting.tables import cells_csv, rich_tables
 
 __all__ = [
-    "BASELINE",
     "SummaryRow",
     "cells_csv",
     "check_destination",

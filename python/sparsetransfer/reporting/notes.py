@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparsetransfer.evaluation import Cell, Domain, Study
-from sparsetransfer.reporting.summary import BASELINE, SummaryRow, parameters, summarise
+from sparsetransfer.evaluation import BASELINE, Cell, Domain, Study
+from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
 
 __all__ = ["notes"]
 

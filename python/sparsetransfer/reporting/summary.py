@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparsetransfer.evaluation import Cell, Discrepancy, Study
+from sparsetransfer.evaluation import BASELINE, Cell, Discrepancy, Study
 
-__all__ = ["BASELINE", "SummaryRow", "parameters", "summarise"]
-
-BASELINE = "svm"
-"""The method with which all others are compared."""
+__all__ = ["SummaryRow", "parameters", "summarise"]
 
 
 @dataclass(frozen=True)
