@@ -10,7 +10,9 @@ namespace sparsetransfer::python {
 namespace {
 
 using transfer::CodeProblem;
+using transfer::CodeSolver;
 using transfer::Coupling;
+using transfer::DictionaryUpdate;
 using transfer::EncodeReport;
 using transfer::EncodeSettings;
 using transfer::LearnProgress;
@@ -81,22 +83,30 @@ void bind_typed(py::module_& m) {
 }
 
 void bind_settings(py::module_& m) {
+  py::enum_<CodeSolver>(m, "CodeSolver")
+      .value("automatic", CodeSolver::automatic)
+      .value("fista", CodeSolver::fista)
+      .value("newton", CodeSolver::newton)
+      .value("admm", CodeSolver::admm)
+      .value("gauss_seidel", CodeSolver::gauss_seidel);
+  py::enum_<DictionaryUpdate>(m, "DictionaryUpdate")
+      .value("block_coordinate", DictionaryUpdate::block_coordinate)
+      .value("lagrange_dual", DictionaryUpdate::lagrange_dual);
   py::class_<EncodeSettings>(m, "TransferEncodeSettings")
-      .def(py::init([](double tolerance, int max_iterations, double newton_from) {
+      .def(py::init([](CodeSolver solver, double tolerance, int max_iterations) {
              EncodeSettings settings;
+             settings.solver = solver;
              settings.tolerance = tolerance;
              settings.max_iterations = max_iterations;
-             settings.newton_from = newton_from;
              settings.validate();
              return settings;
            }),
-           py::kw_only(), py::arg("tolerance") = EncodeSettings{}.tolerance,
-           py::arg("max_iterations") = EncodeSettings{}.max_iterations,
-           py::arg("newton_from") = EncodeSettings{}.newton_from);
+           py::kw_only(), py::arg("solver"), py::arg("tolerance") = EncodeSettings{}.tolerance,
+           py::arg("max_iterations") = EncodeSettings{}.max_iterations);
   py::class_<LearnSettings>(m, "TransferLearnSettings")
       .def(py::init([](int max_iterations, double tolerance, double l2, bool positive_codes,
                        bool positive_atoms, double code_tolerance, int passes,
-                       const EncodeSettings& encode) {
+                       DictionaryUpdate dictionary_update, const EncodeSettings& encode) {
              LearnSettings settings;
              settings.max_iterations = max_iterations;
              settings.tolerance = tolerance;
@@ -105,13 +115,14 @@ void bind_settings(py::module_& m) {
              settings.update.constraint.positive = positive_atoms;
              settings.update.passes = passes;
              settings.code_tolerance = code_tolerance;
+             settings.dictionary_update = dictionary_update;
              settings.encode = encode;
              settings.validate();
              return settings;
            }),
            py::kw_only(), py::arg("max_iterations"), py::arg("tolerance"), py::arg("l2"),
            py::arg("positive_codes"), py::arg("positive_atoms"), py::arg("code_tolerance"),
-           py::arg("passes"), py::arg("encode"));
+           py::arg("passes"), py::arg("dictionary_update"), py::arg("encode"));
 }
 
 void bind_reports(py::module_& m) {
@@ -124,7 +135,7 @@ void bind_reports(py::module_& m) {
                              [](const EncodeReport& r) { return r.certificate.duality_gap; })
       .def_property_readonly("converged",
                              [](const EncodeReport& r) { return r.status == Status::converged; })
-      .def_readonly("proximal_iterations", &EncodeReport::proximal_iterations)
+      .def_readonly("iterations", &EncodeReport::iterations)
       .def_readonly("newton_steps", &EncodeReport::newton_steps);
   py::class_<LearnProgress>(m, "TransferLearnProgress")
       .def_readonly("iteration", &LearnProgress::iteration)

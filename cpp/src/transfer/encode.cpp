@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/transfer/admm.hpp"
 #include "sparsetransfer/transfer/fista.hpp"
+#include "sparsetransfer/transfer/gauss_seidel.hpp"
 #include "sparsetransfer/transfer/newton.hpp"
 
 namespace sparsetransfer::transfer {
@@ -26,29 +29,18 @@ Iterate<T> make_iterate(const Execution& execution, const CodeProblem<T>& proble
   return point;
 }
 
-}  // namespace
-
-void EncodeSettings::validate() const {
-  require(tolerance > 0, "tolerance must be positive");
-  require(max_iterations >= 0, "max_iterations must not be negative");
-  require(newton_from >= 0, "newton_from must not be negative");
-}
-
+/// Proximal gradient steps in batches; Newton steps wherever they are promising.
 template <typename T>
-EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
-                    const EncodeSettings& settings, MatrixRef<T> codes) {
-  settings.validate();
-  validate(problem);
-  require_shape("codes", codes.rows(), codes.cols(), problem.atoms(), problem.samples());
-  EncodeReport report;
-  const Matrix<T> correlations = transposed_correlations(execution, problem);
-  Iterate<T> point = make_iterate<T>(execution, problem, correlations, codes);
+void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
+                  const EncodeSettings& settings, const Matrix<T>& correlations, double target,
+                  Iterate<T>& point, EncodeReport& report) {
   Fista<T> fista(execution, problem, correlations);
   Newton<T> newton(execution, problem, correlations);
   const double alpha = static_cast<double>(problem.alpha);
-  const double target = settings.tolerance * alpha;
   int stale = 0;  // Newton steps in a row that lowered the objective, not the violation
   double newton_from = settings.newton_from * alpha;
+  if (settings.solver == CodeSolver::fista) newton_from = 0;
+  if (settings.solver == CodeSolver::newton) newton_from = std::numeric_limits<double>::max();
   while (!(point.certificate.kkt_violation <= target)) {
     if (point.certificate.kkt_violation <= newton_from &&
         newton.affordable(point, settings.newton_bytes)) {
@@ -67,12 +59,54 @@ EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
       // The active set is not yet right: come back when the violation is smaller.
       newton_from = std::min(newton_from, before) / 4;
     }
-    const int left = settings.max_iterations - report.proximal_iterations;
+    const int left = settings.max_iterations - report.iterations;
     if (left <= 0) break;
     const double until = newton_from > 0 ? std::max(target, newton_from) : target;
     const int made = fista.run(point, until, std::min(left, kProximalBatch));
-    report.proximal_iterations += made;
+    report.iterations += made;
     if (made == 0) break;
+  }
+}
+
+/// Alternating directions do not lower the objective in every iteration: the start is kept.
+template <typename T>
+void run_admm(const Execution& execution, const CodeProblem<T>& problem,
+              const EncodeSettings& settings, const Matrix<T>& correlations, double target,
+              Iterate<T>& point, EncodeReport& report) {
+  const Iterate<T> start = point;
+  Admm<T> admm(execution, problem, correlations);
+  report.iterations = admm.run(point, target, settings.max_iterations);
+  const Certificate& now = point.certificate;
+  if (!(now.kkt_violation <= target) &&
+      !(now.objective <= start.certificate.objective * (1 + 1e-12)))
+    point = start;
+}
+
+}  // namespace
+
+void EncodeSettings::validate() const {
+  require(tolerance > 0, "tolerance must be positive");
+  require(max_iterations >= 0, "max_iterations must not be negative");
+  require(newton_from >= 0, "newton_from must not be negative");
+}
+
+template <typename T>
+EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
+                    const EncodeSettings& settings, MatrixRef<T> codes) {
+  settings.validate();
+  validate(problem);
+  require_shape("codes", codes.rows(), codes.cols(), problem.atoms(), problem.samples());
+  EncodeReport report;
+  const Matrix<T> correlations = transposed_correlations(execution, problem);
+  Iterate<T> point = make_iterate<T>(execution, problem, correlations, codes);
+  const double target = settings.tolerance * static_cast<double>(problem.alpha);
+  if (settings.solver == CodeSolver::admm) {
+    run_admm(execution, problem, settings, correlations, target, point, report);
+  } else if (settings.solver == CodeSolver::gauss_seidel) {
+    GaussSeidel<T> sweeps(execution, problem, correlations);
+    report.iterations = sweeps.run(point, target, settings.max_iterations);
+  } else {
+    run_proximal(execution, problem, settings, correlations, target, point, report);
   }
   codes = point.codes.transpose();
   report.certificate = point.certificate;

@@ -34,16 +34,16 @@ class Alternation {
   }
 
   EncodeReport update_codes(const EncodeSettings& settings) {
-    gram<T>(execution_, dictionary_, gram_);
-    gram_.diagonal().array() += static_cast<T>(settings_.l2);
-    correlations<T>(execution_, dictionary_, signals_, correlations_);
-    const CodeProblem<T> problem{{gram_.data(), gram_.rows(), gram_.cols()},
-                                 {correlations_.data(), correlations_.rows(), correlations_.cols()},
-                                 energy_,
-                                 coupling_,
-                                 alpha_,
-                                 settings_.positive_codes};
-    return encode<T>(execution_, problem, settings, codes_);
+    return encode<T>(execution_, problem(), settings, codes_);
+  }
+
+  EncodeReport certify_codes(double tolerance) {
+    EncodeReport report;
+    report.certificate = certify<T>(execution_, problem(), codes_);
+    report.status = report.certificate.kkt_violation <= tolerance * static_cast<double>(alpha_)
+                        ? Status::converged
+                        : Status::max_iterations;
+    return report;
   }
 
   /// Returns by how much the objective fell.
@@ -54,11 +54,27 @@ class Alternation {
     const Vector<T> unweighted;
     accumulate_statistics<T>(execution_, signals_, codes_, unweighted, A_, B_);
     const double before = data_term();
-    update_block_coordinate<T>(execution_, A_, B_, settings_.update, dictionary_);
+    if (settings_.dictionary_update == DictionaryUpdate::lagrange_dual) {
+      update_lagrange_dual<T>(execution_, A_, B_, settings_.dual, dictionary_);
+    } else {
+      update_block_coordinate<T>(execution_, A_, B_, settings_.update, dictionary_);
+    }
     return before - data_term();
   }
 
  private:
+  CodeProblem<T> problem() {
+    gram<T>(execution_, dictionary_, gram_);
+    gram_.diagonal().array() += static_cast<T>(settings_.l2);
+    correlations<T>(execution_, dictionary_, signals_, correlations_);
+    return {{gram_.data(), gram_.rows(), gram_.cols()},
+            {correlations_.data(), correlations_.rows(), correlations_.cols()},
+            energy_,
+            coupling_,
+            alpha_,
+            settings_.positive_codes};
+  }
+
   /// 1/2 |X - D S|_F^2 from the statistics, with gram_ as scratch.
   double data_term() {
     gram<T>(execution_, dictionary_, gram_);
@@ -89,6 +105,7 @@ void LearnSettings::validate() const {
   require(code_tolerance > 0, "code_tolerance must be positive");
   encode.validate();
   update.validate();
+  dual.validate();
 }
 
 template <typename T>
@@ -100,11 +117,12 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
                 dictionary.cols());
   require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
   Alternation<T> alternation(execution, signals, coupling, alpha, settings, dictionary, codes);
+  const bool published = settings.encode.solver == CodeSolver::gauss_seidel;
   EncodeSettings loose = settings.encode;
   // Rough codes move the dictionary nearly as well as exact ones, at a tenth of the cost.
   const double finest = std::max(settings.code_tolerance, settings.encode.tolerance);
-  loose.tolerance = 10 * finest;
-  loose.newton_from = 0;
+  loose.tolerance = published ? finest : 10 * finest;
+  if (loose.solver == CodeSolver::automatic) loose.solver = CodeSolver::fista;
   LearnReport report;
   report.status = Status::max_iterations;
   double last = 0;
@@ -127,7 +145,8 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
     }
     last = objective;
   }
-  report.codes = alternation.update_codes(settings.encode);
+  report.codes = published ? alternation.certify_codes(settings.encode.tolerance)
+                           : alternation.update_codes(settings.encode);
   return report;
 }
 

@@ -25,9 +25,9 @@ from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
-from sparsetransfer.transfer.learn import transfer_learn
+from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
 from sparsetransfer.transfer.preparation import ClassCoupling, first_dictionary, resolve_domains
-from sparsetransfer.transfer.problem import default_kkt_tol
+from sparsetransfer.transfer.problem import Solver, default_kkt_tol
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 
 __all__ = ["TransferSparseCoding"]
@@ -74,6 +74,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Whether codes are non-negative.
     positive_dict : bool, default=False
         Whether atoms are non-negative.
+    solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
+        How the codes are solved for, as in `transfer_encode`; "gauss-seidel" is the published
+        alternation.
+    dictionary_update : {"block_coordinate", "lagrange_dual"}, default="block_coordinate"
+        How the atoms move, as in `transfer_learn`.
     dict_init : array_like of shape (n_components, n_features), optional
         The atoms to start from. By default distinct samples, scaled to unit length.
     max_iter : int, default=50
@@ -190,6 +195,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         l2: float = 0.0,
         positive_code: bool = False,
         positive_dict: bool = False,
+        solver: Solver = "auto",
+        dictionary_update: DictionaryUpdate = "block_coordinate",
         dict_init: ArrayLike | None = None,
         max_iter: int = 50,
         tol: float = 1e-5,
@@ -214,6 +221,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.l2 = l2
         self.positive_code = positive_code
         self.positive_dict = positive_dict
+        self.solver = solver
+        self.dictionary_update = dictionary_update
         self.dict_init = dict_init
         self.max_iter = max_iter
         self.tol = tol
@@ -359,6 +368,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             l2=self.l2,
             positive=self.positive_code,
             positive_dict=self.positive_dict,
+            solver=self.solver,
+            dictionary_update=self.dictionary_update,
             code_init=codes,
             max_iter=self.max_iter,
             tol=self.tol,

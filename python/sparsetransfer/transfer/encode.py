@@ -9,6 +9,7 @@ from sparsetransfer._validation import check_matrix, resolve_threads
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
     Coupling,
+    Solver,
     check_strengths,
     encode_settings,
     initial_codes,
@@ -34,6 +35,7 @@ def transfer_encode(
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
     positive: bool = False,
+    solver: Solver = "auto",
     init: ArrayLike | None = None,
     max_iter: int = 5000,
     kkt_tol: float | None = None,
@@ -66,10 +68,15 @@ def transfer_encode(
         Weight of half the squared norm of the codes (elastic net), >= 0.
     positive : bool, default=False
         Whether codes must be non-negative.
+    solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
+        Accelerated proximal gradient with Newton steps at the end; the former alone; Newton steps
+        from the start; alternating directions with the exact quadratic step; or the published
+        loop over the samples, which needs very many sweeps where `mmd` is above about one. All
+        have the same answer, and the certificate tells how far each got.
     init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default. They change the time, not the answer.
     max_iter : int, default=5000
-        Most proximal gradient iterations.
+        Most iterations: proximal gradient steps, alternating directions, or sweeps.
     kkt_tol : float, optional
         KKT violation, relative to `alpha`, at which to stop: 1e-6 by default in float64, 1e-3 in
         float32.
@@ -103,13 +110,23 @@ def transfer_encode(
     with samples as columns and :math:`M = m m^\top`, so that the first trace is the squared
     distance of the domains' mean codes; `MeanCoupling` tells the other forms. It is convex. The
     MMD term couples all samples but has a low rank: it is solved inside the proximal operator of FISTA, whose step therefore does not
-    depend on :math:`\mu`; Newton steps on the active set finish. One iteration costs
-    :math:`O(n k^2)`.
+    depend on :math:`\mu`; Newton steps on the active set finish. Alternating directions [2]_ solve
+    :math:`(G + \rho I) S + S M' = R` in the eigenvectors of :math:`G = D^\top D`, in closed form
+    without a graph. One iteration costs :math:`O(n k^2)`.
+
+    The Gauss-Seidel loop is that of the public code of [1]_: one sample after the other, solved by
+    feature-sign search [3]_. Its arithmetic is ours (means of the codes kept up to date, no cap on
+    the active atoms), its iterates are the same.
 
     References
     ----------
     .. [1] M. Long, G. Ding, J. Wang, J. Sun, Y. Guo, P. S. Yu, "Transfer Sparse Coding for Robust
        Image Representation", CVPR 2013. https://doi.org/10.1109/CVPR.2013.59
+    .. [2] S. Boyd, N. Parikh, E. Chu, B. Peleato, J. Eckstein, "Distributed Optimization and
+       Statistical Learning via the Alternating Direction Method of Multipliers", Foundations and
+       Trends in Machine Learning 3(1), 2011. https://doi.org/10.1561/2200000016 (section 3)
+    .. [3] H. Lee, A. Battle, R. Raina, A. Y. Ng, "Efficient sparse coding algorithms", NIPS 19,
+       2007. https://doi.org/10.7551/mitpress/7503.003.0105 (Algorithm 1)
 
     Examples
     --------
@@ -129,7 +146,7 @@ def transfer_encode(
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
     terms = Coupling(n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype)
     codes = initial_codes(init, n, len(dictionary), signals.dtype, positive)
-    settings = encode_settings(max_iter, kkt_tol, signals.dtype)
+    settings = encode_settings(solver, max_iter, kkt_tol, signals.dtype, positive)
     # Not by NumPy, whose last bits may depend on the threads of its BLAS.
     gram = _core.gram(dictionary, threads)
     gram[np.diag_indices_from(gram)] += l2

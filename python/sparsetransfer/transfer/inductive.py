@@ -163,7 +163,7 @@ def encode_shifted(
         *curvature,
         alpha=alpha,
         positive=positive,
-        settings=_core.TransferEncodeSettings(tolerance=kkt_tol),
+        settings=_core.TransferEncodeSettings(solver=_core.CodeSolver.automatic, tolerance=kkt_tol),
         codes=codes,
         num_threads=threads,
     )

@@ -1,6 +1,7 @@
 """One dictionary for several domains, together with its coupled codes."""
 
 from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from sparsetransfer._validation import check_integer, check_matrix, check_real, 
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
     Coupling,
+    Solver,
     check_strengths,
     encode_settings,
     initial_codes,
@@ -22,6 +24,17 @@ from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 __all__ = ["transfer_learn"]
 
 _core = _simd.load()
+
+DictionaryUpdate: TypeAlias = Literal["block_coordinate", "lagrange_dual"]
+_UPDATES = {
+    "block_coordinate": _core.DictionaryUpdate.block_coordinate,
+    "lagrange_dual": _core.DictionaryUpdate.lagrange_dual,
+}
+_NO_UPDATES = {
+    "optimal_directions": "its atoms have any length, and the weights of the codes' penalties mean "
+    "nothing without the unit ball; 'lagrange_dual' is the exact minimiser in the ball",
+    "ksvd": "it changes codes sample by sample as if they were not coupled",
+}
 
 
 def transfer_learn(
@@ -37,6 +50,8 @@ def transfer_learn(
     l2: float = 0.0,
     positive: bool = False,
     positive_dict: bool = False,
+    solver: Solver = "auto",
+    dictionary_update: DictionaryUpdate = "block_coordinate",
     code_init: ArrayLike | None = None,
     max_iter: int = 50,
     tol: float = 1e-5,
@@ -56,6 +71,13 @@ def transfer_learn(
         As in `transfer_encode`.
     positive_dict : bool, default=False
         Whether atoms must be non-negative.
+    solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
+        As in `transfer_encode`. "gauss-seidel" is the published alternation: one sweep over the
+        samples an iteration, and none after the last. Its codes usually stay far from their
+        optimum, which their certificate tells.
+    dictionary_update : {"block_coordinate", "lagrange_dual"}, default="block_coordinate"
+        How the atoms move: some passes of exact steps in one atom after the other, or the exact
+        minimiser over all atoms through its dual (the published choice).
     code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default.
     max_iter : int, default=50
@@ -90,8 +112,9 @@ def transfer_learn(
 
     Notes
     -----
-    Codes and atoms take turns. The atoms move by block coordinate descent [1]_ on the statistics
-    :math:`SS^\top` and :math:`XS^\top`, in the unit ball; neither coupling term contains them.
+    Codes and atoms take turns. The atoms move by block coordinate descent [1]_ or the Lagrange
+    dual [2]_ on the statistics :math:`SS^\top` and :math:`XS^\top`, in the unit ball; neither
+    coupling term contains them.
     While they move, the codes are solved to a violation of 0.1 and then 0.01 alpha, which costs a
     fraction of exact codes and decreases the objective as fast. An atom that no code uses is
     replaced by the sample that is represented worst.
@@ -100,6 +123,8 @@ def transfer_learn(
     ----------
     .. [1] J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online Learning for Matrix Factorization and
        Sparse Coding", Journal of Machine Learning Research 11, 2010 (Algorithm 2).
+    .. [2] H. Lee, A. Battle, R. Raina, A. Y. Ng, "Efficient sparse coding algorithms", NIPS 19,
+       2007. https://doi.org/10.7551/mitpress/7503.003.0105 (section 4)
     """
     signals = check_matrix(X, "X")
     n, d = signals.shape
@@ -120,7 +145,10 @@ def transfer_learn(
         positive_atoms=bool(positive_dict),
         code_tolerance=1e-2,
         passes=3,
-        encode=encode_settings(5000, kkt_tol, signals.dtype),
+        dictionary_update=_dictionary_update(dictionary_update, positive_dict),
+        encode=encode_settings(
+            solver, 1 if solver == "gauss-seidel" else 5000, kkt_tol, signals.dtype, positive
+        ),
     )
     history: list[float] = []
 
@@ -151,3 +179,13 @@ def transfer_learn(
         n_iter=report.iterations,
         converged=report.converged,
     )
+
+
+def _dictionary_update(name: str, positive: bool) -> Any:
+    if name in _NO_UPDATES:
+        raise ValueError(f"dictionary_update={name!r} does not suit: {_NO_UPDATES[name]}")
+    if name not in _UPDATES:
+        raise ValueError(f"dictionary_update must be one of {', '.join(_UPDATES)}, got {name!r}")
+    if positive and name != "block_coordinate":
+        raise ValueError(f"positive_dict needs dictionary_update='block_coordinate', got {name!r}")
+    return _UPDATES[name]

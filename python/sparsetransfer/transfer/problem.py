@@ -1,7 +1,7 @@
 """The coupled problem as the compiled solvers take it: checked, and in their layout."""
 
 import warnings
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = [
     "Coupling",
+    "Solver",
     "check_strengths",
     "default_kkt_tol",
     "encode_settings",
@@ -25,6 +26,15 @@ __all__ = [
 ]
 
 _core = _simd.load()
+
+Solver: TypeAlias = Literal["auto", "fista", "newton", "admm", "gauss-seidel"]
+_SOLVERS = {
+    "auto": _core.CodeSolver.automatic,
+    "fista": _core.CodeSolver.fista,
+    "newton": _core.CodeSolver.newton,
+    "admm": _core.CodeSolver.admm,
+    "gauss-seidel": _core.CodeSolver.gauss_seidel,
+}
 
 
 def default_kkt_tol(dtype: np.dtype[np.floating]) -> float:
@@ -116,15 +126,27 @@ def initial_codes(
     return np.maximum(codes, 0) if positive else codes.copy()
 
 
-def encode_settings(max_iter: int, kkt_tol: float | None, dtype: np.dtype[np.floating]) -> Any:
-    """Return when the code solver stops."""
+def encode_settings(
+    solver: str,
+    max_iter: int,
+    kkt_tol: float | None,
+    dtype: np.dtype[np.floating],
+    positive: bool,
+) -> Any:
+    """Return how the codes are solved for and when the solver stops."""
+    if solver not in _SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(_SOLVERS)}, got {solver!r}")
+    if solver == "gauss-seidel" and positive:
+        raise ValueError("solver='gauss-seidel' is the published loop, without positive codes")
     tolerance = (
         default_kkt_tol(dtype)
         if kkt_tol is None
         else check_real(kkt_tol, "kkt_tol", minimum=0, strict=True)
     )
     return _core.TransferEncodeSettings(
-        tolerance=tolerance, max_iterations=check_integer(max_iter, "max_iter", minimum=0)
+        solver=_SOLVERS[solver],
+        tolerance=tolerance,
+        max_iterations=check_integer(max_iter, "max_iter", minimum=0),
     )
 
 
@@ -139,7 +161,7 @@ def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCo
         kkt_violation=report.kkt_violation,
         duality_gap=report.duality_gap,
         converged=report.converged,
-        n_iter=report.proximal_iterations,
+        n_iter=report.iterations,
         n_newton=report.newton_steps,
         mean_difference=difference,
     )

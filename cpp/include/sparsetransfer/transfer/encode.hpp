@@ -5,9 +5,18 @@
 
 namespace sparsetransfer::transfer {
 
+enum class CodeSolver {
+  automatic,     ///< proximal gradient, then Newton steps
+  fista,         ///< proximal gradient alone
+  newton,        ///< Newton steps from the start, proximal gradient where they stall
+  admm,          ///< alternating directions
+  gauss_seidel,  ///< the published loop
+};
+
 struct EncodeSettings {
+  CodeSolver solver = CodeSolver::automatic;
   double tolerance = 1e-6;    ///< KKT violation relative to alpha at which to stop
-  int max_iterations = 5000;  ///< proximal gradient iterations
+  int max_iterations = 5000;  ///< of proximal gradient, alternating directions, or sweeps
   double newton_from =
       0.1;  ///< relative KKT violation below which Newton steps are tried; 0: never
   double newton_bytes = 1e9;  ///< memory the Newton factors may take
@@ -18,7 +27,7 @@ struct EncodeSettings {
 struct EncodeReport {
   Certificate certificate;
   Status status = Status::converged;
-  int proximal_iterations = 0;
+  int iterations = 0;  ///< as max_iterations counts them
   int newton_steps = 0;
 };
 

@@ -3,9 +3,12 @@
 #include <functional>
 
 #include "sparsetransfer/dictionary/block_coordinate.hpp"
+#include "sparsetransfer/dictionary/lagrange_dual.hpp"
 #include "sparsetransfer/transfer/encode.hpp"
 
 namespace sparsetransfer::transfer {
+
+enum class DictionaryUpdate { block_coordinate, lagrange_dual };
 
 struct LearnSettings {
   int max_iterations = 50;
@@ -15,7 +18,9 @@ struct LearnSettings {
   EncodeSettings encode;         ///< of the final codes
   double code_tolerance = 1e-2;  ///< relative KKT violation of the codes while the dictionary
                                  ///< moves; ten times as much until that stalls
+  DictionaryUpdate dictionary_update = DictionaryUpdate::block_coordinate;
   BlockCoordinateSettings update;
+  LagrangeDualSettings dual;
 
   void validate() const;
 };
@@ -39,6 +44,8 @@ using Observer = std::function<bool(const LearnProgress&)>;
 /// Minimises 1/2 |X - D S|_F^2 + l2/2 |S|_F^2 + coupling + alpha |S|_1 over S and the unit-ball
 /// atoms of D by turns, from the given dictionary and codes; the objective never rises (beyond
 /// rounding). Atoms that no code uses are replaced. Ends with codes of settings.encode.tolerance.
+/// With Gauss-Seidel codes it is the published loop instead: settings.encode.max_iterations sweeps
+/// an iteration, and codes left as the last one made them.
 /// signals X (features x samples), dictionary (features x atoms), codes (atoms x samples).
 template <typename T>
 LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
