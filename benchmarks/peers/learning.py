@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=512, help="of the peers")
     parser.add_argument("--our-batch", type=int, help="by default as the library")
     parser.add_argument("--max-epochs", type=int, default=5)
-    parser.add_argument("--every", type=int, default=4, help="our batches between two scores")
+    parser.add_argument("--every", type=int, default=1, help="our batches between two scores")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", help="JSON file")

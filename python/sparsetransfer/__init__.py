@@ -18,6 +18,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `synthetic`           two small speech corpora made by a synthesiser
 `evaluation`          the cross-corpus protocol and its figures
 `reporting`           tables and reports
+`benchmarking`        how fast this installation is
 `exceptions`          errors and warnings
 `get_num_threads`     how many threads a kernel uses
 `set_num_threads`     limit them
@@ -56,6 +57,7 @@ __all__ = [
     "SparseCoder",
     "__version__",
     "audio",
+    "benchmarking",
     "classification",
     "corpora",
     "dict_learning",

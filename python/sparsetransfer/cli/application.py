@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import sparsetransfer
+from sparsetransfer.cli.bench import bench
 from sparsetransfer.cli.evaluate import evaluate
 
 __all__ = ["application"]
@@ -36,8 +37,8 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    # The callback makes `evaluate` a subcommand although it is the only one.
     del version
 
 
 application.command()(evaluate)
+application.command()(bench)
