@@ -9,6 +9,7 @@ import typer
 import sparsetransfer
 from sparsetransfer.cli.bench import bench
 from sparsetransfer.cli.evaluate import evaluate
+from sparsetransfer.cli.features import features
 
 __all__ = ["application"]
 
@@ -42,3 +43,4 @@ def _options(
 
 application.command()(evaluate)
 application.command()(bench)
+application.add_typer(features, name="features")

@@ -1,11 +1,14 @@
-"""Features: one row of numbers per utterance, by named and versioned feature sets."""
+"""Features: one row of numbers per utterance, or one per frame, by named and versioned sets."""
 
 from sparsetransfer.features.descriptors import DESCRIPTORS, Frames, describe
 from sparsetransfer.features.extraction import extract
 from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
+from sparsetransfer.features.files import read_table, write_table
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
 from sparsetransfer.features.opensmile import OpenSmile
+from sparsetransfer.features.sequences import SequenceTable, extract_sequences
+from sparsetransfer.features.spectrogram import LogMel
 from sparsetransfer.features.table import FeatureTable
 from sparsetransfer.features.wide import Wide
 
@@ -16,10 +19,15 @@ __all__ = [
     "FeatureTable",
     "Frames",
     "Functionals",
+    "LogMel",
     "OpenSmile",
+    "SequenceTable",
     "Wide",
     "describe",
     "extract",
+    "extract_sequences",
     "feature_set",
     "names",
+    "read_table",
+    "write_table",
 ]

@@ -32,12 +32,23 @@ class Cache:
     feature_set : str
         Name and version of the feature set.
     n_columns : int
-        Number of values of an entry.
+        Number of values of an entry, or of each of its rows.
+    sequences : bool, default=False
+        Whether an entry has rows: any number, in float32.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], feature_set: str, n_columns: int) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        feature_set: str,
+        n_columns: int,
+        *,
+        sequences: bool = False,
+    ) -> None:
         self.folder = Path(folder).expanduser().absolute() / feature_set
         self.n_columns = n_columns
+        self._dtype = np.float32 if sequences else np.float64
+        self._n_axes = 2 if sequences else 1
 
     def path(self, content: str, start: float, end: float) -> Path:
         """
@@ -60,7 +71,7 @@ class Cache:
         name = hashlib.blake2b(key, digest_size=16).hexdigest()
         return self.folder / name[:2] / f"{name}.npy"
 
-    def load(self, path: Path) -> NDArray[np.float64] | None:
+    def load(self, path: Path) -> NDArray[np.floating] | None:
         """
         Read an entry.
 
@@ -71,7 +82,7 @@ class Cache:
 
         Returns
         -------
-        ndarray of float64, shape (n_columns,), or None
+        ndarray, shape (n_columns,) or (n_rows, n_columns), or None
             The values; None if there is no entry or if it is damaged, which is logged.
         """
         try:
@@ -82,8 +93,10 @@ class Cache:
             _log.warning("damaged cache entry %s is computed anew: %s", path, error)
             return None
         whole = (
-            values.shape == (self.n_columns,)
-            and values.dtype == np.float64
+            values.ndim == self._n_axes
+            and values.shape[-1] == self.n_columns
+            and values.size > 0
+            and values.dtype == self._dtype
             and bool(np.isfinite(values).all())
         )
         if not whole:
@@ -91,7 +104,7 @@ class Cache:
             return None
         return values
 
-    def save(self, path: Path, values: NDArray[np.float64]) -> None:
+    def save(self, path: Path, values: NDArray[np.floating]) -> None:
         """
         Write an entry.
 
@@ -99,8 +112,8 @@ class Cache:
         ----------
         path : Path
             What `path` returned.
-        values : ndarray of float64, shape (n_columns,)
-            Finite values.
+        values : ndarray, shape (n_columns,) or (n_rows, n_columns)
+            Finite values: float64, or float32 for sequences.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
@@ -114,7 +127,7 @@ class Cache:
             raise
 
 
-def _read(path: Path) -> NDArray[np.float64]:
+def _read(path: Path) -> NDArray[np.floating]:
     """Read the array of an ``.npy`` file; whatever else the file holds is not unpickled."""
     with open(path, "rb") as stream:
         return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

@@ -4,10 +4,8 @@ import dataclasses
 import functools
 import logging
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-import joblib
 import numpy as np
 import pandas as pd
 import threadpoolctl
@@ -19,19 +17,14 @@ from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
 from sparsetransfer.features.feature_set import FeatureSet
 from sparsetransfer.features.feature_set import feature_set as by_name
+from sparsetransfer.features.pool import compute_all, n_workers
 from sparsetransfer.features.table import FeatureTable
 
 __all__ = ["extract"]
 
 _log = logging.getLogger(__name__)
 
-# Starting workers means importing numpy, librosa and what they need, in all of them at once. Work
-# is begun in this process, whose first utterance pays for the same imports and so tells how long
-# they take on this machine; workers are started once the pace says that they will save time.
-_TRIAL_SECONDS = 1.0
-_START_PER_FIRST = 3.0
 _LISTED = 5  # columns named in the message about an utterance
-_START_SECONDS = (5.0, 15.0)  # least and most that a start is taken to cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +104,7 @@ def extract(
         raise TypeError(f"feature_set must be a name or a FeatureSet, got {feature_set!r}")
     if on_error not in ("raise", "drop"):
         raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")
-    workers = _workers(n_jobs)
+    workers = n_workers(n_jobs)
     utterances = [
         _Utterance(row, file, start, end)
         for row, (file, start, end) in enumerate(
@@ -129,7 +122,8 @@ def extract(
         else:
             outcomes[utterance.row] = cached
     report(len(outcomes), len(utterances))
-    for outcome in _compute_all(pending, chosen, store, workers):
+    compute = functools.partial(_compute, chosen=chosen, store=store)
+    for outcome in compute_all(pending, compute, workers):
         outcomes[outcome.row] = outcome
         report(len(outcomes), len(utterances))
     ordered = [outcomes[row] for row in range(len(utterances))]
@@ -140,15 +134,6 @@ def _ignore(done: int, total: int) -> None:
     """Report to nobody."""
 
 
-def _workers(n_jobs: int | None) -> int:
-    """Return the number of processes."""
-    if n_jobs is None or n_jobs == -1:
-        return int(joblib.cpu_count())
-    if isinstance(n_jobs, bool) or n_jobs < 1:
-        raise ValueError(f"n_jobs must be None, -1 or positive, got {n_jobs}")
-    return n_jobs
-
-
 def _look_up(utterance: _Utterance, store: Cache) -> _Outcome | None:
     """Return the cached values; an unreadable file is a matter for the computation to report."""
     try:
@@ -156,42 +141,9 @@ def _look_up(utterance: _Utterance, store: Cache) -> _Outcome | None:
     except CorpusError:
         return None
     values = store.load(store.path(content, utterance.start, utterance.end))
-    return None if values is None else _Outcome(utterance.row, values)
-
-
-def _compute_all(
-    pending: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None, workers: int
-) -> Iterator[_Outcome]:
-    """Compute here, and go over to a pool when the pace so far says that it pays."""
-    began = started = time.perf_counter()
-    start_cost, paced = 0.0, 0
-    for position, utterance in enumerate(pending):
-        elapsed = time.perf_counter() - started
-        # The first utterance pays for imports and says nothing about the pace.
-        if workers > 1 and position > 1 and elapsed > _TRIAL_SECONDS:
-            left = (len(pending) - position) * elapsed / paced
-            if left * (1 - 1 / workers) > start_cost:
-                _log.info(
-                    "%d utterances are left to %d processes", len(pending) - position, workers
-                )
-                yield from _compute_in_pool(pending[position:], chosen, store, workers)
-                return
-        yield _compute(utterance, chosen, store)
-        if position == 0:
-            started = time.perf_counter()
-            least, most = _START_SECONDS
-            start_cost = min(max(_START_PER_FIRST * (started - began), least), most)
-        else:
-            paced += 1
-
-
-def _compute_in_pool(
-    pending: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None, workers: int
-) -> Iterator[_Outcome]:
-    """Compute in fresh processes; the order of results is that of completion."""
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-        yield from pool(joblib.delayed(_compute)(item, chosen, store) for item in pending)
+    return (
+        None if values is None else _Outcome(utterance.row, values.astype(np.float64, copy=False))
+    )
 
 
 def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> _Outcome:

@@ -81,8 +81,8 @@ def test_values_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch, 
     corpus = _corpus(tmp_path / "wav", 6)
     alone = features.extract(corpus, n_jobs=1)
     # make every run think that workers are free
-    monkeypatch.setattr("sparsetransfer.features.extraction._TRIAL_SECONDS", 0.0)
-    monkeypatch.setattr("sparsetransfer.features.extraction._START_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("sparsetransfer.features.pool._TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("sparsetransfer.features.pool._START_SECONDS", (0.0, 0.0))
     asked = []
     import joblib
 

@@ -1,0 +1,126 @@
+"""``sparsetransfer features``: list, describe and extract feature sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus
+from sparsetransfer.cli.progress import counting
+
+__all__ = ["features"]
+
+features = typer.Typer(
+    help="List, describe and extract feature sets.", no_args_is_help=True, add_completion=False
+)
+
+_OPTIONAL = "opensmile"
+
+
+@features.command("list")
+def list_sets() -> None:
+    """List the feature sets that are known by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sparsetransfer.features import feature_set, names
+
+    table = Table("name", "id", "columns", box=None)
+    for name in names():
+        try:
+            chosen = feature_set(name)
+        except ModuleNotFoundError:
+            table.add_row(name, f"needs the extra '{_OPTIONAL}'", "", style="dim")
+        else:
+            table.add_row(name, chosen.id, str(len(chosen.names)))
+    Console().print(table)
+
+
+@features.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="Name of a feature set.", show_default=False)],
+    columns: Annotated[
+        bool, typer.Option("--columns/--no-columns", help="Name every column and its unit.")
+    ] = True,
+) -> None:
+    """Print the parameters of a feature set, and name and unit of every column."""
+    from sparsetransfer.features import feature_set
+
+    with one_line_errors():
+        try:
+            chosen = feature_set(name)
+        except ModuleNotFoundError as error:
+            raise ValueError(str(error)) from error
+    typer.echo(f"{chosen.id}: {len(chosen.names)} columns at {chosen.sample_rate} Hz")
+    for what, value in getattr(chosen, "parameters", {}).items():
+        typer.echo(f"  {what}: {value}")
+    if columns:
+        for column, unit in zip(chosen.names, chosen.units, strict=True):
+            typer.echo(f"{column}\t{unit}")
+
+
+@features.command()
+def extract(
+    corpus: Annotated[
+        str,
+        typer.Argument(help="NAME=PATH, manifest=PATH or PATH.csv.", show_default=False),
+    ],
+    name: Annotated[str, typer.Argument(help="Name of a feature set.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write, .csv or .parquet.")
+    ],
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(help="RAW=EMOTION,… or a .json file.", show_default=False),
+    ] = None,
+    drop_unmapped: Annotated[
+        bool, typer.Option("--drop-unmapped", help="Drop and count labels nobody maps.")
+    ] = False,
+    drop_unreadable: Annotated[
+        bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes.", show_default="all CPUs")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
+    ] = None,
+) -> None:
+    """Compute the features of a corpus; a run that was stopped continues where it was."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sparsetransfer.features import extract as extract_features
+    from sparsetransfer.features import feature_set, write_table
+
+    with one_line_errors():
+        if output.suffix.lower() not in (".csv", ".parquet"):
+            raise ValueError(f"--output must end in .csv or .parquet, got '{output.name}'")
+        try:
+            chosen = feature_set(name)
+        except ModuleNotFoundError as error:
+            raise ValueError(str(error)) from error
+        found = read_corpus(
+            corpus, label_map=parse_label_map(label_map or []), drop_unmapped=drop_unmapped
+        )
+        with counting(f"{chosen.id} of {found.name}") as progress:
+            table = extract_features(
+                found,
+                chosen,
+                cache=(cache or default_cache()) / "features",
+                n_jobs=jobs,
+                on_error="drop" if drop_unreadable else "raise",
+                progress=progress,
+            )
+        write_table(table, output)
+    console = Console(highlight=False)
+    if len(table.failures):
+        failures = Table("file", "error", title=f"{len(table.failures)} dropped", box=None)
+        for file, reason in zip(table.failures["file"], table.failures["error"], strict=True):
+            failures.add_row(file, reason)
+        console.print(failures)
+    console.print(f"{len(table)} utterances, {len(table.names)} columns: {output}", soft_wrap=True)

@@ -1,0 +1,221 @@
+"""Feature tables as files: written for others, and read however others made them."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.arff import read_arff
+from sparsetransfer.features.table import FeatureTable
+
+__all__ = ["read_table", "write_table"]
+
+_log = logging.getLogger(__name__)
+
+_INDEX = ["file", "start", "end"]
+_FILE_ALIASES = ("file", "filename", "path", "name")
+_SET_KEY = "feature_set"
+
+# What a manifest says of an utterance must never become a feature of it.
+_NOT_FEATURES = {
+    "label", "emotion", "class", "target", "speaker", "gender", "sex", "age", "language",
+    "sentence", "split", "fold", "corpus", "dataset", "activation", "arousal", "valence",
+    "dominance",
+}  # fmt: skip
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    index: str | os.PathLike[str] | None = None,
+    root: str | os.PathLike[str] | None = None,
+    feature_set: str | None = None,
+) -> FeatureTable:
+    """
+    Read features that were computed elsewhere.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.csv``, ``.parquet``, ``.arff`` or ``.npy``. A column ``file`` (or ``filename``, ``path``,
+        ``name``) names the recording, ``start`` and ``end`` the segment, in seconds or as the time
+        differences that audformat writes. All other numeric columns are features, except those that
+        tell of label, speaker and the like (``label``, ``emotion``, ``class``, ``speaker``,
+        ``arousal``, ...), which are left out, as are columns of text.
+    index : path-like, optional
+        CSV file with ``file``, ``start``, ``end`` of the rows; needed for ``.npy`` and for nothing
+        else.
+    root : path-like, optional
+        Folder that relative file names start from; the table's own by default.
+    feature_set : str, optional
+        Name and version of the features. By default what `write_table` wrote into a Parquet file,
+        else the table's name.
+
+    Returns
+    -------
+    FeatureTable
+        Rows in the order of the file, without failures.
+
+    Raises
+    ------
+    CorpusError
+        If the file is missing or malformed, has no feature or no file column, lists a segment twice
+        or has values that are not finite. The message lists every offender.
+    ValueError
+        If `index` is given for a format that needs none, or missing for one that does.
+    """
+    place = Path(path).expanduser().absolute()
+    ending = place.suffix.lower()
+    if (ending == ".npy") != (index is not None):
+        raise ValueError("index must be given for .npy tables, and only for them")
+    if ending == ".npy" and index is not None:
+        frame = _read_array(place, Path(index).expanduser().absolute())
+    elif ending in _READERS:
+        try:
+            frame = _READERS[ending](place)
+        except CorpusError:
+            raise
+        except (OSError, ValueError, ImportError) as error:
+            raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
+    else:
+        known = ", ".join([*_READERS, ".npy"])
+        raise CorpusError(f"feature table '{place}': expected a file in {known}")
+    name = feature_set or frame.attrs.get(_SET_KEY) or place.stem
+    base = place.parent if root is None else Path(root).expanduser().absolute()
+    return _table(frame, place, base, str(name))
+
+
+def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
+    """
+    Write a feature table for others to read.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        The features.
+    path : path-like
+        ``.csv`` (numbers in full precision) or ``.parquet``; written aside and moved into place.
+
+    Raises
+    ------
+    ValueError
+        If the ending is another one.
+    """
+    place = Path(path).expanduser().absolute()
+    ending = place.suffix.lower()
+    if ending not in (".csv", ".parquet"):
+        raise ValueError(f"path must end in .csv or .parquet, got '{place.name}'")
+    values = pd.DataFrame(table.values, columns=table.names)
+    frame = pd.concat([table.index, values], axis=1)
+    frame.attrs = {_SET_KEY: table.feature_set}
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=place.parent, prefix=".", suffix=ending)
+    os.close(descriptor)
+    try:
+        if ending == ".csv":
+            frame.to_csv(aside, index=False)
+        else:
+            frame.to_parquet(aside, index=False)
+        os.replace(aside, place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def _read_csv(place: Path) -> pd.DataFrame:
+    return pd.read_csv(place, encoding="utf-8-sig")
+
+
+def _read_parquet(place: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(place)
+    # audformat keeps file, start and end in the row index
+    return frame.reset_index() if frame.index.names != [None] else frame
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".arff": read_arff,
+}
+
+
+def _read_array(place: Path, index: Path) -> pd.DataFrame:
+    """Read an array and its index."""
+    try:
+        values = np.load(place, allow_pickle=False)
+        rows = _read_csv(index)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
+    if values.ndim != 2 or len(values) != len(rows) or values.dtype.kind not in "fiu":
+        raise CorpusError(
+            f"feature table '{place}': expected numbers with {len(rows)} rows, as many as "
+            f"'{index}', got {values.dtype} of shape {values.shape}"
+        )
+    width = len(str(values.shape[1] - 1))
+    columns = [f"x{i:0{width}d}" for i in range(values.shape[1])]
+    known = [column for column in rows.columns if column.lower() in {*_INDEX, *_FILE_ALIASES}]
+    return pd.concat([rows[known], pd.DataFrame(values, columns=columns)], axis=1)
+
+
+def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTable:
+    """Tell index and features apart and check both."""
+    lower = {str(column).lower(): column for column in frame.columns}
+    alias = next((lower[what] for what in _FILE_ALIASES if what in lower), None)
+    if alias is None:
+        raise CorpusError(
+            f"feature table '{place}' has no column that names the file "
+            f"({', '.join(_FILE_ALIASES)}); it has {', '.join(map(str, frame.columns[:8]))}, ..."
+        )
+    files = [os.path.normpath(base / str(file)) for file in frame[alias]]
+    index = pd.DataFrame({"file": files})
+    for column in ("start", "end"):
+        index[column] = _seconds(frame[lower[column]], place, column) if column in lower else np.nan
+    # a segment from 0 on, without an end, is the whole file: audformat spells it so
+    index.loc[(index["start"] == 0.0) & index["end"].isna(), "start"] = np.nan
+    twice = index[index.duplicated(_INDEX)]["file"]
+    if len(twice):
+        raise CorpusError(
+            f"feature table '{place}': listed more than once: {', '.join(dict.fromkeys(twice))}"
+        )
+    values, names = _features(frame.drop(columns=[alias]), place)
+    bad = [files[row] for row in np.flatnonzero(~np.isfinite(values).all(axis=1))]
+    if bad:
+        raise CorpusError(
+            f"feature table '{place}': values that are not finite in {len(bad)} rows: "
+            f"{', '.join(bad)}"
+        )
+    failures = pd.DataFrame({column: [] for column in (*_INDEX, "error")})
+    return FeatureTable(values, names, index, name, failures)
+
+
+def _features(frame: pd.DataFrame, place: Path) -> tuple[NDArray[np.float64], list[str]]:
+    """Choose the columns that are features."""
+    numeric = frame.select_dtypes("number").columns
+    chosen = [name for name in numeric if str(name).lower() not in {*_NOT_FEATURES, *_INDEX}]
+    left = [str(name) for name in frame.columns if name not in chosen and name not in _INDEX]
+    if left:
+        _log.info("feature table '%s': no features: %s", place, ", ".join(left))
+    if not chosen:
+        raise CorpusError(f"feature table '{place}' has no numeric column that is a feature")
+    return frame[chosen].to_numpy(dtype=np.float64), [str(name) for name in chosen]
+
+
+def _seconds(column: Any, place: Path, name: str) -> NDArray[np.float64]:
+    """Return times in seconds, NaN for none."""
+    try:
+        if pd.api.types.is_numeric_dtype(column):
+            return np.asarray(column, dtype=np.float64)
+        return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise CorpusError(
+            f"feature table '{place}': {name} must be seconds or time differences: {error}"
+        ) from error

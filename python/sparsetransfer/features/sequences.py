@@ -1,0 +1,159 @@
+"""Sequences of frames of many utterances, one file each, for models that read them in turn."""
+
+import dataclasses
+import functools
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sparsetransfer import audio
+from sparsetransfer.corpora import Corpus
+from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.cache import Cache
+from sparsetransfer.features.pool import compute_all, n_workers
+from sparsetransfer.features.spectrogram import LogMel
+
+__all__ = ["SequenceTable", "extract_sequences"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceTable:
+    """
+    Where the sequences of a corpus lie.
+
+    ``table[row]`` reads one: an array of float32, shape (n_frames, len(names)), mapped into memory.
+
+    Attributes
+    ----------
+    index : pandas.DataFrame
+        ``file``, ``start``, ``end`` of every row, in the order of the corpus.
+    paths : tuple of Path
+        The ``.npy`` file of every row.
+    lengths : ndarray of int, shape (n_utterances,)
+        Frames of every row.
+    names : tuple of str
+        Name of every column.
+    feature_set : str
+        Name and version of what was computed.
+    failures : pandas.DataFrame
+        ``file``, ``start``, ``end``, ``error`` of the utterances that were dropped.
+    """
+
+    index: pd.DataFrame
+    paths: tuple[Path, ...]
+    lengths: NDArray[np.intp]
+    names: tuple[str, ...]
+    feature_set: str
+    failures: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> NDArray[np.float32]:
+        return np.asarray(np.load(self.paths[row], mmap_mode="r", allow_pickle=False))
+
+
+def extract_sequences(
+    corpus: Corpus,
+    folder: str | os.PathLike[str],
+    spectrogram: LogMel | None = None,
+    *,
+    n_jobs: int | None = None,
+    on_error: str = "raise",
+    progress: Callable[[int, int], None] | None = None,
+) -> SequenceTable:
+    """
+    Compute the spectrogram of every utterance of a corpus, each into a file of its own.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The utterances.
+    folder : path-like
+        Where the files go, by content of the audio, segment and `spectrogram`. What is there is
+        not computed again.
+    spectrogram : LogMel, optional
+        What to compute; 64 bands by default.
+    n_jobs : int, optional
+        Processes at most; None or -1 is every CPU this process may use.
+    on_error : {"raise", "drop"}, default="raise"
+        What to do about utterances that cannot be read.
+    progress : callable, optional
+        Called with the number of finished utterances and of all.
+
+    Returns
+    -------
+    SequenceTable
+        One row per readable utterance, in the order of the corpus.
+
+    Raises
+    ------
+    CorpusError
+        If utterances cannot be read and `on_error` is "raise", or if none can; lists them all.
+    ValueError
+        If `on_error` or `n_jobs` is none of the above.
+    """
+    chosen = spectrogram or LogMel()
+    if on_error not in ("raise", "drop"):
+        raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")
+    workers = n_workers(n_jobs)
+    store = Cache(folder, chosen.id, len(chosen.names), sequences=True)
+    rows = [
+        (row, str(file), float(start), float(end))
+        for row, (file, start, end) in enumerate(
+            zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
+        )
+    ]
+    found: dict[int, tuple[Path, int]] = {}
+    errors: dict[int, str] = {}
+    compute = functools.partial(_compute, chosen=chosen, store=store)
+    for done, (row, path, result) in enumerate(compute_all(rows, compute, workers), 1):
+        if isinstance(result, str):
+            errors[row] = result
+            _log.warning("%s: %s", corpus.name, result)
+        else:
+            found[row] = (path, result)
+        if progress is not None:
+            progress(done, len(rows))
+    if errors and (on_error == "raise" or not found):
+        listed = "\n".join(f"  {errors[row]}" for row in sorted(errors))
+        raise CorpusError(
+            f"corpus '{corpus.name}': {len(errors)} of {len(rows)} utterances have no "
+            f"spectrogram:\n{listed}"
+        )
+    index = corpus.table[["file", "start", "end"]]
+    failures = index.iloc[sorted(errors)].reset_index(drop=True)
+    failures["error"] = pd.Series([errors[row] for row in sorted(errors)], dtype=str)
+    kept = sorted(found)
+    return SequenceTable(
+        index=index.iloc[kept].reset_index(drop=True),
+        paths=tuple(found[row][0] for row in kept),
+        lengths=np.array([found[row][1] for row in kept], dtype=np.intp),
+        names=chosen.names,
+        feature_set=chosen.id,
+        failures=failures,
+    )
+
+
+def _compute(
+    item: tuple[int, str, float, float], chosen: LogMel, store: Cache
+) -> tuple[int, Path, int | str]:
+    """Compute one utterance into its file; return the number of frames or the error."""
+    row, file, start, end = item
+    try:
+        path = store.path(audio.content_hash(file), start, end)
+        values = store.load(path)
+        if values is None:
+            signal = audio.load(file, sample_rate=chosen.sample_rate, start=start, end=end)
+            values = chosen.compute(signal)
+            store.save(path, values)
+    except CorpusError as error:
+        return row, Path(file), str(error)
+    return row, path, len(values)

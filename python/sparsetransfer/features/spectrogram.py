@@ -1,0 +1,101 @@
+"""Log-mel spectrograms: sequences of frames for models that want them."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.level import SAMPLE_RATE, mean_square, spectral_floor
+from sparsetransfer.features.spectral import mel_filters
+
+__all__ = ["LogMel"]
+
+_GRID = Grid()
+_WINDOW = 400  # 25 ms
+_N_FFT = 512
+_LOWEST = 50.0  # Hz
+_MEL_RANGE = (1, 80)  # more bands than that have filters without a bin at 512 points
+
+
+class LogMel:
+    r"""
+    Logarithms of mel bands, one row per 10 ms.
+
+    Parameters
+    ----------
+    n_mels : int, default=64
+        Number of bands between 50 and 8000 Hz, 1 to 80.
+
+    Attributes
+    ----------
+    id : str
+        Name, number of bands and version; the version changes whenever any value may.
+    sample_rate : int
+        Rate of the signals in Hz.
+    names : tuple of str
+        Name of every column: ``mel<i>``.
+    units : tuple of str
+        Unit of every column: ln(mel power), full scale 1.
+    parameters : dict of str to str
+        What the values depend on.
+
+    Raises
+    ------
+    ValueError
+        If `n_mels` is not in its range.
+
+    Notes
+    -----
+    Nothing is normalised: scaling the signal by a factor adds twice its logarithm to every value.
+    """
+
+    sample_rate: ClassVar[int] = SAMPLE_RATE
+    parameters: ClassVar[dict[str, str]] = {
+        "frames": "25 ms every 10 ms, centred",
+        "spectrum": "Hann window, 512 points",
+        "mel": "bands 50-8000 Hz, Slaney scale and norm, power",
+        "floor": "100 dB below the loudest frame",
+    }
+
+    def __init__(self, n_mels: int = 64) -> None:
+        least, most = _MEL_RANGE
+        if not least <= n_mels <= most:
+            raise ValueError(f"n_mels must be from {least} to {most}, got {n_mels}")
+        self.id = f"log-mel-{n_mels}-1"
+        self.names = tuple(f"mel{i}" for i in range(1, n_mels + 1))
+        self.units = ("ln(mel power), full scale 1",) * n_mels
+
+    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """
+        Compute the spectrogram of one utterance.
+
+        Parameters
+        ----------
+        signal : ndarray of float32, shape (n_samples,)
+            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
+
+        Returns
+        -------
+        ndarray of float32, shape (1 + n_samples // 160, len(names))
+            Finite.
+        """
+        import librosa
+
+        signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+        pieces = list(_GRID.blocks(signal))
+        loudest = max(float(mean_square(piece, _GRID, _WINDOW).max()) for piece in pieces)
+        floor = spectral_floor(loudest, "hann", _WINDOW)
+        filters = mel_filters(_N_FFT, len(self.names), _LOWEST)
+        parts = []
+        for piece in pieces:
+            spectrum = librosa.stft(
+                _GRID.span(piece, _N_FFT),
+                n_fft=_N_FFT,
+                hop_length=_GRID.hop,
+                win_length=_WINDOW,
+                center=False,
+            )
+            power = spectrum.real**2 + spectrum.imag**2 + floor
+            parts.append(np.log(filters @ power).T)
+        return np.concatenate(parts).astype(np.float32)

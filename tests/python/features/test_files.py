@@ -1,0 +1,158 @@
+"""Feature tables from files: every format gives the same table, and wrong ones are refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparsetransfer import features
+from sparsetransfer.exceptions import CorpusError
+
+NAMES = ["energy", "pitch"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    index = pd.DataFrame(
+        {
+            "file": [str(tmp_path / name) for name in ("a.wav", "a.wav", "b.wav")],
+            "start": [0.5, 1.5, np.nan],
+            "end": [1.5, 2.25, np.nan],
+        }
+    )
+    failures = pd.DataFrame({name: [] for name in ("file", "start", "end", "error")})
+    return features.FeatureTable(rng.standard_normal((3, 2)), NAMES, index, "own-3", failures)
+
+
+def _same(one, other):
+    np.testing.assert_array_equal(one.values, other.values)
+    assert one.names == other.names
+    pd.testing.assert_frame_equal(one.index, other.index)
+
+
+def test_csv_gives_back_what_was_written(table, tmp_path):
+    features.write_table(table, tmp_path / "own.csv")
+    again = features.read_table(tmp_path / "own.csv")
+    _same(again, table)
+    assert again.feature_set == "own"
+    assert features.read_table(tmp_path / "own.csv", feature_set="x-1").feature_set == "x-1"
+
+
+def test_parquet_gives_back_what_was_written_with_its_name(table, tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
+    features.write_table(table, tmp_path / "own.parquet")
+    again = features.read_table(tmp_path / "own.parquet")
+    _same(again, table)
+    assert again.feature_set == "own-3"
+
+
+def test_audformat_segments_are_read_from_the_row_index(table, tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
+    frame = pd.DataFrame(table.values, columns=NAMES)
+    frame.index = pd.MultiIndex.from_arrays(
+        [
+            ["a.wav", "a.wav", "b.wav"],
+            pd.to_timedelta([0.5, 1.5, 0.0], unit="s"),
+            pd.to_timedelta([1.5, 2.25, None], unit="s"),
+        ],
+        names=["file", "start", "end"],
+    )
+    frame.to_parquet(tmp_path / "own.parquet")
+    frame.to_csv(tmp_path / "own.csv")
+    _same(features.read_table(tmp_path / "own.parquet"), table)
+    _same(features.read_table(tmp_path / "own.csv"), table)
+
+
+def test_array_with_index(table, tmp_path):
+    np.save(tmp_path / "own.npy", table.values)
+    table.index.to_csv(tmp_path / "rows.csv", index=False)
+    again = features.read_table(tmp_path / "own.npy", index=tmp_path / "rows.csv")
+    np.testing.assert_array_equal(again.values, table.values)
+    assert again.names == ["x0", "x1"]
+    np.save(tmp_path / "own.npy", table.values[:2])
+    with pytest.raises(CorpusError, match=r"3 rows.*\(2, 2\)"):
+        features.read_table(tmp_path / "own.npy", index=tmp_path / "rows.csv")
+    with pytest.raises(ValueError, match="index"):
+        features.read_table(tmp_path / "own.npy")
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "own.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+    (tmp_path / "rows.csv").write_text("file\na.wav\nb.wav\n")
+    with pytest.raises(CorpusError, match="pickle"):
+        features.read_table(tmp_path / "own.npy", index=tmp_path / "rows.csv")
+
+
+ARFF = """% made elsewhere
+@relation features
+@attribute name string
+@attribute 'energy[1]' numeric
+@attribute pitch REAL
+@attribute emotion {anger, fear}
+
+@data
+'a b.wav', 1.5, -2e-3, anger
+% a comment
+'c.wav',?,4,fear
+"""
+
+
+def test_arff(tmp_path):
+    path = tmp_path / "set.arff"
+    path.write_text(ARFF.replace("?", "3"))
+    table = features.read_table(path)
+    assert table.names == ["energy[1]", "pitch"]
+    np.testing.assert_array_equal(table.values, [[1.5, -2e-3], [3, 4]])
+    assert table.index["file"].to_list() == [str(tmp_path / "a b.wav"), str(tmp_path / "c.wav")]
+    path.write_text(ARFF)
+    with pytest.raises(CorpusError, match=r"not finite in 1 rows: .*c\.wav"):
+        features.read_table(path)
+    path.write_text(ARFF.replace("?", "abc").replace("-2e-3", "x"))
+    with pytest.raises(CorpusError, match=r"row 2 \(energy\[1\]\), row 1 \(pitch\)"):
+        features.read_table(path)
+    path.write_text(ARFF + "only,two\n")
+    with pytest.raises(CorpusError, match="data rows 3"):
+        features.read_table(path)
+    path.write_text(ARFF.split("@data")[0])
+    with pytest.raises(CorpusError, match="no @data"):
+        features.read_table(path)
+
+
+def test_labels_and_speakers_never_become_features(tmp_path):
+    (tmp_path / "own.csv").write_text(
+        "filename,energy,Label,speaker,arousal,remark\na.wav,1,3,4,0.5,loud\nb.wav,2,3,4,0.1,\n"
+    )
+    assert features.read_table(tmp_path / "own.csv").names == ["energy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("energy\n1\n", "no column that names the file"),
+        ("file,label\na.wav,2\n", "no numeric column"),
+        ("file,energy\na.wav,1\n./a.wav,2\n", r"more than once: .*a\.wav"),
+        ("file,energy\na.wav,1\nb.wav,inf\nc.wav,\n", r"in 2 rows: .*b\.wav, .*c\.wav"),
+        ("file,start,energy\na.wav,soon,1\n", "start must be seconds"),
+    ],
+)
+def test_unusable_tables_are_refused(tmp_path, text, message):
+    (tmp_path / "own.csv").write_text(text)
+    with pytest.raises(CorpusError, match=message):
+        features.read_table(tmp_path / "own.csv")
+
+
+def test_unknown_formats_are_refused(table, tmp_path):
+    with pytest.raises(CorpusError, match=r"\.csv, \.parquet, \.arff, \.npy"):
+        features.read_table(tmp_path / "own.xls")
+    with pytest.raises(ValueError, match=r"\.csv or \.parquet"):
+        features.write_table(table, tmp_path / "own.xls")
+
+
+def test_failed_write_leaves_nothing(table, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    with pytest.raises(OSError, match="disk full"):
+        features.write_table(table, tmp_path / "sub" / "own.csv")
+    assert not list((tmp_path / "sub").iterdir())
