@@ -12,6 +12,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `subspace`            transformations that align two domains: CORAL, SA, TCA, JDA
 `transfer`            dictionaries and codes of two domains, coupled through MMD and Laplacian
 `classification`      named recipes from features to decisions
+`deep`                three deep systems on the same kernels (extra ``deep``)
 `audio`               recordings as arrays
 `corpora`             tables of recordings, emotions and speakers
 `features`            versioned acoustic feature sets with a cache
@@ -60,6 +61,7 @@ __all__ = [
     "benchmarking",
     "classification",
     "corpora",
+    "deep",
     "dict_learning",
     "dict_learning_online",
     "dictionary",

@@ -63,3 +63,15 @@ def test_every_public_subpackage_is_named():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sparsetransfer.nothing
+
+
+def test_the_deep_systems_name_their_extra_where_pytorch_is_absent():
+    error = run(
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "try:\n"
+        "    import sparsetransfer.deep\n"
+        "except ImportError as error:\n"
+        "    print(error)"
+    )
+    assert "sparsetransfer[deep]" in error

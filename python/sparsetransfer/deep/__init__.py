@@ -1,0 +1,33 @@
+"""Three published deep systems, on our kernels; needs the extra ``deep`` (PyTorch).
+
+`DIDAN` aligns two corpora by rebuilding target features sparsely from source features,
+`SpeakerResNet` carries over what a network learnt from telling speakers apart, and
+`MetricAutoencoder` shapes an embedding by how active and how pleasant speech sounds. `losses` holds
+their terms, with exact gradients, for networks of one's own.
+"""
+
+try:
+    import torch  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "sparsetransfer.deep needs PyTorch: install the extra, pip install 'sparsetransfer[deep]'"
+    ) from error
+
+from sparsetransfer.deep import losses
+from sparsetransfer.deep.affect import AFFECT, affect_of
+from sparsetransfer.deep.checkpoint import CheckpointError
+from sparsetransfer.deep.didan import DIDAN
+from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
+from sparsetransfer.deep.speaker_resnet import SpeakerNetwork, SpeakerResNet, train_speaker_network
+
+__all__ = [
+    "AFFECT",
+    "DIDAN",
+    "CheckpointError",
+    "MetricAutoencoder",
+    "SpeakerNetwork",
+    "SpeakerResNet",
+    "affect_of",
+    "losses",
+    "train_speaker_network",
+]

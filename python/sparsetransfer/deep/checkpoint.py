@@ -1,0 +1,132 @@
+"""Tensors and what they mean in one file: safetensors with a JSON header, never pickle."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+__all__ = ["CheckpointError", "load_module", "read_checkpoint", "write_checkpoint"]
+
+_SCHEMA = 1
+
+
+class CheckpointError(ValueError):
+    """A file does not hold what it should: damaged, of another kind, or of another version."""
+
+
+def write_checkpoint(
+    path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> None:
+    """Write tensors and JSON values aside, then move them into place.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; an older one is replaced at once or not at all.
+    kind : str
+        What the file holds; reading asks for the same.
+    tensors : mapping of str to Tensor
+        Arrays of any dtype and device.
+    meta : mapping
+        Whatever JSON can express.
+    """
+    header = {"sparsetransfer": json.dumps({"schema": _SCHEMA, "kind": kind, "meta": dict(meta)})}
+    content = to_bytes({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, header)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def read_checkpoint(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_checkpoint` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    kind : str
+        The expected kind.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        Finite tensors on the CPU.
+    meta : dict
+        The JSON values.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CheckpointError
+        If the file is truncated, was not written by this package, holds another kind or schema
+        version, or a value that is not finite.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no checkpoint at {os.fspath(path)!r}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = json.loads((file.metadata() or {})["sparsetransfer"])
+            schema, found, meta = described["schema"], described["kind"], described["meta"]
+            if schema != _SCHEMA or found != kind:
+                raise CheckpointError(
+                    f"{os.fspath(path)!r} holds {found!r} of schema {schema}, expected {kind!r} of "
+                    f"schema {_SCHEMA}"
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+    ) as error:
+        raise CheckpointError(
+            f"{os.fspath(path)!r} is damaged or no checkpoint of this package: {error}"
+        ) from error
+    if not isinstance(meta, dict):
+        raise CheckpointError(f"{os.fspath(path)!r} has no table of values in its header")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{os.fspath(path)!r}: {name} has values that are not finite")
+    return tensors, meta
+
+
+def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Put tensors into a module whose names, shapes and dtypes they must match.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, too many, or of another shape or dtype.
+    """
+    given = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    expected = module.state_dict()
+    wrong = sorted(set(given) ^ set(expected)) or sorted(
+        name
+        for name, tensor in expected.items()
+        if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype
+    )
+    if wrong:
+        raise CheckpointError(f"the checkpoint does not fit the network: {', '.join(wrong[:5])}")
+    module.load_state_dict(given)

@@ -1,0 +1,314 @@
+"""What the classifiers of spectrograms share: checks, scaling, validation split, saving."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sparsetransfer.deep.checkpoint import (
+    CheckpointError,
+    load_module,
+    read_checkpoint,
+    write_checkpoint,
+)
+from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
+from sparsetransfer.deep.training import resolve_device
+from sparsetransfer.exceptions import DomainError
+from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
+
+__all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights", "split_for_validation"]
+
+_FRAMES_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Checked training data.
+
+    Attributes
+    ----------
+    sequences : list of ndarray of shape (n_frames, n_bands)
+        Standardised spectrograms of all domains.
+    is_source : ndarray of shape (n,), bool
+        Which are source samples with a known label.
+    is_target : ndarray of shape (n,), bool
+        Which are target samples.
+    targets : ndarray of shape (n,), int64
+        Class numbers of the source samples, -1 elsewhere: no target label goes further.
+    """
+
+    sequences: list[NDArray[np.float32]]
+    is_source: NDArray[np.bool_]
+    is_target: NDArray[np.bool_]
+    targets: NDArray[np.int64]
+
+
+class SpectrogramClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of the classifiers whose samples are spectrograms of any length."""
+
+    device: str | None
+
+    @abstractmethod
+    def _make_network(self) -> nn.Module:
+        """Return an untrained network for `n_bands_` and `classes_`."""
+
+    def _prepare(self, X: Any, y: ArrayLike | None, sample_domain: ArrayLike | None) -> Prepared:
+        sequences = check_sequences(X)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} needs y: labels of the source samples")
+        labels = np.asarray(y)
+        if labels.shape != (len(sequences),):
+            raise ValueError(f"y must have shape ({len(sequences)},), got {labels.shape}")
+        known = labelled(labels)
+        domain = domains_from_labels(labels) if sample_domain is None else sample_domain
+        from_source = np.ones(len(labels), dtype=bool)
+        if domain is not None:
+            from_source = check_domains(domain, len(labels)) > 0
+        is_source = from_source & known
+        if not is_source.any():
+            raise DomainError("y has no known label of a source sample")
+        self.classes_, numbers = np.unique(
+            np.array(labels[is_source].tolist()), return_inverse=True
+        )
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")
+        self.n_bands_ = sequences[0].shape[1]
+        self.scaler_ = BandScaler.fit(sequences, from_source)
+        targets = np.full(len(labels), -1, dtype=np.int64)
+        targets[is_source] = numbers
+        return Prepared(
+            self.scaler_.apply(sequences, from_source), is_source, ~from_source, targets
+        )
+
+    def _embed(self, X: Any, sample_domain: ArrayLike | None) -> tuple[Tensor, Tensor]:
+        """Return embeddings and scores of new spectrograms, computed in batches of like length."""
+        check_is_fitted(self, "network_")
+        sequences = check_sequences(X, n_bands=self.n_bands_)
+        # Without domains, new samples are what the model was adapted to: the target.
+        from_source = np.zeros(len(sequences), dtype=bool)
+        if sample_domain is not None:
+            from_source = np.asarray(sample_domain) > 0
+            if from_source.shape != (len(sequences),):
+                raise ValueError(
+                    f"sample_domain must have shape ({len(sequences)},), got {from_source.shape}"
+                )
+        return evaluate(
+            self.network_, self.scaler_.apply(sequences, from_source), resolve_device(self.device)
+        )
+
+    def transform(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return embeddings.
+
+        Parameters
+        ----------
+        X : sequence of array_like of shape (n_frames, n_bands)
+            Spectrograms of any lengths.
+        sample_domain : array_like of shape (n,), int, optional
+            Positive for the source, negative for the target (the default); it tells by which
+            corpus's statistics to standardise.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, n_embedding), float32
+
+        Raises
+        ------
+        ValueError
+            If a spectrogram cannot be used.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        return np.asarray(self._embed(X, sample_domain)[0].numpy())
+
+    def predict_proba(
+        self, X: Any, *, sample_domain: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : sequence of array_like of shape (n_frames, n_bands)
+            Spectrograms of any lengths.
+        sample_domain : array_like of shape (n,), int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, n_classes), float64
+            In the order of `classes_`; rows sum to one.
+        """
+        return self._probabilities(self._embed(X, sample_domain)[1])
+
+    def predict(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[Any]:
+        """Label spectrograms.
+
+        Parameters
+        ----------
+        X : sequence of array_like of shape (n_frames, n_bands)
+            Spectrograms of any lengths.
+        sample_domain : array_like of shape (n,), int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        best = self._embed(X, sample_domain)[1].argmax(dim=1)
+        return np.asarray(self.classes_[best.numpy()])
+
+    @staticmethod
+    def _probabilities(scores: Tensor) -> NDArray[np.float64]:
+        return np.asarray(torch.softmax(scores.double(), dim=1).numpy())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model as safetensors with a JSON header.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write, aside and then renamed.
+
+        Raises
+        ------
+        TypeError
+            If a parameter or a class label cannot be written as JSON.
+        """
+        check_is_fitted(self, "network_")
+        tensors = {f"network.{k}": v for k, v in self.network_.state_dict().items()}
+        tensors["mean"] = torch.from_numpy(self.scaler_.mean)
+        tensors["scale"] = torch.from_numpy(self.scaler_.scale)
+        meta = {"parameters": self._json_parameters(), "classes": self.classes_.tolist()}
+        write_checkpoint(path, type(self).__name__, tensors, meta)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        estimator
+            Fitted, on the CPU until it is used.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, or holds another model or version.
+        """
+        tensors, meta = read_checkpoint(path, cls.__name__)
+        try:
+            model = cls(**meta["parameters"])
+            model.classes_ = np.array(meta["classes"])
+            mean, scale = tensors["mean"].numpy(), tensors["scale"].numpy()
+            if mean.ndim != 2 or mean.shape != scale.shape or len(mean) != 2:
+                raise ValueError(f"statistics of shapes {mean.shape} and {scale.shape}")
+            model.n_bands_ = mean.shape[1]
+            model.scaler_ = BandScaler(mean, scale)
+            network = model._make_network()
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{os.fspath(path)!r} does not describe a {cls.__name__}: {error}"
+            ) from error
+        load_module(network, tensors, "network.")
+        model.network_ = network.eval()
+        return model
+
+    def _json_parameters(self) -> dict[str, Any]:
+        """Return the parameters a loaded model needs: what concerns training only is dropped."""
+        return self._json_parameters_without()
+
+    def _json_parameters_without(self, *names: str) -> dict[str, Any]:
+        left_out = ("checkpoint", "progress", "random_state", *names)
+        parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
+        written: dict[str, Any] = json.loads(json.dumps(parameters))
+        return written
+
+    def __sklearn_tags__(self) -> Any:
+        """Return tags: samples are sequences, not rows of a matrix."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def evaluate(
+    network: nn.Module, sequences: list[NDArray[np.float32]], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return what a network computes of whole sequences, in their order, on the CPU."""
+    network.to(device).eval()
+    parts: list[tuple[Tensor, Tensor]] = []
+    order: list[NDArray[np.intp]] = []
+    with torch.no_grad():
+        for rows in by_length([len(x) for x in sequences], _FRAMES_AT_ONCE):
+            batch = pad([sequences[i] for i in rows]).to(device)
+            embedding, scores = network(batch)[-2:]
+            parts.append((embedding.float().cpu(), scores.float().cpu()))
+            order.append(rows)
+    back = torch.from_numpy(np.argsort(np.concatenate(order)))
+    embeddings, scores = zip(*parts, strict=True)
+    return torch.cat(embeddings)[back], torch.cat(scores)[back]
+
+
+def balanced_weights(targets: NDArray[np.int64], n_classes: int) -> Tensor:
+    """Return a weight per class, inverse to its frequency, with mean one over the samples."""
+    counts = np.bincount(targets, minlength=n_classes)
+    return torch.tensor(len(targets) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)
+
+
+def split_for_validation(
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int64],
+    groups: ArrayLike | None,
+    fraction: float,
+    seed: int,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split source rows into training and validation, by speaker where speakers are given.
+
+    Raises
+    ------
+    ValueError
+        If the groups do not fit, there are fewer than two, or classes are too small to split.
+    """
+    if fraction == 0:
+        return rows, rows[:0]
+    if groups is None:
+        splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
+        train, held = next(splitter.split(rows, targets[rows]))
+    else:
+        chosen = np.asarray(groups)
+        if chosen.shape != targets.shape:
+            raise ValueError(f"groups must have shape {targets.shape}, got {chosen.shape}")
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+        train, held = next(splitter.split(rows, groups=chosen[rows]))
+    return rows[train], rows[held]
+
+
+def batches_of(
+    sequences: list[NDArray[np.float32]],
+    rows: NDArray[np.intp],
+    batch_size: int,
+    rng: np.random.Generator,
+    make: Callable[[list[NDArray[np.float32]]], Batch],
+) -> Iterator[tuple[NDArray[np.intp], Batch]]:
+    """Yield shuffled batches; a last one of a single sample joins its neighbour."""
+    order = rng.permutation(rows)
+    count = max(1, round(len(order) / batch_size))
+    for part in np.array_split(order, count):
+        yield part, make([sequences[i] for i in part])

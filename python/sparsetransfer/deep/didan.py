@@ -1,0 +1,411 @@
+"""Deep regression onto emotions with an alignment of two corpora."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer.deep import losses
+from sparsetransfer.deep.affect import AFFECT
+from sparsetransfer.deep.backbones import ConvolutionalEncoder
+from sparsetransfer.deep.classifier import (
+    Prepared,
+    SpectrogramClassifier,
+    balanced_weights,
+    batches_of,
+    evaluate,
+    split_for_validation,
+)
+from sparsetransfer.deep.sequences import Batch, crop, pad
+from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
+from sparsetransfer.exceptions import DomainWarning
+
+__all__ = ["DIDAN", "Alignment"]
+
+Alignment: TypeAlias = Literal["ida", "lida", "mmd", "coral", "dann"]
+
+_Pair: TypeAlias = tuple[Batch, Tensor, Batch | None]
+"""Source batch, its class numbers, target batch."""
+
+
+class DIDAN(SpectrogramClassifier):
+    r"""Deep implicit distribution alignment network, with its rivals on the same network.
+
+    A convolutional network with statistics over time and fully connected layers regresses onto
+    one-hot emotions of the source, while target features are asked to be sparse combinations of
+    source features.
+
+    Parameters
+    ----------
+    alignment : {"ida", "lida", "mmd", "coral", "dann"} or None, default="ida"
+        What pulls the corpora together: implicit distribution alignment, its layer-adapted form,
+        the maximum mean discrepancy, the covariances, an adversarial domain classifier, or
+        nothing (the source-only twin).
+    weight : float, default=1.0
+        Weight of the alignment, at least 0; it grows from 0 during training.
+    alpha : float, default=0.1
+        Weight of the penalty inside "ida" and "lida", for features of unit mean square norm.
+    penalty : {"l1", "l21"}, default="l1"
+        Penalty inside "ida" and "lida"; see `sparsetransfer.deep.losses.sparse_reconstruction`.
+    channels : sequence of int, default=(16, 32, 64)
+        Channels of the convolutions.
+    hidden : sequence of int, default=(128, 64, 64)
+        Units of the fully connected layers; the last are the embedding.
+    dropout : float, default=0.3
+        Share of units dropped before each fully connected layer, in [0, 1).
+    max_epochs : int, default=30
+        The largest number of passes over the source.
+    batch_size : int, default=64
+        Samples of each domain in a batch.
+    crop_frames : int, default=200
+        Longest stretch of an utterance in training, in frames; predictions read all.
+    learning_rate : float, default=1e-3
+        Step of Adam.
+    weight_decay : float, default=1e-4
+        Decay of AdamW.
+    validation_fraction : float, default=0.15
+        Share of the source held out for early stopping; 0 runs all epochs.
+    patience : int, default=8
+        Epochs without improvement on it after which to stop.
+    device : str, optional
+        For example ``"cpu"``; CUDA if there is one by default.
+    random_state : int, Generator or RandomState, optional
+        Seed; on the CPU equal seeds give equal models for an equal number of PyTorch's threads.
+    checkpoint : path-like, optional
+        File written after every epoch; a killed `fit` with equal arguments goes on from it.
+    progress : callable, optional
+        Called as ``progress(epoch, max_epochs, loss)``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Known labels, sorted.
+    network_ : torch.nn.Module
+        The trained network.
+    history_ : dict of str to list of float
+        Training loss and validation loss per epoch.
+    n_bands_ : int
+        Bands of the spectrograms.
+
+    Notes
+    -----
+    The loss of a batch is :math:`\frac1{2 n_s} \sum_i w_{y_i} \|y_i - f(x_i)\|^2 + \lambda(t)\,
+    R(F_s, F_t)` with class weights inverse to frequency and
+    :math:`\lambda(t) = \lambda (2/(1+e^{-10t}) - 1)`. For "ida" :math:`R` is
+    `losses.sparse_reconstruction` of the embeddings, both divided by the root mean square norm of
+    the source's, so that shrinking the features does not lower it. "lida" adds the terms of the
+    other hidden layers: at the first, any source sample may rebuild a target; between, those of
+    the same valence (positive, negative, neutral) as the network's present guess; at the last,
+    those of the guessed class. With one hidden layer only the last is there.
+
+    Of both papers only the abstracts are open: network, optimiser, weights and the form of the
+    terms are our choice. Scores become probabilities by clipping at 0 and scaling to sum one, as
+    regression onto one-hot labels estimates posteriors.
+
+    Spectrograms are standardised per band by their own corpus's statistics.
+
+    References
+    ----------
+    .. [1] Y. Zhao, J. Wang, Y. Zong, W. Zheng, H. Lian, L. Zhao, "Deep implicit distribution
+       alignment networks for cross-corpus speech emotion recognition", ICASSP 2023,
+       arXiv:2302.08921.
+    .. [2] Y. Zhao, Y. Zong, J. Wang, H. Lian, C. Lu, L. Zhao, W. Zheng, "Layer-adapted implicit
+       distribution alignment networks for cross-corpus speech emotion recognition", 2023,
+       arXiv:2310.03992.
+    """
+
+    def __init__(
+        self,
+        alignment: Alignment | None = "ida",
+        *,
+        weight: float = 1.0,
+        alpha: float = 0.1,
+        penalty: losses.Penalty = "l1",
+        channels: Sequence[int] = (16, 32, 64),
+        hidden: Sequence[int] = (128, 64, 64),
+        dropout: float = 0.3,
+        max_epochs: int = 30,
+        batch_size: int = 64,
+        crop_frames: int = 200,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        validation_fraction: float = 0.15,
+        patience: int = 8,
+        device: str | None = None,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.alignment = alignment
+        self.weight = weight
+        self.alpha = alpha
+        self.penalty = penalty
+        self.channels = channels
+        self.hidden = hidden
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.crop_frames = crop_frames
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.device = device
+        self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.progress = progress
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None,
+        *,
+        sample_domain: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> DIDAN:
+        """Train on labelled source and unlabelled target spectrograms.
+
+        Parameters
+        ----------
+        X : sequence of array_like of shape (n_frames, n_bands)
+            Spectrograms of any lengths, for example log-mel.
+        y : array_like of shape (n,)
+            Labels; those of target samples are not looked at.
+        sample_domain : array_like of shape (n,), int, optional
+            Positive: source, negative: target. By default samples with a masked label (-1, NaN or
+            None) are the target.
+        groups : array_like of shape (n,), optional
+            Speakers; the validation samples then come from speakers of their own.
+
+        Returns
+        -------
+        DIDAN
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If an argument cannot be used.
+        DomainError
+            If a domain has no sample or the source no label.
+        CheckpointError
+            If the checkpoint belongs to another run.
+
+        Warns
+        -----
+        DomainWarning
+            If there is an alignment to make but no target.
+        """
+        self._check_parameters()
+        data = self._prepare(X, y, sample_domain)
+        alignment = self.alignment
+        if alignment is not None and not data.is_target.any():
+            warnings.warn(
+                "there is no target sample: DIDAN trains on the source only",
+                DomainWarning,
+                stacklevel=2,
+            )
+            alignment = None
+        seed = seed_of(self.random_state)
+        device = resolve_device(self.device)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            network = self._make_network().to(device)
+        training, held = split_for_validation(
+            np.flatnonzero(data.is_source), data.targets, groups, self.validation_fraction, seed
+        )
+        weights = balanced_weights(data.targets[training], len(self.classes_)).to(device)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        settings = Training(
+            self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress
+        )
+        self.history_ = train(
+            network,
+            optimizer,
+            lambda rng, _: self._batches(data, training, rng, device),
+            partial(self._loss, network, weights, alignment),
+            settings,
+            validate=partial(_validation_loss, network, data, held, weights, device)
+            if len(held)
+            else None,
+            identity=self._json_parameters() | {"n": len(data.targets)},
+        )
+        self.network_ = network
+        return self
+
+    def _check_parameters(self) -> None:
+        if self.alignment not in (None, "ida", "lida", "mmd", "coral", "dann"):
+            raise ValueError(
+                "alignment must be 'ida', 'lida', 'mmd', 'coral', 'dann' or None, "
+                f"got {self.alignment!r}"
+            )
+        for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
+            check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
+        for name in ("weight", "alpha", "weight_decay"):
+            check_real(getattr(self, name), name, minimum=0)
+        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
+        for name in ("dropout", "validation_fraction"):
+            check_real(getattr(self, name), name, minimum=0, maximum=0.99)
+        if not len(self.hidden) or not len(self.channels):
+            raise ValueError("hidden and channels must name at least one layer each")
+
+    def _make_network(self) -> _Regressor:
+        encoder = ConvolutionalEncoder(self.n_bands_, self.channels)
+        return _Regressor(
+            encoder,
+            self.hidden,
+            len(self.classes_),
+            self.dropout,
+            valence_groups(self.classes_),
+            adversary=self.alignment == "dann",
+        )
+
+    def _batches(
+        self,
+        data: Prepared,
+        training: NDArray[np.intp],
+        rng: np.random.Generator,
+        device: torch.device,
+    ) -> Iterator[_Pair]:
+        def make(sequences: list[NDArray[np.float32]]) -> Batch:
+            return pad(crop(sequences, self.crop_frames, rng)).to(device)
+
+        target = np.flatnonzero(data.is_target)
+        endless = itertools.chain.from_iterable(
+            batches_of(data.sequences, target, self.batch_size, rng, make)
+            for _ in itertools.count()
+        )
+        for rows, batch in batches_of(data.sequences, training, self.batch_size, rng, make):
+            labels = torch.from_numpy(data.targets[rows]).to(device)
+            yield batch, labels, next(endless)[1] if len(target) else None
+
+    def _loss(
+        self,
+        network: _Regressor,
+        weights: Tensor,
+        alignment: Alignment | None,
+        pair: _Pair,
+        done: float,
+    ) -> Tensor:
+        source, labels, target = pair
+        *hidden, scores = network(source)
+        loss = _regression_loss(scores, labels, weights)
+        if alignment is None or target is None:
+            return loss
+        *hidden_target, scores_target = network(target)
+        growth = 2 / (1 + math.exp(-10 * done)) - 1
+        if alignment == "dann":
+            features = torch.cat([hidden[-1], hidden_target[-1]])
+            is_source = torch.zeros(len(features), device=features.device)
+            is_source[: len(scores)] = 1
+            guess = network.adversary(losses.reverse_gradient(features, growth)).squeeze(1)
+            term = nn.functional.binary_cross_entropy_with_logits(guess.float(), is_source)
+            return loss + self.weight * term
+        if alignment == "mmd":
+            term = losses.discrepancy(hidden[-1], hidden_target[-1])
+        elif alignment == "coral":
+            term = losses.coral(hidden[-1], hidden_target[-1])
+        elif alignment == "ida":
+            term = self._reconstruction(hidden[-1], hidden_target[-1], None)
+        else:
+            guess = scores_target.argmax(dim=1)
+            masks = network.masks(labels, guess, len(hidden))
+            layers = zip(hidden, hidden_target, masks, strict=True)
+            term = torch.stack([self._reconstruction(s, t, m) for s, t, m in layers]).sum()
+        return loss + self.weight * growth * term
+
+    def _reconstruction(self, source: Tensor, target: Tensor, allowed: Tensor | None) -> Tensor:
+        scale = source.square().sum(dim=1).mean().sqrt() + 1e-6
+        return losses.sparse_reconstruction(
+            source / scale, target / scale, self.alpha, penalty=self.penalty, allowed=allowed
+        )
+
+    @staticmethod
+    def _probabilities(scores: Tensor) -> NDArray[np.float64]:
+        positive = scores.double().clamp(min=0).numpy()
+        totals = positive.sum(axis=1, keepdims=True)
+        uniform = np.full_like(positive, 1 / positive.shape[1])
+        return np.divide(positive, totals, out=uniform, where=totals > 0)
+
+
+def valence_groups(classes: NDArray[Any]) -> list[int]:
+    """Return a group per class: positive, negative, neutral; each unknown class is one of its own."""
+    groups = []
+    for number, name in enumerate(classes.tolist()):
+        valence = AFFECT.get(str(name), (0.0, None))[1]
+        groups.append(3 + number if valence is None else int(np.sign(valence)) + 1)
+    return groups
+
+
+class _Regressor(nn.Module):
+    """Encoder, fully connected layers and scores; `forward` returns all hidden layers, then scores."""
+
+    groups: Tensor
+
+    def __init__(
+        self,
+        encoder: ConvolutionalEncoder,
+        hidden: Sequence[int],
+        n_classes: int,
+        dropout: float,
+        groups: Sequence[int],
+        *,
+        adversary: bool,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.hidden = nn.ModuleList(
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(before, after), nn.ReLU())
+            for before, after in itertools.pairwise((encoder.n_outputs, *hidden))
+        )
+        self.scores = nn.Linear(hidden[-1], n_classes)
+        self.register_buffer("groups", torch.tensor(groups), persistent=False)
+        if adversary:
+            self.adversary = nn.Sequential(nn.Linear(hidden[-1], 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        features = self.encoder(batch)
+        outputs = []
+        for layer in self.hidden:
+            features = layer(features)
+            outputs.append(features)
+        return (*outputs, self.scores(features))
+
+    def masks(self, labels: Tensor, guess: Tensor, n_layers: int) -> list[Tensor | None]:
+        """Return, from the first layer to the last, which source sample may rebuild which target."""
+        by_class = guess[:, None] == labels[None, :]
+        by_group = self.groups[guess][:, None] == self.groups[labels][None, :]
+        between: list[Tensor | None] = [by_group] * max(n_layers - 2, 0)
+        first: list[Tensor | None] = [None] if n_layers > 1 else []
+        return [*first, *between, by_class]
+
+
+def _regression_loss(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    wanted = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+    errors = (scores - wanted).square().sum(dim=1)
+    return (weights[labels] * errors).mean() / 2
+
+
+def _validation_loss(
+    network: nn.Module,
+    data: Prepared,
+    held: NDArray[np.intp],
+    weights: Tensor,
+    device: torch.device,
+) -> float:
+    scores = evaluate(network, [data.sequences[i] for i in held], device)[1]
+    labels = torch.from_numpy(data.targets[held])
+    return _regression_loss(scores, labels, weights.cpu()).item()

@@ -1,0 +1,210 @@
+"""Spectrograms of any length: checks, scaling per corpus, padded batches and masks over them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["BandScaler", "Batch", "by_length", "check_sequences", "crop", "pad", "spec_augment"]
+
+_SHORTEST = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded spectrograms.
+
+    Attributes
+    ----------
+    frames : Tensor of shape (n, n_frames, n_bands), float32
+        Zero after the end of each sequence.
+    lengths : Tensor of shape (n,), int64
+        Number of frames of each sequence.
+    """
+
+    frames: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(self.frames.to(device), self.lengths.to(device))
+
+
+def check_sequences(
+    value: Any, name: str = "X", *, n_bands: int | None = None
+) -> list[NDArray[np.float32]]:
+    """Return spectrograms as a list of finite float32 arrays.
+
+    Parameters
+    ----------
+    value : sequence of array_like of shape (n_frames, n_bands), or array of three dimensions
+        Spectrograms; they may differ in length.
+    name : str, default="X"
+        The argument's name, for error messages.
+    n_bands : int, optional
+        The expected number of bands; by default that of the first spectrogram.
+
+    Returns
+    -------
+    list of numpy.ndarray of shape (n_frames, n_bands), float32
+
+    Raises
+    ------
+    ValueError
+        If there is no spectrogram, or one has the wrong shape, fewer than two frames, or an entry
+        that is not finite; the message tells which.
+    TypeError
+        If a spectrogram does not consist of real numbers.
+    """
+    if not hasattr(value, "__len__") or len(value) == 0:
+        raise ValueError(f"{name} must hold at least one spectrogram (n_frames, n_bands)")
+    checked = []
+    for number, item in enumerate(value):
+        array = np.asarray(item)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"{name}[{number}] must consist of real numbers, got {array.dtype}")
+        if array.ndim != 2 or (n_bands is not None and array.shape[1] != n_bands):
+            raise ValueError(
+                f"{name}[{number}] must have shape (n_frames, {n_bands or 'n_bands'}), "
+                f"got {array.shape}"
+            )
+        n_bands = array.shape[1]
+        if len(array) < _SHORTEST:
+            raise ValueError(
+                f"{name}[{number}] has {len(array)} frames; statistics over time need at least "
+                f"{_SHORTEST}"
+            )
+        array = np.ascontiguousarray(array, dtype=np.float32)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}[{number}] has entries that are NaN, infinite or too large")
+        checked.append(array)
+    return checked
+
+
+class BandScaler:
+    """Standardise each band over the frames of a corpus, source and target each by its own.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (2, n_bands), float32
+        Statistics of the source (row 0) and of the target (row 1).
+    """
+
+    def __init__(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def fit(
+        cls, sequences: Sequence[NDArray[np.float32]], is_source: NDArray[np.bool_]
+    ) -> "BandScaler":
+        """Take the statistics of both domains; without a target those of the source twice."""
+        rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        for wanted in (True, False):
+            chosen = [x for x, s in zip(sequences, is_source, strict=True) if s == wanted]
+            rows.append(_moments(chosen) if chosen else rows[0])
+        mean, scale = zip(*rows, strict=True)
+        return cls(np.stack(mean), np.stack(scale))
+
+    def apply(
+        self, sequences: Sequence[NDArray[np.float32]], is_source: NDArray[np.bool_]
+    ) -> list[NDArray[np.float32]]:
+        """Return standardised spectrograms."""
+        return [
+            (x - self.mean[0 if s else 1]) / self.scale[0 if s else 1]
+            for x, s in zip(sequences, is_source, strict=True)
+        ]
+
+
+def _moments(
+    sequences: Sequence[NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    count = sum(len(x) for x in sequences)
+    mean = sum(x.sum(axis=0, dtype=np.float64) for x in sequences) / count
+    variance = sum(np.square(x - mean).sum(axis=0) for x in sequences) / count
+    # A constant band carries nothing; it becomes zero instead of a division by zero.
+    scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+    return np.asarray(mean, dtype=np.float32), np.asarray(scale, dtype=np.float32)
+
+
+def pad(sequences: Sequence[NDArray[np.float32]]) -> Batch:
+    """Put spectrograms into one array, with zeros after their ends."""
+    lengths = [len(x) for x in sequences]
+    frames = np.zeros((len(sequences), max(lengths), sequences[0].shape[1]), dtype=np.float32)
+    for row, x in zip(frames, sequences, strict=True):
+        row[: len(x)] = x
+    return Batch(torch.from_numpy(frames), torch.tensor(lengths))
+
+
+def crop(
+    sequences: Sequence[NDArray[np.float32]], n_frames: int, rng: np.random.Generator
+) -> list[NDArray[np.float32]]:
+    """Cut a random stretch of at most `n_frames` frames out of each spectrogram."""
+    cut = []
+    for x in sequences:
+        start = int(rng.integers(0, max(len(x) - n_frames, 0) + 1))
+        cut.append(x[start : start + n_frames])
+    return cut
+
+
+def by_length(lengths: Sequence[int], batch_frames: int) -> Iterator[NDArray[np.intp]]:
+    """Yield indices of sequences of like length, so that a batch has about `batch_frames` frames."""
+    order = np.argsort(lengths, kind="stable")
+    first = 0
+    for last in range(1, len(order) + 1):
+        longest = 0 if last == len(order) else lengths[order[last]]
+        if last == len(order) or (last + 1 - first) * longest > batch_frames:
+            yield order[first:last]
+            first = last
+
+
+def spec_augment(
+    batch: Batch,
+    rng: np.random.Generator,
+    *,
+    n_masks: int = 2,
+    max_frames: int = 20,
+    max_bands: int = 8,
+) -> Batch:
+    """Erase random stretches of time and of frequency in every spectrogram.
+
+    Parameters
+    ----------
+    batch : Batch
+        Standardised spectrograms; erased entries become 0, the mean.
+    rng : numpy.random.Generator
+        Source of the positions and widths, which are uniform from zero to the largest.
+    n_masks : int, default=2
+        Masks per axis and spectrogram; 0 returns the batch as it is.
+    max_frames : int, default=20
+        Widest mask in time, in frames, and at most a fifth of the spectrogram.
+    max_bands : int, default=8
+        Widest mask in frequency, in bands, and at most half of them.
+
+    Returns
+    -------
+    Batch
+        A new batch.
+
+    References
+    ----------
+    .. [1] D. S. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
+       recognition", Interspeech 2019, DOI 10.21437/Interspeech.2019-2680.
+    """
+    if n_masks == 0:
+        return batch
+    frames = batch.frames.clone()
+    n_bands = frames.shape[2]
+    for row, length in zip(frames, batch.lengths.tolist(), strict=True):
+        for _ in range(n_masks):
+            width = int(rng.integers(0, min(max_frames, length // 5) + 1))
+            start = int(rng.integers(0, length - width + 1))
+            row[start : start + width] = 0
+            width = int(rng.integers(0, min(max_bands, n_bands // 2) + 1))
+            start = int(rng.integers(0, n_bands - width + 1))
+            row[:, start : start + width] = 0
+    return Batch(frames, batch.lengths)

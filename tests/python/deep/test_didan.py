@@ -1,0 +1,211 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from sparsetransfer.deep import DIDAN, CheckpointError
+from sparsetransfer.deep.didan import valence_groups
+from sparsetransfer.exceptions import DomainError, DomainWarning
+
+SMALL = {"channels": (4, 8), "hidden": (16, 8, 8), "batch_size": 16, "random_state": 0}
+
+
+def weights_of(model):
+    return torch.cat([p.detach().flatten() for p in model.network_.parameters()])
+
+
+@pytest.fixture(scope="module")
+def fitted(speech):
+    model = DIDAN(**SMALL, max_epochs=15, learning_rate=5e-3, validation_fraction=0.0)
+    return model.fit(speech.X, speech.y, sample_domain=speech.sample_domain)
+
+
+@pytest.mark.parametrize("alignment", [None, "ida", "lida", "mmd", "coral", "dann"])
+def test_every_alignment_overfits_one_batch(speech, alignment):
+    model = DIDAN(
+        alignment,
+        weight=0.1,
+        **{**SMALL, "batch_size": 64},
+        dropout=0.0,
+        max_epochs=60,
+        learning_rate=1e-2,
+        crop_frames=100,
+        validation_fraction=0.0,
+    ).fit(speech.X, speech.y, sample_domain=speech.sample_domain)
+    source = speech.sample_domain > 0
+    found = model.predict(
+        [x for x, s in zip(speech.X, source, strict=True) if s], sample_domain=np.ones(source.sum())
+    )
+    assert (found == speech.truth[source]).all()
+
+
+@pytest.mark.parametrize("alignment", [None, "lida"])
+def test_target_labels_are_not_looked_at(speech, alignment):
+    told = speech.y.copy()
+    told[speech.sample_domain < 0] = "anger"
+    models = [
+        DIDAN(alignment, **SMALL, max_epochs=2).fit(speech.X, y, sample_domain=speech.sample_domain)
+        for y in (speech.y, told)
+    ]
+    assert torch.equal(*(weights_of(m) for m in models))
+
+
+def test_equal_seeds_give_equal_models_and_leave_the_generator_alone(speech):
+    before = torch.random.get_rng_state()
+    models = [
+        DIDAN(**(SMALL | {"random_state": seed}), max_epochs=2).fit(
+            speech.X, speech.y, sample_domain=speech.sample_domain
+        )
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(weights_of(models[0]), weights_of(models[1]))
+    assert not torch.equal(weights_of(models[0]), weights_of(models[2]))
+
+
+def test_masked_labels_are_the_target_by_default(speech):
+    options = {**SMALL, "max_epochs": 1}
+    given = DIDAN(**options).fit(speech.X, speech.y, sample_domain=speech.sample_domain)
+    found = DIDAN(**options).fit(speech.X, speech.y)
+    assert torch.equal(weights_of(given), weights_of(found))
+
+
+def test_the_alignment_lowers_the_reconstruction_error_of_the_target(speech):
+    """What the term is there for, on held-out recomputation of it."""
+    from sparsetransfer.deep import losses
+
+    errors = {}
+    for weight in (0.0, 3.0):
+        model = DIDAN(weight=weight, **SMALL, max_epochs=15, validation_fraction=0.0).fit(
+            speech.X, speech.y, sample_domain=speech.sample_domain
+        )
+        features = torch.from_numpy(model.transform(speech.X, sample_domain=speech.sample_domain))
+        source, target = features[speech.sample_domain > 0], features[speech.sample_domain < 0]
+        scale = source.square().sum(1).mean().sqrt()
+        errors[weight] = losses.sparse_reconstruction(source / scale, target / scale, 0.1).item()
+    assert errors[3.0] < errors[0.0]
+
+
+def test_predictions_are_labels_and_probabilities(fitted, speech):
+    labels = fitted.predict(speech.X)
+    probabilities = fitted.predict_proba(speech.X)
+    assert set(labels) <= set(fitted.classes_)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (probabilities >= 0).all()
+    clear = probabilities.max(axis=1) > 1 / 3 + 1e-9
+    assert (fitted.classes_[probabilities.argmax(axis=1)] == labels)[clear].all()
+    assert fitted.transform(speech.X).shape == (len(speech.X), 8)
+
+
+def test_an_answer_does_not_depend_on_its_company(fitted, speech):
+    together = fitted.transform(speech.X)
+    alone = np.concatenate([fitted.transform([x]) for x in speech.X])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_saved_model_answers_as_before(fitted, speech, tmp_path):
+    fitted.save(tmp_path / "model.st")
+    loaded = DIDAN.load(tmp_path / "model.st")
+    np.testing.assert_array_equal(loaded.predict_proba(speech.X), fitted.predict_proba(speech.X))
+    assert loaded.classes_.tolist() == fitted.classes_.tolist()
+
+
+def test_a_killed_fit_goes_on_to_the_same_model(speech, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(epoch, *_):
+        if epoch == 2:
+            raise Killed
+
+    options = {**SMALL, "max_epochs": 4}
+    whole = DIDAN(**options).fit(speech.X, speech.y)
+    path = tmp_path / "run.st"
+    with pytest.raises(Killed):
+        DIDAN(**options, checkpoint=path, progress=kill).fit(speech.X, speech.y)
+    epochs = []
+    resumed = DIDAN(
+        **options, checkpoint=path, progress=lambda epoch, *_: epochs.append(epoch)
+    ).fit(speech.X, speech.y)
+    assert epochs == [3, 4]
+    assert torch.equal(weights_of(whole), weights_of(resumed))
+    assert resumed.history_ == whole.history_
+    with pytest.raises(CheckpointError, match="other data or settings"):
+        DIDAN(**options, weight=2.0, checkpoint=path).fit(speech.X, speech.y)
+
+
+def test_early_stopping_returns_the_best_epoch(speech):
+    model = DIDAN(
+        None, **SMALL, max_epochs=40, patience=2, learning_rate=0.05, validation_fraction=0.4
+    ).fit(speech.X, speech.y)
+    values = model.history_["validation_loss"]
+    assert len(values) < 40
+    assert len(values) - 1 - int(np.argmin(values)) == 2
+
+
+def test_validation_speakers_are_not_trained_on(speech):
+    from sparsetransfer.deep.classifier import split_for_validation
+
+    rows = np.flatnonzero(speech.sample_domain > 0)
+    numbers = np.zeros(len(speech.X), dtype=np.int64)
+    train, held = split_for_validation(rows, numbers, speech.speakers, 0.3, 0)
+    assert not set(speech.speakers[train]) & set(speech.speakers[held])
+    assert sorted([*train, *held]) == rows.tolist()
+
+
+def test_without_a_target_there_is_a_warning(speech):
+    rows = np.flatnonzero(speech.sample_domain > 0)
+    X, y = [speech.X[i] for i in rows], speech.y[rows]
+    with pytest.warns(DomainWarning, match="source only"):
+        DIDAN(**SMALL, max_epochs=1).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DIDAN(None, **SMALL, max_epochs=1).fit(X, y)
+
+
+def test_valence_groups_join_emotions_of_one_sign():
+    anger, happiness, neutral, sadness, other = valence_groups(
+        np.array(["anger", "happiness", "neutral", "sadness", "xyz"])
+    )
+    assert anger == sadness
+    assert len({anger, happiness, neutral, other}) == 4
+
+
+def bad(X=None, y=None, domain=None, **options):
+    return X, y, domain, options
+
+
+GOOD = [np.zeros((5, 3)) + np.arange(5)[:, None] for _ in range(4)]
+LABELS = ["a", "b", None, None]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "domain", "options", "error", "message"),
+    [
+        ([], [], None, {}, ValueError, "at least one spectrogram"),
+        ([*GOOD[:3], np.zeros((5, 4))], LABELS, None, {}, ValueError, r"X\[3\] must have shape"),
+        ([*GOOD[:3], np.zeros(5)], LABELS, None, {}, ValueError, r"X\[3\]"),
+        ([*GOOD[:3], np.zeros((1, 3))], LABELS, None, {}, ValueError, r"X\[3\] has 1 frames"),
+        ([*GOOD[:3], np.full((5, 3), np.nan)], LABELS, None, {}, ValueError, r"X\[3\].*NaN"),
+        ([*GOOD[:3], np.full((5, 3), "a")], LABELS, None, {}, TypeError, r"X\[3\]"),
+        (GOOD, None, None, {}, ValueError, "needs y"),
+        (GOOD, ["a", "b"], None, {}, ValueError, "y must have shape"),
+        (GOOD, ["a", "a", None, None], None, {}, ValueError, "two classes"),
+        (GOOD, LABELS, [1, 1, 1, 1], {}, DomainError, "target"),
+        (GOOD, LABELS, [-1, -1, 1, 1], {}, DomainError, "no known label"),
+        (GOOD, LABELS, None, {"alignment": "kl"}, ValueError, "alignment"),
+        (GOOD, LABELS, None, {"weight": -1.0}, ValueError, "weight"),
+        (GOOD, LABELS, None, {"max_epochs": 0}, ValueError, "max_epochs"),
+        (GOOD, LABELS, None, {"dropout": 1.0}, ValueError, "dropout"),
+        (GOOD, LABELS, None, {"hidden": ()}, ValueError, "hidden"),
+    ],
+)
+def test_bad_input_is_named(X, y, domain, options, error, message):
+    with pytest.raises(error, match=message):
+        DIDAN(**options).fit(X, y, sample_domain=domain)
+
+
+def test_a_constant_band_and_equal_utterances_are_taken():
+    model = DIDAN(**SMALL, max_epochs=2, validation_fraction=0.0).fit(GOOD, LABELS)
+    assert np.isfinite(model.transform(GOOD)).all()

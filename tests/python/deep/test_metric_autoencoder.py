@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sparsetransfer.deep import CheckpointError, MetricAutoencoder, affect_of
+
+
+def make(n=80, n_features=12, seed=0):
+    """Features move along two directions with activation and valence, and with the corpus."""
+    rng = np.random.default_rng(seed)
+    names = np.array(["anger", "happiness", "sadness", "neutral"])
+    truth = names[rng.integers(0, 4, n)]
+    domain = np.where(np.arange(n) < n // 2, 1, -1)
+    mixing = rng.normal(size=(2, n_features))
+    X = affect_of(truth) @ mixing + rng.normal(0, 0.1, (n, n_features))
+    X += 0.5 * (domain < 0)[:, None]
+    return X, truth, domain
+
+
+FAST = {"max_epochs": 60, "learning_rate": 1e-2, "batch_size": 20, "noise": 0.1, "random_state": 0}
+
+
+@pytest.mark.parametrize(
+    ("dimension", "columns"), [("activation", [0]), ("valence", [1]), ("both", [0, 1])]
+)
+def test_the_embedding_follows_the_labels_in_both_corpora(dimension, columns):
+    X, truth, domain = make()
+    y = np.where(domain > 0, truth.astype(object), None)
+    model = MetricAutoencoder(dimension, n_components=4, **FAST).fit(X, y, sample_domain=domain)
+    found = model.predict_dimensions(X, sample_domain=domain)
+    for column, values in zip(columns, found.T, strict=True):
+        for side in (domain > 0, domain < 0):
+            expected = affect_of(truth[side])[:, column]
+            assert np.corrcoef(values[side], expected)[0, 1] > 0.9
+    assert np.mean(model.predict(X, sample_domain=domain) == truth) > 0.6
+
+
+def test_unrated_samples_move_the_reconstruction_only():
+    X, truth, _ = make()
+    network = MetricAutoencoder(**{**FAST, "max_epochs": 1}).fit(X, truth).network_
+    model = MetricAutoencoder("both", noise=0.0)
+    features = torch.from_numpy(X).float()
+    rated = torch.from_numpy(affect_of(truth))
+    rated[10:] = torch.nan
+    partly = model._loss(network, features, rated).exp()
+    error = torch.nn.functional.mse_loss(network(features)[1], features)
+    metric = model._loss(network, features[:10], rated[:10]).exp()
+    error_rated = torch.nn.functional.mse_loss(network(features[:10])[1], features[:10])
+    assert (partly - error).item() == pytest.approx((metric - error_rated).item(), rel=1e-4)
+
+
+def test_target_labels_and_ratings_are_not_looked_at():
+    X, truth, domain = make()
+    ratings = affect_of(truth)
+    changed, told = ratings.copy(), truth.copy()
+    changed[domain < 0] = 0.77
+    told[domain < 0] = "anger"
+    models = [
+        MetricAutoencoder(**{**FAST, "max_epochs": 2}).fit(X, y, sample_domain=domain, dimensions=d)
+        for y, d in ((truth, ratings), (told, changed))
+    ]
+    np.testing.assert_array_equal(*(m.transform(X) for m in models))
+
+
+def test_ratings_replace_the_map():
+    X, truth, _ = make()
+    same = [
+        MetricAutoencoder(**{**FAST, "max_epochs": 2}).fit(X, truth, dimensions=d).transform(X)
+        for d in (None, affect_of(truth))
+    ]
+    np.testing.assert_array_equal(*same)
+
+
+def test_without_labels_it_is_an_autoencoder():
+    X, _, _ = make()
+    model = MetricAutoencoder(None, **FAST).fit(X)
+    assert model.transform(X).shape == (80, 2)
+    assert not hasattr(model, "predict")
+    assert model.history_["loss"][-1] < model.history_["loss"][0]
+    with pytest.raises(ValueError, match="dimension is None"):
+        model.predict_dimensions(X)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_saved_model_answers_as_before(tmp_path, labels):
+    X, truth, _ = make()
+    model = MetricAutoencoder(**{**FAST, "max_epochs": 2}).fit(X, truth if labels else None)
+    model.save(tmp_path / "model.st")
+    loaded = MetricAutoencoder.load(tmp_path / "model.st")
+    np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+    if labels:
+        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    (tmp_path / "model.st").write_bytes((tmp_path / "model.st").read_bytes()[:200])
+    with pytest.raises(CheckpointError):
+        MetricAutoencoder.load(tmp_path / "model.st")
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "message"),
+    [
+        ({"dimension": "arousal"}, {}, "dimension"),
+        ({"n_components": 3}, {}, "even"),
+        ({"noise": -1.0}, {}, "noise"),
+        ({}, {"y": ["rage"] * 4}, "rage"),
+        ({}, {"y": ["anger"] * 3}, "y must have shape"),
+        ({}, {"y": ["anger"] * 4}, "two classes"),
+        ({}, {"dimensions": np.ones((4, 1))}, "dimensions"),
+        ({}, {"dimensions": np.full((4, 2), np.inf)}, "dimensions"),
+    ],
+)
+def test_bad_input_is_named(options, fit, message):
+    X = np.random.default_rng(0).normal(size=(4, 3))
+    with pytest.raises(ValueError, match=message):
+        MetricAutoencoder(max_epochs=1, **options).fit(X, **fit)
+
+
+def test_the_map_of_emotions_lists_what_it_does_not_know():
+    with pytest.raises(ValueError, match="joy, rage"):
+        affect_of(["anger", "rage", "joy"])
+    assert np.isnan(affect_of([None, float("nan"), -1])).all()
+
+
+@parametrize_with_checks(
+    [MetricAutoencoder(None, n_components=4, noise=0.3, learning_rate=1e-2, random_state=0)],
+    expected_failed_checks=lambda _: {
+        "check_classifiers_classes": "the label -1 means unknown by contract",
+        "check_supervised_y_no_nan": "NaN means unknown by contract",
+    },
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
