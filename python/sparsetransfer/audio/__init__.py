@@ -2,5 +2,6 @@
 
 from sparsetransfer.audio.files import EXTENSIONS, content_hash, find_files
 from sparsetransfer.audio.io import load
+from sparsetransfer.audio.level import levels
 
-__all__ = ["EXTENSIONS", "content_hash", "find_files", "load"]
+__all__ = ["EXTENSIONS", "content_hash", "find_files", "levels", "load"]

@@ -8,6 +8,7 @@ import typer
 
 import sparsetransfer
 from sparsetransfer.cli.bench import bench
+from sparsetransfer.cli.corpora import corpora
 from sparsetransfer.cli.evaluate import evaluate
 from sparsetransfer.cli.features import features
 
@@ -44,3 +45,4 @@ def _options(
 application.command()(evaluate)
 application.command()(bench)
 application.add_typer(features, name="features")
+application.add_typer(corpora, name="corpora")

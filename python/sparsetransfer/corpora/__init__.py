@@ -2,7 +2,7 @@
 
 from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus
-from sparsetransfer.corpora.emotions import EMOTIONS, synonyms
+from sparsetransfer.corpora.emotions import EMOTIONS, synonyms, vocabularies, vocabulary
 from sparsetransfer.corpora.manifest import read_manifest
 from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
@@ -19,4 +19,6 @@ __all__ = [
     "read_manifest",
     "scheme",
     "synonyms",
+    "vocabularies",
+    "vocabulary",
 ]

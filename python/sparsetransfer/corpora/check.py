@@ -3,14 +3,22 @@
 import dataclasses
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
 
 from sparsetransfer import audio
 from sparsetransfer.corpora.corpus import Corpus
-from sparsetransfer.corpora.reader import read
+from sparsetransfer.corpora.reader import NO_EMOTION, read
 from sparsetransfer.corpora.scheme import Scheme, scheme
+from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["CorpusCheck", "check"]
+
+_FULL_SCALE = 0.99  # the largest sample of 8 bit is 0.992
+_CLIPPED_RUN = 3  # samples in a row at full scale: two occur in clean recordings
+_NEAR_SILENT = 10 ** (-45 / 20)  # RMS, full scale 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +33,19 @@ class CorpusCheck:
     facts : Scheme
         What is publicly known.
     counts : mapping of str to (int, int)
-        Recordings found and published, per emotion.
+        Recordings found and published, per emotion; empty where nothing is published.
     missing_speakers, unknown_speakers : tuple of str
         Published speakers of whom nothing was found, and speakers nobody published.
+    extra : tuple of str
+        Audio files below the folder that are no recording of the corpus, or a second copy.
     duplicates : tuple of tuple of str
         Groups of files with different names and identical bytes.
+    unreadable : mapping of str to str
+        Files that cannot be read, with the reason.
+    clipped : mapping of str to float
+        Files with at least three samples in a row at full scale, and the share of such samples.
+    near_silent : mapping of str to float
+        Files whose mean level is below -45 dB of full scale, and the level in dB.
     """
 
     corpus: Corpus
@@ -37,16 +53,47 @@ class CorpusCheck:
     counts: Mapping[str, tuple[int, int]]
     missing_speakers: tuple[str, ...]
     unknown_speakers: tuple[str, ...]
+    extra: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    unreadable: Mapping[str, str]
+    clipped: Mapping[str, float]
+    near_silent: Mapping[str, float]
+
+    @property
+    def published(self) -> int | None:
+        """The number of recordings of the complete corpus, where it is known."""
+        return sum(self.facts.counts.values()) or self.facts.n_recordings
+
+    @property
+    def missing(self) -> int | None:
+        """How many recordings the folder lacks; None where the complete number is not known."""
+        if self.counts:
+            return sum(max(published - found, 0) for found, published in self.counts.values())
+        return None if self.published is None else max(self.published - self._found, 0)
+
+    @property
+    def _found(self) -> int:
+        """Recordings that were found, those without an emotion among them."""
+        dropped = self.corpus.dropped.items()
+        return len(self.corpus) + sum(count for why, count in dropped if why.endswith(NO_EMOTION))
 
     @property
     def complete(self) -> bool:
-        """Whether counts and speakers are the published ones and no recording occurs twice."""
+        """Whether numbers and speakers are the published ones and no recording occurs twice."""
         agree = all(found == published for found, published in self.counts.values())
-        return agree and not (self.missing_speakers or self.unknown_speakers or self.duplicates)
+        if not self.counts:
+            agree = self.published is not None and self._found == self.published
+        whole = not (self.missing_speakers or self.unknown_speakers or self.duplicates)
+        return agree and whole and not self.unreadable
 
 
-def check(name: str, root: str | os.PathLike[str]) -> CorpusCheck:
+def check(
+    name: str,
+    root: str | os.PathLike[str],
+    *,
+    levels: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> CorpusCheck:
     """
     Compare a folder of recordings with what is publicly known of its corpus.
 
@@ -56,11 +103,15 @@ def check(name: str, root: str | os.PathLike[str]) -> CorpusCheck:
         One of `names`.
     root : path-like
         Folder that is searched with all its sub-folders.
+    levels : bool, default=True
+        Whether every file is decoded to find unreadable, clipped and near-silent ones.
+    progress : callable, optional
+        Called with the number of decoded files and of all.
 
     Returns
     -------
     CorpusCheck
-        Counts, speakers and duplicates. Labels that nobody maps are among `Corpus.dropped`.
+        Counts, speakers, duplicates, levels. Labels that nobody maps are among `Corpus.dropped`.
 
     Raises
     ------
@@ -69,10 +120,14 @@ def check(name: str, root: str | os.PathLike[str]) -> CorpusCheck:
     """
     facts = scheme(name)
     corpus = read(name, root, drop_unmapped=True)
+    files = list(dict.fromkeys(corpus.table["file"]))
     found = corpus.class_counts()
     by_content: defaultdict[str, list[str]] = defaultdict(list)
-    for file in corpus.table["file"]:
+    for file in files:
         by_content[audio.content_hash(file)].append(file)
+    every = map(str, audio.find_files(Path(root)))
+    known = set(facts.speakers)
+    unreadable, clipped, near_silent = _levels(files, progress) if levels else ({}, {}, {})
     return CorpusCheck(
         corpus=corpus,
         facts=facts,
@@ -80,7 +135,33 @@ def check(name: str, root: str | os.PathLike[str]) -> CorpusCheck:
             emotion: (found.get(emotion, 0), published)
             for emotion, published in facts.counts.items()
         },
-        missing_speakers=tuple(sorted(set(facts.speakers) - set(corpus.speakers))),
-        unknown_speakers=tuple(sorted(set(corpus.speakers) - set(facts.speakers))),
+        missing_speakers=tuple(sorted(known - set(corpus.speakers))),
+        unknown_speakers=tuple(sorted(set(corpus.speakers) - known)) if known else (),
+        extra=tuple(sorted(set(every) - set(files))),
         duplicates=tuple(tuple(files) for files in by_content.values() if len(files) > 1),
+        unreadable=unreadable,
+        clipped=clipped,
+        near_silent=near_silent,
     )
+
+
+def _levels(
+    files: list[str], progress: Callable[[int, int], None] | None
+) -> tuple[dict[str, str], dict[str, float], dict[str, float]]:
+    """Decode every file; return reasons, shares of clipped samples and low levels."""
+    unreadable: dict[str, str] = {}
+    clipped: dict[str, float] = {}
+    near_silent: dict[str, float] = {}
+    for done, file in enumerate(files, 1):
+        try:
+            peak, share, level = audio.levels(file, full_scale=_FULL_SCALE, run=_CLIPPED_RUN)
+        except CorpusError as error:
+            unreadable[file] = str(error)
+        else:
+            if share > 0:
+                clipped[file] = share
+            if level < _NEAR_SILENT or peak == 0:
+                near_silent[file] = float(20 * np.log10(max(level, 1e-10)))
+        if progress is not None:
+            progress(done, len(files))
+    return unreadable, clipped, near_silent

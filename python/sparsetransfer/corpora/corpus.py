@@ -6,15 +6,29 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from sparsetransfer.corpora.emotions import map_labels, vocabulary
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["COLUMNS", "Corpus"]
 
-COLUMNS = ("file", "start", "end", "label", "speaker", "gender", "language", "sentence")
+COLUMNS = (
+    "file",
+    "start",
+    "end",
+    "label",
+    "speaker",
+    "gender",
+    "language",
+    "sentence",
+    "split",
+    "activation",
+    "valence",
+)
 """Columns of a corpus table, in this order."""
 
 _INDEX = ["file", "start", "end"]
-_TEXT = ["label", "speaker", "gender", "language", "sentence"]
+_TEXT = ["label", "speaker", "gender", "language", "sentence", "split"]
+_RATINGS = ["activation", "valence"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,8 +43,10 @@ class Corpus:
     table : pandas.DataFrame
         One row per utterance: ``file`` (absolute path), ``start`` and ``end`` (seconds; NaN is
         the whole file), ``label`` (emotion), ``speaker`` (unique within the corpus), ``gender``
-        ("f", "m"), ``language`` (BCP 47), ``sentence`` (what was said, any code). Text columns
-        hold an empty string where a fact is unknown. Rows have a running index from 0.
+        ("f", "m"), ``language`` (BCP 47), ``sentence`` (what was said, any code), ``split`` (the
+        part that the makers put it in), ``activation`` and ``valence`` (ratings on the corpus's
+        own scale). Text columns hold an empty string and ratings NaN where a fact is unknown.
+        Rows have a running index from 0.
     dropped : mapping of str to int
         What was left out on the way, by reason, with the number of recordings.
     label_map : mapping of str to str
@@ -118,6 +134,45 @@ class Corpus:
         rows = self.table[self.table["label"].isin(wanted)]
         return dataclasses.replace(self, table=rows, dropped={**self.dropped, **left_out})
 
+    def gather(self, classes: str | Mapping[str, str], *, drop_unmapped: bool = False) -> "Corpus":
+        """
+        Gather emotions into the classes of a vocabulary.
+
+        Parameters
+        ----------
+        classes : str or mapping of str to str
+            Name of a `vocabulary`, or a map from the labels of this corpus to classes.
+        drop_unmapped : bool, default=False
+            Drop utterances whose label has no class, counted in `dropped`, instead of refusing.
+
+        Returns
+        -------
+        Corpus
+            The same utterances with classes for labels; `label_map` leads from raw labels to
+            classes.
+
+        Raises
+        ------
+        CorpusError
+            If a label has no class and `drop_unmapped` is false; lists all with their counts.
+        ValueError
+            If no such vocabulary is known.
+        """
+        chosen = vocabulary(classes) if isinstance(classes, str) else dict(classes)
+        mapped, unmapped = map_labels(
+            self.table["label"], chosen, drop_unmapped=drop_unmapped, where=f"corpus '{self.name}'"
+        )
+        table = self.table.assign(label=pd.Series(mapped, index=self.table.index))
+        lost = {f"label '{label}' has no class": count for label, count in unmapped.items()}
+        return dataclasses.replace(
+            self,
+            table=table[table["label"].notna()],
+            dropped={**self.dropped, **lost},
+            label_map={
+                raw: chosen[emotion] for raw, emotion in self.label_map.items() if emotion in chosen
+            },
+        )
+
 
 def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Return a copy with exactly the columns of `COLUMNS`, or raise."""
@@ -133,6 +188,9 @@ def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     for column in _TEXT:
         present = column in table.columns
         clean[column] = table[column].fillna("").astype(str).to_list() if present else ""
+    for column in _RATINGS:
+        ratings = table[column] if column in table.columns else [float("nan")] * len(clean)
+        clean[column] = pd.to_numeric(pd.Series(list(ratings)), errors="coerce").astype("float64")
     nameless = clean.loc[clean["label"] == "", "file"].to_list()
     if nameless:
         raise CorpusError(f"corpus '{name}': no label for {_listed(nameless)}")

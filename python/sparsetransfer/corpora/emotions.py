@@ -7,17 +7,23 @@ from importlib import resources
 
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["EMOTIONS", "map_labels", "synonyms"]
+__all__ = ["EMOTIONS", "map_labels", "synonyms", "vocabularies", "vocabulary"]
 
 EMOTIONS = (
+    "amusement",
     "anger",
     "boredom",
     "calm",
+    "contempt",
     "disgust",
+    "excitement",
     "fear",
+    "frustration",
     "happiness",
+    "interest",
     "neutral",
     "sadness",
+    "sleepiness",
     "surprise",
 )
 """The common vocabulary into which every corpus is mapped."""
@@ -37,6 +43,55 @@ def synonyms() -> dict[str, str]:
     table: dict[str, list[str]] = json.loads(text)
     spellings = {word: emotion for emotion, words in table.items() for word in words}
     return {emotion: emotion for emotion in EMOTIONS} | spellings
+
+
+def vocabularies() -> tuple[str, ...]:
+    """
+    List the vocabularies into which the common emotions can be gathered.
+
+    Returns
+    -------
+    tuple of str
+        Names for `vocabulary`.
+    """
+    return tuple(_vocabularies())
+
+
+def vocabulary(name: str) -> dict[str, str]:
+    """
+    Return a map from common emotions to the classes of a vocabulary.
+
+    Parameters
+    ----------
+    name : str
+        ``four`` (anger, happiness, neutral, sadness), ``six`` (the basic emotions), ``arousal``
+        (high, low) or ``valence`` (negative, positive).
+
+    Returns
+    -------
+    dict of str to str
+        Common emotion to class; an emotion that is not in it has no class there.
+
+    Raises
+    ------
+    ValueError
+        If no such vocabulary is known.
+
+    Examples
+    --------
+    >>> vocabulary("four")["excitement"]
+    'happiness'
+    """
+    known = _vocabularies()
+    if name not in known:
+        raise ValueError(f"vocabulary must be one of {', '.join(known)}, got {name!r}")
+    return dict(known[name]["map"])
+
+
+def _vocabularies() -> dict[str, dict[str, dict[str, str]]]:
+    text = resources.files(__package__).joinpath("vocabularies.json").read_text(encoding="utf-8")
+    content: dict[str, dict[str, dict[str, str]]] = json.loads(text)
+    return content
 
 
 def map_labels(

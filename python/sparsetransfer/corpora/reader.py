@@ -15,7 +15,10 @@ from sparsetransfer.corpora.manifest import read_manifest
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["read"]
+__all__ = ["NO_EMOTION", "read"]
+
+NO_EMOTION = "is no emotion"
+"""How the reason in `Corpus.dropped` ends for labels that their corpus declares to be none."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,14 +92,15 @@ def _read_scheme(
 ) -> Corpus:
     """Read all files below `root` that follow the scheme."""
     files = audio.find_files(root)
+    known = None if facts.annotations is None else facts.annotations.read(root)
     dropped: Counter[str] = Counter()
     rows: list[dict[str, str]] = []
     for file in files:
-        match = facts.match(file.stem)
+        match = facts.match(file.relative_to(root).with_suffix("").as_posix())
         if match is None:
             dropped["name outside the scheme"] += 1
             continue
-        parts = match.groupdict()
+        parts = {name: value or "" for name, value in match.groupdict().items()}
         other = [
             f"{group} {parts[group]}"
             for group, value in facts.keep.items()
@@ -105,23 +109,50 @@ def _read_scheme(
         if other:
             dropped[", ".join(other)] += 1
             continue
-        rows.append(_row(facts, file, parts))
+        if known is not None:
+            annotation = known.get(parts.get("file", file.stem))
+            if annotation is None:
+                dropped["no annotation"] += 1
+                continue
+            parts |= annotation
+        rows.append({"key": match.group(), **_row(facts, file, parts)})
     if not rows:
         shown = ", ".join(f"'{file.name}'" for file in files[:3])
+        unlabelled = f", {dropped['no annotation']} lack one" if known is not None else ""
         raise CorpusError(
             f"root: none of the {len(files)} audio files below '{root}' is named like a recording "
-            f"of {facts.name} ('{facts.example}'); found for example {shown}"
+            f"of {facts.name} ('{facts.example}'){unlabelled}; found for example {shown}"
         )
     rows, copies = _without_copies(rows)
     if copies:
         dropped["identical copy"] = copies
+    if known is not None and (absent := len(known) - len(rows)) > 0:
+        dropped["annotation without recording"] = absent
+    return _mapped(facts, rows, dropped, label_map, drop_unmapped)
+
+
+def _mapped(
+    facts: Scheme,
+    rows: list[dict[str, str]],
+    dropped: Counter[str],
+    label_map: Mapping[str, str] | None,
+    drop_unmapped: bool,
+) -> Corpus:
+    """Turn raw labels into emotions, drop those that stand for none, make the corpus."""
     label_map = {**facts.labels, **(label_map or {})}
-    raw = [row["label"] for row in rows]
+    kept = []
+    for row in rows:
+        row["label"] = _spelt(row["label"], label_map, facts.no_emotion)
+        if row["label"] in facts.no_emotion and row["label"] not in label_map:
+            dropped[f"label '{row['label']}' {NO_EMOTION}"] += 1
+        else:
+            kept.append(row)
+    raw = [row["label"] for row in kept]
     emotions, unmapped = map_labels(
         raw, label_map, drop_unmapped=drop_unmapped, where=f"corpus '{facts.name}'"
     )
     dropped.update({f"label '{label}' unmapped": count for label, count in unmapped.items()})
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(kept, columns=None if kept else ["file", "label"])
     table["label"] = emotions
     table = table[table["label"].notna()]
     for reason, count in dropped.items():
@@ -130,26 +161,39 @@ def _read_scheme(
     return Corpus(facts.name, table, dropped, used)
 
 
+def _spelt(label: str, label_map: Mapping[str, str], no_emotion: Sequence[str]) -> str:
+    """Spell a label as the scheme does: distributions differ in capitals."""
+    if label in label_map or label in no_emotion:
+        return label
+    lower = label.lower()
+    return lower if lower in label_map or lower in no_emotion else label
+
+
 def _row(facts: Scheme, file: Path, parts: Mapping[str, str]) -> dict[str, str]:
     """Return one row of the table, with the raw label."""
-    return {
+    code = parts.get("speaker", "")
+    code = facts.aliases.get(code, code)
+    told = parts.get("gender", "")
+    others = {name: value for name, value in parts.items() if name != "speaker"}
+    row = {
         "file": str(file),
         "label": parts["label"],
-        "speaker": facts.speaker_format.format(parts["speaker"]),
-        "gender": facts.genders.get(parts["speaker"], ""),
-        "language": facts.language,
+        "speaker": facts.speaker_format.format(code, **others) if code else "",
+        "gender": facts.gender_codes.get(told, facts.genders.get(code, "")),
+        "language": facts.languages.get(code, facts.language),
         "sentence": parts.get("sentence", ""),
     }
+    return row | {name: parts[name] for name in ("split", "activation", "valence") if name in parts}
 
 
 def _without_copies(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
     """Keep the first of byte-identical files of one name; refuse different files of one name."""
-    by_stem: dict[str, list[dict[str, str]]] = {}
+    by_name: dict[str, list[dict[str, str]]] = {}
     for row in rows:
-        by_stem.setdefault(Path(row["file"]).stem, []).append(row)
+        by_name.setdefault(row.pop("key"), []).append(row)
     clashes = [
         " and ".join(f"'{row['file']}'" for row in same)
-        for same in by_stem.values()
+        for same in by_name.values()
         if len(same) > 1 and len({audio.content_hash(row["file"]) for row in same}) > 1
     ]
     if clashes:
@@ -157,4 +201,4 @@ def _without_copies(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], i
             "root: different files carry the name of one recording; choose a folder that holds "
             f"one version: {'; '.join(clashes)}"
         )
-    return [same[0] for same in by_stem.values()], len(rows) - len(by_stem)
+    return [same[0] for same in by_name.values()], len(rows) - len(by_name)

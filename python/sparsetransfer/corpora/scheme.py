@@ -7,10 +7,18 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
+from sparsetransfer.corpora.annotations import Annotations
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["Scheme", "names", "scheme"]
+
+_RANGE = re.compile(r"(\D*)(\d+)\.\.(\d+)")
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,21 +33,40 @@ class Scheme:
     title, kind, language, licence, obtain, reference, notes : str
         Full title, kind of speech, language (BCP 47), licence, where to get it, the paper to
         cite, and what a user should beware of (may be empty).
-    stem : str
-        Regular expression of a file name without its ending. Named groups: ``label`` and
-        ``speaker``, optionally ``sentence`` and whatever `keep` asks for.
+    paths : tuple of str
+        Regular expressions of the end of a path without the file's ending; the first that matches
+        counts. Named groups: ``label`` and ``speaker`` where the path tells them, optionally
+        ``gender``, ``sentence``, ``split``, ``file`` (by which annotations name the recording)
+        and whatever `keep` asks for.
     example : str
-        A file name without ending that follows the scheme.
+        A path without ending that follows the scheme.
     labels : mapping of str to str
         Raw label to common emotion.
+    no_emotion : tuple of str
+        Raw labels that stand for no common emotion ("other", "no agreement"): they are dropped
+        and counted.
     counts : mapping of str to int
-        Number of recordings per emotion in the complete corpus.
+        Number of recordings per emotion in the complete corpus; empty where no public source that
+        could be checked tells.
+    n_recordings : int, optional
+        Number of recordings, where the count per emotion is not known.
     genders : mapping of str to str
-        Speaker, as in the file name, to "f" or "m".
+        Speaker, as in the path, to "f" or "m", or "" where no public source tells.
+    languages : mapping of str to str
+        Speaker, as in the path, to language, in corpora of several languages.
+    gender_codes : mapping of str to str
+        Group ``gender`` to "f" or "m".
+    aliases : mapping of str to str
+        Other spellings of a speaker; an empty one stands for an unknown speaker.
+    n_speakers : int, optional
+        Number of speakers, where they are not listed one by one.
     keep : mapping of str to str
-        Group of `stem` to the only value that is read; anything else is dropped and counted.
+        Group of the path to the only value that is read; anything else is dropped and counted.
     speaker_format : str
-        How a speaker is called, ``{}`` standing for the group ``speaker``.
+        How a speaker is called, ``{}`` standing for the group ``speaker`` and ``{name}`` for any
+        other.
+    annotations : Annotations, optional
+        Where labels are read from, if the path does not tell them.
     """
 
     name: str
@@ -49,35 +76,53 @@ class Scheme:
     licence: str
     obtain: str
     reference: str
-    stem: str
+    paths: tuple[str, ...]
     example: str
     labels: Mapping[str, str]
-    counts: Mapping[str, int]
-    genders: Mapping[str, str]
-    keep: Mapping[str, str] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    no_emotion: tuple[str, ...] = ()
+    counts: Mapping[str, int] = dataclasses.field(default_factory=_nothing)
+    n_recordings: int | None = None
+    genders: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    languages: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    gender_codes: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    n_speakers: int | None = None
+    keep: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
     speaker_format: str = "{}"
+    annotations: Annotations | None = None
     notes: str = ""
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """The speakers of the complete corpus, sorted."""
+        """The speakers of the complete corpus, sorted; empty where they are not listed."""
+        if re.search(r"{\w+}", self.speaker_format):  # the code alone does not name a speaker
+            return ()
         return tuple(sorted(self.speaker_format.format(code) for code in self.genders))
 
-    def match(self, stem: str) -> re.Match[str] | None:
+    def match(self, path: str) -> re.Match[str] | None:
         """
-        Match a file name without its ending against the scheme.
+        Match the end of a path against the scheme.
 
         Parameters
         ----------
-        stem : str
-            File name without folder and ending.
+        path : str
+            Path with slashes, without the ending of the file; what lies before the part that the
+            scheme describes does not matter.
 
         Returns
         -------
         re.Match or None
             The parts of the name, or None if it does not follow the scheme.
         """
-        return re.fullmatch(self.stem, stem)
+        for pattern in self.paths:
+            if match := _compiled(pattern).search(path):
+                return match
+        return None
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|(?<=/))(?:{pattern})$")
 
 
 def names() -> tuple[str, ...]:
@@ -122,12 +167,39 @@ def scheme(name: str) -> Scheme:
         raise CorpusError(f"no reader for a corpus named '{name}'; there are {', '.join(names())}")
     file = resources.files(__package__).joinpath("schemes", f"{name}.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
-    genders = {code: gender for gender, codes in facts.pop("speakers").items() for code in codes}
+    annotations = facts.pop("annotations", None)
+    mappings: dict[str, Any] = {
+        key: MappingProxyType(facts.pop(key, {}))
+        for key in ("labels", "counts", "keep", "gender_codes", "aliases")
+    }
     return Scheme(
         name=name,
-        labels=MappingProxyType(facts.pop("labels")),
-        counts=MappingProxyType(facts.pop("counts")),
-        genders=MappingProxyType(genders),
-        keep=MappingProxyType(facts.pop("keep", {})),
+        paths=tuple(facts.pop("paths")),
+        no_emotion=tuple(facts.pop("no_emotion", ())),
+        genders=_by_speaker(facts.pop("speakers", {}), unknown="unknown"),
+        languages=_by_speaker(facts.pop("languages", {})),
+        annotations=None if annotations is None else Annotations(**annotations),
+        **mappings,
         **facts,
     )
+
+
+def _by_speaker(groups: Mapping[str, Any], unknown: str | None = None) -> Mapping[str, str]:
+    """Turn lists of speakers per value into the value of every speaker."""
+    return MappingProxyType(
+        {
+            speaker: "" if value == unknown else value
+            for value, codes in groups.items()
+            for code in codes
+            for speaker in _expanded(code)
+        }
+    )
+
+
+def _expanded(code: str) -> list[str]:
+    """Spell out a range: ``M01..12`` is M01, M02, ... M12."""
+    match = _RANGE.fullmatch(code)
+    if match is None:
+        return [code]
+    prefix, first, last = match.groups()
+    return [f"{prefix}{i:0{len(first)}d}" for i in range(int(first), int(last) + 1)]

@@ -24,14 +24,16 @@ def _manifest(folder, text):
 def test_all_columns(folder):
     path = _manifest(
         folder,
-        "path,corpus,speaker,gender,emotion,language,sentence,start,end,extra\n"
-        'a.wav,mine,s1,Female,Happy,de,"well, then",0.5,1.25,x\n'
-        f"{folder}/b.wav,mine,s2,m,sad,de,,,,y\n",
+        "path,corpus,speaker,gender,emotion,language,sentence,start,end,extra,split,valence\n"
+        'a.wav,mine,s1,Female,Happy,de,"well, then",0.5,1.25,x,train,4.5\n'
+        f"{folder}/b.wav,mine,s2,m,sad,de,,,,y,,\n",
     )
     corpus = corpora.read_manifest(path)
     assert corpus.name == "mine"
     assert tuple(corpus.table.columns) == corpora.COLUMNS
     first, second = corpus.table.to_dict("records")
+    assert math.isnan(first.pop("activation"))
+    assert math.isnan(second["valence"])
     assert first == {
         "file": str(folder / "a.wav"),
         "start": 0.5,
@@ -41,6 +43,8 @@ def test_all_columns(folder):
         "gender": "f",
         "language": "de",
         "sentence": "well, then",
+        "split": "train",
+        "valence": 4.5,
     }
     assert math.isnan(second["start"])
     assert math.isnan(second["end"])

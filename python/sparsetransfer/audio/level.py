@@ -1,0 +1,66 @@
+"""How loud a recording is, and whether it was clipped."""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.exceptions import CorpusError
+
+__all__ = ["levels"]
+
+_BLOCK = 1 << 18  # frames per read
+
+
+def levels(
+    path: str | os.PathLike[str], *, full_scale: float = 0.99, run: int = 3
+) -> tuple[float, float, float]:
+    """
+    Measure the level of a recording at its own rate, in blocks of bounded memory.
+
+    Parameters
+    ----------
+    path : path-like
+        Audio file.
+    full_scale : float, default=0.99
+        Magnitude from which a sample counts as being at the end of the scale.
+    run : int, default=3
+        Samples in a row at the end of the scale that make a clipped stretch, at least 1.
+
+    Returns
+    -------
+    peak : float
+        Largest magnitude, full scale 1.
+    clipped : float
+        Share of the samples that belong to clipped stretches.
+    rms : float
+        Root of the mean square of all samples, full scale 1.
+
+    Raises
+    ------
+    CorpusError
+        If the file cannot be read or holds no samples.
+    """
+    import soundfile
+
+    peak, squares, n_samples, n_clipped = 0.0, 0.0, 0, 0
+    try:
+        with soundfile.SoundFile(os.fspath(path)) as stream:
+            for block in stream.blocks(_BLOCK, dtype="float32", always_2d=True):
+                magnitude = np.abs(block)
+                peak = max(peak, float(magnitude.max()))
+                squares += float(np.sum(np.square(block, dtype=np.float64)))
+                n_samples += block.size
+                n_clipped += sum(_in_runs(column >= full_scale, run) for column in magnitude.T)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise CorpusError(f"'{os.fspath(path)}' cannot be read as audio: {error}") from error
+    if n_samples == 0:
+        raise CorpusError(f"'{os.fspath(path)}' holds no samples")
+    return peak, n_clipped / n_samples, float(np.sqrt(squares / n_samples))
+
+
+def _in_runs(loud: NDArray[np.bool_], run: int) -> int:
+    """Count the true values that stand in runs of at least a length."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], loud, [False]])))
+    lengths = edges[1::2] - edges[::2]
+    return int(lengths[lengths >= run].sum())

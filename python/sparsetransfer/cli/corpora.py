@@ -1,0 +1,123 @@
+"""``sparsetransfer corpora``: what readers there are, and what a folder has of a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.progress import counting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sparsetransfer.corpora import CorpusCheck
+
+__all__ = ["corpora"]
+
+corpora = typer.Typer(
+    help="List corpora and check folders against them.", no_args_is_help=True, add_completion=False
+)
+
+_LISTED = 10  # offenders of one kind that are named without --all
+
+INCOMPLETE = 1
+"""Exit status of a check that found something missing or wrong."""
+
+
+@corpora.command("list")
+def list_corpora() -> None:
+    """List the corpora that have a reader, with their public facts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sparsetransfer.corpora import names, scheme
+
+    table = Table(
+        "name", "language", "kind", "recordings", "speakers", "emotions", "licence", box=None
+    )
+    for name in names():
+        facts = scheme(name)
+        recordings = sum(facts.counts.values()) or facts.n_recordings
+        speakers = len(facts.speakers) or facts.n_speakers
+        table.add_row(
+            name,
+            "/".join(sorted({*facts.languages.values()} or {facts.language})),
+            facts.kind,
+            "?" if recordings is None else str(recordings),
+            "?" if speakers is None else str(speakers),
+            str(len(set(facts.labels.values()))),
+            facts.licence,
+        )
+    Console().print(table)
+
+
+@corpora.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of a corpus.", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="Folder with its files.", show_default=False)],
+    levels: Annotated[bool, typer.Option("--levels/--no-levels", help="Decode every file.")] = True,
+    everything: Annotated[bool, typer.Option("--all", help="Name every file, not ten.")] = False,
+) -> None:
+    """Tell what of a corpus is complete, missing, extra, duplicated, clipped or near-silent.
+
+    Exit status 0: complete. 1: not complete, or the complete number is not public. 2: nothing of
+    the corpus can be read.
+    """
+    from sparsetransfer.corpora import check as check_folder
+
+    with one_line_errors(), counting(f"checking {name}") as progress:
+        result = check_folder(name, path, levels=levels, progress=progress)
+    for line in _report(result, None if everything else _LISTED):
+        typer.echo(line)
+    if not result.complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
+    """Write a check out, line by line."""
+    facts, corpus = result.facts, result.corpus
+    yield f"{facts.title}"
+    yield f"  licence: {facts.licence}"
+    yield f"  obtain:  {facts.obtain}"
+    yield f"  cite:    {facts.reference}"
+    if facts.notes:
+        yield f"  beware:  {facts.notes}"
+    published = "unknown" if result.published is None else str(result.published)
+    yield f"recordings: {len(corpus)} found, {published} published"
+    for emotion, count in corpus.class_counts().items():
+        public = result.counts.get(emotion)
+        yield f"  {emotion}: {count}" + ("" if public is None else f" of {public[1]}")
+    for emotion, (count, public_count) in result.counts.items():
+        if not count:
+            yield f"  {emotion}: 0 of {public_count}"
+    yield f"speakers: {len(corpus.speakers)} found"
+    for what, files in (
+        ("missing speakers", result.missing_speakers),
+        ("unknown speakers", result.unknown_speakers),
+        ("extra files", result.extra),
+        ("duplicates", [" = ".join(group) for group in result.duplicates]),
+        ("unreadable", list(result.unreadable.values())),
+        (
+            "clipped",
+            [f"{file} ({share:.2%} of the samples)" for file, share in result.clipped.items()],
+        ),
+        ("near-silent", [f"{file} ({db:.0f} dB)" for file, db in result.near_silent.items()]),
+        ("left out", [f"{reason}: {count}" for reason, count in corpus.dropped.items()]),
+    ):
+        if files:
+            shown = files if limit is None else files[:limit]
+            yield f"{what}: {len(files)}"
+            yield from (f"  {file}" for file in shown)
+            if len(shown) < len(files):
+                yield f"  … and {len(files) - len(shown)} more (--all)"
+    if result.missing:
+        yield f"missing: {result.missing}"
+    if result.complete:
+        yield "complete"
+    elif result.published is None:
+        yield "complete or not cannot be told: no public number of recordings"
+    else:
+        yield "not complete"
