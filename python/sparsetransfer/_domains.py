@@ -145,9 +145,11 @@ def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If the length or the number of dimensions does not fit.
+        If the length or the number of dimensions does not fit, or a label is infinite.
     """
     labels: NDArray[Any] = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f" and np.isinf(labels).any():
+        raise ValueError("y contains infinity")
     if len(labels) != n_samples:
         raise ValueError(f"X has {n_samples} samples, y has {len(labels)} labels")
     return labels

@@ -14,6 +14,7 @@ constexpr int kProximalBatch = 20;
 constexpr int kPowerSteps = 12;
 constexpr int kMaxConjugate = 200;
 constexpr int kMaxHalvings = 25;
+constexpr int kStaleNewton = 10;
 constexpr Index kMaxNewtonRows = 3000;  // the preconditioner costs their cube
 
 /// A lower estimate of the largest eigenvalue; proximal_step corrects it where it is too low.
@@ -77,19 +78,29 @@ double RegressionBlock::rounding() const {
 void RegressionBlock::run(double tolerance, int max_iterations) {
   double newton_from = settings_.newton_from * problem_.scale();
   const int last = iterations_ + max_iterations;
+  int batches = 0, next_try = 2;  // far from the solution, Newton steps are tried now and then
   while (!(point_.violation <= tolerance)) {
     execution_.check();
-    if (point_.violation <= newton_from) {
+    const bool close = point_.violation <= newton_from;
+    if (close || (settings_.newton_from > 0 && batches >= next_try)) {
       const double before = point_.violation;
-      if (newton_step() && point_.violation <= 0.5 * before) continue;
-      // The support is not yet right: come back when the violation is smaller.
-      newton_from = std::min(newton_from, before) / 4;
+      int stale = 0;  // steps in a row that lowered the objective, not the violation
+      while (stale < kStaleNewton && point_.violation > tolerance) {
+        const double last_violation = point_.violation;
+        if (!newton_step()) break;
+        stale = point_.violation <= 0.5 * last_violation ? 0 : stale + 1;
+      }
+      if (point_.violation <= 0.5 * before) continue;
+      // The support is not yet right: come back when the violation is smaller, or later.
+      if (close) newton_from = std::min(newton_from, before) / 4;
+      next_try = 2 * batches + 2;
     }
     bool moved = iterations_ < last;
     for (int step = 0; step < kProximalBatch && moved && point_.violation > tolerance; ++step) {
       moved = proximal_step();
       if (iterations_ >= last) break;
     }
+    ++batches;
     if (!moved || (iterations_ >= last && point_.violation > tolerance)) break;
   }
 }
@@ -236,6 +247,9 @@ bool RegressionBlock::newton_step() {
     Matrix<double> moved = at + length * direction;
     // An entry that would change its sign stops at zero, where the model ends.
     if (signs) moved = (moved.array() * at.array() < 0).select(0.0, moved);
+    // So does a row that would turn around.
+    for (Index i = 0; i < moved.rows(); ++i)
+      if (moved.row(i).dot(at.row(i)) <= 0) moved.row(i).setZero();
     trial.coefficients(support, Eigen::all) = moved;
     multiply(execution_, problem_.quadratic, trial.coefficients, trial.product);
     assess(problem_, trial);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -11,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _simd
 from sparsetransfer._validation import (
-    FloatArray,
     check_integer,
     check_matrix,
     check_real,
@@ -58,7 +58,7 @@ class RegressionCoefficients:
         than rounding.
     """
 
-    coef: FloatArray
+    coef: NDArray[Any]
     objective: float
     kkt_violation: float
     duality_gap: float

@@ -1,0 +1,329 @@
+"""What the regressions from features to class labels share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparsetransfer._domains import (
+    check_domains,
+    check_labels,
+    domains_from_labels,
+    encode_source_labels,
+    labelled,
+)
+from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer.exceptions import DomainWarning
+from sparsetransfer.graph import knn_graph, laplacian
+from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
+from sparsetransfer.transfer.regression import (
+    QuadraticProblem,
+    RegressionCoefficients,
+    SparsePenalty,
+    group_strengths,
+    warn_unconverged,
+)
+
+__all__ = [
+    "LabelRegression",
+    "TransferRows",
+    "class_coupling",
+    "domain_coupling",
+    "neighbour_laplacian",
+    "relative_penalty",
+]
+
+ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class TransferRows:
+    """The rows of a fit, moved so that the weighted source has mean zero.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of shape (n_samples, n_features), float64
+        Samples of both domains minus `centre`.
+    source : numpy.ndarray of shape (n_samples,), bool
+        Which rows are source.
+    domains : numpy.ndarray of shape (n_samples,), int64, or None
+        Domain labels; None if all samples form one domain.
+    codes : numpy.ndarray of shape (n_source,), int64
+        Class numbers of the source.
+    weights : numpy.ndarray of shape (n_source,)
+        Weights of the source rows, of sum 1.
+    targets : numpy.ndarray of shape (n_source, n_classes)
+        One-hot labels minus their weighted mean.
+    centre : numpy.ndarray of shape (n_features,)
+        Weighted mean of the source.
+    prior : numpy.ndarray of shape (n_classes,)
+        Weighted mean of the one-hot labels.
+    """
+
+    rows: NDArray[np.float64]
+    source: NDArray[np.bool_]
+    domains: NDArray[np.int64] | None
+    codes: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    prior: NDArray[np.float64]
+
+    @property
+    def energy(self) -> float:
+        """Weighted mean of the squared lengths of the centred source rows."""
+        return float(self.weights @ np.square(self.rows[self.source]).sum(axis=1))
+
+    def fit_term(self, targets: NDArray[np.float64]) -> QuadraticProblem:
+        """Return 1/2 sum_i w_i |t_i - W x_i|^2 over the source."""
+        source = self.rows[self.source]
+        weighted = self.weights[:, None] * source
+        return QuadraticProblem(
+            source.T @ weighted,
+            targets.T @ weighted,
+            float(self.weights @ np.square(targets).sum(axis=1)),
+        )
+
+    def mean_term(self, coupling: MeanCoupling) -> NDArray[np.float64]:
+        """Return the quadratic form of the squared distances of matched means."""
+        rows = np.sqrt(coupling.weights)[:, None] * (coupling.columns.T @ self.rows)
+        return np.asarray(rows.T @ rows)
+
+    def graph_term(self, graph: sparse.csr_array) -> NDArray[np.float64]:
+        """Return X'LX / n for the Laplacian of a graph of all rows."""
+        return np.asarray(self.rows.T @ (graph @ self.rows)) / len(self.rows)
+
+
+def relative_penalty(
+    linear: NDArray[np.float64],
+    *,
+    l1: float = 0.0,
+    l21: float = 0.0,
+    group: float = 0.0,
+    groups: ArrayLike | None = None,
+) -> SparsePenalty:
+    """Scale penalties given as fractions of what alone would make every coefficient zero."""
+    numbers, sizes = group_strengths(groups, 1.0 if group else 0.0, linear.shape[1])
+    strengths = sizes
+    if group:
+        squares = np.bincount(numbers, np.square(linear).sum(axis=0))
+        strengths = group * sizes * (np.sqrt(squares) / sizes).max()
+    return SparsePenalty(
+        l1 * float(np.abs(linear).max()),
+        l21 * float(np.linalg.norm(linear, axis=0).max()),
+        numbers,
+        strengths,
+    )
+
+
+class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of linear classifiers that regress one-hot labels and know two domains.
+
+    A subclass implements `_fit_rows`, which sets the certificate and returns coefficients.
+    """
+
+    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
+
+    class_weight: ClassWeight
+    kkt_tol: float
+    n_jobs: int | None
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
+    ) -> Self:
+        """Fit on labelled source and unlabelled target samples.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of both domains.
+        y : array_like of shape (n_samples,)
+            Labels of the source; those of the target are not read. Without `sample_domain`,
+            masked labels (-1, NaN, None) stand for the target.
+        sample_domain : array_like of shape (n_samples,), int, optional
+            Positive for source, negative for target.
+
+        Returns
+        -------
+        LabelRegression
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, `X` is not finite or there are fewer than two classes.
+        DomainError
+            If `sample_domain` lacks source or target, or a source sample has no label.
+
+        Warns
+        -----
+        DomainWarning
+            If there is one domain only, or the means that are to be matched are equal already.
+        ConvergenceWarning
+            If the coefficients do not reach `kkt_tol`.
+        """
+        given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
+        check_real(self.kkt_tol, "kkt_tol", minimum=0, strict=True)
+        prepared = self._prepare(
+            given.astype(np.float64), check_labels(y, len(given)), sample_domain
+        )
+        coef = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
+        self.coef_ = coef.astype(given.dtype)
+        self.intercept_ = (prepared.prior - coef @ prepared.centre).astype(given.dtype)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Return the regressed labels.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of any domain.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Scores, about 1 for the class of a sample and 0 for the others; with two classes the
+            second score minus the first.
+        """
+        scores = self._scores(X)
+        return np.asarray(scores[:, 1] - scores[:, 0]) if scores.shape[1] == 2 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class of the largest score.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of any domain.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples,)
+            Labels out of `classes_`.
+        """
+        chosen = self._scores(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen])
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probabilities nearest to the scores.
+
+        Least squares on one-hot labels estimates class probabilities, but may leave the simplex:
+        this is the Euclidean projection of the scores on it.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of any domain.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        return _on_simplex(self._scores(X).astype(np.float64))
+
+    def _scores(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self, "coef_")
+        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return np.asarray(rows @ self.coef_.T + self.intercept_)
+
+    def _prepare(
+        self, rows: NDArray[np.float64], labels: NDArray[Any], sample_domain: ArrayLike | None
+    ) -> TransferRows:
+        if sample_domain is None:
+            domains = domains_from_labels(labels)
+        else:
+            domains = check_domains(sample_domain, len(rows))
+        source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
+        known = labels[source & labelled(labels)]
+        check_classification_targets(known.astype(str) if known.dtype.kind == "O" else known)
+        self.classes_, codes = encode_source_labels(labels, source)
+        n_classes = len(self.classes_)
+        if n_classes < 2:
+            raise ValueError(f"y must have at least 2 classes, got {n_classes} class")
+        if domains is None:
+            warnings.warn(
+                f"all samples form one domain: {type(self).__name__} is plain regression; give "
+                "sample_domain, or mask the target's labels in y",
+                DomainWarning,
+                stacklevel=3,
+            )
+        weights = compute_sample_weight(self.class_weight, self.classes_[codes])
+        if not weights.sum() > 0 or weights.min() < 0:
+            raise ValueError(f"class_weight must weigh some class, got {self.class_weight!r}")
+        weights = weights / weights.sum()
+        one_hot = np.eye(n_classes)[codes]
+        prior = weights @ one_hot
+        centre = weights @ rows[source]
+        return TransferRows(
+            rows - centre, source, domains, codes, weights, one_hot - prior, centre, prior
+        )
+
+    def _fit_rows(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def _certify(self, fit: RegressionCoefficients, penalty: SparsePenalty) -> None:
+        """Set the attributes of the last convex problem and warn if it was not solved."""
+        self.objective_ = fit.objective
+        self.kkt_violation_ = fit.kkt_violation
+        self.duality_gap_ = fit.duality_gap
+        self.converged_ = fit.converged
+        if not fit.converged:
+            warn_unconverged(fit, penalty, stacklevel=4)
+
+
+def domain_coupling(data: TransferRows) -> MeanCoupling | None:
+    """Return the marginal term; warn where it is zero for every regression."""
+    if data.domains is None:
+        return None
+    coupling = couple_domains(data.domains)
+    difference = coupling.differences(data.rows)
+    if np.abs(difference).max() <= 1e-12 * np.sqrt(data.energy):
+        warnings.warn(
+            "the means of source and target are equal, as after standardising each: the marginal "
+            "term of a linear method is zero",
+            DomainWarning,
+            stacklevel=5,
+        )
+    return coupling
+
+
+def class_coupling(
+    data: TransferRows, domains: NDArray[np.int64], guesses: NDArray[np.int64]
+) -> MeanCoupling:
+    """Return the class-conditional term for pseudo-labels (class numbers) of the target."""
+    labels = np.empty(len(data.source), np.int64)
+    labels[data.source], labels[~data.source] = data.codes, guesses
+    return couple_classes(domains, labels)
+
+
+def neighbour_laplacian(data: TransferRows, n_neighbors: int, threads: int) -> sparse.csr_array:
+    """Return the normalised Laplacian of the cosine neighbour graph of all rows."""
+    check_integer(n_neighbors, "n_neighbors", minimum=1)
+    graph = knn_graph(data.rows, n_neighbors, weights="cosine", n_threads=threads)
+    return laplacian(graph, normalized=True)
+
+
+def _on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project rows on the probability simplex by the sorted threshold (Held et al., 1974)."""
+    descending = -np.sort(-scores, axis=1)
+    excess = np.cumsum(descending, axis=1) - 1
+    counts = np.arange(1, scores.shape[1] + 1)
+    kept = (descending * counts > excess).sum(axis=1)
+    threshold = excess[np.arange(len(scores)), kept - 1] / kept
+    return np.asarray(np.maximum(scores - threshold[:, None], 0.0))
