@@ -66,7 +66,8 @@ def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool)
     ----------
     text : str
         ``NAME=FOLDER`` with the name of a reader; ``NAME=FILE.csv`` for a manifest that is given a
-        name; ``manifest=PATH`` or ``FILE.csv`` for a manifest that names itself.
+        name; ``manifest=PATH`` or ``FILE.csv`` for a manifest that names itself. Manifests may
+        also end in ``.parquet`` or ``.jsonl``, or be an audformat header ``db.yaml``.
     label_map : mapping of str to str
         Raw labels to emotions, beside those of the reader.
     drop_unmapped : bool
@@ -87,7 +88,7 @@ def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool)
     from sparsetransfer import corpora
 
     name, separator, path = text.partition("=")
-    if not separator and text.endswith(".csv"):
+    if not separator and text.endswith((".csv", ".jsonl", ".parquet", "db.yaml")):
         name, path = "manifest", text
     if not name or not path:
         raise ValueError(
@@ -96,9 +97,4 @@ def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool)
         )
     if name != "manifest":
         return corpora.read(name, path, label_map=label_map, drop_unmapped=drop_unmapped)
-    place = Path(path)
-    return corpora.read_manifest(
-        place / "manifest.csv" if place.is_dir() else place,
-        label_map=label_map,
-        drop_unmapped=drop_unmapped,
-    )
+    return corpora.read_manifest(path, label_map=label_map, drop_unmapped=drop_unmapped)

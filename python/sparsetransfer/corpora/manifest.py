@@ -1,6 +1,5 @@
-"""Reading a corpus from a CSV manifest."""
+"""Reading a corpus from a manifest."""
 
-import csv
 import logging
 import math
 import os
@@ -11,13 +10,13 @@ import pandas as pd
 
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import map_labels, synonyms
+from sparsetransfer.corpora.rows import manifest_in, manifest_rows
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_manifest"]
 
 _log = logging.getLogger(__name__)
 
-_ALIASES = {"path": "file", "emotion": "label"}
 _GENDERS = {"female": "f", "male": "m"}
 
 
@@ -25,22 +24,28 @@ def read_manifest(
     path: str | os.PathLike[str],
     *,
     name: str | None = None,
+    table: str | None = None,
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
 ) -> Corpus:
     """
-    Read a corpus from a CSV manifest.
+    Read a corpus from a manifest.
 
     Parameters
     ----------
     path : path-like
-        CSV file in UTF-8 with a header. Required columns: ``file`` (or ``path``; relative to the
-        manifest's folder) and ``label`` (or ``emotion``). Optional: ``speaker``, ``corpus``,
-        ``start`` and ``end`` (seconds, empty for the whole file), ``gender`` ("f", "m", or spelt
-        out), ``language``, ``sentence``. Other columns are ignored.
+        CSV file in UTF-8 with a header, Parquet file, JSON Lines (``.jsonl``), the header
+        ``db.yaml`` of an audformat database, or a folder with one of these, called ``manifest``
+        but for the last. Required columns: ``file`` (or ``path``; relative to the manifest's
+        folder) and ``label`` (or ``emotion``). Optional: ``speaker``, ``corpus``, ``start`` and
+        ``end`` (seconds, empty for the whole file), ``gender`` ("f", "m", or spelt out),
+        ``language``, ``sentence``, ``split``, ``activation`` (or ``arousal``), ``valence``.
+        Other columns are ignored. Parquet and audformat need the extra ``data``.
     name : str, optional
         Name of the corpus. By default the one of the column ``corpus``, else the name of the
         manifest's folder. If the column names several corpora, the rows of this one are read.
+    table : str, optional
+        Table of an audformat database that holds the labels, if several could.
     label_map : mapping of str to str, optional
         Label to emotion; adds to `synonyms` and wins over it. Without it labels are looked up
         regardless of case.
@@ -61,7 +66,9 @@ def read_manifest(
         none of them. The message lists every offender.
     """
     manifest = Path(path).expanduser().absolute()
-    rows = _rows(manifest)
+    if manifest.is_dir():
+        manifest = manifest_in(manifest) or manifest / "manifest.csv"
+    rows = _rows(manifest, table)
     rows, name = _one_corpus(rows, manifest, name)
     _check_files(rows, manifest)
     known = synonyms()
@@ -74,44 +81,23 @@ def read_manifest(
         raw, known, drop_unmapped=drop_unmapped, where=f"manifest '{manifest}'"
     )
     dropped = {f"label '{label}' unmapped": count for label, count in unmapped.items()}
-    table = pd.DataFrame(rows)
-    table["label"] = emotions
-    for column in ("start", "end"):
-        table[column] = [_seconds(row, column, manifest) for row in rows]
-    table = table[table["label"].notna()]
+    frame = pd.DataFrame(rows)
+    frame["label"] = emotions
+    wrong: list[str] = []
+    for column in ("start", "end", "activation", "valence"):
+        frame[column] = [_number(row, column, wrong) for row in rows]
+    if wrong:
+        raise CorpusError(f"manifest '{manifest}': {'; '.join(wrong)}")
+    frame = frame[frame["label"].notna()]
     for reason, count in dropped.items():
         _log.info("%s: %d rows left out: %s", name, count, reason)
     used = {label: known[label] for label in sorted(set(raw)) if label in known}
-    return Corpus(name, table, dropped, used)
+    return Corpus(name, frame, dropped, used)
 
 
-def _rows(manifest: Path) -> list[dict[str, str]]:
-    """Read the rows, with aliases resolved and absolute paths."""
-    try:
-        with open(manifest, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [column.strip().lower() for column in next(reader, [])]
-            columns = [_ALIASES.get(column, column) for column in header]
-            lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
-    absent = [f"'{name}'" for name in ("file", "label") if name not in columns]
-    if absent:
-        raise CorpusError(
-            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {header}"
-        )
-    twice = sorted({name for name in columns if columns.count(name) > 1})
-    if twice:
-        raise CorpusError(f"manifest '{manifest}' has more than one column for {twice}")
-    crooked = [str(line) for line, cells in lines if len(cells) != len(columns)]
-    if crooked:
-        raise CorpusError(
-            f"manifest '{manifest}': expected {len(columns)} fields, other numbers in the lines "
-            f"{', '.join(crooked)}"
-        )
-    if not lines:
-        raise CorpusError(f"manifest '{manifest}' has no rows")
-    rows = [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in lines]
+def _rows(manifest: Path, table: str | None) -> list[dict[str, str]]:
+    """Read the rows, with genders as "f" and "m" and absolute paths."""
+    rows = manifest_rows(manifest, table)
     for row in rows:
         row["gender"] = _GENDERS.get(row.get("gender", "").lower(), row.get("gender", "").lower())
         row["file"] = os.path.normpath(manifest.parent / row["file"]) if row["file"] else ""
@@ -150,15 +136,15 @@ def _check_files(rows: list[dict[str, str]], manifest: Path) -> None:
         raise CorpusError(f"manifest '{manifest}': {len(missing)} files do not exist: {listed}")
 
 
-def _seconds(row: Mapping[str, str], column: str, manifest: Path) -> float:
-    """Return a time of the row in seconds, NaN for none."""
+def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:
+    """Return a number of the row, NaN for none; note what is no number."""
     text = row.get(column, "")
     try:
         value = float(text) if text else math.nan
     except ValueError:
-        value = -1.0
-    if math.isinf(value) or value < 0:
-        raise CorpusError(
-            f"manifest '{manifest}': {column} of '{row['file']}' must be seconds >= 0, got '{text}'"
-        )
+        value = math.inf
+    times = column in ("start", "end")
+    if math.isinf(value) or (times and value < 0):
+        expected = "seconds >= 0" if times else "a number"
+        wrong.append(f"{column} of '{row['file']}' must be {expected}, got '{text}'")
     return value

@@ -12,6 +12,7 @@ from sparsetransfer import audio
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import map_labels
 from sparsetransfer.corpora.manifest import read_manifest
+from sparsetransfer.corpora.rows import manifest_in
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 from sparsetransfer.exceptions import CorpusError
 
@@ -36,7 +37,7 @@ def read(
 
     A corpus in `names` is read by the names of its files, wherever below `root` they lie and
     whatever audio format they have. Any other name needs a manifest: `root` is then the manifest
-    or a folder with a ``manifest.csv``.
+    or a folder with one, see `read_manifest`.
 
     Parameters
     ----------
@@ -75,14 +76,12 @@ def read(
         corpus = read_manifest(path, name=name, label_map=label_map, drop_unmapped=drop_unmapped)
     elif name in names():
         corpus = _read_scheme(scheme(name), path, label_map, drop_unmapped)
-    elif (path / "manifest.csv").is_file():
-        corpus = read_manifest(
-            path / "manifest.csv", name=name, label_map=label_map, drop_unmapped=drop_unmapped
-        )
+    elif manifest_in(path) is not None:
+        corpus = read_manifest(path, name=name, label_map=label_map, drop_unmapped=drop_unmapped)
     else:
         raise CorpusError(
             f"no reader for a corpus named '{name}' (there are {', '.join(names())}) "
-            f"and no manifest.csv in '{path}'"
+            f"and no manifest.csv, .parquet, .jsonl or db.yaml in '{path}'"
         )
     return corpus if classes is None else corpus.restrict(classes)
 

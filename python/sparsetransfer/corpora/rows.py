@@ -1,0 +1,175 @@
+"""The rows of a manifest, whatever format it has."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sparsetransfer.corpora.audformat import read_audformat
+from sparsetransfer.exceptions import CorpusError
+
+__all__ = ["FORMATS", "manifest_in", "manifest_rows"]
+
+_ALIASES = {"path": "file", "emotion": "label", "arousal": "activation"}
+
+Row = dict[str, str]
+
+
+def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
+    """
+    Read the rows of a manifest.
+
+    Parameters
+    ----------
+    manifest : Path
+        A file in one of `FORMATS`, or the header ``db.yaml`` of an audformat database.
+    table : str, optional
+        Table of an audformat database.
+
+    Returns
+    -------
+    list of dict
+        Text by column, with the column names of `COLUMNS`; empty where a value is missing.
+
+    Raises
+    ------
+    CorpusError
+        If the manifest cannot be read, has no row, or lacks the columns ``file`` and ``label``.
+    ValueError
+        If `table` is given for another format.
+    """
+    ending = manifest.suffix.lower()
+    if table is not None and ending != ".yaml":
+        raise ValueError(f"table is for audformat databases only, got {table!r} for '{manifest}'")
+    if ending == ".yaml":
+        records = read_audformat(manifest, table)
+    elif ending in FORMATS:
+        try:
+            records = FORMATS[ending](manifest)
+        except (OSError, UnicodeDecodeError, csv.Error, ImportError) as error:
+            raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
+    else:
+        raise CorpusError(
+            f"manifest '{manifest}': expected a file in {', '.join(FORMATS)} or an audformat "
+            "header db.yaml"
+        )
+    return [_named(record) for record in _with_columns(records, manifest)]
+
+
+def manifest_in(folder: Path) -> Path | None:
+    """
+    Find the manifest of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a corpus.
+
+    Returns
+    -------
+    Path or None
+        ``manifest.csv``, ``.parquet``, ``.jsonl`` or ``db.yaml``, in this order.
+    """
+    names = [*(f"manifest{ending}" for ending in FORMATS), "db.yaml"]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _with_columns(records: list[Row], manifest: Path) -> list[Row]:
+    """Refuse a manifest without rows or required columns."""
+    present = list(dict.fromkeys(column for record in records for column in record))
+    names = [_ALIASES.get(column, column) for column in present]
+    absent = [f"'{name}'" for name in ("file", "label") if name not in names]
+    if records and absent:
+        raise CorpusError(
+            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {present}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CorpusError(f"manifest '{manifest}' has more than one column for {twice}")
+    if not records:
+        raise CorpusError(f"manifest '{manifest}' has no rows")
+    return records
+
+
+def _named(record: Mapping[str, str]) -> Row:
+    row = {_ALIASES.get(column, column): value for column, value in record.items()}
+    return {"file": "", "label": ""} | row
+
+
+def _read_csv(manifest: Path) -> list[Row]:
+    """Read a table in UTF-8 with a header; every line has all fields."""
+    with open(manifest, encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        columns = [column.strip().lower() for column in next(reader, [])]
+        lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    if len(set(columns)) != len(columns):
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        raise CorpusError(f"manifest '{manifest}' has more than one column for {twice}")
+    _with_columns([dict.fromkeys(columns, "")], manifest)
+    crooked = [str(line) for line, cells in lines if len(cells) != len(columns)]
+    if crooked:
+        raise CorpusError(
+            f"manifest '{manifest}': expected {len(columns)} fields, other numbers in the lines "
+            f"{', '.join(crooked)}"
+        )
+    return [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in lines]
+
+
+def _read_jsonl(manifest: Path) -> list[Row]:
+    """Read one JSON object per line."""
+    records: list[Row] = []
+    wrong: list[str] = []
+    with open(manifest, encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                content = json.loads(line)
+            except ValueError:
+                content = None
+            if isinstance(content, dict):
+                records.append({str(key).lower(): _text(value) for key, value in content.items()})
+            else:
+                wrong.append(str(number))
+    if wrong:
+        raise CorpusError(f"manifest '{manifest}': no JSON object in the lines {', '.join(wrong)}")
+    return records
+
+
+def _read_parquet(manifest: Path) -> list[Row]:
+    """Read a Parquet table; a named row index counts as columns."""
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(manifest)
+    except ValueError as error:  # pyarrow's own errors are of this kind
+        raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
+    if frame.index.names != [None]:
+        frame = frame.reset_index()
+    frame.columns = [str(column).lower() for column in frame.columns]
+    return [
+        {str(name): _text(value) for name, value in record.items()}
+        for record in frame.to_dict("records")
+    ]
+
+
+def _text(value: Any) -> str:
+    """Return a value as a CSV file would hold it; missing ones are empty."""
+    if value is None or str(value) in ("nan", "NaT", "<NA>"):
+        return ""
+    if hasattr(value, "total_seconds"):
+        return repr(float(value.total_seconds()))
+    if isinstance(value, float) and math.isinf(value):
+        return repr(value)
+    return str(value).strip()
+
+
+FORMATS: dict[str, Callable[[Path], list[Row]]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+}
+"""Endings of manifests and their readers."""

@@ -1,0 +1,167 @@
+"""One corpus in every manifest format gives one table."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparsetransfer import corpora
+from sparsetransfer.exceptions import CorpusError
+
+FRAME = pd.DataFrame(
+    {
+        "file": ["a.wav", "a.wav", "sub/b.wav"],
+        "start": [0.0, 1.5, np.nan],
+        "end": [1.5, 2.25, np.nan],
+        "label": ["Happy", "anger", "sad"],
+        "speaker": ["s1", "s1", "s2"],
+        "gender": ["female", "female", "male"],
+        "language": ["de", "de", "de"],
+        "sentence": ["x", "y", None],
+        "split": ["train", "train", "test"],
+        "activation": [0.5, 0.25, np.nan],
+        "valence": [-0.5, 0.0, 1.0],
+    }
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("a.wav", "sub/b.wav"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+@pytest.fixture
+def expected(folder):
+    FRAME.to_csv(folder / "expected.csv", index=False)
+    return corpora.read_manifest(folder / "expected.csv", name="mine")
+
+
+def _same(corpus, expected):
+    pd.testing.assert_frame_equal(corpus.table, expected.table)
+    assert dict(corpus.label_map) == dict(expected.label_map)
+
+
+def _write_jsonl(path, records):
+    path.write_text("\n".join(json.dumps(record) for record in records) + "\n")
+
+
+def test_the_table_is_what_was_written(folder, expected):
+    assert expected.table["label"].to_list() == ["happiness", "anger", "sadness"]
+    assert expected.table["file"][2] == str(folder / "sub" / "b.wav")
+    np.testing.assert_array_equal(expected.table["activation"], FRAME["activation"])
+    assert expected.table["gender"].to_list() == ["f", "f", "m"]
+
+
+def test_parquet(folder, expected):
+    pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
+    FRAME.to_parquet(folder / "manifest.parquet")
+    _same(corpora.read_manifest(folder, name="mine"), expected)
+    timed = FRAME.assign(
+        start=pd.to_timedelta(FRAME["start"], unit="s"), end=pd.to_timedelta(FRAME["end"], unit="s")
+    )
+    timed.set_index(["file", "start", "end"]).to_parquet(folder / "manifest.parquet")
+    _same(corpora.read_manifest(folder / "manifest.parquet", name="mine"), expected)
+
+
+def test_json_lines(folder, expected):
+    records = [
+        {key: value for key, value in record.items() if not pd.isna(value)}
+        for record in FRAME.to_dict("records")
+    ]
+    _write_jsonl(folder / "manifest.jsonl", records)
+    _same(corpora.read_manifest(folder, name="mine"), expected)
+    _same(corpora.read("mine", folder), expected)
+    (folder / "manifest.jsonl").write_text('{"file": "a.wav", "label": "sad"}\n[1]\n{"file":\n')
+    with pytest.raises(CorpusError, match=r"no JSON object in the lines 2, 3"):
+        corpora.read_manifest(folder / "manifest.jsonl")
+    _write_jsonl(folder / "manifest.jsonl", [{"file": "a.wav", "label": "sad"}, {"file": "a.wav"}])
+    with pytest.raises(CorpusError, match="no file or no label in the rows 2"):
+        corpora.read_manifest(folder / "manifest.jsonl")
+
+
+def _database(folder, audformat, *, segmented):
+    database = audformat.Database("mine", languages=["de"])
+    database.schemes["emotion"] = audformat.Scheme(labels=["Happy", "anger", "sad"])
+    database.schemes["speaker"] = audformat.Scheme(
+        labels={
+            "s1": {"gender": "female", "language": "de"},
+            "s2": {"gender": "male", "language": "de"},
+        }
+    )
+    database.schemes["arousal"] = audformat.Scheme("float")
+    files = FRAME["file"].unique()
+    database["files"] = audformat.Table(audformat.filewise_index(files))
+    database["files"]["speaker"] = audformat.Column(scheme_id="speaker")
+    database["files"]["speaker"].set(["s1", "s2"])
+    if segmented:
+        index = audformat.segmented_index(
+            FRAME["file"],
+            starts=pd.to_timedelta(FRAME["start"].fillna(0), unit="s"),
+            ends=pd.to_timedelta(FRAME["end"], unit="s"),
+        )
+        rows = slice(None)
+    else:
+        index = audformat.filewise_index(files)
+        rows = [0, 2]
+    database["emotion"] = audformat.Table(index)
+    database["emotion"]["emotion"] = audformat.Column(scheme_id="emotion")
+    database["emotion"]["emotion"].set(FRAME["label"].iloc[rows].to_list())
+    database["emotion"]["arousal"] = audformat.Column(scheme_id="arousal")
+    database["emotion"]["arousal"].set(FRAME["activation"].iloc[rows].to_list())
+    database.save(str(folder))
+    return database
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("segmented", [True, False])
+def test_audformat(folder, expected, segmented):
+    audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    _database(folder, audformat, segmented=segmented)
+    corpus = corpora.read_manifest(folder, name="mine")
+    known = expected.table.assign(sentence="", split="", valence=np.nan)
+    if not segmented:
+        known = known.iloc[[0, 2]].reset_index(drop=True).assign(start=np.nan, end=np.nan)
+    pd.testing.assert_frame_equal(corpus.table, known)
+    assert len(corpora.read_manifest(folder / "db.yaml", table="emotion")) == len(known)
+    with pytest.raises(CorpusError, match=r"table must be one of.*'emotion'; got 'files'"):
+        corpora.read_manifest(folder, table="files")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_several_audformat_tables_need_a_choice(folder):
+    audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    database = _database(folder, audformat, segmented=False)
+    database["other"] = database["emotion"].copy()
+    database.save(str(folder))
+    with pytest.raises(CorpusError, match=r"'emotion', 'other'; got None"):
+        corpora.read_manifest(folder)
+    assert len(corpora.read_manifest(folder, table="other")) == 2
+
+
+def test_a_broken_database_is_named(folder):
+    pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    (folder / "db.yaml").write_text("name: [")
+    with pytest.raises(CorpusError, match=r"db\.yaml.*audformat"):
+        corpora.read_manifest(folder)
+
+
+def test_all_wrong_numbers_are_listed(folder):
+    text = "file,label,start,end,valence\na.wav,sad,-1,2,x\nsub/b.wav,sad,inf,,\n"
+    (folder / "manifest.csv").write_text(text)
+    with pytest.raises(CorpusError) as caught:
+        corpora.read_manifest(folder)
+    for part in ("start of", "got '-1'", "got 'inf'", "valence of", "a number, got 'x'"):
+        assert part in str(caught.value)
+
+
+def test_other_formats_and_misplaced_tables_are_refused(folder):
+    (folder / "manifest.xls").write_text("")
+    with pytest.raises(CorpusError, match=r"\.csv, \.parquet, \.jsonl"):
+        corpora.read_manifest(folder / "manifest.xls")
+    (folder / "manifest.csv").write_text("file,label\na.wav,sad\n")
+    with pytest.raises(ValueError, match="audformat"):
+        corpora.read_manifest(folder, table="emotion")
