@@ -1,20 +1,23 @@
 #include "sparsetransfer/dictionary/lagrange_dual.hpp"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
+#include "sparsetransfer/numerics/panel_cholesky.hpp"
 
 namespace sparsetransfer {
 namespace {
 
 using MatrixD = Matrix<double>;
 using VectorD = Vector<double>;
+
+constexpr Index kPanel = 128;
 
 std::vector<Index> used_atoms(const VectorD& curvature) {
   std::vector<Index> used;
@@ -47,15 +50,16 @@ struct Restricted {
 /// f(λ) = tr(B (A + Λ)⁻¹ Bᵀ)/2 + Σλ/2, the negative dual, with what its derivatives need.
 class NegativeDual {
  public:
-  explicit NegativeDual(const Restricted& problem) : problem_(problem) {}
+  NegativeDual(const Execution& execution, const Restricted& problem)
+      : execution_(execution), problem_(problem) {}
 
   /// Infinite where A + Λ is not numerically positive definite.
   double evaluate(const VectorD& multipliers) {
     MatrixD shifted = problem_.A;
     shifted.diagonal() += multipliers;
-    factor_.compute(shifted);
-    if (factor_.info() != Eigen::Success) return std::numeric_limits<double>::infinity();
-    atoms_ = factor_.solve(problem_.B.transpose()).transpose();
+    if (!factor_.compute(execution_, std::move(shifted)))
+      return std::numeric_limits<double>::infinity();
+    atoms_ = factor_.solve(execution_, problem_.B.transpose()).transpose();
     const double value = 0.5 * (atoms_.cwiseProduct(problem_.B).sum() + multipliers.sum());
     return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
   }
@@ -64,13 +68,20 @@ class NegativeDual {
     return 0.5 * (1.0 - atoms_.colwise().squaredNorm().transpose().array()).matrix();
   }
   MatrixD hessian() const {
-    const MatrixD inverse = factor_.solve(MatrixD::Identity(problem_.A.rows(), problem_.A.rows()));
-    return (atoms_.transpose() * atoms_).cwiseProduct(inverse);
+    const Index size = problem_.A.rows();
+    MatrixD out = factor_.solve(execution_, MatrixD::Identity(size, size));
+    parallel_for_blocks(execution_.for_work(double(size) * double(atoms_.size())), size, kPanel,
+                        [&](Index begin, Index count, int) {
+                          const MatrixD gram = atoms_.transpose() * atoms_.middleCols(begin, count);
+                          out.middleCols(begin, count).array() *= gram.array();
+                        });
+    return out;
   }
 
  private:
+  const Execution& execution_;
   const Restricted& problem_;
-  Eigen::LLT<MatrixD> factor_;
+  PanelCholesky factor_;
   MatrixD atoms_;
 };
 
@@ -86,8 +97,8 @@ VectorD implied_multipliers(const Restricted& problem) {
 /// codes of deficient rank, where projected Newton steps stall.
 class BarrierPath {
  public:
-  BarrierPath(NegativeDual& dual, const VectorD& start)
-      : dual_(dual), multipliers_(start), value_(dual.evaluate(start)) {
+  BarrierPath(const Execution& execution, NegativeDual& dual, const VectorD& start)
+      : execution_(execution), dual_(dual), multipliers_(start), value_(dual.evaluate(start)) {
     barrier_ = 0.1 * multipliers_.mean();
   }
   double value() const { return value_; }
@@ -101,7 +112,9 @@ class BarrierPath {
     // In units of the multipliers: they range over many orders of magnitude.
     curvature = multipliers_.asDiagonal() * curvature * multipliers_.asDiagonal();
     const VectorD scaled = multipliers_.cwiseProduct(slope);
-    const VectorD relative = -Eigen::LLT<MatrixD>(curvature).solve(scaled);
+    PanelCholesky newton;
+    if (!newton.compute(execution_, std::move(curvature))) return false;
+    const VectorD relative = -newton.solve(execution_, scaled);
     if (!relative.allFinite()) return false;
     const double decrement = -scaled.dot(relative);
 
@@ -122,6 +135,7 @@ class BarrierPath {
   }
 
  private:
+  const Execution& execution_;
   NegativeDual& dual_;
   VectorD multipliers_;
   double value_;
@@ -159,7 +173,7 @@ LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstM
     return dictionary_objective<double>(execution, problem.A, problem.B, atoms);
   };
 
-  NegativeDual dual(problem);
+  NegativeDual dual(execution, problem);
   MatrixD best = problem.dictionary;
   double primal = objective(best);
   const auto certify = [&](double negative_dual) {
@@ -177,7 +191,7 @@ LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstM
   const VectorD implied = implied_multipliers(problem);
   const double implied_value = dual.evaluate(implied);
   bool converged = std::isfinite(implied_value) && certify(implied_value);
-  BarrierPath path(dual, implied.cwiseMax(1e-2 * problem.A.diagonal().mean()));
+  BarrierPath path(execution, dual, implied.cwiseMax(1e-2 * problem.A.diagonal().mean()));
   while (!converged && report.iterations < settings.max_iterations && path.step()) {
     ++report.iterations;
     converged = certify(path.value());
@@ -207,9 +221,10 @@ void update_optimal_directions(const Execution& execution, const ConstMatrixRef<
   for (double ridge = problem.rounding();; ridge *= 100.0) {
     MatrixD shifted = problem.A;
     shifted.diagonal().array() += ridge;
-    const Eigen::LLT<MatrixD> factor(shifted);
-    if (factor.info() != Eigen::Success) continue;
-    const MatrixD moved = problem.dictionary + factor.solve(residual.transpose()).transpose();
+    PanelCholesky factor;
+    if (!factor.compute(execution, std::move(shifted))) continue;
+    const MatrixD moved =
+        problem.dictionary + factor.solve(execution, residual.transpose()).transpose();
     const double after = dictionary_objective<double>(execution, problem.A, problem.B, moved);
     if (after <= before) {
       for (std::size_t i = 0; i < problem.used.size(); ++i) {

@@ -107,6 +107,33 @@ TEST(dead_atoms_become_signals) {
   CHECK_NEAR(cosines.maxCoeff(), 1.0, 1e-12);
 }
 
+TEST(updates_do_not_depend_on_threads) {
+  Problem<double> problem(70, 150, 500, 0.3);
+  problem.gather(1);
+  const auto each = [&](const auto& update) {
+    Matrix<double> one = problem.dictionary;
+    update(Execution{1, {}}, one);
+    for (const int threads : {2, 7}) {
+      Matrix<double> other = problem.dictionary;
+      update(Execution{threads, {}}, other);
+      CHECK(other == one);
+    }
+  };
+  each([&](const Execution& execution, Matrix<double>& dictionary) {
+    update_block_coordinate<double>(execution, problem.A, problem.B, {2, 0.0, {}}, dictionary);
+  });
+  each([&](const Execution& execution, Matrix<double>& dictionary) {
+    update_lagrange_dual<double>(execution, problem.A, problem.B, {5, 0.0}, dictionary);
+  });
+  each([&](const Execution& execution, Matrix<double>& dictionary) {
+    update_optimal_directions<double>(execution, problem.A, problem.B, dictionary);
+  });
+  each([&](const Execution& execution, Matrix<double>& dictionary) {
+    Matrix<double> codes = problem.codes;
+    update_ksvd<double>(execution, problem.signals, {0.1, {}, false}, codes, dictionary);
+  });
+}
+
 TEST(misfits_throw) {
   Problem<double> problem(5, 4, 10, 0.5);
   problem.gather(1);

@@ -23,7 +23,7 @@ struct LagrangeDualReport {
 /// multiplier per atom (Lee et al. 2007): D = B (A + Λ)⁻¹, by interior-point Newton steps started
 /// near the multipliers that the given dictionary implies. Computed in double. The dictionary is
 /// read and written and left as it was where that is better; unused atoms keep their values. Costs
-/// O(atoms³) per iteration, on the calling thread.
+/// O(atoms³) per iteration.
 template <typename T>
 LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstMatrixRef<T>& A,
                                         const ConstMatrixRef<T>& B,
