@@ -1,4 +1,4 @@
-"""The coding step of dictionary learning: exact ℓ1 codes, in place, with their certificates."""
+"""The coding step of dictionary learning, in place: ℓ1 codes with certificates, or pursuits."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from sparsetransfer import _core
 from sparsetransfer._validation import FloatArray
 
-__all__ = ["Certificate", "Coder"]
+__all__ = ["Certificate", "Coder", "PursuitCoder"]
 
 # Violation of the optimality conditions in units of alpha, by precision.
 _TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-8}
+
+
+# Samples whose codes are held twice at a time.
+_CHUNK = 4096
 
 
 class Certificate(NamedTuple):
@@ -70,3 +74,58 @@ class Coder:
             X, components, settings, codes, mask=mask, n_threads=self.num_threads
         )
         return Certificate(objective, gap, kkt, status == 0)
+
+
+class PursuitCoder:
+    """Codes by orthogonal matching pursuit that are never worse than those they replace.
+
+    Parameters
+    ----------
+    n_nonzero_coefs : int
+        Atoms per sample at most.
+    num_threads : int
+        A resolved number of threads.
+    """
+
+    def __init__(self, n_nonzero_coefs: int, *, num_threads: int) -> None:
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.num_threads = num_threads
+
+    def __call__(
+        self,
+        X: FloatArray,
+        components: FloatArray,
+        codes: FloatArray,
+        *,
+        warm: bool,
+        tolerance: float | None = None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Certificate:
+        """Write the codes of `X` into `codes`, where `warm` does not mean to keep a better one.
+
+        A greedy code may be worse than the last one at an improved dictionary; keeping the better
+        of the two keeps the objective from rising.
+        """
+        settings = _core.PursuitSettings(
+            rule=_core.SelectionRule.correlation,
+            max_atoms=min(self.n_nonzero_coefs, len(components)),
+            tolerance=0.0,
+        )
+        objective = np.empty(len(X))
+        for begin in range(0, len(X), _CHUNK):
+            rows = slice(begin, begin + _CHUNK)
+            part = None if mask is None else mask[rows]
+            fresh = np.empty_like(codes[rows])
+            *_, values = _core.pursue(
+                X[rows], components, settings, fresh, mask=part, n_threads=self.num_threads
+            )
+            if warm:
+                residual = X[rows] - codes[rows] @ components
+                if part is not None:
+                    residual[~part] = 0
+                old = 0.5 * np.einsum("ij,ij->i", residual, residual, dtype=np.float64)
+                kept = old <= values
+                fresh[kept], values[kept] = codes[rows][kept], old[kept]
+            codes[rows], objective[rows] = fresh, values
+        unknown = np.full(len(X), np.nan)
+        return Certificate(objective, unknown, unknown, np.ones(len(X), np.bool_))

@@ -14,7 +14,7 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.dictionary._atoms import AtomSet
-from sparsetransfer.dictionary._coding import Coder
+from sparsetransfer.dictionary._coding import Coder, PursuitCoder
 from sparsetransfer.dictionary.initialisation import Initialisation, initial_dictionary
 
 __all__ = ["Problem", "first_dictionary"]
@@ -34,6 +34,7 @@ class Problem:
         atoms: AtomSet,
         coding_max_iter: int,
         mask: Mask,
+        n_nonzero_coefs: int | None = None,
         n_threads: int | None,
     ) -> None:
         signals, observed = check_masked(X, "X", mask)
@@ -59,12 +60,25 @@ class Problem:
         self.positive_codes = bool(positive_codes)
         self.atoms = atoms
         self.num_threads = resolve_threads(n_threads)
-        self.coder = Coder(
-            self.alpha,
-            positive=self.positive_codes,
-            max_iter=check_integer(coding_max_iter, "coding_max_iter", minimum=1),
-            num_threads=self.num_threads,
-        )
+        max_iter = check_integer(coding_max_iter, "coding_max_iter", minimum=1)
+        self.coder: Coder | PursuitCoder
+        if n_nonzero_coefs is None:
+            self.coder = Coder(
+                self.alpha,
+                positive=self.positive_codes,
+                max_iter=max_iter,
+                num_threads=self.num_threads,
+            )
+        else:
+            self.coder = self._pursuit(n_nonzero_coefs)
+
+    def _pursuit(self, n_nonzero_coefs: int) -> PursuitCoder:
+        count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+        if self.alpha != 0:
+            raise ValueError(f"alpha must be 0 with n_nonzero_coefs, got {self.alpha}")
+        if self.positive_codes:
+            raise ValueError("positive_codes cannot be had with n_nonzero_coefs")
+        return PursuitCoder(count, num_threads=self.num_threads)
 
     def rows(
         self, rows: NDArray[np.int64] | slice

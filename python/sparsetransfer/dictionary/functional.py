@@ -38,6 +38,7 @@ def learn_dictionary(
     positive_components: bool = False,
     l1_ratio: float = 0.0,
     mask: Mask = None,
+    n_nonzero_coefs: int | None = None,
     coding_max_iter: int = 1000,
     time_budget: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -78,6 +79,10 @@ def learn_dictionary(
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         True where an entry of `X` was observed; "nan" takes NaN for missing. The objective then
         counts observed entries only. Needs "block_coordinate".
+    n_nonzero_coefs : int, optional
+        Code by orthogonal matching pursuit with at most so many atoms instead of by the ℓ1 norm;
+        `alpha` must be 0 then. A code is kept where the pursuit finds none that is better, so that
+        the objective does not rise; there is no certificate.
     coding_max_iter : int, default=1000
         Rounds of the coder per sample at most.
     time_budget : float, optional
@@ -143,6 +148,7 @@ def learn_dictionary(
         atoms=atoms,
         coding_max_iter=coding_max_iter,
         mask=mask,
+        n_nonzero_coefs=n_nonzero_coefs,
         n_threads=n_threads,
     )
     if problem.mask is not None and method != "block_coordinate":

@@ -1,7 +1,8 @@
 """scikit-learn's `DictionaryLearning`, with the same parameters and an objective that falls."""
 
+import logging
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,11 @@ from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
-__all__ = ["DictionaryLearning", "as_generator"]
+__all__ = ["DictionaryLearning", "as_generator", "told"]
+
+logger = logging.getLogger(__name__)
+
+Callback: TypeAlias = Callable[[Progress], bool | None]
 
 
 def as_generator(random_state: Any) -> np.random.Generator:
@@ -25,6 +30,23 @@ def as_generator(random_state: Any) -> np.random.Generator:
         state = check_random_state(random_state)
         return np.random.default_rng(state.randint(2**32, dtype=np.uint32))
     return np.random.default_rng(random_state)
+
+
+def told(callback: Callback | None, verbose: bool) -> Callback | None:
+    """Return a callback that logs progress before it calls `callback`, if it is to."""
+    if not verbose:
+        return callback
+
+    def tell(progress: Progress) -> bool | None:
+        logger.info(
+            "iteration %d: objective %.6g after %.1f s",
+            progress.iteration,
+            progress.objective,
+            progress.seconds,
+        )
+        return None if callback is None else callback(progress)
+
+    return tell
 
 
 class DictionaryLearning(DictionaryTransformer):
@@ -57,7 +79,7 @@ class DictionaryLearning(DictionaryTransformer):
     callback : callable, optional
         Called with a `Progress` after every alternation; ends learning by returning True.
     verbose : bool, default=False
-        Without effect; pass a callback instead.
+        Log the objective of every alternation at level INFO.
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
     random_state : int, numpy.random.Generator or RandomState, optional
@@ -240,7 +262,7 @@ class DictionaryLearning(DictionaryTransformer):
             mask=mask,
             coding_max_iter=self.transform_max_iter,
             time_budget=self.time_budget,
-            callback=self.callback,
+            callback=told(self.callback, self.verbose),
             rng=as_generator(self.random_state),
             n_threads=self.n_jobs,
         )

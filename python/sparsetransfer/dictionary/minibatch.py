@@ -13,7 +13,7 @@ from sparsetransfer._validation import FloatArray, Mask, check_integer, check_re
 from sparsetransfer.dictionary._atoms import check_atom_set
 from sparsetransfer.dictionary._problem import Problem, first_dictionary
 from sparsetransfer.dictionary.initialisation import Initialisation
-from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm
+from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, told
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.online import OnlineState, _batches
 from sparsetransfer.dictionary.result import Progress
@@ -76,7 +76,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
     transform_alpha : float, optional
         As `alpha` of `sparse_encode`; by default `alpha`.
     verbose : bool, default=False
-        Without effect; pass a callback instead.
+        Log the objective of every mini-batch at level INFO.
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
     random_state : int, numpy.random.Generator or RandomState, optional
@@ -223,6 +223,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         patience = math.inf if self.max_no_improvement is None else self.max_no_improvement
         stopping = _Stopping(n, check_real(self.tol, "tol", minimum=0.0), patience)
         budget = math.inf if self.time_budget is None else self.time_budget
+        callback = told(self.callback, self.verbose)
         start = time.perf_counter()
         self.n_steps_ = coded = 0
         max_iter = check_integer(self.max_iter, "max_iter", minimum=0)
@@ -236,7 +237,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             moved = float(np.linalg.norm(state.components - before)) / len(before)
             if stopping.reached(self.n_steps_, len(batch[0]), cost, moved) or seconds >= budget:
                 break
-            if self.callback is not None and self.callback(
+            if callback is not None and callback(
                 Progress(self.n_steps_, cost, state.components.copy(), coded, seconds)
             ):
                 break

@@ -1,5 +1,6 @@
 """Sparse codes of signals in a given dictionary, each with its certificate."""
 
+from sparsetransfer.sparse_coding.chunks import by_chunks
 from sparsetransfer.sparse_coding.coder import SparseCoder
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.functional import lasso, lasso_gram, omp, omp_gram, threshold
@@ -8,6 +9,7 @@ from sparsetransfer.sparse_coding.result import SparseCodes
 __all__ = [
     "SparseCoder",
     "SparseCodes",
+    "by_chunks",
     "lasso",
     "lasso_gram",
     "omp",

@@ -21,7 +21,8 @@ class SparseCodes:
     Attributes
     ----------
     codes : numpy.ndarray of shape (n_samples, n_components)
-        One code per row, in the precision of the signals.
+        One code per row, in the precision of the signals; a `scipy.sparse.csr_array` from
+        `by_chunks`.
     objective : numpy.ndarray of shape (n_samples,)
         The value of the objective at the code; NaN where it is not known.
     duality_gap : numpy.ndarray of shape (n_samples,)

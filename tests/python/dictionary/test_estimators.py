@@ -227,3 +227,13 @@ def test_one_import_is_all_that_changes():
     ):
         assert getattr(sparsetransfer, name).__module__.startswith("sparsetransfer.")
         assert hasattr(decomposition, name)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_verbose_fits_are_logged_and_nothing_is_printed(name, caplog, capsys):
+    estimator = clone(ESTIMATORS[name]).set_params(max_iter=3, verbose=True).fit(signals())
+    lines = [record.message for record in caplog.records if "objective" in record.message]
+    steps = estimator.n_steps_ if hasattr(estimator, "n_steps_") else estimator.n_iter_
+    assert len(lines) in (steps, steps - 1)
+    assert lines[0].startswith("iteration 1: objective")
+    assert capsys.readouterr().out == ""
