@@ -20,7 +20,7 @@ def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
 waits = []
-for _ in range(3):
+for _ in range(5):
     sender = threading.Thread(target=interrupt)
     sender.start()
     try:
