@@ -1,6 +1,7 @@
 """Features: one row of numbers per utterance, or one per frame, by named and versioned sets."""
 
 from sparsetransfer.features.descriptors import DESCRIPTORS, Frames, describe
+from sparsetransfer.features.encoder import Encoder
 from sparsetransfer.features.extraction import extract
 from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
 from sparsetransfer.features.files import read_table, write_table
@@ -15,6 +16,7 @@ from sparsetransfer.features.wide import Wide
 __all__ = [
     "DESCRIPTORS",
     "ChallengeStyle",
+    "Encoder",
     "FeatureSet",
     "FeatureTable",
     "Frames",

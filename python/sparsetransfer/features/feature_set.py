@@ -1,12 +1,14 @@
 """What a feature set is, and the ones that are known by name."""
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.features.encoder import Encoder
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
 from sparsetransfer.features.opensmile import OPENSMILE_SETS, OpenSmile
@@ -70,6 +72,8 @@ class FeatureSet(Protocol):
         ...
 
 
+_ENCODER = "encoder:"
+
 _KNOWN: dict[str, Callable[[], FeatureSet]] = {
     "functionals": Functionals,
     "is09-style": ChallengeStyle,
@@ -98,7 +102,7 @@ def feature_set(name: str) -> FeatureSet:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, or ``encoder:MODEL`` or ``encoder:MODEL@LAYER`` for an `Encoder`.
 
     Returns
     -------
@@ -117,6 +121,11 @@ def feature_set(name: str) -> FeatureSet:
     >>> feature_set("functionals").id
     'functionals-1'
     """
+    if name.startswith(_ENCODER):
+        model, at, layer = name.removeprefix(_ENCODER).rpartition("@")
+        if at and re.fullmatch(r"-?\d+", layer):
+            return Encoder(model, layer=int(layer))
+        return Encoder(name.removeprefix(_ENCODER))
     if name not in _KNOWN:
         raise ValueError(f"feature_set must be one of {', '.join(names())}, got {name!r}")
     return _KNOWN[name]()
