@@ -68,20 +68,55 @@ class TransferPipeline(Pipeline):  # type: ignore[misc]
         DomainError
             If the label of a source row is unknown.
         """
-        if sample_domain is not None:
-            domain = np.asarray(sample_domain)
-            if y is not None and domain.shape == np.shape(y):
-                unknown = int((~labelled(y) & (domain > 0)).sum())
-                if unknown:
-                    raise DomainError(
-                        f"y: {unknown} source rows have no label (-1, NaN and None stand for "
-                        "unknown; choose other names if -1 is a class)"
-                    )
-            params |= self._domain_params(sample_domain)
-        super().fit(X, y, **params)
+        super().fit(X, y, **params, **self._domain_params(y, sample_domain))
         return self
 
-    def _domain_params(self, sample_domain: ArrayLike) -> dict[str, ArrayLike]:
+    def fit_transform(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        sample_domain: ArrayLike | None = None,
+        **params: Any,
+    ) -> Any:
+        """Fit all steps and return the last one's output for the fitted rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of all domains.
+        y : array-like of shape (n,), optional
+            Labels; -1, NaN or None where unknown.
+        sample_domain : array-like of shape (n,), int, optional
+            Positive for rows of a source, negative for rows of a target.
+        **params
+            Passed on as in `sklearn.pipeline.Pipeline`.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            For instance the codes of the rows of both domains.
+
+        Raises
+        ------
+        DomainError
+            If `y` is given and the label of a source row is unknown.
+        """
+        return super().fit_transform(X, y, **params, **self._domain_params(y, sample_domain))
+
+    def _domain_params(
+        self, y: ArrayLike | None, sample_domain: ArrayLike | None
+    ) -> dict[str, ArrayLike]:
+        if sample_domain is None:
+            return {}
+        domain = np.asarray(sample_domain)
+        if y is not None and domain.shape == np.shape(y):
+            unknown = int((~labelled(y) & (domain > 0)).sum())
+            if unknown:
+                raise DomainError(
+                    f"y: {unknown} source rows have no label (-1, NaN and None stand for "
+                    "unknown; choose other names if -1 is a class)"
+                )
         if sklearn.get_config()["enable_metadata_routing"]:
             return {"sample_domain": sample_domain}
         return {

@@ -120,6 +120,15 @@ def _sparse(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _multi_view(name: str, description: str, **settings: Any) -> None:
+    def make() -> Method:
+        from sparsetransfer.evaluation.multi_view_methods import MultiViewMethod
+
+        return MultiViewMethod(name=name, description=description, **settings)
+
+    register(name, make)
+
+
 register("majority", Majority)
 _classifier("svm", "Linear SVM", "svm")
 _classifier("ridge", "Ridge regression on targets ±1, classes balanced,", "ridge")
@@ -152,4 +161,15 @@ _sparse(
     normalized_laplacian=True,
     positive_code=True,
     classifier="ridge",
+)
+_multi_view(
+    "multi-view",
+    "One strongly regularised ridge per feature set, posteriors balanced to equally frequent "
+    "classes in the target and averaged; no pseudo-labels.",
+)
+_multi_view(
+    "multi-view-self-trained",
+    "The same with ten rounds of self-training on pseudo-labels of the target, without a "
+    "safeguard: to see what pseudo-labels do.",
+    rounds=10,
 )

@@ -1,0 +1,105 @@
+"""All feature sets of the study, one balanced ridge each, averaged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.classification import MultiView, join_views
+from sparsetransfer.evaluation.methods import MethodOutput, Tuning
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+
+__all__ = ["MultiViewMethod"]
+
+
+@dataclass(frozen=True)
+class MultiViewMethod:
+    """Average of the balanced posteriors of one ridge per feature set.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    description : str
+        One sentence for the report.
+    alpha : float, default=20.0
+        Penalty of the ridge, in units of the mean squared norm of the rows.
+    temperature : float, default=0.5
+        Scale of the scores in the posteriors.
+    rounds : int, default=0
+        Rounds of self-training.
+    """
+
+    name: str
+    description: str
+    alpha: float = 20.0
+    temperature: float = 0.5
+    rounds: int = 0
+    adapts: ClassVar[bool] = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source` and the rows of `target`, label `target`."""
+        rows, labels, domain, widths = stack(source, target)
+        model = MultiView(
+            widths, alpha=self.alpha, temperature=self.temperature, rounds=self.rounds
+        ).fit(rows, labels, sample_domain=domain)
+        posteriors = model.target_posteriors_.mean(axis=0)
+        return MethodOutput(
+            np.asarray(model.classes_[posteriors.argmax(axis=1)], dtype=np.str_),
+            {"multi_view": view_diagnostics(model, source)},
+        )
+
+
+def stack(
+    source: LabelledRows, target: UnlabelledRows
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64], list[int]]:
+    """Put all feature sets side by side and the target below the source, its labels masked.
+
+    Parameters
+    ----------
+    source : LabelledRows
+        Rows of the source.
+    target : UnlabelledRows
+        Rows of the target.
+
+    Returns
+    -------
+    X : ndarray of shape (n, d)
+        Rows of both domains.
+    y : ndarray of shape (n,), object
+        Labels, None for the target.
+    sample_domain : ndarray of shape (n,), int64
+        Number of the source corpus, or a negative number for the target.
+    widths : list of int
+        Number of columns of each feature set.
+    """
+    known, widths = join_views(source.every_view)
+    unknown, _ = join_views(target.every_view)
+    labels = np.concatenate([source.labels.astype(object), np.full(len(target), None)])
+    domain = np.concatenate(
+        [source.corpora, np.full(len(target), -int(source.corpora.max()) - 1)]
+    ).astype(np.int64)
+    return np.vstack([known, unknown]), labels, domain, widths
+
+
+def view_diagnostics(model: MultiView, source: LabelledRows) -> dict[str, Any]:
+    """Return how far the views agree on the target and how they were shifted, as JSON values."""
+    votes = model.target_posteriors_.argmax(axis=2)
+    pairs = [float(np.mean(a == b)) for a, b in combinations(votes, 2)]
+    return {
+        "views": len(votes),
+        "further_views": list(source.views),
+        "mean_agreement_of_two_views": float(np.mean(pairs)) if pairs else None,
+        "prior_offsets": [
+            dict(zip(model.classes_.tolist(), balance.offsets.tolist(), strict=True))
+            for balance in model.balances_
+        ],
+    }
