@@ -358,7 +358,8 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _confidence(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (max P - 1/k) / (1 - 1/k) per row, from just above 0 to 1."""
     chance = 1.0 / posteriors.shape[1]
-    return np.maximum((posteriors.max(axis=1) - chance) / (1.0 - chance), _LEAST_CONFIDENCE)
+    certainty = (posteriors.max(axis=1) - chance) / (1.0 - chance)
+    return np.asarray(np.maximum(certainty, _LEAST_CONFIDENCE), dtype=np.float64)
 
 
 def _one_label_per_row(y: ArrayLike, size: int) -> NDArray[Any]:
