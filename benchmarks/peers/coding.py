@@ -1,18 +1,24 @@
-"""Time sparse coders against each other: same data, interleaved, scored by one objective."""
+"""Time sparse coders against each other: same data, interleaved, scored by one objective.
+
+Every cell of the grid is a file in the folder of results, written when it is done: a run that was
+stopped goes on where it was, and slices of the grid can be run one by one.
+"""
 
 import argparse
 import json
 import os
-import platform
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 from coders import LASSO, OMP, ours
 from problems import KINDS, SIZES, penalty_for
+from summary import summarise
 
-import sparsetransfer
 from sparsetransfer import _core
+from sparsetransfer.benchmarking.run import processor
 
 
 def objective(X, D, codes, alpha):
@@ -31,16 +37,16 @@ def violation(X, D, codes, alpha):
 
 
 def race(coders, X, D, parameter, threads, rounds):
-    """CPU and wall seconds of every coder, rounds interleaved, the first one thrown away."""
+    """CPU and wall seconds of every coder, rounds interleaved, after a few signals each."""
     times = {name: [] for name in coders}
     codes = {}
-    for round_ in range(rounds + 1):
+    for code in coders.values():
+        code(X[:32], D, parameter, threads)
+    for _ in range(rounds):
         for name, code in coders.items():
             wall, cpu = time.perf_counter(), time.process_time()
             codes[name] = code(X, D, parameter, threads)
-            elapsed = (time.perf_counter() - wall, time.process_time() - cpu)
-            if round_:
-                times[name].append(elapsed)
+            times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
     return times, codes
 
 
@@ -56,73 +62,100 @@ def describe(times):
 
 def versions():
     found = {}
-    for name in ("numpy", "scikit-learn", "spams-bin", "celer"):
+    for name in ("sparsetransfer", "numpy", "scikit-learn", "spams-bin", "celer"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = None
-    return found | {"sparsetransfer": sparsetransfer.__version__, **_core.build_info()}
+    return found | _core.build_info()
+
+
+def measure(problem, coders, size, kind, share, options):
+    """Return the record of one cell, or None if no penalty gives so many non-zeros."""
+    features, atoms, signals = SIZES[size]
+    if share and share >= features / atoms:
+        return None
+    signals = min(max(int(signals * options.signals), 1), options.max_signals or signals)
+    X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
+    alpha = 0.0
+    if problem == "lasso":
+        alpha = penalty_for(lambda X, D, a: ours(X, D, a, None), X[:50], D, share)
+    parameter = alpha if problem == "lasso" else options.count
+    times, codes = race(coders, X, D, parameter, options.threads, options.rounds)
+    scores = {name: objective(X, D, c, alpha) for name, c in codes.items()}
+    best = np.min(list(scores.values()), axis=0)
+    floor = np.maximum(best, np.finfo(float).eps)
+    found = {
+        name: describe(times[name])
+        | {
+            "worst_excess": float(((scores[name] - best) / floor).max()),
+            "mean_excess": float((scores[name] / floor).mean() - 1),
+            "violation": violation(X, D, codes[name], alpha),
+        }
+        for name in coders
+    }
+    return {
+        "problem": problem,
+        "size": size,
+        "kind": kind,
+        "share": share,
+        "signals": signals,
+        "alpha": alpha,
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+        "coders": found,
+    }
+
+
+def write(path, record):
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
+        json.dump(record, file, indent=1)
+    os.replace(file.name, path)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", choices=["lasso", "omp"], default="lasso")
     parser.add_argument("--coders", default="ours,ours_float32,spams")
-    parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--sizes", "--grid", default=",".join(SIZES))
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--shares", default="0.05,0.1,0.25", help="of atoms, for the lasso")
     parser.add_argument("--count", type=int, default=10, help="atoms, for omp")
     parser.add_argument("--signals", type=float, default=1.0, help="share of the grid's signals")
+    parser.add_argument("--max-signals", type=int, help="and at most so many")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", help="JSON file")
+    parser.add_argument("--results", type=Path, help="folder of cells; done ones are kept")
     options = parser.parse_args()
     table = LASSO if options.problem == "lasso" else OMP
     coders = {name: table[name] for name in options.coders.split(",")}
-    results = []
-    for size in options.sizes.split(","):
-        for kind in options.kinds.split(","):
-            features, atoms, signals = SIZES[size]
-            signals = max(int(signals * options.signals), 1)
-            X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
-            shares = options.shares.split(",") if options.problem == "lasso" else ["0"]
-            for share in map(float, shares):
-                if share >= features / atoms:  # no penalty gives so many non-zeros
-                    continue
-                alpha = (
-                    penalty_for(lambda X, D, a: ours(X, D, a, None), X[:50], D, share)
-                    if options.problem == "lasso"
-                    else 0.0
-                )
-                parameter = alpha if options.problem == "lasso" else options.count
-                times, codes = race(coders, X, D, parameter, options.threads, options.rounds)
-                scores = {name: objective(X, D, c, alpha) for name, c in codes.items()}
-                best = np.min(list(scores.values()), axis=0)
-                row = {"size": size, "kind": kind, "share": share, "alpha": alpha, "coders": {}}
-                for name in coders:
-                    row["coders"][name] = describe(times[name]) | {
-                        "worst_excess": float(((scores[name] - best) / best).max()),
-                        "mean_excess": float((scores[name] / best).mean() - 1),
-                        "violation": violation(X, D, codes[name], alpha),
-                    }
-                results.append(row)
-                base = row["coders"].get("spams", next(iter(row["coders"].values())))
-                text = "  ".join(
-                    f"{name} {r['cpu_median']:.3f}s x{base['cpu_median'] / r['cpu_median']:.2f} "
-                    f"(excess {r['worst_excess']:.0e}, kkt {r['violation']:.0e})"
-                    for name, r in row["coders"].items()
-                )
-                print(f"{size:10s}{kind:9s} {share:.2f} n={signals}  {text}", flush=True)
-    if options.output:
-        record = {
-            "machine": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "versions": versions(),
-            "options": vars(options),
-            "results": results,
-        }
-        with open(options.output, "w") as file:
-            json.dump(record, file, indent=1)
+    if options.results:
+        options.results.mkdir(parents=True, exist_ok=True)
+    shares = map(float, options.shares.split(",")) if options.problem == "lasso" else [0.0]
+    cells = [
+        (size, kind, share)
+        for share in shares
+        for kind in options.kinds.split(",")
+        for size in options.sizes.split(",")
+    ]
+    records = []
+    for size, kind, share in cells:
+        name = f"{options.problem}-{size}-{kind}-{share}-t{options.threads}-{'+'.join(coders)}"
+        path = options.results / f"{name}.json" if options.results else None
+        if path and path.exists():
+            records.append(json.loads(path.read_text()))
+            continue
+        record = measure(options.problem, coders, size, kind, share, options)
+        if record is None:
+            continue
+        records.append(record)
+        if path:
+            write(path, record)
+        print(summarise([record]), flush=True)
+    print(summarise(records, ratios=True))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ outside the clock, by the optimal codes of the same held-out signals.
 import argparse
 import json
 import os
-import platform
 import time
 import warnings
 
@@ -15,6 +14,7 @@ import numpy as np
 from coding import versions
 from problems import KINDS, SIZES, penalty_for, unit_rows
 
+from sparsetransfer.benchmarking.run import processor
 from sparsetransfer.dictionary import learn_dictionary_online
 from sparsetransfer.sparse_coding import lasso
 
@@ -177,7 +177,7 @@ def main():
                 )
     if options.output:
         record = {
-            "machine": platform.processor() or platform.machine(),
+            "machine": processor(),
             "cores": os.cpu_count(),
             "versions": versions(),
             "options": vars(options),

@@ -258,7 +258,9 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
         raise TypeError(f"{name} must consist of numbers, got dtype {array.dtype}")
     wanted = common_dtype(array) if dtype is None else np.dtype(dtype)
     try:
-        return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
+        # What float32 cannot hold becomes infinite, and is refused by name where it must be finite.
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must consist of numbers: {error}") from error
 

@@ -148,10 +148,11 @@ def _measure(name: str, rounds: int, threads: int) -> Measurement:
 
 
 def _environment() -> dict[str, str]:
-    return {"processor": _processor(), **configuration()}
+    return {"processor": processor(), **configuration()}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
