@@ -15,6 +15,7 @@ using transfer::Coupling;
 using transfer::DictionaryUpdate;
 using transfer::EncodeReport;
 using transfer::EncodeSettings;
+using transfer::LearnProblem;
 using transfer::LearnProgress;
 using transfer::LearnReport;
 using transfer::LearnSettings;
@@ -44,7 +45,8 @@ void bind_typed(py::module_& m) {
       [](const Array<T>& gram, const Array<T>& correlations, double signal_energy,
          const Array<T>& means, const Array<std::int64_t>& indptr,
          const Array<std::int32_t>& indices, const Array<T>& values, T alpha, bool positive,
-         const EncodeSettings& settings, Array<T> codes, int num_threads) {
+         const EncodeSettings& settings, const Array<T>& penalties, Array<T> codes,
+         int num_threads) {
         const auto g = as_columns(gram, "gram");
         const auto a = as_columns(correlations, "correlations");
         const CodeProblem<T> problem{{g.data(), g.rows(), g.cols()},
@@ -52,7 +54,9 @@ void bind_typed(py::module_& m) {
                                      signal_energy,
                                      as_coupling<T>(means, indptr, indices, values),
                                      alpha,
-                                     positive};
+                                     positive,
+                                     as_vector(penalties, "penalties"),
+                                     {}};
         auto s = as_mutable_columns(codes);
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
@@ -61,24 +65,37 @@ void bind_typed(py::module_& m) {
       py::arg("gram").noconvert(), py::arg("correlations").noconvert(), py::arg("signal_energy"),
       py::arg("means").noconvert(), py::arg("indptr").noconvert(), py::arg("indices").noconvert(),
       py::arg("values").noconvert(), py::kw_only(), py::arg("alpha"), py::arg("positive"),
-      py::arg("settings"), py::arg("codes").noconvert(), py::arg("num_threads"));
+      py::arg("settings"), py::arg("penalties").noconvert(), py::arg("codes").noconvert(),
+      py::arg("num_threads"));
   m.def(
       "transfer_learn",
       [](const Array<T>& signals, const Array<T>& means, const Array<std::int64_t>& indptr,
          const Array<std::int32_t>& indices, const Array<T>& values, T alpha,
-         const LearnSettings& settings, const std::function<bool(const LearnProgress&)>& observer,
-         Array<T> dictionary, Array<T> codes, int num_threads) {
+         const LearnSettings& settings, const Array<T>& penalties, const Array<T>& targets,
+         const Array<T>& target_weights, T ridge, Array<T> map,
+         const std::function<bool(const LearnProgress&)>& observer, Array<T> dictionary,
+         Array<T> codes, int num_threads) {
         const auto x = as_columns(signals, "signals");
-        const Coupling<T> coupling = as_coupling<T>(means, indptr, indices, values);
+        const auto h = as_columns(targets, "targets");
+        auto w = as_mutable_columns(map);
+        const LearnProblem<T> problem{as_coupling<T>(means, indptr, indices, values),
+                                      alpha,
+                                      as_vector(penalties, "penalties"),
+                                      {{h.data(), h.rows(), h.cols()},
+                                       as_vector(target_weights, "target_weights"),
+                                       {w.data(), w.rows(), w.cols()},
+                                       ridge}};
         auto d = as_mutable_columns(dictionary);
         auto s = as_mutable_columns(codes);
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
-        return transfer::learn<T>(execution, x, coupling, alpha, settings, observer, d, s);
+        return transfer::learn<T>(execution, x, problem, settings, observer, d, s);
       },
       py::arg("signals").noconvert(), py::arg("means").noconvert(), py::arg("indptr").noconvert(),
       py::arg("indices").noconvert(), py::arg("values").noconvert(), py::kw_only(),
-      py::arg("alpha"), py::arg("settings"), py::arg("observer"), py::arg("dictionary").noconvert(),
+      py::arg("alpha"), py::arg("settings"), py::arg("penalties").noconvert(),
+      py::arg("targets").noconvert(), py::arg("target_weights").noconvert(), py::arg("ridge"),
+      py::arg("map").noconvert(), py::arg("observer"), py::arg("dictionary").noconvert(),
       py::arg("codes").noconvert(), py::arg("num_threads"));
 }
 

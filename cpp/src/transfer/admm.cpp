@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "sparsetransfer/checks.hpp"
+
 namespace sparsetransfer::transfer {
 namespace {
 
@@ -121,7 +123,11 @@ Admm<T>::Admm(const Execution& execution, const CodeProblem<T>& problem,
   eigenvalues_ = solver.eigenvalues().cwiseMax(0.0).template cast<T>();
   eigenvectors_ = solver.eigenvectors().template cast<T>();
   rho_ = std::max(eigenvalues_.mean(), std::numeric_limits<T>::epsilon());
+  require(problem.labels.empty(),
+          "alternating directions need the same quadratic term in all codes");
   const Index samples = problem.samples();
+  thresholds_.setConstant(samples, problem.alpha);
+  if (problem.penalties.size() > 0) thresholds_.array() *= problem.penalties.array();
   rotated_.setZero(samples, problem.atoms());
   quadratic_.resize(samples, problem.atoms());
 }
@@ -130,7 +136,7 @@ Admm<T>::Admm(const Execution& execution, const CodeProblem<T>& problem,
 template <typename T>
 void Admm<T>::start(const Iterate<T>& point) {
   dual_.resize(point.codes.rows(), point.codes.cols());
-  const T bound = problem_.alpha / rho_;
+  const Vector<T> bound = thresholds_ / rho_;
   parallel_for_blocks(
       execution_.for_work(8.0 * static_cast<double>(dual_.size())), problem_.atoms(), kAtomBlock,
       [&](Index begin, Index count, int) {
@@ -138,7 +144,9 @@ void Admm<T>::start(const Iterate<T>& point) {
         dual = correlations_.middleCols(begin, count) - point.quadratic.middleCols(begin, count);
         if (problem_.coupling.rank() > 0)
           dual.noalias() -= problem_.coupling.means * point.means.middleCols(begin, count);
-        dual = (dual / rho_).cwiseMin(bound).cwiseMax(-bound);
+        dual /= rho_;
+        for (Index a = 0; a < count; ++a)
+          dual.col(a) = dual.col(a).cwiseMin(bound).cwiseMax(-bound).eval();
       });
 }
 
@@ -177,7 +185,7 @@ template <typename T>
 typename Admm<T>::Residuals Admm<T>::shrink(Iterate<T>& point) {
   const Index atoms = problem_.atoms();
   std::vector<Residuals> partial(static_cast<std::size_t>(num_blocks(atoms, kAtomBlock)));
-  const T threshold = problem_.alpha / rho_;
+  const Vector<T> threshold = thresholds_ / rho_;
   const T relaxation = static_cast<T>(kRelaxation);
   parallel_for_blocks(execution_.for_work(20.0 * static_cast<double>(point.codes.size())), atoms,
                       kAtomBlock, [&](Index begin, Index count, int) {
@@ -189,7 +197,7 @@ typename Admm<T>::Residuals Admm<T>::shrink(Iterate<T>& point) {
                           auto dual = dual_.col(a);
                           relaxed = relaxation * smooth + (1 - relaxation) * code + dual;
                           if (problem_.positive) {
-                            next = (relaxed.array() - threshold).cwiseMax(T(0));
+                            next = (relaxed - threshold).cwiseMax(T(0));
                           } else {
                             next = relaxed - relaxed.cwiseMin(threshold).cwiseMax(-threshold);
                           }

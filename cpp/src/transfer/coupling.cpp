@@ -12,6 +12,14 @@ void validate(const CodeProblem<T>& problem) {
   require(problem.alpha >= 0, "alpha must not be negative");
   require(problem.coupling.rank() == 0 || problem.coupling.means.rows() == samples,
           "means must have one row per sample");
+  require(problem.penalties.size() == 0 ||
+              (problem.penalties.size() == samples && problem.penalties.minCoeff() > 0),
+          "penalties must be positive, one per sample");
+  if (!problem.labels.empty()) {
+    require(problem.labels.map.cols() == problem.atoms(), "labels need one column per atom");
+    require(problem.labels.weights.size() == samples && problem.labels.weights.minCoeff() >= 0,
+            "label weights must not be negative, one per sample");
+  }
   const SymmetricSparse<T>& laplacian = problem.coupling.laplacian;
   if (laplacian.empty()) return;
   require(laplacian.size == samples, "laplacian must have one row per sample");

@@ -136,11 +136,17 @@ struct RowProx {
 };
 
 template <typename T>
-Vector<T> sample_steps(const CodeProblem<T>& problem, T bound) {
+Vector<T> sample_steps(const Execution& execution, const CodeProblem<T>& problem) {
+  const T bound = spectral_bound<T>(execution, problem.gram);
+  T label_bound = 0;
+  if (!problem.labels.empty())
+    label_bound = spectral_bound<T>(execution,
+                                    Matrix<T>(problem.labels.map * problem.labels.map.transpose()));
   Vector<T> steps(problem.samples());
   const SymmetricSparse<T>& laplacian = problem.coupling.laplacian;
   for (Index i = 0; i < problem.samples(); ++i) {
     T curvature = bound;
+    if (!problem.labels.empty()) curvature += label_bound * problem.labels.weights[i];
     if (!laplacian.empty())
       for (auto at = laplacian.indptr[i]; at < laplacian.indptr[i + 1]; ++at)
         curvature += std::abs(laplacian.values[at]);
@@ -158,8 +164,9 @@ Fista<T>::Fista(const Execution& execution, const CodeProblem<T>& problem,
       problem_(problem),
       correlations_(correlations),
       means_(problem.coupling.means) {
-  steps_ = sample_steps(problem, spectral_bound<T>(execution, problem.gram));
+  steps_ = sample_steps(execution, problem);
   thresholds_ = steps_ * problem.alpha;
+  if (problem.penalties.size() > 0) thresholds_.array() *= problem.penalties.array();
   scaled_ = steps_.asDiagonal() * means_;
   other_.resize(problem);
 }

@@ -152,6 +152,7 @@ GaussSeidel<T>::GaussSeidel(const Execution& execution, const CodeProblem<T>& pr
                             const Matrix<T>& correlations)
     : execution_(execution), problem_(problem), correlations_(correlations) {
   require(!problem.positive, "Gauss-Seidel sweeps do not know non-negative codes");
+  require(problem.labels.empty(), "Gauss-Seidel sweeps do not know labels");
 }
 
 template <typename T>
@@ -179,7 +180,7 @@ void GaussSeidel<T>::sweep() {
           linear -= laplacian.values[at] * codes_.col(other);
         }
       }
-    feature_sign<T>(problem_.gram, curvature, linear, problem_.alpha, code);
+    feature_sign<T>(problem_.gram, curvature, linear, problem_.penalty(i), code);
     if (problem_.coupling.rank() > 0) means_.noalias() += (code - before) * E.row(i);
   }
 }

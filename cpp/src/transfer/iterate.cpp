@@ -14,9 +14,9 @@ constexpr Index kAtomBlock = 8;
 struct Partial {
   double quadratic = 0;    // <S, G S + S L>
   double correlation = 0;  // <S, A>
-  double absolute = 0;     // |S|_1
-  double kkt = 0;          // largest violation
-  double dual_bound = 0;   // largest |gradient| (largest negated gradient when S >= 0)
+  double absolute = 0;     // sum p_i |s_i|_1
+  double kkt = 0;          // largest violation, over p_i
+  double dual_bound = 0;   // largest |gradient| (negated gradient when S >= 0), over p_i
 };
 
 /// violations[i]: distance of 0 from the subdifferential. Written without branches: it vectorises.
@@ -88,6 +88,12 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
         Partial& partial = partials[static_cast<std::size_t>(begin / kSampleBlock)];
         auto quadratic = point.quadratic.middleRows(begin, count);
         quadratic.noalias() = point.codes.middleRows(begin, count) * problem.gram;
+        if (!problem.labels.empty()) {
+          const Matrix<T> predicted =
+              problem.labels.weights.segment(begin, count).asDiagonal() *
+              (point.codes.middleRows(begin, count) * problem.labels.map.transpose()).eval();
+          quadratic.noalias() += predicted * problem.labels.map;
+        }
         Vector<T> gradient(count);
         Vector<T> violation(count);
         for (Index atom = 0; atom < atoms; ++atom) {
@@ -109,7 +115,13 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
             gradient.noalias() += coupling.means.middleRows(begin, count) * point.means.col(atom);
           partial.quadratic += static_cast<double>(column.dot(quadratic.col(atom)));
           partial.correlation += static_cast<double>(column.dot(correlation));
-          partial.absolute += static_cast<double>(column.template lpNorm<1>());
+          if (problem.penalties.size() > 0) {
+            const auto penalty = problem.penalties.segment(begin, count);
+            partial.absolute += static_cast<double>(column.cwiseAbs().dot(penalty));
+            gradient = gradient.cwiseQuotient(penalty);
+          } else {
+            partial.absolute += static_cast<double>(column.template lpNorm<1>());
+          }
           const double bound =
               static_cast<double>(problem.positive ? -gradient.minCoeff()
                                                    : gradient.template lpNorm<Eigen::Infinity>());

@@ -1,54 +1,96 @@
 #include "sparsetransfer/transfer/learn.hpp"
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
+#include "sparsetransfer/dictionary/constraint.hpp"
 #include "sparsetransfer/dictionary/statistics.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
 
-/// The two halves of an iteration over shared buffers.
+/// The steps of an iteration over shared buffers.
 template <typename T>
 class Alternation {
  public:
   Alternation(const Execution& execution, const ConstMatrixRef<T>& signals,
-              const Coupling<T>& coupling, T alpha, const LearnSettings& settings,
+              const LearnProblem<T>& problem, const LearnSettings& settings,
               MatrixRef<T> dictionary, MatrixRef<T> codes)
       : execution_(execution),
         signals_(signals),
-        coupling_(coupling),
-        alpha_(alpha),
+        problem_(problem),
         settings_(settings),
         dictionary_(dictionary),
         codes_(codes),
+        map_(problem.supervision.map),
         energy_(squared_norm<T>(execution, signals)) {
     const Index atoms = dictionary.cols();
     gram_.resize(atoms, atoms);
     correlations_.resize(atoms, signals.cols());
     A_.resize(atoms, atoms);
     B_.resize(signals.rows(), atoms);
+    if (!problem.supervision.empty())
+      weighted_targets_ = problem.supervision.targets * problem.supervision.weights.asDiagonal();
+  }
+
+  /// Codes, then atoms, then the map of the supervision. Returns the objective after them.
+  double step(const EncodeSettings& settings, double& kkt_violation, bool& replaced) {
+    const Certificate coded = update_codes(settings).certificate;
+    kkt_violation = coded.kkt_violation;
+    double objective = coded.objective;
+    replaced = !replace_dead_atoms<T>(execution_, signals_, settings_.update.constraint, codes_,
+                                      dictionary_)
+                    .empty();
+    objective -= update_dictionary();
+    if (!problem_.supervision.empty()) objective -= update_map();
+    return objective;
   }
 
   EncodeReport update_codes(const EncodeSettings& settings) {
-    return encode<T>(execution_, problem(), settings, codes_);
+    return encode<T>(execution_, code_problem(), settings, codes_);
   }
 
   EncodeReport certify_codes(double tolerance) {
     EncodeReport report;
-    report.certificate = certify<T>(execution_, problem(), codes_);
-    report.status = report.certificate.kkt_violation <= tolerance * static_cast<double>(alpha_)
-                        ? Status::converged
-                        : Status::max_iterations;
+    report.certificate = certify<T>(execution_, code_problem(), codes_);
+    report.status =
+        report.certificate.kkt_violation <= tolerance * static_cast<double>(problem_.alpha)
+            ? Status::converged
+            : Status::max_iterations;
     return report;
   }
 
+  /// Moves the atoms on in the direction of their last step, `momentum` times as far, and keeps
+  /// the point to go back to. Without a last step it only keeps the point.
+  void extrapolate(T momentum) {
+    const bool known = kept_dictionary_.size() > 0 && momentum > 0;
+    const Matrix<T> last = known ? kept_dictionary_ : Matrix<T>();
+    kept_dictionary_ = dictionary_;
+    kept_codes_ = codes_;
+    kept_map_ = map_;
+    if (!known) return;
+    // In memory of our own: sums over the caller's would depend on its alignment, in the last bits.
+    Matrix<T> moved = kept_dictionary_ + momentum * (kept_dictionary_ - last);
+    for (Index atom = 0; atom < moved.cols(); ++atom)
+      project_atom<T>(settings_.update.constraint, moved.col(atom));
+    dictionary_ = moved;
+  }
+
+  /// Goes back to the point that the last extrapolation kept.
+  void restore() {
+    dictionary_ = kept_dictionary_;
+    codes_ = kept_codes_;
+    map_ = kept_map_;
+  }
+
+ private:
   /// Returns by how much the objective fell.
   double update_dictionary() {
-    replace_dead_atoms<T>(execution_, signals_, settings_.update.constraint, codes_, dictionary_);
     A_.setZero();
     B_.setZero();
     const Vector<T> unweighted;
@@ -62,17 +104,46 @@ class Alternation {
     return before - data_term();
   }
 
- private:
-  CodeProblem<T> problem() {
+  /// The ridge regression of the targets on the codes; returns by how much the objective fell.
+  double update_map() {
+    const Supervision<T>& supervision = problem_.supervision;
+    A_.setZero();
+    Matrix<T> cross = Matrix<T>::Zero(map_.rows(), map_.cols());
+    accumulate_statistics<T>(execution_, supervision.targets, codes_, supervision.weights, A_,
+                             cross);
+    A_.diagonal().array() += supervision.ridge;
+    const auto value = [&] {
+      const Matrix<double> W = map_.template cast<double>();
+      return 0.5 * (W * A_.template cast<double>()).cwiseProduct(W).sum() -
+             W.cwiseProduct(cross.template cast<double>()).sum();
+    };
+    const double before = value();
+    const Eigen::LLT<Matrix<double>> factor(A_.template cast<double>().eval());
+    map_ = factor.solve(cross.transpose().template cast<double>()).transpose().template cast<T>();
+    return before - value();
+  }
+
+  CodeProblem<T> code_problem() {
     gram<T>(execution_, dictionary_, gram_);
     gram_.diagonal().array() += static_cast<T>(settings_.l2);
     correlations<T>(execution_, dictionary_, signals_, correlations_);
-    return {{gram_.data(), gram_.rows(), gram_.cols()},
-            {correlations_.data(), correlations_.rows(), correlations_.cols()},
-            energy_,
-            coupling_,
-            alpha_,
-            settings_.positive_codes};
+    CodeProblem<T> problem{{gram_.data(), gram_.rows(), gram_.cols()},
+                           {correlations_.data(), correlations_.rows(), correlations_.cols()},
+                           energy_,
+                           problem_.coupling,
+                           problem_.alpha,
+                           settings_.positive_codes,
+                           problem_.penalties,
+                           {}};
+    const Supervision<T>& supervision = problem_.supervision;
+    if (supervision.empty()) return problem;
+    correlations_.noalias() += map_.transpose() * weighted_targets_;
+    problem.signal_energy +=
+        static_cast<double>(weighted_targets_.cwiseProduct(supervision.targets).sum()) +
+        static_cast<double>(supervision.ridge) * static_cast<double>(map_.squaredNorm());
+    new (&problem.labels.map) Eigen::Map<const Matrix<T>>(map_.data(), map_.rows(), map_.cols());
+    new (&problem.labels.weights) Eigen::Map<const Vector<T>>(supervision.weights);
+    return problem;
   }
 
   /// 1/2 |X - D S|_F^2 from the statistics, with gram_ as scratch.
@@ -87,14 +158,40 @@ class Alternation {
 
   const Execution& execution_;
   const ConstMatrixRef<T>& signals_;
-  const Coupling<T>& coupling_;
-  const T alpha_;
+  const LearnProblem<T>& problem_;
   const LearnSettings& settings_;
   MatrixRef<T> dictionary_;
   MatrixRef<T> codes_;
+  Eigen::Map<Matrix<T>> map_;
   const double energy_;
-  Matrix<T> gram_, correlations_, A_, B_;
+  Matrix<T> gram_, correlations_, A_, B_, weighted_targets_;
+  Matrix<T> kept_dictionary_, kept_codes_, kept_map_;
 };
+
+/// The factors of Nesterov's method: 0, 0.28, 0.43, ... towards 1.
+class Momentum {
+ public:
+  double next() {
+    const double last = length_;
+    length_ = (1 + std::sqrt(1 + 4 * last * last)) / 2;
+    return (last - 1) / length_;
+  }
+  void restart() { length_ = 1; }
+
+ private:
+  double length_ = 1;
+};
+
+template <typename T>
+void validate(const LearnProblem<T>& problem, Index samples, Index atoms) {
+  const Supervision<T>& supervision = problem.supervision;
+  if (supervision.empty()) return;
+  require(supervision.targets.cols() == samples && supervision.weights.size() == samples,
+          "supervision needs one target and one weight per sample");
+  require_shape("map", supervision.map.rows(), supervision.map.cols(), supervision.targets.rows(),
+                atoms);
+  require(supervision.ridge > 0, "the ridge of the supervision must be positive");
+}
 
 }  // namespace
 
@@ -110,29 +207,40 @@ void LearnSettings::validate() const {
 
 template <typename T>
 LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
-                  const Coupling<T>& coupling, T alpha, const LearnSettings& settings,
+                  const LearnProblem<T>& problem, const LearnSettings& settings,
                   const Observer& observer, MatrixRef<T> dictionary, MatrixRef<T> codes) {
   settings.validate();
   require_shape("dictionary", dictionary.rows(), dictionary.cols(), signals.rows(),
                 dictionary.cols());
   require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
-  Alternation<T> alternation(execution, signals, coupling, alpha, settings, dictionary, codes);
+  validate(problem, signals.cols(), dictionary.cols());
+  Alternation<T> alternation(execution, signals, problem, settings, dictionary, codes);
   const bool published = settings.encode.solver == CodeSolver::gauss_seidel;
   EncodeSettings loose = settings.encode;
   // Rough codes move the dictionary nearly as well as exact ones, at a tenth of the cost.
   const double finest = std::max(settings.code_tolerance, settings.encode.tolerance);
   loose.tolerance = published ? finest : 10 * finest;
   if (loose.solver == CodeSolver::automatic) loose.solver = CodeSolver::fista;
+  Momentum momentum;
   LearnReport report;
   report.status = Status::max_iterations;
-  double last = 0;
+  double last = std::numeric_limits<double>::infinity();
   while (report.iterations < settings.max_iterations) {
-    const EncodeReport coded = alternation.update_codes(loose);
-    const double objective = coded.certificate.objective - alternation.update_dictionary();
+    const double push = published ? 0 : momentum.next();
+    if (!published) alternation.extrapolate(static_cast<T>(push));
+    double violation = 0;
+    bool replaced = false;
+    double objective = alternation.step(loose, violation, replaced);
+    if (push > 0 && !(objective < last)) {
+      alternation.restore();
+      objective = alternation.step(loose, violation, replaced);
+      momentum.restart();
+    }
+    if (replaced) momentum.restart();
     if (!std::isfinite(objective))
       throw NumericalError("the objective of transfer dictionary learning is not finite");
     ++report.iterations;
-    if (observer && observer({report.iterations, objective, coded.certificate.kkt_violation})) {
+    if (observer && observer({report.iterations, objective, violation})) {
       report.status = Status::stopped;
       break;
     }
@@ -150,10 +258,10 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
   return report;
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
-  template LearnReport learn<T>(const Execution&, const ConstMatrixRef<T>&, const Coupling<T>&, T, \
-                                const LearnSettings&, const Observer&, MatrixRef<T>,               \
-                                MatrixRef<T>);
+#define SPARSETRANSFER_INSTANTIATE(T)                                                          \
+  template LearnReport learn<T>(const Execution&, const ConstMatrixRef<T>&,                    \
+                                const LearnProblem<T>&, const LearnSettings&, const Observer&, \
+                                MatrixRef<T>, MatrixRef<T>);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

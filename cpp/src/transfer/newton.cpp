@@ -30,6 +30,7 @@ class ActiveSystem {
         rank_(problem.coupling.rank()) {
     select(correlations, point);
     dense_.resize(atoms_, samples_);
+    if (!problem.labels.empty()) label_gram_ = problem.labels.map.transpose() * problem.labels.map;
     if (problem.coupling.laplacian.empty()) {
       factorise();
     } else {
@@ -118,11 +119,12 @@ class ActiveSystem {
       Vector<T> gradient = (point.quadratic.row(i) - correlations.row(i)).transpose();
       if (rank_ > 0)
         gradient += point.means.transpose() * problem_.coupling.means.row(i).transpose();
+      const T penalty = problem_.penalty(i);
       auto& list = chosen[static_cast<std::size_t>(i)];
       for (Index a = 0; a < atoms_; ++a) {
         const T code = point.codes(i, a);
         const T pull = problem_.positive ? -gradient[a] : std::abs(gradient[a]);
-        if (code != 0 || pull > problem_.alpha) list.push_back(a);
+        if (code != 0 || pull > penalty) list.push_back(a);
       }
       values[static_cast<std::size_t>(i)] = std::move(gradient);
     });
@@ -139,7 +141,7 @@ class ActiveSystem {
         const T code = point.codes(i, a);
         const T sign = code != 0 ? (code > 0 ? T(1) : T(-1)) : (gradient[a] < 0 ? T(1) : T(-1));
         negative_gradient_[static_cast<Index>(active_.size())] =
-            -(gradient[a] + problem_.alpha * sign);
+            -(gradient[a] + problem_.penalty(i) * sign);
         active_.push_back(a);
         signs_.push_back(sign);
       }
@@ -174,8 +176,8 @@ class ActiveSystem {
       for (Index q = 0; q < rank_; ++q)
         diagonal += problem_.coupling.means(i, q) * problem_.coupling.means(i, q);
       for (Index at = offset(i); at < offset(i + 1); ++at)
-        scales_[at] = 1 / std::max(problem_.gram(atom(at), atom(at)) + diagonal,
-                                   std::numeric_limits<T>::min());
+        scales_[at] =
+            1 / std::max(gram(i, atom(at), atom(at)) + diagonal, std::numeric_limits<T>::min());
     });
   }
 
@@ -227,7 +229,13 @@ class ActiveSystem {
     const Index begin = offset(sample);
     for (Index j = 0; j < target.cols(); ++j)
       for (Index i = 0; i < target.rows(); ++i)
-        target(i, j) = problem_.gram(atom(begin + i), atom(begin + j));
+        target(i, j) = gram(sample, atom(begin + i), atom(begin + j));
+  }
+
+  T gram(Index sample, Index a, Index b) const {
+    const T value = problem_.gram(a, b);
+    return problem_.labels.empty() ? value
+                                   : value + problem_.labels.weights[sample] * label_gram_(a, b);
   }
 
   // sum += (e e') (x) P'P with P = inverse of the Cholesky factor of this sample.
@@ -285,6 +293,11 @@ class ActiveSystem {
     const double flops = 2.0 * static_cast<double>(dense_.size()) * static_cast<double>(atoms_);
     for_blocks(flops, [&](Index begin, Index count) {
       Matrix<T> product = problem_.gram * dense_.middleCols(begin, count);
+      if (!problem_.labels.empty()) {
+        const Matrix<T> predicted = (problem_.labels.map * dense_.middleCols(begin, count)).eval() *
+                                    problem_.labels.weights.segment(begin, count).asDiagonal();
+        product.noalias() += problem_.labels.map.transpose() * predicted;
+      }
       if (rank_ > 0)
         product.noalias() +=
             collected * problem_.coupling.means.middleRows(begin, count).transpose();
@@ -340,7 +353,8 @@ class ActiveSystem {
   bool woodbury_ = false;
   Eigen::LLT<Matrix<T>> capacitance_;
   Vector<T> scales_;
-  Matrix<T> dense_;  // (atoms x samples): a packed vector, unpacked
+  Matrix<T> label_gram_;  // W'W
+  Matrix<T> dense_;       // (atoms x samples): a packed vector, unpacked
 };
 
 }  // namespace

@@ -26,7 +26,12 @@ from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
 from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
-from sparsetransfer.transfer.preparation import ClassCoupling, first_dictionary, resolve_domains
+from sparsetransfer.transfer.preparation import (
+    ClassCoupling,
+    first_dictionary,
+    resolve_domains,
+    source_labels,
+)
 from sparsetransfer.transfer.problem import Solver, default_kkt_tol
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 
@@ -74,6 +79,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Whether codes are non-negative.
     positive_dict : bool, default=False
         Whether atoms are non-negative.
+    label : float, default=0.0
+        Weight of the supervised term by which the source's labels in `y` shape atoms and codes,
+        >= 0, as in `transfer_learn`.
+    label_l2 : float, default=1.0
+        Weight of half the squared norm of its map, > 0.
     solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
         How the codes are solved for, as in `transfer_encode`; "gauss-seidel" is the published
         alternation.
@@ -117,6 +127,10 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Mean source code minus mean target code; zeros with one domain.
     pseudo_labels_ : numpy.ndarray of shape (n_target,), or None
         The most likely classes the class-conditional terms used.
+    label_classes_ : numpy.ndarray of shape (n_classes,), or None
+        The classes of the supervised term.
+    label_map_ : numpy.ndarray of shape (n_classes, n_components), or None
+        Its map from codes to classes.
     n_features_in_ : int
         Number of features of the fitted samples.
     feature_names_in_ : numpy.ndarray of shape (n_features,)
@@ -148,7 +162,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     `fit_transform` returns the codes of the fitted samples. `transform` codes samples one by one
     with the dictionary, the mean codes and the fitted codes of the graph's neighbours held fixed; a sample that was fitted gets the code it had (if that was its only optimal one: `l2` > 0
     or a graph make sure of it; and without class-conditional terms, whose pull on a new sample is
-    the mean pull on its domain).
+    the mean pull on its domain, and without the supervised term, since
+    new samples have no labels).
 
     References
     ----------
@@ -195,6 +210,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         l2: float = 0.0,
         positive_code: bool = False,
         positive_dict: bool = False,
+        label: float = 0.0,
+        label_l2: float = 1.0,
         solver: Solver = "auto",
         dictionary_update: DictionaryUpdate = "block_coordinate",
         dict_init: ArrayLike | None = None,
@@ -221,6 +238,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.l2 = l2
         self.positive_code = positive_code
         self.positive_dict = positive_dict
+        self.label = label
+        self.label_l2 = label_l2
         self.solver = solver
         self.dictionary_update = dictionary_update
         self.dict_init = dict_init
@@ -294,7 +313,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         classes, probabilities = self._class_coupling(domains, y, pseudo_labels)
         coupling = None if classes is None else classes.coupling(probabilities)
         start = first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
-        learned = self._learn(signals, start, coupling, None, threads)
+        labels = source_labels(y, domains)
+        learned = self._learn(signals, start, coupling, None, labels, threads)
         for _ in range(self.n_rounds):
             if classes is None or classes.conditional == 0:
                 break
@@ -303,7 +323,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 break
             coupling = classes.coupling(probabilities)
             learned = self._learn(
-                signals, learned.components, coupling, learned.codes.codes, threads
+                signals, learned.components, coupling, learned.codes.codes, labels, threads
             )
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
@@ -320,6 +340,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.pseudo_labels_ = (
             None if classes is None or probabilities is None else classes.most_likely(probabilities)
         )
+        self.label_classes_ = learned.classes
+        self.label_map_ = learned.label_map
         self._pull = MeanPull(domains, coupling, mmd, self.codes_)
         self._n_features_out = len(self.components_)
         return self
@@ -355,6 +377,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         dictionary: FloatArray,
         coupling: MeanCoupling | None,
         codes: FloatArray | None,
+        labels: NDArray[Any] | None,
         threads: int,
     ) -> TransferDictionary:
         return transfer_learn(
@@ -368,6 +391,9 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             l2=self.l2,
             positive=self.positive_code,
             positive_dict=self.positive_dict,
+            label=self.label,
+            label_l2=self.label_l2,
+            y=labels,
             solver=self.solver,
             dictionary_update=self.dictionary_update,
             code_init=codes,

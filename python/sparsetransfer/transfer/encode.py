@@ -35,6 +35,7 @@ def transfer_encode(
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
     positive: bool = False,
+    sample_weight: ArrayLike | None = None,
     solver: Solver = "auto",
     init: ArrayLike | None = None,
     max_iter: int = 5000,
@@ -68,6 +69,9 @@ def transfer_encode(
         Weight of half the squared norm of the codes (elastic net), >= 0.
     positive : bool, default=False
         Whether codes must be non-negative.
+    sample_weight : array_like of shape (n_samples,), optional
+        Weights > 0 of the samples in the data and penalty terms, and in the means drawn together
+        by `sample_domain`: a weight of two counts as the sample twice. Equal by default.
     solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
         Accelerated proximal gradient with Newton steps at the end; the former alone; Newton steps
         from the start; alternating directions with the exact quadratic step; or the published
@@ -144,8 +148,11 @@ def transfer_encode(
     dictionary = check_matrix(components, "components", dtype=signals.dtype, n_features=d)
     threads = resolve_threads(n_threads)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
-    terms = Coupling(n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype)
-    codes = initial_codes(init, n, len(dictionary), signals.dtype, positive)
+    terms = Coupling(
+        n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype, sample_weight
+    )
+    signals = terms.scale(signals)
+    codes = terms.scale(initial_codes(init, n, len(dictionary), signals.dtype, positive))
     settings = encode_settings(solver, max_iter, kkt_tol, signals.dtype, positive)
     # Not by NumPy, whose last bits may depend on the threads of its BLAS.
     gram = _core.gram(dictionary, threads)
@@ -158,6 +165,7 @@ def transfer_encode(
         alpha=alpha,
         positive=bool(positive),
         settings=settings,
+        penalties=terms.penalties,
         codes=codes,
         num_threads=threads,
     )

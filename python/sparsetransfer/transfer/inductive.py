@@ -164,6 +164,7 @@ def encode_shifted(
         alpha=alpha,
         positive=positive,
         settings=_core.TransferEncodeSettings(solver=_core.CodeSolver.automatic, tolerance=kkt_tol),
+        penalties=np.zeros(0, dtype),
         codes=codes,
         num_threads=threads,
     )

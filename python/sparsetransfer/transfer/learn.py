@@ -20,6 +20,7 @@ from sparsetransfer.transfer.problem import (
     warn_unconverged,
 )
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
+from sparsetransfer.transfer.supervision import Supervision
 
 __all__ = ["transfer_learn"]
 
@@ -50,6 +51,10 @@ def transfer_learn(
     l2: float = 0.0,
     positive: bool = False,
     positive_dict: bool = False,
+    sample_weight: ArrayLike | None = None,
+    label: float = 0.0,
+    label_l2: float = 1.0,
+    y: ArrayLike | None = None,
     solver: Solver = "auto",
     dictionary_update: DictionaryUpdate = "block_coordinate",
     code_init: ArrayLike | None = None,
@@ -71,6 +76,14 @@ def transfer_learn(
         As in `transfer_encode`.
     positive_dict : bool, default=False
         Whether atoms must be non-negative.
+    sample_weight : array_like of shape (n_samples,), optional
+        As in `transfer_encode`.
+    label : float, default=0.0
+        Weight :math:`\beta` of the supervised term, >= 0.
+    label_l2 : float, default=1.0
+        Weight :math:`\nu` of half the squared norm of its map, > 0.
+    y : array_like of shape (n_samples,), optional
+        Classes for it; masked samples (-1, NaN, None), usually the target's, take no part.
     solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
         As in `transfer_encode`. "gauss-seidel" is the published alternation: one sweep over the
         samples an iteration, and none after the last. Its codes usually stay far from their
@@ -115,6 +128,19 @@ def transfer_learn(
     Codes and atoms take turns. The atoms move by block coordinate descent [1]_ or the Lagrange
     dual [2]_ on the statistics :math:`SS^\top` and :math:`XS^\top`, in the unit ball; neither
     coupling term contains them.
+    Every iteration first moves the atoms on along their last step, as in Nesterov's
+    method, and is made again without where that did not lower the objective.
+
+    With `label` > 0 the objective has the term
+
+    .. math:: \frac\beta2 \sum_{i\ \text{labelled}} \|h_i - W s_i\|^2 + \frac\nu2\|W\|_F^2
+
+    with :math:`h_i` the indicator of the class of sample i: codes, and through them the atoms, are
+    to tell the classes by a linear map W, which is learned along by ridge regression. For all
+    samples labelled these are the extended signals :math:`[X; \sqrt\beta H]` of discriminative
+    K-SVD [3]_, the classifier term of label-consistent K-SVD [4]_; here an unlabelled sample has
+    no extension, and codes and atoms are solved for under their penalties.
+
     While they move, the codes are solved to a violation of 0.1 and then 0.01 alpha, which costs a
     fraction of exact codes and decreases the objective as fast. An atom that no code uses is
     replaced by the sample that is represented worst.
@@ -125,18 +151,27 @@ def transfer_learn(
        Sparse Coding", Journal of Machine Learning Research 11, 2010 (Algorithm 2).
     .. [2] H. Lee, A. Battle, R. Raina, A. Y. Ng, "Efficient sparse coding algorithms", NIPS 19,
        2007. https://doi.org/10.7551/mitpress/7503.003.0105 (section 4)
+    .. [3] Q. Zhang, B. Li, "Discriminative K-SVD for Dictionary Learning in Face Recognition",
+       CVPR 2010. https://doi.org/10.1109/CVPR.2010.5539989
+    .. [4] Z. Jiang, Z. Lin, L. S. Davis, "Label Consistent K-SVD: Learning a Discriminative
+       Dictionary for Recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence
+       35(11), 2013. https://doi.org/10.1109/TPAMI.2013.88
     """
     signals = check_matrix(X, "X")
     n, d = signals.shape
     dictionary = check_matrix(dict_init, "dict_init", dtype=signals.dtype, n_features=d)
     threads = resolve_threads(n_threads)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
-    terms = Coupling(n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype)
+    terms = Coupling(
+        n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype, sample_weight
+    )
+    signals = terms.scale(signals)
     if positive_dict:
         dictionary = np.maximum(dictionary, 0)
     lengths = np.linalg.norm(dictionary, axis=1, keepdims=True)
     dictionary = np.ascontiguousarray(dictionary / np.maximum(lengths, 1))
-    codes = initial_codes(code_init, n, len(dictionary), signals.dtype, positive)
+    codes = terms.scale(initial_codes(code_init, n, len(dictionary), signals.dtype, positive))
+    supervision = Supervision(y, n, len(dictionary), label, label_l2, terms, solver)
     settings = _core.TransferLearnSettings(
         max_iterations=check_integer(max_iter, "max_iter", minimum=0),
         tolerance=check_real(tol, "tol", minimum=0),
@@ -164,6 +199,11 @@ def transfer_learn(
         *terms.arrays,
         alpha=alpha,
         settings=settings,
+        penalties=terms.penalties,
+        targets=supervision.targets,
+        target_weights=supervision.weights,
+        ridge=supervision.ridge,
+        map=supervision.map,
         observer=observe,
         dictionary=dictionary,
         codes=codes,
@@ -178,6 +218,8 @@ def transfer_learn(
         history=np.array(history),
         n_iter=report.iterations,
         converged=report.converged,
+        classes=supervision.classes,
+        label_map=None if supervision.classes is None else supervision.map.T.copy(),
     )
 
 

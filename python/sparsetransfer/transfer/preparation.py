@@ -19,7 +19,7 @@ from sparsetransfer.transfer.couplings import (
 )
 from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
 
-__all__ = ["ClassCoupling", "first_dictionary", "resolve_domains"]
+__all__ = ["ClassCoupling", "first_dictionary", "resolve_domains", "source_labels"]
 
 
 def resolve_domains(
@@ -38,6 +38,17 @@ def resolve_domains(
             stacklevel=3,
         )
     return domains
+
+
+def source_labels(y: ArrayLike | None, domains: NDArray[np.int64] | None) -> NDArray[Any] | None:
+    """Return labels without those of the target, which nobody may read."""
+    if y is None or domains is None:
+        return None if y is None else np.asarray(y)
+    labels = np.asarray(y)
+    masked = np.full(labels.shape, None, dtype=object)
+    if labels.shape == domains.shape:
+        masked[domains > 0] = labels[domains > 0].tolist()
+    return masked
 
 
 def first_dictionary(

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
+from sparsetransfer._validation import (
+    FloatArray,
+    check_integer,
+    check_matrix,
+    check_real,
+    check_vector,
+)
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_domains
 from sparsetransfer.transfer.domains import check_domains
@@ -54,21 +60,48 @@ class Coupling:
         laplacian: float,
         graph: sparse.sparray | sparse.spmatrix | None,
         dtype: np.dtype[np.floating],
+        sample_weight: ArrayLike | None = None,
     ) -> None:
+        self.roots = _root_weights(sample_weight, n_samples)
         if sample_domain is not None:
             if coupling is not None:
                 raise ValueError("give sample_domain or coupling, not both")
-            coupling = couple_domains(check_domains(sample_domain, n_samples))
+            domains = check_domains(sample_domain, n_samples)
+            coupling = couple_domains(domains, sample_weight=sample_weight)
         elif coupling is not None and coupling.n_samples != n_samples:
             raise ValueError(
                 f"coupling must be one of {n_samples} samples, got one of {coupling.n_samples}"
             )
         self.means = coupling
         factor = np.zeros((n_samples, 0)) if coupling is None else coupling.factor(mmd)
+        if self.roots is not None:
+            factor = factor / self.roots[:, None]
         self.arrays = (
             np.ascontiguousarray(factor.T, dtype),
-            *_laplacian_arrays(n_samples, laplacian, graph, dtype),
+            *_laplacian_arrays(n_samples, laplacian, graph, dtype, self.roots),
         )
+        self.penalties = np.zeros(0, dtype) if self.roots is None else self.roots.astype(dtype)
+
+    def scale(self, rows: FloatArray) -> FloatArray:
+        """Return rows times the roots of the sample weights: the variables of the solvers."""
+        if self.roots is None:
+            return rows
+        return np.ascontiguousarray(rows * self.roots[:, None], rows.dtype)
+
+    def unscale(self, codes: FloatArray) -> FloatArray:
+        """Return the codes of the samples themselves."""
+        if self.roots is None:
+            return codes
+        return np.ascontiguousarray(codes / self.roots[:, None], codes.dtype)
+
+
+def _root_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+    if sample_weight is None:
+        return None
+    weight = check_vector(sample_weight, "sample_weight", size=n_samples, dtype=np.float64)
+    if not (weight > 0).all():
+        raise ValueError(f"sample_weight must be positive, got {weight.min()}")
+    return np.asarray(np.sqrt(weight), dtype=np.float64)
 
 
 def _laplacian_arrays(
@@ -76,6 +109,7 @@ def _laplacian_arrays(
     laplacian: float,
     graph: sparse.sparray | sparse.spmatrix | None,
     dtype: np.dtype[np.floating],
+    roots: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], FloatArray]:
     if laplacian == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, dtype)
@@ -92,6 +126,9 @@ def _laplacian_arrays(
     if asymmetry > 1e-6 * abs(matrix).max():
         raise ValueError(f"graph must be symmetric, got entries that differ by {asymmetry:.3g}")
     matrix = sparse.csr_array((matrix + matrix.T) * (laplacian / 2))
+    if roots is not None:
+        scale = sparse.diags_array(1 / roots)
+        matrix = sparse.csr_array(scale @ matrix @ scale)
     matrix.sort_indices()
     return (
         matrix.indptr.astype(np.int64),
@@ -152,6 +189,7 @@ def encode_settings(
 
 def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCodes:
     """Return codes with the certificate of the solver's report."""
+    codes = coupling.unscale(codes)
     difference = None
     if coupling.means is not None:
         difference = (coupling.means.pooled @ codes).astype(codes.dtype)

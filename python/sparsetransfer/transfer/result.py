@@ -59,6 +59,10 @@ class TransferDictionary:
         Iterations of codes and dictionary.
     converged : bool
         Whether the objective settled within `max_iter` iterations.
+    classes : numpy.ndarray of shape (n_classes,), or None
+        The classes of the supervised term.
+    label_map : numpy.ndarray of shape (n_classes, n_components), or None
+        Its map: ``codes @ label_map.T`` is near the indicators of the classes.
     """
 
     components: FloatArray
@@ -66,6 +70,8 @@ class TransferDictionary:
     history: NDArray[np.float64]
     n_iter: int
     converged: bool
+    classes: NDArray[np.generic] | None = None
+    label_map: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Admm {
   const Matrix<T>& correlations_;
   Vector<T> eigenvalues_;   // of G
   Matrix<T> eigenvectors_;  // columns
+  Vector<T> thresholds_;    // alpha p
   T rho_ = 1;
   Matrix<T> dual_;       // U' (samples x atoms)
   Matrix<T> rotated_;    // Q'S, transposed; kept to start conjugate gradients from

@@ -31,8 +31,18 @@ struct Coupling {
   Index rank() const { return means.cols(); }
 };
 
-/// min_S 1/2 |X - D S|_F^2 + coupling + alpha |S|_1, optionally S >= 0, given by G = D'D
-/// (plus a ridge on its diagonal for an elastic net), A = D'X and |X|_F^2.
+/// Adds 1/2 sum_i b_i |h_i - W s_i|^2, one target h_i per sample with b_i > 0. Here W'W only: the
+/// linear part belongs into the correlations, b_i W'h_i, and the constant into the signal energy.
+template <typename T>
+struct LabelTerm {
+  Eigen::Map<const Matrix<T>> map{nullptr, 0, 0};   ///< W (classes x atoms)
+  Eigen::Map<const Vector<T>> weights{nullptr, 0};  ///< b (samples)
+
+  bool empty() const { return map.size() == 0; }
+};
+
+/// min_S 1/2 |X - D S|_F^2 + coupling + labels + alpha sum_i p_i |s_i|_1, optionally S >= 0, given
+/// by G = D'D (plus a ridge on its diagonal for an elastic net), A = D'X and |X|_F^2.
 template <typename T>
 struct CodeProblem {
   Eigen::Map<const Matrix<T>> gram;          ///< (atoms x atoms)
@@ -41,9 +51,12 @@ struct CodeProblem {
   Coupling<T> coupling;
   T alpha = 0;
   bool positive = false;
+  Eigen::Map<const Vector<T>> penalties{nullptr, 0};  ///< p (samples), positive; empty: ones
+  LabelTerm<T> labels;
 
   Index atoms() const { return gram.rows(); }
   Index samples() const { return correlations.cols(); }
+  T penalty(Index sample) const { return penalties.size() > 0 ? alpha * penalties[sample] : alpha; }
 };
 
 /// Throws std::invalid_argument when shapes, signs or sparse indices do not fit together.

@@ -6,7 +6,8 @@ namespace sparsetransfer::transfer {
 
 /// Accelerated proximal gradient with the mean terms inside the proximal operator: the step does
 /// not depend on their strength. Monotone: a step that does not lower the objective is replaced
-/// by a plain proximal gradient step. Steps are per sample, 1 / (lambda_max(G) + sum_j |L_ij|).
+/// by a plain proximal gradient step. Steps are per sample,
+/// 1 / (lambda_max(G) + b_i lambda_max(W'W) + sum_j |L_ij|).
 ///
 /// For one atom (a row of S, here a column z) the proximal operator
 ///   argmin_s sum_i (s_i - z_i)^2 / (2 tau_i) + alpha |s|_1 + 1/2 |E's|^2
@@ -32,7 +33,7 @@ class Fista {
   const CodeProblem<T>& problem_;
   const Matrix<T>& correlations_;
   Vector<T> steps_;       // tau (samples)
-  Vector<T> thresholds_;  // tau alpha
+  Vector<T> thresholds_;  // tau alpha p
   Matrix<T> means_;       // E (samples x r)
   Matrix<T> scaled_;      // tau E (samples x r)
   Iterate<T> other_;      // the previous point; a step writes the next one over it

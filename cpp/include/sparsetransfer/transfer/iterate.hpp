@@ -7,7 +7,8 @@ namespace sparsetransfer::transfer {
 /// What is known of a point of a CodeProblem.
 struct Certificate {
   double objective = 0;
-  double kkt_violation = 0;  ///< largest violation of 0 in the subdifferential, any entry
+  double kkt_violation = 0;  ///< largest violation of 0 in the subdifferential, any entry; that of
+                             ///< sample i in units of its penalty p_i
   double duality_gap = 0;    ///< objective minus a feasible dual value; >= suboptimality
 };
 
@@ -16,7 +17,7 @@ struct Certificate {
 template <typename T>
 struct Iterate {
   Matrix<T> codes;      ///< S' (samples x atoms)
-  Matrix<T> quadratic;  ///< (G S + S L)' (samples x atoms)
+  Matrix<T> quadratic;  ///< (G S + S L + W'W S diag(b))' (samples x atoms)
   Matrix<T> means;      ///< E' S' (r x atoms)
   Certificate certificate;
 

@@ -10,6 +10,27 @@ namespace sparsetransfer::transfer {
 
 enum class DictionaryUpdate { block_coordinate, lagrange_dual };
 
+/// 1/2 sum_i b_i |h_i - W s_i|^2 + ridge/2 |W|_F^2 in codes and W: what labels the codes should
+/// tell. W (classes x atoms) is learned.
+template <typename T>
+struct Supervision {
+  Eigen::Map<const Matrix<T>> targets{nullptr, 0, 0};  ///< h (classes x samples); empty: none
+  Eigen::Map<const Vector<T>> weights{nullptr, 0};     ///< b (samples), 0 where unknown
+  Eigen::Map<Matrix<T>> map{nullptr, 0, 0};            ///< W, read and written
+  T ridge = 1;
+
+  bool empty() const { return targets.size() == 0; }
+};
+
+/// Everything but the signals that the objective is made of.
+template <typename T>
+struct LearnProblem {
+  Coupling<T> coupling;
+  T alpha = 0;
+  Eigen::Map<const Vector<T>> penalties{nullptr, 0};  ///< as in CodeProblem
+  Supervision<T> supervision;
+};
+
 struct LearnSettings {
   int max_iterations = 50;
   double tolerance = 1e-5;  ///< relative decrease of the objective per iteration at which to stop
@@ -41,15 +62,17 @@ struct LearnReport {
 /// Returns true to stop.
 using Observer = std::function<bool(const LearnProgress&)>;
 
-/// Minimises 1/2 |X - D S|_F^2 + l2/2 |S|_F^2 + coupling + alpha |S|_1 over S and the unit-ball
-/// atoms of D by turns, from the given dictionary and codes; the objective never rises (beyond
-/// rounding). Atoms that no code uses are replaced. Ends with codes of settings.encode.tolerance.
-/// With Gauss-Seidel codes it is the published loop instead: settings.encode.max_iterations sweeps
-/// an iteration, and codes left as the last one made them.
-/// signals X (features x samples), dictionary (features x atoms), codes (atoms x samples).
+/// Minimises 1/2 |X - D S|_F^2 + l2/2 |S|_F^2 + coupling + supervision + alpha sum_i p_i |s_i|_1
+/// over S, the unit-ball atoms of D and the map of the supervision by turns, from the given
+/// dictionary and codes; the objective never rises (beyond rounding). The atoms are extrapolated as
+/// in Nesterov's method, and the step is made again without where that did not pay. Atoms that no
+/// code uses are replaced. Ends with codes of settings.encode.tolerance. With Gauss-Seidel codes it
+/// is the published loop instead: settings.encode.max_iterations sweeps an iteration, and codes
+/// left as the last one made them. signals X (features x samples), dictionary (features x atoms),
+/// codes (atoms x samples).
 template <typename T>
 LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
-                  const Coupling<T>& coupling, T alpha, const LearnSettings& settings,
+                  const LearnProblem<T>& problem, const LearnSettings& settings,
                   const Observer& observer, MatrixRef<T> dictionary, MatrixRef<T> codes);
 
 }  // namespace sparsetransfer::transfer
