@@ -1,0 +1,12 @@
+"""Dictionaries of data that fit no memory: out of core, and on a Dask cluster.
+
+`learn` takes chunks instead of an array and gives the answer that all of them at once would give;
+`Chunks` finds them in arrays and in ``.npy``, Parquet and Zarr files; `Cluster` computes them on
+the workers of a Dask client (extra ``distributed``).
+"""
+
+from sparsetransfer.distributed.chunks import Chunk, Chunks
+from sparsetransfer.distributed.engine import Cluster, Local
+from sparsetransfer.distributed.learn import ChunkedDictionary, learn
+
+__all__ = ["Chunk", "ChunkedDictionary", "Chunks", "Cluster", "Local", "learn"]

@@ -1,0 +1,80 @@
+"""A cluster of two processes on this machine."""
+
+import os
+import signal
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from sparsetransfer.distributed import Chunks, Cluster, learn
+from sparsetransfer.exceptions import ConvergenceWarning
+
+distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as connected,
+    ):
+        yield connected
+
+
+def chunks():
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(400, 10)), rng.normal(0.3, 1, size=(300, 10))
+    return Chunks.from_array(source, chunk_size=90) + Chunks.from_array(
+        target, chunk_size=90, domain=-1
+    )
+
+
+def run(engine=None, progress=None, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return learn(
+            chunks(),
+            8,
+            alpha=0.3,
+            mmd=30.0,
+            max_iter=5,
+            rng=0,
+            engine=engine,
+            progress=progress,
+            **options,
+        )
+
+
+def test_a_cluster_gives_the_bits_of_one_process(client, tmp_path):
+    alone = run(n_threads=1)
+    there = run(Cluster(client), codes_to=tmp_path)
+    assert there.components.tobytes() == alone.components.tobytes()
+    assert there.history.tolist() == alone.history.tolist()
+    assert len(list(tmp_path.iterdir())) == len(chunks())
+
+
+def test_a_lost_worker_costs_time_only(client):
+    alone = run(n_threads=1)
+
+    def kill(number, *_):
+        if number == 2:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            time.sleep(0.5)
+
+    there = run(Cluster(client), kill)
+    assert there.components.tobytes() == alone.components.tobytes()
+
+
+def test_an_error_on_a_worker_arrives(client, tmp_path):
+    X = np.random.default_rng(0).normal(size=(100, 10))
+    np.save(tmp_path / "x.npy", X)
+    data = Chunks.from_npy(tmp_path / "x.npy", chunk_size=40)
+    X[70] = np.nan
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match=r"chunk x\.npy\[40:80\] cannot be used: .*finite"):
+        learn(data, 4, alpha=0.3, dict_init=np.eye(4, 10), engine=Cluster(client))
