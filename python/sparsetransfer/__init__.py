@@ -13,6 +13,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `transfer`            dictionaries and codes of two domains, coupled through MMD and Laplacian
 `classification`      named recipes from features to decisions
 `deep`                three deep systems on the same kernels (extra ``deep``)
+`distributed`         the same answers out of core and on a Dask cluster
 `audio`               recordings as arrays
 `corpora`             tables of recordings, emotions and speakers
 `features`            versioned acoustic feature sets with a cache
@@ -65,6 +66,7 @@ __all__ = [
     "dict_learning",
     "dict_learning_online",
     "dictionary",
+    "distributed",
     "evaluation",
     "exceptions",
     "features",

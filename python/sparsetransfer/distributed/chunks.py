@@ -180,7 +180,7 @@ class Chunks(Sequence[Chunk]):
             if array.ndim != 2:
                 raise ValueError(f"chunk {number} must be a 2-D array, got shape {array.shape}")
         return cls(
-            Chunk(str(number), partial(_same, array), *array.shape, domain)
+            Chunk(str(number), partial(_same, array), len(array), array.shape[1], domain)
             for number, array in enumerate(found)
         )
 

@@ -62,7 +62,8 @@ class Local:
             if self.keep_codes:
                 self._codes[number] = codes
             summaries.append(summary)
-        return _tree(summaries, merge)
+        total: Summary = _tree(summaries, merge)
+        return total
 
     def save_codes(self, folder: str | os.PathLike[str]) -> None:
         """Write the codes of the last pass, one ``.npz`` file of compressed rows per chunk."""

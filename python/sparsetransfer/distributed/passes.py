@@ -135,7 +135,7 @@ def code_chunk(
             n_threads=task.n_threads,
         )
     found = coded.codes
-    statistics = Statistics(*components.shape, dtype=components.dtype)
+    statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
     statistics.add(rows, found, n_threads=task.n_threads)
     errors = np.square(rows - found @ components).sum(axis=1, dtype=np.float64)
     worst = np.argsort(-errors, kind="stable")[:_CANDIDATES]
