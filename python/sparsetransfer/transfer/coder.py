@@ -26,6 +26,7 @@ from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
 from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
+from sparsetransfer.transfer.minibatch import TransferStream, batch_domains
 from sparsetransfer.transfer.preparation import (
     ClassCoupling,
     first_dictionary,
@@ -189,6 +190,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     """
 
     __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__partial_fit = {"sample_domain": True}  # noqa: RUF012
     __metadata_request__transform = {"sample_domain": True}  # noqa: RUF012
 
     def __init__(
@@ -297,6 +299,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
+        self.__dict__.pop("_stream", None)
         check_integer(self.n_components, "n_components", minimum=1)
         check_real(self.laplacian, "laplacian", minimum=0)
         mmd = check_real(self.mmd, "mmd", minimum=0)
@@ -343,6 +346,79 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.label_classes_ = learned.classes
         self.label_map_ = learned.label_map
         self._pull = MeanPull(domains, coupling, mmd, self.codes_)
+        self._n_features_out = len(self.components_)
+        return self
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
+    ) -> Self:
+        """Take in a mini-batch: code it, move the atoms, keep running means of both domains.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of either domain, or of both. The first batch has at least `n_components`,
+            unless there is `dict_init`.
+        y : None
+            Not read.
+        sample_domain : array_like of shape (n_samples,), int, optional
+            Positive for source, negative for target; without it the batch has no MMD term.
+
+        Returns
+        -------
+        TransferSparseCoding
+            Itself; `codes_` are those of this batch, and `transform` codes under the running means.
+
+        Raises
+        ------
+        ValueError
+            If a parameter asks for a graph, class-conditional terms, several domains or labels,
+            which need all samples at once.
+
+        Notes
+        -----
+        The MMD term is that of all samples seen, with the codes of earlier batches fixed, so that
+        a batch is solved and certified like a whole set. Earlier batches fade as the atoms move
+        on, and memory does not depend on their number. `fit` begins anew.
+        """
+        first = not hasattr(self, "_stream")
+        signals: FloatArray = validate_data(
+            self, X, dtype=[np.float64, np.float32], order="C", reset=first
+        )
+        for name, plain in (
+            ("laplacian", 0.0),
+            ("conditional", 0.0),
+            ("label", 0.0),
+            ("contrast", "pooled"),
+        ):
+            if getattr(self, name) != plain:
+                raise ValueError(
+                    f"partial_fit needs {name}={plain!r}, got {getattr(self, name)!r}: the term "
+                    "needs all samples at once"
+                )
+        mmd = check_real(self.mmd, "mmd", minimum=0)
+        domains = batch_domains(sample_domain, len(signals))
+        if first:
+            check_integer(self.n_components, "n_components", minimum=1)
+            self._stream = TransferStream(
+                first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
+            )
+        dtype = self._stream.components.dtype
+        self.codes_, self.kkt_violation_ = self._stream.step(
+            signals.astype(dtype, copy=False),
+            domains,
+            alpha=check_real(self.alpha, "alpha", minimum=0, strict=True),
+            mmd=mmd,
+            l2=check_real(self.l2, "l2", minimum=0),
+            positive=self.positive_code,
+            positive_dict=self.positive_dict,
+            kkt_tol=default_kkt_tol(dtype) if self.kkt_tol is None else self.kkt_tol,
+            threads=resolve_threads(self.n_jobs, "n_jobs"),
+        )
+        self.components_ = self._stream.components
+        self.mean_difference_ = self._stream.mean_difference().astype(dtype)
+        self._graph = None
+        self._pull = MeanPull.of_sides(self._stream.pulls(mmd), dtype)
         self._n_features_out = len(self.components_)
         return self
 

@@ -43,6 +43,13 @@ class MeanPull:
             codes.dtype
         )
 
+    @classmethod
+    def of_sides(cls, rows: NDArray[np.float64], dtype: np.dtype[np.floating]) -> "MeanPull":
+        """Return the pull that is the first row for any source, the second for any target."""
+        pull = cls(None, None, 0.0, np.zeros((0, rows.shape[1]), dtype))
+        pull.rows = rows.astype(dtype)
+        return pull
+
     def of(self, sample_domain: ArrayLike | None, n_samples: int) -> FloatArray:
         """Return the pull of every new sample; without domains all are target."""
         if sample_domain is None:
@@ -140,11 +147,13 @@ def encode_shifted(
     positive: bool,
     kkt_tol: float,
     threads: int,
+    means: FloatArray | None = None,
 ) -> tuple[FloatArray, float, bool]:
     r"""Solve for every sample on its own, with everything else held fixed.
 
     .. math:: \min_s \tfrac12\|x_i - Ds\|^2 + \alpha\|s\|_1 + c_i^\top s + \tfrac{l_2 + h_i}2\|s\|^2
 
+    `means`, of shape (n_samples, rank), couples the samples by :math:`\tfrac12\|SE\|_F^2`.
     Returns the codes, their KKT violation and whether it is within ``kkt_tol * alpha``.
     """
     n, dtype = len(signals), signals.dtype
@@ -159,7 +168,7 @@ def encode_shifted(
         gram,
         np.ascontiguousarray(_core.correlations(dictionary, signals, threads) - linear, dtype),
         _core.squared_norm(signals, threads),
-        np.zeros((0, n), dtype),
+        np.zeros((0, n), dtype) if means is None else np.ascontiguousarray(means.T),
         *curvature,
         alpha=alpha,
         positive=positive,

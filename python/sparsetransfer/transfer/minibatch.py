@@ -1,0 +1,124 @@
+"""Transfer sparse coding from mini-batches: running statistics and running domain means."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.dictionary import Statistics, update_dictionary
+from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.transfer.inductive import encode_shifted
+
+__all__ = ["TransferStream", "batch_domains"]
+
+# Early codes are those of a dictionary that has seen little; as in dictionary learning on-line.
+_FORGETTING = 4.0
+_FORGET_FROM = 5  # samples per atom
+
+
+def batch_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.int64] | None:
+    """Return the domain numbers of a batch, which may lack source or target."""
+    if sample_domain is None:
+        return None
+    domains = np.asarray(sample_domain)
+    if domains.shape != (n_samples,) or domains.dtype.kind not in "iu":
+        raise ValueError(f"sample_domain must hold {n_samples} integers, got {domains.shape}")
+    if (domains == 0).any():
+        raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
+    return domains.astype(np.int64)
+
+
+class TransferStream:
+    r"""What mini-batches leave behind: atoms, their statistics, and the mean code of each side.
+
+    A batch is coded under the MMD term of all samples seen, with the codes of earlier batches held
+    fixed in their sums. With :math:`n_s, n_t` counting the batch, b its part of m, and
+    :math:`\delta_0 = c_s/n_s - c_t/n_t` from the sums of old codes,
+
+    .. math:: \tfrac\mu2 \|\delta_0 + S b\|^2, \qquad \mu = \hat\mu / (1/n_s + 1/n_t),
+
+    is a rank-one term and a linear one. Memory does not grow with the number of batches.
+    """
+
+    def __init__(self, components: FloatArray) -> None:
+        self.components = components
+        self.statistics = Statistics(components.shape[0], components.shape[1], components.dtype)
+        self.sums = np.zeros((2, len(components)))  # of source and of target codes
+        self.counts = np.zeros(2)
+        self.seen = 0
+
+    def step(
+        self,
+        X: FloatArray,
+        domains: NDArray[np.int64] | None,
+        *,
+        alpha: float,
+        mmd: float,
+        l2: float,
+        positive: bool,
+        positive_dict: bool,
+        kkt_tol: float,
+        threads: int,
+    ) -> tuple[FloatArray, float]:
+        """Code a batch, take it in and move the atoms; return codes and their KKT violation."""
+        self._forget(len(X))
+        sides = [np.zeros(len(X), bool)] * 2 if domains is None else [domains > 0, domains < 0]
+        counts = self.counts + [side.sum() for side in sides]
+        linear = np.zeros((len(X), len(self.components)), X.dtype)
+        means = np.zeros((len(X), 0), X.dtype)
+        if domains is not None and mmd > 0 and (counts > 0).all():
+            strength = mmd / (1 / counts).sum()
+            weights = sides[0] / counts[0] - sides[1] / counts[1]
+            means = (np.sqrt(strength) * weights)[:, None].astype(X.dtype)
+            fixed = self.sums[0] / counts[0] - self.sums[1] / counts[1]
+            linear = (strength * np.outer(weights, fixed)).astype(X.dtype)
+        codes, violation, converged = encode_shifted(
+            X,
+            self.components,
+            linear,
+            None,
+            alpha=alpha,
+            l2=l2,
+            positive=positive,
+            kkt_tol=kkt_tol,
+            threads=threads,
+            means=means,
+        )
+        if not converged:
+            warnings.warn(
+                f"the codes stopped at a KKT violation of {violation / alpha:.2g} alpha",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        for row, side in enumerate(sides):
+            self.sums[row] += codes[side].sum(axis=0, dtype=np.float64)
+        self.counts = counts
+        self.seen += len(X)
+        self.statistics.add(X, codes, n_threads=threads)
+        self.components = update_dictionary(
+            self.components, self.statistics, positive=positive_dict, n_threads=threads
+        )
+        return codes, violation
+
+    def mean_difference(self) -> NDArray[np.float64]:
+        """Return the mean source code minus the mean target code; zeros before both are known."""
+        if not (self.counts > 0).all():
+            return np.zeros(len(self.components))
+        return np.asarray(self.sums[0] / self.counts[0] - self.sums[1] / self.counts[1])
+
+    def pulls(self, mmd: float) -> NDArray[np.float64]:
+        """Return the gradient of the MMD term for a source and for a target code."""
+        if mmd == 0 or not (self.counts > 0).all():
+            return np.zeros((2, len(self.components)))
+        strength = mmd / (1 / self.counts).sum()
+        weights = np.array([1 / self.counts[0], -1 / self.counts[1]])
+        return np.asarray(strength * np.outer(weights, self.mean_difference()))
+
+    def _forget(self, arriving: int) -> None:
+        if self.seen < _FORGET_FROM * len(self.components):
+            return
+        kept = (self.seen / (self.seen + arriving)) ** _FORGETTING
+        self.statistics.decay(kept)
+        self.sums *= kept
+        self.counts *= kept
