@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _BLOCK = 1 << 18  # frames per read: a header that promises too much allocates nothing
+_LONG = 1 << 23  # frames from which the rate is changed block by block: minutes, not utterances
 _UNKNOWN_LENGTH = 1 << 48  # libsndfile reports a huge count for streams of unstated length
 _SLACK = 0.01  # seconds by which a segment may end after the file: tables round their times
 
@@ -66,7 +68,6 @@ def load(
     >>> folder.cleanup()
     """
     import soundfile
-    import soxr
 
     if sample_rate <= 0:
         raise ValueError(f"sample_rate must be positive (Hz), got {sample_rate}")
@@ -76,13 +77,10 @@ def load(
         raise CorpusError(f"'{name}' does not exist or is not a file")
     try:
         with soundfile.SoundFile(name) as stream:
-            signal, rate = _read_mono(stream, name, first_second, last_second)
+            blocks = _mono_blocks(stream, name, first_second, last_second)
+            signal = _at_rate(blocks, int(stream.samplerate), sample_rate)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         raise CorpusError(f"'{name}' cannot be read as audio: {error}") from error
-    if not np.isfinite(signal).all():
-        raise CorpusError(f"'{name}' holds NaN or infinite samples")
-    if rate != sample_rate:
-        signal = soxr.resample(signal, rate, sample_rate, quality="HQ")
     if signal.size == 0:
         raise CorpusError(f"'{name}' holds less than one sample at {sample_rate} Hz")
     return np.ascontiguousarray(signal, dtype=np.float32)
@@ -97,9 +95,9 @@ def _bounds(name: str, start: float | None, end: float | None) -> tuple[float, f
     return first, last
 
 
-def _read_mono(
+def _mono_blocks(
     stream: "soundfile.SoundFile", name: str, first_second: float, last_second: float
-) -> tuple[NDArray[np.float32], int]:
+) -> Iterator[NDArray[np.float32]]:
     """Read the part in blocks, averaging channels; check it against what the header promises."""
     rate, promised = int(stream.samplerate), int(stream.frames)
     if promised == 0:
@@ -115,18 +113,42 @@ def _read_mono(
     last = min(last, promised)
     if first:
         stream.seek(first)
-    blocks: list[NDArray[np.float32]] = []
     left = last - first
     while left > 0:
         block = stream.read(min(_BLOCK, left), dtype="float32", always_2d=True)
         if not len(block):
             break
-        blocks.append(block.mean(axis=1))
         left -= len(block)
-    if not blocks:
+        mono = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise CorpusError(f"'{name}' holds NaN or infinite samples")
+        yield mono
+    if left == last - first:
         raise CorpusError(f"'{name}' holds no samples")
     if known and left:
         raise CorpusError(
             f"'{name}' is truncated: {last - first - left} of {last - first} frames can be read"
         )
-    return np.concatenate(blocks), rate
+
+
+def _at_rate(blocks: Iterator[NDArray[np.float32]], rate: int, wanted: int) -> NDArray[np.float32]:
+    """Change the rate: at once up to some minutes, then block by block, holding one rate only."""
+    import soxr
+
+    held: list[NDArray[np.float32]] = []
+    n_held = 0
+    for block in blocks:
+        held.append(block)
+        n_held += block.size
+        if rate != wanted and n_held > _LONG:
+            break
+    else:
+        signal = np.concatenate(held)
+        if rate != wanted:
+            signal = soxr.resample(signal, rate, wanted, quality="HQ")
+        return np.asarray(signal)
+    resampler = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality="HQ")
+    done = [resampler.resample_chunk(held.pop(0)) for _ in range(len(held))]
+    done.extend(resampler.resample_chunk(block) for block in blocks)
+    done.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(done)
