@@ -12,6 +12,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._validation import (
@@ -26,7 +27,7 @@ from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
 from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
-from sparsetransfer.transfer.minibatch import TransferStream, batch_domains
+from sparsetransfer.transfer.minibatch import TransferStream, batch_domains, takes_batches
 from sparsetransfer.transfer.preparation import (
     ClassCoupling,
     first_dictionary,
@@ -349,6 +350,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self._n_features_out = len(self.components_)
         return self
 
+    @available_if(takes_batches)  # type: ignore[untyped-decorator]
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
     ) -> Self:
@@ -371,9 +373,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
         Raises
         ------
-        ValueError
+        AttributeError
             If a parameter asks for a graph, class-conditional terms, several domains or labels,
-            which need all samples at once.
+            which need all samples at once: the method is not there then.
+        ValueError
+            If a parameter is out of range or `X` is not finite.
 
         Notes
         -----
@@ -385,17 +389,6 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         signals: FloatArray = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", reset=first
         )
-        for name, plain in (
-            ("laplacian", 0.0),
-            ("conditional", 0.0),
-            ("label", 0.0),
-            ("contrast", "pooled"),
-        ):
-            if getattr(self, name) != plain:
-                raise ValueError(
-                    f"partial_fit needs {name}={plain!r}, got {getattr(self, name)!r}: the term "
-                    "needs all samples at once"
-                )
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = batch_domains(sample_domain, len(signals))
         if first:

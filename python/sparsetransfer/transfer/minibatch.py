@@ -1,6 +1,7 @@
 """Transfer sparse coding from mini-batches: running statistics and running domain means."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,11 +11,27 @@ from sparsetransfer.dictionary import Statistics, update_dictionary
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
 from sparsetransfer.transfer.inductive import encode_shifted
 
-__all__ = ["TransferStream", "batch_domains"]
+__all__ = ["TransferStream", "batch_domains", "takes_batches"]
 
 # Early codes are those of a dictionary that has seen little; as in dictionary learning on-line.
 _FORGETTING = 4.0
 _FORGET_FROM = 5  # samples per atom
+
+
+def takes_batches(estimator: Any) -> bool:
+    """Tell whether an estimator's terms can do without seeing all samples at once."""
+    for name, plain in (
+        ("laplacian", 0.0),
+        ("conditional", 0.0),
+        ("label", 0.0),
+        ("contrast", "pooled"),
+    ):
+        if getattr(estimator, name) != plain:
+            raise AttributeError(
+                f"partial_fit needs {name}={plain!r}, got {getattr(estimator, name)!r}: the term "
+                "needs all samples at once"
+            )
+    return True
 
 
 def batch_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.int64] | None:
