@@ -15,7 +15,8 @@ from sparsetransfer.transfer.label_regression import (
     TransferRows,
     relative_penalty,
 )
-from sparsetransfer.transfer.regression import QuadraticProblem, SparsePenalty
+from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
+from sparsetransfer.transfer.regression import QuadraticProblem
 
 __all__ = ["ImplicitDistributionAlignment"]
 
@@ -141,49 +142,55 @@ class ImplicitDistributionAlignment(LabelRegression):
         )
         source, target = data.rows[data.source], data.rows[~data.source]
         share = alignment / max(1, len(target))
-        rebuilt = np.zeros((len(target), len(source)))
+        rebuilt = _Rebuilt(self.penalty, sparsity, len(target), len(source), threads)
         fit = term.solve(strengths, kkt_tol=self.kkt_tol, threads=threads)
         history: list[float] = []
         while len(history) < rounds:
             if share > 0 and len(target):
-                rebuilt = self._rebuild(
-                    source @ fit.coef.T, target @ fit.coef.T, rebuilt, sparsity, threads
-                )
-            left = target - rebuilt @ source
+                rebuilt.update(source @ fit.coef.T, target @ fit.coef.T)
+            left = target - rebuilt.coef @ source
             problem = QuadraticProblem(
                 term.quadratic + share * left.T @ left, term.linear, term.energy
             )
             fit = problem.solve(strengths, init=fit.coef, kkt_tol=self.kkt_tol, threads=threads)
-            history.append(fit.objective + share * sparsity * self._size(rebuilt))
+            history.append(fit.objective + share * sparsity * rebuilt.size)
             if len(history) > 1 and history[-2] - history[-1] <= tolerance * history[-2]:
                 break
         self.n_iter_ = len(history)
         self.history_ = np.array(history)
-        self.reconstruction_ = rebuilt
+        self.reconstruction_ = rebuilt.coef
         self._certify(fit, strengths)
         self.objective_ = history[-1]
         return fit.coef
 
-    def _rebuild(
-        self,
-        source: NDArray[np.float64],
-        target: NDArray[np.float64],
-        start: NDArray[np.float64],
-        sparsity: float,
-        threads: int,
-    ) -> NDArray[np.float64]:
-        if self.penalty == "l1":
-            found = lasso(target, source, sparsity, init=start, tol=1e-6, n_threads=threads)
-            return np.asarray(found.codes, dtype=np.float64)
-        problem = QuadraticProblem(
-            source @ source.T, target @ source.T, float(np.vdot(target, target))
-        )
-        strength = SparsePenalty(0.0, sparsity, np.zeros(0, np.int32), np.zeros(0))
-        return problem.solve(
-            strength, init=start, kkt_tol=1e-4, max_iter=2000, threads=threads
-        ).coef
 
-    def _size(self, rebuilt: NDArray[np.float64]) -> float:
-        if self.penalty == "l1":
-            return float(np.abs(rebuilt).sum())
-        return float(np.linalg.norm(rebuilt, axis=0).sum())
+class _Rebuilt:
+    """U (n_target, n_source), sparse by entries or by source samples."""
+
+    def __init__(
+        self, penalty: str, sparsity: float, n_target: int, n_source: int, threads: int
+    ) -> None:
+        self._by_entries = penalty == "l1"
+        self._sparsity = sparsity
+        self._threads = threads
+        self._found = Reconstruction.nothing(n_target, n_source)
+        self.coef = self._found.coef
+
+    def update(self, source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+        if self._by_entries:
+            codes = lasso(
+                target,
+                source,
+                self._sparsity,
+                init=self.coef,
+                tol=1e-6,
+                n_threads=self._threads,
+            ).codes
+            self.coef = np.asarray(codes, dtype=np.float64)
+        else:
+            self._found = rebuild(target, source, self._sparsity, self._found, self._threads)
+            self.coef = self._found.coef
+
+    @property
+    def size(self) -> float:
+        return float(np.abs(self.coef).sum()) if self._by_entries else self._found.size

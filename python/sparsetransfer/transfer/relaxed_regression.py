@@ -15,7 +15,8 @@ from sparsetransfer.transfer.label_regression import (
     neighbour_laplacian,
     relative_penalty,
 )
-from sparsetransfer.transfer.regression import QuadraticProblem, SparsePenalty
+from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
+from sparsetransfer.transfer.regression import QuadraticProblem
 
 __all__ = ["TDLR"]
 
@@ -150,7 +151,7 @@ class TDLR(LabelRegression):
         penalty = relative_penalty(
             first.linear, l21=check_real(self.l21, "l21", minimum=0, maximum=1)
         )
-        rebuilt = _Reconstruction(
+        rebuilt = _RebuiltTarget(
             data.rows[~data.source],
             check_real(self.reconstruction, "reconstruction", minimum=0),
             check_real(self.sparsity, "sparsity", minimum=0, strict=True),
@@ -186,7 +187,7 @@ class TDLR(LabelRegression):
                 break
         self.n_iter_ = len(history)
         self.history_ = np.array(history)
-        self.reconstruction_ = rebuilt.coef
+        self.reconstruction_ = rebuilt.found.coef
         self.relaxation_ = relaxed.excess
         self._certify(fit, penalty)
         self.objective_ = history[-1]
@@ -217,15 +218,16 @@ class _Relaxation:
         self.excess = np.zeros_like(data.targets)
         self.labels = data.targets
 
-    def update(self, coef: NDArray[np.float64], rebuilt: _Reconstruction) -> None:
+    def update(self, coef: NDArray[np.float64], rebuilt: _RebuiltTarget) -> None:
         """Descend in M >= 0 with everything else fixed.
 
         The reconstruction mixes samples: their curvatures are bounded row by row, and projected
         gradient steps on the bound never raise the objective. Without it, one step is exact.
         """
         scores = self._rows @ coef.T
-        gram = rebuilt.strength * rebuilt.coef.T @ rebuilt.coef
-        pull = rebuilt.strength * rebuilt.coef.T @ rebuilt.scores(coef)
+        core = rebuilt.found.core
+        gram = rebuilt.strength * core.T @ core
+        pull = rebuilt.strength * core.T @ (rebuilt.found.basis.T @ rebuilt.scores(coef))
         curvature = self._weights + np.abs(gram).sum(axis=1, keepdims=True)
         for _ in range(_RELAXATION_STEPS if gram.any() else 1):
             gradient = self._weights * (self.labels - scores) + gram @ self.labels - pull
@@ -233,8 +235,8 @@ class _Relaxation:
             self.labels = self._targets + self._signs * self.excess
 
 
-class _Reconstruction:
-    """Q (n_target, n_source): scores of the target out of labels of few source samples."""
+class _RebuiltTarget:
+    """The term that rebuilds scores of the target out of labels of few source samples."""
 
     def __init__(
         self,
@@ -245,38 +247,29 @@ class _Reconstruction:
         threads: int,
     ) -> None:
         self._target = target
+        self._sparsity = sparsity
         self._threads = threads
         self.strength = strength / max(1, len(target))
-        self._penalty = SparsePenalty(
-            0.0, self.strength * sparsity, np.zeros(0, np.int32), np.zeros(0)
-        )
-        self.coef = np.zeros((len(target), n_source))
+        self.found = Reconstruction.nothing(len(target), n_source)
         self.quadratic = self.strength * target.T @ target
 
     @property
     def penalty(self) -> float:
-        return self._penalty.l21 * float(np.linalg.norm(self.coef, axis=0).sum())
+        return self.strength * self._sparsity * self.found.size
 
     def scores(self, coef: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(self._target @ coef.T)
 
     def update(self, coef: NDArray[np.float64], labels: NDArray[np.float64]) -> None:
-        if self._penalty.scale == 0 or len(self._target) == 0:
-            return
-        scores = self.scores(coef)
-        problem = QuadraticProblem(
-            self.strength * labels @ labels.T,
-            self.strength * scores @ labels.T,
-            self.strength * float(np.vdot(scores, scores)),
-        )
-        # Labels span few dimensions and rounds follow: a good decrease is enough.
-        self.coef = problem.solve(
-            self._penalty, init=self.coef, kkt_tol=1e-3, max_iter=500, threads=self._threads
-        ).coef
+        if self.strength > 0 and len(self._target):
+            self.found = rebuild(
+                self.scores(coef), labels, self._sparsity, self.found, self._threads
+            )
 
     def linear(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(self.strength * (self.coef @ labels).T @ self._target)
+        inside = self.found.basis.T @ self._target
+        return np.asarray(self.strength * (self.found.core @ labels).T @ inside)
 
     def energy(self, labels: NDArray[np.float64]) -> float:
-        rebuilt = self.coef @ labels
+        rebuilt = self.found.core @ labels
         return self.strength * float(np.vdot(rebuilt, rebuilt))

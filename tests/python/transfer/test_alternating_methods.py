@@ -17,7 +17,9 @@ from sparsetransfer.transfer import (
     ImplicitDistributionAlignment,
     TransferNMF,
     pack,
+    sparse_regression,
 )
+from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
 
 MINUS_ONE = "-1 stands for an unknown label, and is a class there"
 CLASSIFIERS = [
@@ -247,3 +249,15 @@ def test_source_labels_must_be_known(planted_shift):
     for model in (TDLR(), ImplicitDistributionAlignment(), TSDSL()):
         with pytest.raises(DomainError, match="90 source samples have no label"):
             model.fit(X, np.full(180, -1), sample_domain=domains)
+
+
+def test_rebuilding_in_the_span_of_the_scores_loses_nothing():
+    rng = np.random.default_rng(0)
+    scores, parts = rng.normal(size=(30, 3)), rng.normal(size=(20, 3))
+    found = rebuild(scores, parts, 2.0, Reconstruction.nothing(30, 20), 1)
+    # The same problem with one output per sample: W = Q, X = parts', Y = scores'.
+    whole = sparse_regression(parts.T, scores.T, l21=2.0, kkt_tol=1e-9)
+    value = 0.5 * np.sum((scores - found.coef @ parts) ** 2) + 2.0 * found.size
+    assert_allclose(value, whole.objective, rtol=1e-7)
+    assert_array_equal(np.any(found.coef, axis=0), np.any(whole.coef, axis=0))
+    assert_allclose(found.size, np.linalg.norm(found.coef, axis=0).sum())

@@ -1,0 +1,69 @@
+"""Scores of many samples out of those of few: a multi-task lasso of low rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from sparsetransfer.transfer.regression import QuadraticProblem, SparsePenalty
+
+__all__ = ["Reconstruction", "rebuild"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Q = basis @ core, by which scores are rebuilt; whole columns are exactly zero.
+
+    Parameters
+    ----------
+    basis : numpy.ndarray of shape (n_rebuilt, rank)
+        Orthonormal columns.
+    core : numpy.ndarray of shape (rank, n_from)
+        Coefficients in that basis.
+    """
+
+    basis: NDArray[np.float64]
+    core: NDArray[np.float64]
+
+    @property
+    def coef(self) -> NDArray[np.float64]:
+        """Q, of shape (n_rebuilt, n_from)."""
+        return np.asarray(self.basis @ self.core)
+
+    @property
+    def size(self) -> float:
+        """Sum of the norms of the columns of Q."""
+        return float(np.linalg.norm(self.core, axis=0).sum())
+
+    @staticmethod
+    def nothing(n_rebuilt: int, n_from: int) -> Reconstruction:
+        """Return Q = 0."""
+        return Reconstruction(np.zeros((n_rebuilt, 0)), np.zeros((0, n_from)))
+
+
+def rebuild(
+    scores: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    strength: float,
+    start: Reconstruction,
+    threads: int,
+) -> Reconstruction:
+    """Minimise 1/2 |scores - Q parts|^2 + strength * sum of the norms of the columns of Q.
+
+    Every column of the solution lies in the span of the scores: in an orthonormal basis of it
+    there are as many outputs as classes, instead of one per sample, and norms are the same.
+    Scores of shape (n_rebuilt, n_classes), parts (n_from, n_classes). The result is never worse
+    than the start.
+    """
+    basis, _ = scipy.linalg.qr(scores, mode="economic")
+    inside = basis.T @ scores
+    problem = QuadraticProblem(parts @ parts.T, inside @ parts.T, float(np.vdot(scores, scores)))
+    # Projected on the span, the start gets shorter and fits better.
+    first = (basis.T @ start.basis) @ start.core
+    penalty = SparsePenalty(0.0, strength, np.zeros(0, np.int32), np.zeros(0))
+    # Rounds of an alternation follow, for which a good decrease is enough.
+    found = problem.solve(penalty, init=first, kkt_tol=1e-4, max_iter=2000, threads=threads)
+    return Reconstruction(basis, found.coef)
