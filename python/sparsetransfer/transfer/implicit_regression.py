@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.label_regression import (
     ClassWeight,
@@ -178,18 +180,25 @@ class _Rebuilt:
 
     def update(self, source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
         if self._by_entries:
-            codes = lasso(
-                target,
-                source,
-                self._sparsity,
-                init=self.coef,
-                tol=1e-6,
-                n_threads=self._threads,
-            ).codes
-            self.coef = np.asarray(codes, dtype=np.float64)
+            with warnings.catch_warnings():
+                # What a round misses, the next may find; a code that got worse is not taken.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found = lasso(target, source, self._sparsity, tol=1e-4, n_threads=self._threads)
+            codes = np.asarray(found.codes, dtype=np.float64)
+            better = self._values(codes, source, target) < self._values(self.coef, source, target)
+            self.coef = np.where(better[:, None], codes, self.coef)
         else:
             self._found = rebuild(target, source, self._sparsity, self._found, self._threads)
             self.coef = self._found.coef
+
+    def _values(
+        self,
+        codes: NDArray[np.float64],
+        source: NDArray[np.float64],
+        target: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        missed = np.square(target - codes @ source).sum(axis=1)
+        return np.asarray(0.5 * missed + self._sparsity * np.abs(codes).sum(axis=1))
 
     @property
     def size(self) -> float:

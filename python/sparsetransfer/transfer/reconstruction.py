@@ -50,13 +50,16 @@ def rebuild(
     strength: float,
     start: Reconstruction,
     threads: int,
+    *,
+    kkt_tol: float = 1e-2,
+    max_iter: int = 200,
 ) -> Reconstruction:
     """Minimise 1/2 |scores - Q parts|^2 + strength * sum of the norms of the columns of Q.
 
     Every column of the solution lies in the span of the scores: in an orthonormal basis of it
     there are as many outputs as classes, instead of one per sample, and norms are the same.
     Scores of shape (n_rebuilt, n_classes), parts (n_from, n_classes). The result is never worse
-    than the start.
+    than the start; the tolerance suits the rounds of an alternation.
     """
     basis, _ = scipy.linalg.qr(scores, mode="economic")
     inside = basis.T @ scores
@@ -64,6 +67,5 @@ def rebuild(
     # Projected on the span, the start gets shorter and fits better.
     first = (basis.T @ start.basis) @ start.core
     penalty = SparsePenalty(0.0, strength, np.zeros(0, np.int32), np.zeros(0))
-    # Rounds of an alternation follow, for which a good decrease is enough.
-    found = problem.solve(penalty, init=first, kkt_tol=1e-4, max_iter=2000, threads=threads)
+    found = problem.solve(penalty, init=first, kkt_tol=kkt_tol, max_iter=max_iter, threads=threads)
     return Reconstruction(basis, found.coef)

@@ -254,7 +254,9 @@ def test_source_labels_must_be_known(planted_shift):
 def test_rebuilding_in_the_span_of_the_scores_loses_nothing():
     rng = np.random.default_rng(0)
     scores, parts = rng.normal(size=(30, 3)), rng.normal(size=(20, 3))
-    found = rebuild(scores, parts, 2.0, Reconstruction.nothing(30, 20), 1)
+    found = rebuild(
+        scores, parts, 2.0, Reconstruction.nothing(30, 20), 1, kkt_tol=1e-9, max_iter=20000
+    )
     # The same problem with one output per sample: W = Q, X = parts', Y = scores'.
     whole = sparse_regression(parts.T, scores.T, l21=2.0, kkt_tol=1e-9)
     value = 0.5 * np.sum((scores - found.coef @ parts) ** 2) + 2.0 * found.size
