@@ -11,6 +11,7 @@ from sparsetransfer.cli.bench import bench
 from sparsetransfer.cli.corpora import corpora
 from sparsetransfer.cli.evaluate import evaluate
 from sparsetransfer.cli.features import features
+from sparsetransfer.cli.resume import report, resume, table
 
 __all__ = ["application"]
 
@@ -42,7 +43,7 @@ def _options(
     del version
 
 
-application.command()(evaluate)
-application.command()(bench)
+for command in (evaluate, resume, table, report, bench):
+    application.command()(command)
 application.add_typer(features, name="features")
 application.add_typer(corpora, name="corpora")

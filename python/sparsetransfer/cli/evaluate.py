@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus, split_list
+from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from sparsetransfer.corpora import Corpus
-    from sparsetransfer.evaluation import Domain
+    from sparsetransfer.evaluation import StudyConfig
 
 __all__ = ["evaluate"]
-
-_FEATURES = "functionals"
 
 _CORPUS_HELP = (
     "NAME=PATH: a reader's name and a folder, or a manifest: manifest=PATH or PATH.csv. Repeatable."
@@ -29,6 +26,10 @@ _CORPUS_HELP = (
 
 
 def evaluate(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Study as a TOML file, instead of corpora here.", show_default=False),
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help=f"Labelled corpus. {_CORPUS_HELP}", show_default=False)
     ] = None,
@@ -59,6 +60,19 @@ def evaluate(
         typer.Option(
             help="Methods, comma-separated: names, or module:Class of a scikit-learn estimator.",
             show_default="majority, svm, ridge, sparse-coding, transfer-sparse-coding",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature sets, comma-separated; methods of one view take the first.",
+            show_default="functionals",
+        ),
+    ] = None,
+    normalisation: Annotated[
+        str | None,
+        typer.Option(
+            help="corpus, speaker, speaker-or-corpus, robust or source.", show_default="corpus"
         ),
     ] = None,
     n_components: Annotated[
@@ -95,151 +109,101 @@ def evaluate(
 ) -> None:
     """Train on labelled source corpora, recognise unlabelled targets, and report honestly.
 
-    Without [bold]--source[/bold] and [bold]--target[/bold] the two embedded corpora are
-    synthesised and evaluated.
+    Without [bold]--config[/bold], [bold]--source[/bold] and [bold]--target[/bold] the two embedded
+    corpora are synthesised and evaluated.
     """
     from rich.console import Console
 
-    _log_to_stderr(verbose)
+    log_to_stderr(verbose)
     console = Console()
+    settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd, "laplacian": laplacian}
+    changes = {
+        "classes": None if classes is None else split_list(classes),
+        "feature_sets": None if features is None else split_list(features),
+        "normalisation": normalisation,
+        "seeds": None if seed is None else tuple(seed),
+        "drop_unmapped": drop_unmapped or None,
+        "drop_unreadable": drop_unreadable or None,
+    }
+    place = cache or default_cache()
     with one_line_errors():
-        settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd}
-        settings["laplacian"] = laplacian
-        _evaluate(
-            console,
-            source=source or [],
-            target=target or [],
-            classes=classes,
-            label_map=parse_label_map(label_map or []),
-            drop_unmapped=drop_unmapped,
-            drop_unreadable=drop_unreadable,
-            methods=None if methods is None else split_list(methods),
-            settings={name: value for name, value in settings.items() if value is not None},
-            seeds=tuple(seed or [0]),
-            jobs=jobs,
-            cache=cache or default_cache(),
-            output=output,
-        )
+        if output is not None:
+            from sparsetransfer import reporting
+
+            reporting.check_destination(output)
+        with working() as progress:
+            study = _config(
+                config,
+                source or [],
+                target or [],
+                parse_label_map(label_map or []),
+                drop_unmapped,
+                place,
+                progress,
+            )
+            study = replace(study, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+            study = _with_methods(
+                study,
+                None if methods is None else split_list(methods),
+                {name: value for name, value in settings.items() if value is not None},
+            )
+            result = run_study(study, progress, cache=place, jobs=jobs, output=output)
+        # The report is written by now: a closed pipe must not cost it.
+        show(result, console)
+        if output is not None:
+            page = output.absolute() / "report.html"
+            console.print(f"report: {page}", soft_wrap=True, highlight=False)
 
 
-def _log_to_stderr(verbose: bool) -> None:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
-    logging.basicConfig(
-        level=logging.ERROR,
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False)],
-    )
-    if verbose:
-        logging.getLogger("sparsetransfer").setLevel(logging.DEBUG)
-
-
-def _evaluate(
-    console: Any,
-    *,
+def _config(
+    file: Path | None,
     source: Sequence[str],
     target: Sequence[str],
-    classes: str | None,
     label_map: dict[str, str],
     drop_unmapped: bool,
-    drop_unreadable: bool,
-    methods: Sequence[str] | None,
-    settings: dict[str, float],
-    seeds: tuple[int, ...],
-    jobs: int | None,
     cache: Path,
-    output: Path | None,
-) -> None:
-    from sparsetransfer import features, reporting
-    from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, common_classes, run
+    progress: Progress,
+) -> StudyConfig:
+    from sparsetransfer.evaluation import StudyConfig, read_config
 
-    if output is not None:
-        reporting.check_destination(output)
-    chosen_methods = _methods(methods, settings)
-    with _progress() as progress:
-        if not source and not target:
-            source, target = _embedded(cache, progress)
-        elif not source or not target:
-            raise ValueError("give --source and --target, or neither for the embedded corpora")
-        corpora = [
-            [read_corpus(text, label_map=label_map, drop_unmapped=drop_unmapped) for text in texts]
-            for texts in (source, target)
+    if file is not None:
+        if source or target or label_map:
+            raise ValueError("corpora stand in --config; give no --source, --target, --label-map")
+        return read_config(file)
+    if not source and not target:
+        source, target = _embedded(cache, progress)
+    elif not source or not target:
+        raise ValueError("give --source and --target, or neither for the embedded corpora")
+    entries = [
+        [
+            read_corpus_entry(text, label_map=label_map, drop_unmapped=drop_unmapped)
+            for text in texts
         ]
-        every = [*corpora[0], *corpora[1]]
-        names = common_classes(every) if classes is None else split_list(classes)
-        protocol = EvaluationProtocol(
-            SourceToTarget(
-                tuple(corpus.name for corpus in corpora[0]),
-                tuple(corpus.name for corpus in corpora[1]),
-            ),
-            classes=names,
-            feature_sets=(features.feature_set(_FEATURES).id,),
-            seeds=seeds,
-        )
-        restricted = [[_restrict(corpus, names) for corpus in group] for group in corpora]
-        progress.console.print(f"classes: {', '.join(names)}")
-        domains = [
-            [_domain(corpus, cache, jobs, drop_unreadable, progress) for corpus in group]
-            for group in restricted
-        ]
-        task = progress.add_task("methods", total=None)
-        study = run(
-            [*domains[0], *domains[1]],
-            chosen_methods,
-            protocol,
-            n_jobs=jobs or 1,
-            progress=lambda done, total, _: progress.update(task, completed=done, total=total),
-        )
-    # Before anything is printed: a closed pipe must not cost the report.
-    place = None if output is None else reporting.write(study, output)
-    for table in reporting.rich_tables(study):
-        console.print(table)
-        console.print()
-    for note in reporting.notes(study):
-        console.print(f"• {note}", style="dim", markup=False, highlight=False)
-    if place is not None:
-        console.print(f"report: {place / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-def _methods(names: Sequence[str] | None, settings: dict[str, float]) -> Any:
-    from sparsetransfer.evaluation import DEFAULT_METHODS, make_methods
-
-    chosen = DEFAULT_METHODS if names is None else names
-    overrides = {}
-    for name in ("sparse-coding", "transfer-sparse-coding"):
-        if name in chosen:
-            overrides[name] = {
-                key: value
-                for key, value in settings.items()
-                if key not in ("mmd", "laplacian") or name == "transfer-sparse-coding"
-            }
-    return make_methods(chosen, overrides)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
+        for texts in (source, target)
+    ]
+    return StudyConfig(
+        corpora=(*entries[0], *entries[1]),
+        design={
+            "kind": "source-to-target",
+            "sources": [entry.name for entry in entries[0]],
+            "targets": [entry.name for entry in entries[1]],
+        },
     )
 
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        yield progress
+
+def _with_methods(
+    config: StudyConfig, names: Sequence[str] | None, settings: dict[str, Any]
+) -> StudyConfig:
+    chosen = config.methods if names is None else tuple(names)
+    overrides = {name: dict(config.settings[name]) for name in config.settings if name in chosen}
+    for name in ("sparse-coding", "transfer-sparse-coding"):
+        if name in chosen:
+            overrides.setdefault(name, {}).update(
+                (key, value)
+                for key, value in settings.items()
+                if key not in ("mmd", "laplacian") or name == "transfer-sparse-coding"
+            )
+    return replace(config, methods=chosen, settings=overrides)
 
 
 def _embedded(cache: Path, progress: Progress) -> tuple[list[str], list[str]]:
@@ -249,28 +213,3 @@ def _embedded(cache: Path, progress: Progress) -> tuple[list[str], list[str]]:
     source, target = synthetic.make_corpora(cache / "synthetic")
     progress.update(task, total=1, completed=1)
     return [f"manifest={source}"], [f"manifest={target}"]
-
-
-def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:
-    # A corpus may lack a class of the others; the runner asks for all classes in the sources.
-    present = [name for name in classes if name in corpus.classes]
-    return corpus.restrict(present or classes)
-
-
-def _domain(
-    corpus: Corpus, cache: Path, jobs: int | None, drop_unreadable: bool, progress: Progress
-) -> Domain:
-    from sparsetransfer import features
-    from sparsetransfer.evaluation import join
-
-    task = progress.add_task(f"features of {corpus.name}", total=len(corpus))
-    policy = "drop" if drop_unreadable else "raise"
-    table = features.extract(
-        corpus,
-        _FEATURES,
-        cache=cache / "features",
-        n_jobs=jobs,
-        on_error=policy,
-        progress=lambda done, total: progress.update(task, completed=done, total=total),
-    )
-    return join(corpus, table, unreadable="drop" if drop_unreadable else "raise")

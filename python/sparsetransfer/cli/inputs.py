@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sparsetransfer.corpora import Corpus
+    from sparsetransfer.evaluation import CorpusEntry
 
-__all__ = ["default_cache", "parse_label_map", "read_corpus", "split_list"]
+__all__ = ["default_cache", "parse_label_map", "read_corpus_entry", "split_list"]
 
 
 def default_cache() -> Path:
@@ -59,8 +60,10 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool) -> Corpus:
-    """Read the corpus of ``NAME=PATH``, or of a manifest.
+def read_corpus_entry(
+    text: str, *, label_map: Mapping[str, str], drop_unmapped: bool
+) -> CorpusEntry:
+    """Find the corpus of ``NAME=PATH``, or of a manifest.
 
     Parameters
     ----------
@@ -75,8 +78,8 @@ def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool)
 
     Returns
     -------
-    Corpus
-        The corpus.
+    CorpusEntry
+        Where the corpus is; the manifest is read for its name.
 
     Raises
     ------
@@ -86,15 +89,20 @@ def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool)
         If the corpus cannot be read.
     """
     from sparsetransfer import corpora
+    from sparsetransfer.evaluation import MANIFESTS, CorpusEntry
 
     name, separator, path = text.partition("=")
-    if not separator and text.endswith((".csv", ".jsonl", ".parquet", "db.yaml")):
+    if not separator and text.endswith(MANIFESTS):
         name, path = "manifest", text
     if not name or not path:
         raise ValueError(
             f"corpus {text!r}: expected NAME=PATH, for example emodb=recordings/emodb, or a "
             f"manifest .csv; readers are {', '.join(corpora.names())}"
         )
+    place = Path(path).expanduser().absolute()
+    is_manifest = name == "manifest" or text.endswith(MANIFESTS)
+    entry = CorpusEntry(name, str(place), "manifest" if is_manifest else name, dict(label_map))
     if name != "manifest":
-        return corpora.read(name, path, label_map=label_map, drop_unmapped=drop_unmapped)
-    return corpora.read_manifest(path, label_map=label_map, drop_unmapped=drop_unmapped)
+        return entry
+    corpus = corpora.read_manifest(place, label_map=label_map, drop_unmapped=drop_unmapped)
+    return replace(entry, name=corpus.name)

@@ -8,6 +8,7 @@ from sparsetransfer.evaluation.comparison import (
     compare,
     comparison_as_dict,
 )
+from sparsetransfer.evaluation.config import MANIFESTS, ConfigError, CorpusEntry, StudyConfig, read_config
 from sparsetransfer.evaluation.designs import (
     DESIGNS,
     Design,
@@ -43,6 +44,7 @@ from sparsetransfer.evaluation.paired_tests import (
     permutation_test,
     signed_rank_test,
 )
+from sparsetransfer.evaluation.preparation import FeatureProgress, prepare, read_entry
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.registry import (
     DEFAULT_METHODS,
@@ -55,8 +57,8 @@ from sparsetransfer.evaluation.runner import Progress, run
 from sparsetransfer.evaluation.selection import RULES, Choice, select
 from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
-from sparsetransfer.evaluation.store import CellStore
-from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
+from sparsetransfer.evaluation.store import CellStore, write_text
+from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
 
 __all__ = [
     "BASELINE",
@@ -64,6 +66,7 @@ __all__ = [
     "DEFAULT_METHODS",
     "DESIGNS",
     "FAMILIES",
+    "MANIFESTS",
     "RULES",
     "SCOPES",
     "SETTINGS",
@@ -71,11 +74,15 @@ __all__ = [
     "CellStore",
     "Choice",
     "ClassifierMethod",
+    "ConfigError",
+    "CorpusCard",
+    "CorpusEntry",
     "Design",
     "DimensionScores",
     "Discrepancy",
     "Domain",
     "EvaluationProtocol",
+    "FeatureProgress",
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
@@ -91,6 +98,7 @@ __all__ = [
     "SpeakerKFold",
     "Split",
     "Study",
+    "StudyConfig",
     "Task",
     "TaskComparison",
     "Timing",
@@ -112,7 +120,10 @@ __all__ = [
     "measure",
     "normalise",
     "permutation_test",
+    "prepare",
     "project",
+    "read_config",
+    "read_entry",
     "register",
     "run",
     "score",
@@ -129,4 +140,5 @@ __all__ = [
     "take",
     "tune",
     "unweighted_average_recall",
+    "write_text",
 ]

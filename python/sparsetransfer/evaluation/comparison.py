@@ -152,8 +152,8 @@ def _on_task(
     recalls: dict[tuple[str, str], float],
 ) -> list[TaskComparison]:
     reference = study.cell(task, baseline)
-    target = study.domain(reference.target)
-    known = not (target.speakers == "").any()
+    target = study.corpus(reference.target)
+    known = "" not in target.speakers
     exchanged, disagreed = [], []
     for name in others:
         found = study.cell(task, name).predictions

@@ -74,6 +74,38 @@ class Design:
         """Return the rows of the table, in order."""
         raise NotImplementedError
 
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Design:
+        """Restore what `as_dict` gave.
+
+        Parameters
+        ----------
+        content : mapping
+            Kind and fields.
+
+        Returns
+        -------
+        Design
+            An equal design.
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown or the fields are not its own.
+        """
+        kind = str(content.get("kind"))
+        if kind not in DESIGNS:
+            raise ValueError(f"design must be one of {', '.join(DESIGNS)}, got {kind!r}")
+        fields = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()
+            if name != "kind"
+        }
+        try:
+            return DESIGNS[kind](**fields)
+        except TypeError as error:
+            raise ValueError(f"design {kind!r}: {error}") from error
+
     def as_dict(self) -> dict[str, Any]:
         """Return kind and fields as plain JSON values."""
         fields = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -143,6 +144,35 @@ default="corpus"
             value = getattr(self, entry.name)
             plain[entry.name] = list(value) if isinstance(value, tuple) else value
         return plain
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> EvaluationProtocol:
+        """Restore what `as_dict` gave.
+
+        Parameters
+        ----------
+        content : mapping
+            The fields; an ``id`` among them is left aside.
+
+        Returns
+        -------
+        EvaluationProtocol
+            An equal protocol.
+
+        Raises
+        ------
+        ValueError
+            If the fields are not those of a protocol.
+        """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()
+            if name not in ("id", "design")
+        }
+        try:
+            return cls(design=Design.from_dict(content["design"]), **fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no protocol: {error}") from error
 
     @property
     def id(self) -> str:

@@ -25,7 +25,7 @@ from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
 from sparsetransfer.evaluation.store import CellStore, cell_key
-from sparsetransfer.evaluation.study import Cell, MethodCard, Picture, Study, Timing
+from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["Progress", "run"]
@@ -130,7 +130,7 @@ def run(
     cells = _fill(plans, known, protocol, n_jobs, executor, store, progress)
     return Study(
         protocol=protocol,
-        domains=tuple(known.values()),
+        corpora=tuple(CorpusCard.of(domain) for domain in known.values()),
         methods=tuple(MethodCard(m.name, m.description, m.settings()) for m in methods),
         cells=tuple(cells),
         before=before,

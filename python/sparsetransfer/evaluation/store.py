@@ -16,7 +16,7 @@ from sparsetransfer.evaluation.methods import Method
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.study import Cell
 
-__all__ = ["CellStore", "cell_key"]
+__all__ = ["CellStore", "cell_key", "write_text"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +105,24 @@ class CellStore:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"schema": _SCHEMA, "cell": cell.as_record()}, ensure_ascii=False)
-        descriptor, aside = tempfile.mkstemp(prefix=".cell-", dir=self.directory)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.replace(aside, self.directory / f"{key}.json")
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        write_text(self.directory / f"{key}.json", text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text aside, then put it into place: a file is complete or absent.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in a folder that exists.
+    text : str
+        Its content.
+    """
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

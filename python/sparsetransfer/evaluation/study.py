@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,98 @@ from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.evaluation.metrics import Scores, score_confusion
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 
-__all__ = ["SCHEMA_VERSION", "Cell", "MethodCard", "Picture", "Study", "Timing"]
+__all__ = ["SCHEMA_VERSION", "Cell", "CorpusCard", "MethodCard", "Picture", "Study", "Timing"]
 
 SCHEMA_VERSION = 2
 """Version of the layout of ``Study.as_dict``."""
+
+
+@dataclass(frozen=True)
+class CorpusCard:
+    """What a report tells about a corpus: everything but its features.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    fingerprint : str
+        `Domain.fingerprint`.
+    feature_sets : mapping of str to int
+        Names and numbers of columns.
+    files, labels, speakers : tuple of str
+        Of each row.
+    dropped : mapping of str to int
+        What was left out, by reason.
+    failures : tuple of (str, str)
+        Unreadable recordings and why.
+    """
+
+    name: str
+    fingerprint: str
+    feature_sets: Mapping[str, int]
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
+    speakers: tuple[str, ...]
+    dropped: Mapping[str, int]
+    failures: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows per label, labels in alphabetical order."""
+        return dict(sorted(Counter(self.labels).items()))
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of known speakers."""
+        return len(set(self.speakers) - {""})
+
+    @classmethod
+    def of(cls, domain: Domain) -> CorpusCard:
+        """Describe a corpus."""
+        views = (domain.features, *domain.views.values())
+        return cls(
+            name=domain.name,
+            fingerprint=domain.fingerprint,
+            feature_sets={
+                name: view.shape[1] for name, view in zip(domain.feature_sets, views, strict=True)
+            },
+            files=tuple(domain.files.tolist()),
+            labels=tuple(domain.labels.tolist()),
+            speakers=tuple(domain.speakers.tolist()),
+            dropped=dict(domain.dropped),
+            failures=domain.failures,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "feature_sets": dict(self.feature_sets),
+            "counts": self.counts(),
+            "n_speakers": self.n_speakers,
+            "dropped": dict(self.dropped),
+            "failures": [{"file": file, "reason": reason} for file, reason in self.failures],
+            "files": list(self.files),
+            "labels": list(self.labels),
+            "speakers": list(self.speakers),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> CorpusCard:
+        """Restore what `as_dict` gave."""
+        return cls(
+            name=content["name"],
+            fingerprint=content["fingerprint"],
+            feature_sets=dict(content["feature_sets"]),
+            files=tuple(content["files"]),
+            labels=tuple(content["labels"]),
+            speakers=tuple(content["speakers"]),
+            dropped=dict(content["dropped"]),
+            failures=tuple((part["file"], part["reason"]) for part in content["failures"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -226,7 +315,7 @@ class Study:
     ----------
     protocol : EvaluationProtocol
         What was evaluated.
-    domains : tuple of Domain
+    corpora : tuple of CorpusCard
         The corpora, restricted to the classes.
     methods : tuple of MethodCard
         The methods, in the order of the tables.
@@ -243,7 +332,7 @@ class Study:
     """
 
     protocol: EvaluationProtocol
-    domains: tuple[Domain, ...]
+    corpora: tuple[CorpusCard, ...]
     methods: tuple[MethodCard, ...]
     cells: tuple[Cell, ...]
     before: Mapping[str, Discrepancy]
@@ -256,9 +345,9 @@ class Study:
         """The rows of the tables."""
         return self.protocol.design.tasks()
 
-    def domain(self, name: str) -> Domain:
+    def corpus(self, name: str) -> CorpusCard:
         """Return the corpus of a name."""
-        return next(domain for domain in self.domains if domain.name == name)
+        return next(corpus for corpus in self.corpora if corpus.name == name)
 
     def cell(self, task: str, method: str, seed: int | None = None) -> Cell:
         """Return one cell, by default that of the first seed.
@@ -294,7 +383,7 @@ class Study:
             "protocol": {"id": self.protocol.id, **self.protocol.as_dict()},
             "versions": dict(self.versions),
             "methods": [method.as_dict() for method in self.methods],
-            "corpora": [_domain(domain) for domain in self.domains],
+            "corpora": [corpus.as_dict() for corpus in self.corpora],
             "tasks": [
                 {
                     "name": task.name,
@@ -307,6 +396,73 @@ class Study:
             ],
             "cells": [cell.as_dict() for cell in self.cells],
         }
+
+    @classmethod
+    def from_dicts(
+        cls,
+        results: Mapping[str, Any],
+        timings: Mapping[str, Any],
+        coordinates: Mapping[str, Any],
+    ) -> Study:
+        """Restore a study from what `as_dict` and its companions gave.
+
+        Parameters
+        ----------
+        results, timings, coordinates : mapping
+            Contents of ``results.json``, ``timings.json`` and ``coordinates.json``.
+
+        Returns
+        -------
+        Study
+            An equal study.
+
+        Raises
+        ------
+        ValueError
+            If they are of another layout, or do not belong together.
+        """
+        for content, schema in (
+            (results, "study"),
+            (timings, "timings"),
+            (coordinates, "coordinates"),
+        ):
+            found = (content.get("schema"), content.get("schema_version"))
+            if found != (f"sparsetransfer.{schema}", SCHEMA_VERSION):
+                raise ValueError(
+                    f"expected sparsetransfer.{schema} of version {SCHEMA_VERSION}, got {found}"
+                )
+        try:
+            return cls._restored(results, timings, coordinates)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"these results are damaged: {error!r}") from error
+
+    @classmethod
+    def _restored(
+        cls, results: Mapping[str, Any], timings: Mapping[str, Any], coordinates: Mapping[str, Any]
+    ) -> Study:
+        def place(part: Mapping[str, Any]) -> tuple[Any, ...]:
+            return part["task"], part["method"], part["seed"]
+
+        times = {place(part): part for part in timings["cells"]}
+        drawn = {place(part): part for part in coordinates["codes"]}
+        tasks = results["tasks"]
+        return cls(
+            protocol=EvaluationProtocol.from_dict(results["protocol"]),
+            corpora=tuple(CorpusCard.from_dict(part) for part in results["corpora"]),
+            methods=tuple(MethodCard(**part) for part in results["methods"]),
+            cells=tuple(
+                Cell.from_record(
+                    {**part, "timing": times[place(part)], "picture": drawn.get(place(part))}
+                )
+                for part in results["cells"]
+            ),
+            before={part["name"]: Discrepancy(**part["mmd_before"]) for part in tasks},
+            feature_pictures={
+                name: Picture.from_dict(part) for name, part in coordinates["features"].items()
+            },
+            remarks={part["name"]: tuple(part["remarks"]) for part in tasks},
+            versions=dict(results["versions"]),
+        )
 
     def timings_as_dict(self) -> dict[str, Any]:
         """Return times and memory as plain JSON values."""
@@ -341,23 +497,3 @@ def _number(value: float) -> float | None:
 
 def _float(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _domain(domain: Domain) -> dict[str, Any]:
-    return {
-        "name": domain.name,
-        "fingerprint": domain.fingerprint,
-        "feature_sets": {
-            name: view.shape[1]
-            for name, view in zip(
-                domain.feature_sets, (domain.features, *domain.views.values()), strict=True
-            )
-        },
-        "counts": domain.counts(),
-        "n_speakers": len(set(domain.speakers.tolist()) - {""}),
-        "dropped": dict(domain.dropped),
-        "failures": [{"file": file, "reason": reason} for file, reason in domain.failures],
-        "files": domain.files.tolist(),
-        "labels": domain.labels.tolist(),
-        "speakers": domain.speakers.tolist(),
-    }

@@ -1,6 +1,6 @@
 """Tables, figures and report folders of a study."""
 
-from sparsetransfer.reporting.folder import check_destination, write
+from sparsetransfer.reporting.folder import WorkFolder, check_destination, read, write
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.summary import SummaryRow, summarise
@@ -8,9 +8,11 @@ from sparsetransfer.reporting.tables import cells_csv, rich_tables
 
 __all__ = [
     "SummaryRow",
+    "WorkFolder",
     "cells_csv",
     "check_destination",
     "notes",
+    "read",
     "render",
     "rich_tables",
     "summarise",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparsetransfer.evaluation import BASELINE, Cell, Domain, Study
+from sparsetransfer.evaluation import BASELINE, Cell, CorpusCard, Study
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
 
 __all__ = ["notes"]
@@ -103,7 +103,7 @@ def _comparison_notes(study: Study, rows: tuple[SummaryRow, ...]) -> Iterator[st
 
 def _corpus_notes(study: Study) -> Iterator[str]:
     targets = {task.target for task in study.tasks}
-    for domain in study.domains:
+    for domain in study.corpora:
         lost = sum(domain.dropped.values())
         if lost:
             yield f"{domain.name}: {lost} recordings were left out as declared below."
@@ -118,15 +118,15 @@ def _corpus_notes(study: Study) -> Iterator[str]:
             )
 
 
-def _speaker_notes(domain: Domain, *, is_target: bool) -> Iterator[str]:
-    if (domain.speakers == "").any():
+def _speaker_notes(domain: CorpusCard, *, is_target: bool) -> Iterator[str]:
+    if "" in domain.speakers:
         yield (
             f"{domain.name}: speakers are not known for every recording, so that overlap "
             "of speakers could not be ruled out and there is no interval."
         )
         return
     classes: dict[str, set[str]] = {}
-    for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
+    for speaker, label in zip(domain.speakers, domain.labels, strict=True):
         classes.setdefault(speaker, set()).add(label)
     single = sum(len(labels) == 1 for labels in classes.values())
     if single > len(classes) / 2:

@@ -45,13 +45,13 @@ def render(study: Study) -> str:
             {
                 "name": domain.name,
                 "n": len(domain),
-                "n_speakers": len(set(domain.speakers.tolist()) - {""}) or "unknown",
+                "n_speakers": domain.n_speakers or "unknown",
                 "counts": domain.counts(),
             }
-            for domain in study.domains
+            for domain in study.corpora
         ],
-        dropped=[(d.name, why, count) for d in study.domains for why, count in d.dropped.items()],
-        failures=[(d.name, file, why) for d in study.domains for file, why in d.failures],
+        dropped=[(d.name, why, count) for d in study.corpora for why, count in d.dropped.items()],
+        failures=[(d.name, file, why) for d in study.corpora for file, why in d.failures],
         confusions=list(_confusions(study)),
         objectives=list(_objectives(study)),
         pictures=list(_pictures(study)),

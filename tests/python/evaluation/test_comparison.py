@@ -50,7 +50,7 @@ def test_paired_tests_are_of_the_first_seed(study):
     assert len(per_task) == 12
     for part in per_task:
         one, two = study.cell(part.task, part.method, 0), study.cell(part.task, "svm", 0)
-        truth = study.domain(one.target).labels
+        truth = study.corpus(one.target).labels
         assert part.mcnemar_p == mcnemar(truth, one.predictions, two.predictions)
         assert part.mcnemar_holm >= part.mcnemar_p
         assert 2 / 2**5 <= part.permutation_p <= part.permutation_holm <= 1

@@ -1,0 +1,76 @@
+"""``sparsetransfer resume``, ``table`` and ``report``: what becomes of a report folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.inputs import default_cache
+from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
+
+__all__ = ["report", "resume", "table"]
+
+_Folder = Annotated[Path, typer.Argument(help="Report folder.", show_default=False)]
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
+]
+
+
+def resume(
+    folder: _Folder,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes; results do not depend on it.",
+            show_default="all CPUs for features, 1 for methods",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
+    ] = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Finish a study that was stopped: cells that are done are not computed again."""
+    from rich.console import Console
+
+    log_to_stderr(verbose)
+    with one_line_errors():
+        from sparsetransfer.evaluation import read_config
+
+        config = read_config(folder / "study.json")
+        with working() as progress:
+            study = run_study(
+                config,
+                progress,
+                cache=cache or default_cache(),
+                jobs=jobs,
+                output=folder,
+                resume=True,
+            )
+        show(study, Console())
+
+
+def table(folder: _Folder, verbose: _Verbose = False) -> None:
+    """Print the tables of a finished study."""
+    from rich.console import Console
+
+    log_to_stderr(verbose)
+    with one_line_errors():
+        from sparsetransfer import reporting
+
+        show(reporting.read(folder), Console())
+
+
+def report(folder: _Folder, verbose: _Verbose = False) -> None:
+    """Write the report of a finished study again, from its results."""
+    log_to_stderr(verbose)
+    with one_line_errors():
+        from sparsetransfer import reporting
+
+        place = reporting.write(reporting.read(folder), folder)
+        typer.echo(place / "report.html")
