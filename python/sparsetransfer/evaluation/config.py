@@ -99,29 +99,37 @@ class StudyConfig:
     drop_unmapped: bool = False
     drop_unreadable: bool = False
 
-    def make_methods(self) -> tuple[Method, ...]:
-        """Build the methods.
+    def make_method(self, name: str) -> Method:
+        """Build a method.
+
+        Parameters
+        ----------
+        name : str
+            One of `methods`.
 
         Returns
         -------
-        tuple of Method
-            In the order of `methods`.
+        Method
+            The method with its settings.
 
         Raises
         ------
         ValueError
-            If a name or a setting does not exist.
+            If the name or a setting does not exist.
         """
         from sparsetransfer.evaluation.estimators import EstimatorMethod
 
-        made: list[Method] = []
-        for name in self.methods:
-            settings = dict(self.settings.get(name, {}))
-            if "estimator" in settings and name not in available_methods():
-                made.append(EstimatorMethod(name, "Given by its import path.", **settings))
-            else:
-                made += make_methods([name], {name: settings})
-        return tuple(made)
+        settings = dict(self.settings.get(name, {}))
+        if name in available_methods() or "estimator" not in settings:
+            return make_methods([name], {name: settings} if settings else {})[0]
+        try:
+            return EstimatorMethod(name, "Given by its import path.", **settings)
+        except TypeError as error:
+            raise ValueError(f"method {name!r}: {error}") from error
+
+    def make_methods(self) -> tuple[Method, ...]:
+        """Build all methods, in the order of `methods`, as by `make_method`."""
+        return tuple(self.make_method(name) for name in self.methods)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values in the layout of a study file."""
@@ -329,12 +337,12 @@ class _Reader:
         for name in config.settings:
             if name not in config.methods:
                 raise self.fault(("methods", name), f"{name!r} is not among the methods of [study]")
-        try:
-            config.make_methods()
-        except (TypeError, ValueError) as error:
-            culprit = next((n for n in config.settings if n in str(error)), None)
-            where = ("study", "methods") if culprit is None else ("methods", culprit)
-            raise self.fault(where, str(error)) from error
+        for name in config.methods:
+            try:
+                config.make_method(name)
+            except ValueError as error:
+                where = ("methods", name) if name in config.settings else ("study", "methods")
+                raise self.fault(where, str(error)) from error
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

@@ -5,7 +5,8 @@ import pytest
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus, split_list
+from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.evaluation import read_entry
 from sparsetransfer.exceptions import CorpusError
 
 
@@ -40,15 +41,17 @@ def test_every_way_to_name_a_manifest(tmp_path, form):
     file = tmp_path / "manifest.csv"
     file.write_text("file,label,speaker,corpus\na.wav,angry,s1,mine\n")
     text = form.format(folder=tmp_path, file=file)
-    corpus = read_corpus(text, label_map={}, drop_unmapped=False)
-    assert corpus.name == ("own" if form.startswith("own") else "mine")
+    entry = read_corpus_entry(text, label_map={}, drop_unmapped=False)
+    corpus = read_entry(entry)
+    assert entry.name == corpus.name == ("own" if form.startswith("own") else "mine")
+    assert entry.reader == "manifest"
     assert corpus.classes == ("anger",)
 
 
 @pytest.mark.parametrize("text", ["emodb", "emodb=", "=folder"])
 def test_malformed_corpus(text):
     with pytest.raises(ValueError, match=r"expected NAME=PATH.*readers are .*emodb"):
-        read_corpus(text, label_map={}, drop_unmapped=False)
+        read_corpus_entry(text, label_map={}, drop_unmapped=False)
 
 
 def test_cache_follows_the_environment(monkeypatch, tmp_path):
