@@ -11,6 +11,7 @@ from sparsetransfer.cli.bench import bench
 from sparsetransfer.cli.corpora import corpora
 from sparsetransfer.cli.evaluate import evaluate
 from sparsetransfer.cli.features import features
+from sparsetransfer.cli.predict import fit, predict
 from sparsetransfer.cli.resume import report, resume, table
 
 __all__ = ["application"]
@@ -43,7 +44,7 @@ def _options(
     del version
 
 
-for command in (evaluate, resume, table, report, bench):
+for command in (evaluate, resume, table, report, fit, predict, bench):
     application.command()(command)
 application.add_typer(features, name="features")
 application.add_typer(corpora, name="corpora")

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import CorpusEntry
 
-__all__ = ["default_cache", "parse_label_map", "read_corpus_entry", "split_list"]
+__all__ = ["default_cache", "parse_label_map", "read_corpus", "read_corpus_entry", "split_list"]
 
 
 def default_cache() -> Path:
@@ -106,3 +107,11 @@ def read_corpus_entry(
         return entry
     corpus = corpora.read_manifest(place, label_map=label_map, drop_unmapped=drop_unmapped)
     return replace(entry, name=corpus.name)
+
+
+def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool) -> Corpus:
+    """Read the corpus that `read_corpus_entry` finds."""
+    from sparsetransfer.evaluation import read_entry
+
+    entry = read_corpus_entry(text, label_map=label_map, drop_unmapped=drop_unmapped)
+    return read_entry(entry, drop_unmapped=drop_unmapped)

@@ -8,7 +8,13 @@ from sparsetransfer.evaluation.comparison import (
     compare,
     comparison_as_dict,
 )
-from sparsetransfer.evaluation.config import MANIFESTS, ConfigError, CorpusEntry, StudyConfig, read_config
+from sparsetransfer.evaluation.config import (
+    MANIFESTS,
+    ConfigError,
+    CorpusEntry,
+    StudyConfig,
+    read_config,
+)
 from sparsetransfer.evaluation.designs import (
     DESIGNS,
     Design,
@@ -32,6 +38,7 @@ from sparsetransfer.evaluation.metrics import (
     score_confusion,
     unweighted_average_recall,
 )
+from sparsetransfer.evaluation.model_file import ModelError, load_model, save_model
 from sparsetransfer.evaluation.normalisation import (
     SCOPES,
     normalise,
@@ -46,6 +53,13 @@ from sparsetransfer.evaluation.paired_tests import (
 )
 from sparsetransfer.evaluation.preparation import FeatureProgress, prepare, read_entry
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
+from sparsetransfer.evaluation.recogniser import (
+    Recogniser,
+    Window,
+    fit_recogniser,
+    overall,
+    recognise,
+)
 from sparsetransfer.evaluation.registry import (
     DEFAULT_METHODS,
     available_methods,
@@ -90,9 +104,11 @@ __all__ = [
     "MethodCard",
     "MethodComparison",
     "MethodOutput",
+    "ModelError",
     "OrderedPairs",
     "Picture",
     "Progress",
+    "Recogniser",
     "Scores",
     "SourceToTarget",
     "SpeakerKFold",
@@ -105,6 +121,7 @@ __all__ = [
     "TunedClassifier",
     "Tuning",
     "UnlabelledRows",
+    "Window",
     "assert_disjoint",
     "available_methods",
     "check_folds",
@@ -113,19 +130,24 @@ __all__ = [
     "comparison_as_dict",
     "concordance",
     "confusion_matrix",
+    "fit_recogniser",
     "holm",
     "join",
+    "load_model",
     "make_methods",
     "mcnemar",
     "measure",
     "normalise",
+    "overall",
     "permutation_test",
     "prepare",
     "project",
     "read_config",
     "read_entry",
+    "recognise",
     "register",
     "run",
+    "save_model",
     "score",
     "score_confusion",
     "score_dimension",

@@ -120,6 +120,15 @@ def _sparse(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _estimator(name: str, description: str, estimator: str, **params: Any) -> None:
+    def make() -> Method:
+        from sparsetransfer.evaluation.estimators import EstimatorMethod
+
+        return EstimatorMethod(name, description, estimator, params)
+
+    register(name, make)
+
+
 def _multi_view(name: str, description: str, **settings: Any) -> None:
     def make() -> Method:
         from sparsetransfer.evaluation.multi_view_methods import MultiViewMethod
@@ -162,6 +171,28 @@ _sparse(
     positive_code=True,
     classifier="ridge",
 )
+_estimator(
+    "coral",
+    "Correlation alignment of the source to the target, tuned linear SVM.",
+    "sparsetransfer.subspace:CORAL",
+)
+for _name, _what, _class in (
+    ("sa", "Subspace alignment", "SubspaceAlignment"),
+    ("tca", "Transfer component analysis", "TransferComponentAnalysis"),
+    ("jda", "Joint distribution adaptation with pseudo-labels", "JointDistributionAdaptation"),
+):
+    _estimator(
+        _name,
+        f"{_what} with 40 components, tuned linear SVM.",
+        f"sparsetransfer.subspace:{_class}",
+        n_components=40,
+    )
+for _class in ("DoSL", "JDAR", "TRaSL", "AKTLR", "TDLR", "ImplicitDistributionAlignment"):
+    _estimator(
+        "idar" if _class.startswith("Implicit") else _class.lower(),
+        f"Transfer regression {_class} on the label matrix, as published.",
+        f"sparsetransfer.transfer:{_class}",
+    )
 _multi_view(
     "multi-view",
     "One strongly regularised ridge per feature set, posteriors balanced to equally frequent "

@@ -5,6 +5,7 @@ from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.summary import SummaryRow, summarise
 from sparsetransfer.reporting.tables import cells_csv, rich_tables
+from sparsetransfer.reporting.timeline import timeline_svg, windows_csv
 
 __all__ = [
     "SummaryRow",
@@ -16,5 +17,7 @@ __all__ = [
     "render",
     "rich_tables",
     "summarise",
+    "timeline_svg",
+    "windows_csv",
     "write",
 ]

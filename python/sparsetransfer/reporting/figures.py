@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["confusions", "objectives", "pictures"]
+__all__ = ["COLOURS", "confusions", "objectives", "pictures", "svg"]
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
 
 _RC: Any = {
@@ -29,14 +29,29 @@ _RC: Any = {
 }
 
 
-def _data_uri(figure: Figure) -> str:
+def svg(figure: Figure) -> bytes:
+    """Draw a figure as SVG; two equal figures give equal bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+
+    Returns
+    -------
+    bytes
+        The image, without a date.
+    """
     import matplotlib
 
     stream = io.BytesIO()
     with matplotlib.rc_context(_RC):
-        # Without a date two equal figures are equal files.
         figure.savefig(stream, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
+    return stream.getvalue()
+
+
+def _data_uri(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
 def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -103,7 +118,7 @@ def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> s
 
     figure, axes = _panels(len(histories), 3.6, 2.5)
     for number, (ax, title, history) in enumerate(zip(axes, titles, histories, strict=True)):
-        ax.plot(range(1, len(history) + 1), history, marker=".", color=_COLOURS[0], linewidth=1.2)
+        ax.plot(range(1, len(history) + 1), history, marker=".", color=COLOURS[0], linewidth=1.2)
         ax.set_title(title)
         ax.set_xlabel("iteration")
         if number == 0:
@@ -140,12 +155,12 @@ def pictures(
     dots: dict[str, Any] = {"s": 11, "alpha": 0.6, "linewidths": 0}
     crosses: dict[str, Any] = {"s": 15, "alpha": 0.7, "linewidths": 0.9, "marker": "x"}
     for points, name, colour, style in (
-        (picture.source, names[0], _COLOURS[0], dots),
-        (picture.target, names[1], _COLOURS[1], crosses),
+        (picture.source, names[0], COLOURS[0], dots),
+        (picture.target, names[1], COLOURS[1], crosses),
     ):
         by_domain.scatter(*points.T, color=colour, label=name, **style)
     for number, name in enumerate(classes):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = COLOURS[number % len(COLOURS)]
         by_class.scatter(*picture.source[source_labels == name].T, color=colour, **dots)
         by_class.scatter(*picture.target[target_labels == name].T, color=colour, **crosses)
         by_class.scatter([], [], color=colour, label=name, s=14)

@@ -117,3 +117,20 @@ def test_paths_that_lead_nowhere(path, message):
 def test_parameters_the_class_does_not_have():
     with pytest.raises(ValueError, match=r"no parameters \['depth'\]"):
         method("sklearn.ensemble:RandomForestClassifier", depth=3)
+
+
+@pytest.mark.parametrize("name", ["coral", "sa", "tca", "jda"])
+def test_subspace_methods_are_in_the_registry(domains, protocol, name):
+    (method,) = make_methods([name])
+    if name != "coral":
+        method = dataclasses.replace(method, params={"n_components": 4})
+    cell = run(domains, [method], protocol).cells[0]
+    assert cell.scores.uar > 0.6
+    assert cell.after is not None
+
+
+@pytest.mark.parametrize("name", ["dosl", "jdar", "trasl", "aktlr", "tdlr", "idar"])
+def test_regressions_are_in_the_registry(domains, protocol, name):
+    (method,) = make_methods([name])
+    assert method.adapts
+    assert run(domains, [method], protocol).cells[0].scores.uar > 0.5

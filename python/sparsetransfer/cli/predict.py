@@ -1,0 +1,172 @@
+"""``sparsetransfer fit`` and ``predict``: a recogniser for single recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.cli.study import log_to_stderr, working
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sparsetransfer.evaluation import Recogniser, Window
+
+__all__ = ["fit", "predict"]
+
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
+]
+
+
+def fit(
+    corpora: Annotated[
+        list[str],
+        typer.Argument(help="NAME=PATH of a labelled corpus, or a manifest.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Emotions, comma-separated.", show_default="all that every corpus has"),
+    ] = None,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RAW=EMOTION,… or a .json file, beside the readers' maps.", show_default=False
+        ),
+    ] = None,
+    drop_unmapped: Annotated[
+        bool, typer.Option("--drop-unmapped", help="Drop labels nobody maps.")
+    ] = False,
+    feature_set: Annotated[str, typer.Option(help="Feature set.")] = "functionals",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes for features.", show_default="all CPUs")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
+    ] = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Fit a recogniser with calibrated probabilities on labelled corpora, and write it."""
+    log_to_stderr(verbose)
+    with one_line_errors():
+        from sparsetransfer.evaluation import (
+            StudyConfig,
+            fit_recogniser,
+            prepare,
+            save_model,
+        )
+
+        mapping = parse_label_map(label_map or [])
+        entries = [
+            read_corpus_entry(text, label_map=mapping, drop_unmapped=drop_unmapped)
+            for text in corpora
+        ]
+        config = StudyConfig(
+            corpora=tuple(entries),
+            design={"kind": "leave-one-speaker-out"},
+            classes=None if classes is None else split_list(classes),
+            feature_sets=(feature_set,),
+            drop_unmapped=drop_unmapped,
+        )
+        with working() as progress:
+            bars: dict[str, Any] = {}
+
+            def show(what: str, done: int, total: int) -> None:
+                if what not in bars:
+                    bars[what] = progress.add_task(what)
+                progress.update(bars[what], completed=done, total=total)
+
+            place = cache or default_cache()
+            domains, _ = prepare(config, cache=place / "features", n_jobs=jobs, progress=show)
+        model = fit_recogniser(domains, feature_set)
+        save_model(model, output)
+        choice = model.about["choice"]
+        typer.echo(
+            f"{output}: {', '.join(model.classes)}; UAR {100 * choice['validated_uar']:.1f} % on "
+            "speakers held out"
+        )
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Model file.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
+    window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 4.0,
+    hop: Annotated[float, typer.Option(help="Step between windows in seconds.")] = 2.0,
+    csv: Annotated[
+        Path | None, typer.Option(help="File for the windows as CSV.", show_default="none")
+    ] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="File for all as JSON.", show_default="none")
+    ] = None,
+    timelines: Annotated[
+        Path | None, typer.Option(help="Folder for timelines as SVG.", show_default="none")
+    ] = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Tell the emotions of recordings of any length, in all and along the time."""
+    from rich.console import Console
+
+    log_to_stderr(verbose)
+    console = Console()
+    with one_line_errors():
+        from sparsetransfer.evaluation import load_model, overall, recognise, write_text
+        from sparsetransfer.reporting import timeline_svg, windows_csv
+
+        recogniser = load_model(model)
+        found: list[tuple[str, Sequence[Window]]] = []
+        for number, file in enumerate(files):
+            windows = list(recognise(recogniser, str(file), window=window, hop=hop))
+            found.append((str(file), windows))
+            _print(console, recogniser, file, overall(windows))
+            if timelines is not None:
+                timelines.mkdir(parents=True, exist_ok=True)
+                image = timeline_svg(windows, recogniser.classes, file.name)
+                write_text(timelines / f"{number + 1:03d}-{file.stem}.svg", image)
+        if csv is not None:
+            write_text(csv, windows_csv(found, recogniser.classes))
+        if as_json is not None:
+            write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
+
+
+def _print(console: Any, recogniser: Recogniser, file: Path, shares: tuple[float, ...]) -> None:
+    ranked = sorted(zip(shares, recogniser.classes, strict=True), reverse=True)
+    text = ", ".join(f"{name} {100 * share:.0f} %" for share, name in ranked)
+    console.print(f"{file}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _as_dict(
+    recogniser: Recogniser, found: Sequence[tuple[str, Sequence[Window]]]
+) -> dict[str, Any]:
+    from sparsetransfer.evaluation import overall
+
+    def named(shares: Sequence[float]) -> dict[str, float]:
+        return dict(zip(recogniser.classes, shares, strict=True))
+
+    return {
+        "schema": "sparsetransfer.predictions",
+        "schema_version": 1,
+        "classes": list(recogniser.classes),
+        "feature_set": recogniser.feature_set_id,
+        "files": [
+            {
+                "file": file,
+                "probabilities": named(overall(windows)),
+                "windows": [
+                    {
+                        "start": part.start,
+                        "end": part.end,
+                        "probabilities": named(part.probabilities),
+                    }
+                    for part in windows
+                ],
+            }
+            for file, windows in found
+        ],
+    }

@@ -1,0 +1,103 @@
+"""A model from recordings, and recordings of any length through it."""
+
+import csv
+import json
+import tracemalloc
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from sparsetransfer.cli.application import application
+
+pytest.importorskip("safetensors", reason="models are files of safetensors")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(application, [str(part) for part in arguments])
+
+
+@pytest.fixture(scope="module")
+def model(corpora, cache, tmp_path_factory):
+    place = tmp_path_factory.mktemp("model") / "model.st"
+    finished = invoke("fit", corpora[0], "-o", place, "--cache", cache)
+    assert finished.exit_code == 0, finished.output
+    assert "speakers held out" in finished.stdout
+    return place
+
+
+def test_emotions_of_files_in_every_form(model, corpora, tmp_path):
+    files = sorted(corpora[0].parent.glob("*.wav"))[:4]
+    finished = invoke(
+        *("predict", model, *files, "--csv", tmp_path / "a.csv"),
+        *("--json", tmp_path / "a.json", "--timelines", tmp_path / "lines"),
+    )
+    assert finished.exit_code == 0, finished.output
+    content = json.loads((tmp_path / "a.json").read_text())
+    right = 0
+    for file, found in zip(files, content["files"], strict=True):
+        shares = found["probabilities"]
+        assert sum(shares.values()) == pytest.approx(1)
+        right += max(shares, key=shares.get) == file.stem.rsplit("-", 1)[1]
+        assert file.name in finished.stdout
+    # They were among the training files; this is about the wiring.
+    assert right >= 3
+    with (tmp_path / "a.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["file"] for row in rows} == {str(file) for file in files}
+    images = sorted((tmp_path / "lines").iterdir())
+    assert len(images) == 4
+    for image in images:
+        assert ElementTree.parse(image).getroot().tag.endswith("svg")
+
+
+def test_a_long_file_is_streamed_in_bounded_memory(model, tmp_path):
+    from sparsetransfer.evaluation import load_model, recognise
+
+    rng = np.random.default_rng(0)
+    long = tmp_path / "long.wav"
+    seconds = 600
+    with soundfile.SoundFile(long, "w", 16_000, 2) as stream:
+        for _ in range(seconds):
+            stream.write(0.1 * rng.standard_normal((16_000, 2)))
+    recogniser = load_model(model)
+    # Imports and tables of the features are not what is measured.
+    next(iter(recognise(recogniser, str(long))))
+    tracemalloc.start()
+    windows = list(recognise(recogniser, str(long), window=4.0, hop=60.0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert windows[0].start == 0
+    assert windows[-1].end == seconds
+    assert len(windows) == 11
+    # The whole file would be 600 s of 4 bytes at 16 kHz in one channel alone.
+    assert peak < 0.8 * 4 * 16_000 * seconds
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0, 9.0])
+def test_windows_cover_the_file(model, tmp_path, seconds):
+    from sparsetransfer.evaluation import load_model, recognise
+
+    short = tmp_path / "short.wav"
+    signal = 0.1 * np.random.default_rng(1).standard_normal(int(8_000 * seconds))
+    soundfile.write(short, signal, 8_000, subtype="PCM_U8")
+    windows = list(recognise(load_model(model), str(short), window=4.0, hop=2.0))
+    assert windows[0].start == 0
+    assert windows[-1].end == pytest.approx(seconds)
+    assert len(windows) == (1 if seconds < 4 else 4)
+    assert all(0 < part.end - part.start <= 4.0 for part in windows)
+
+
+def test_input_that_cannot_be_used_is_one_line(model, tmp_path):
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"this is no sound")
+    for arguments, message in (
+        ((model, noise), "cannot be read as audio"),
+        ((noise, noise), "this is no model"),
+        ((model, noise, "--hop", "0"), "window and hop must be positive"),
+    ):
+        finished = invoke("predict", *arguments)
+        assert finished.exit_code == 2
+        assert message in " ".join(finished.stderr.split())
