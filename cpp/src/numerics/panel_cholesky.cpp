@@ -24,6 +24,7 @@ bool PanelCholesky::compute(const Execution& execution, Matrix<double> matrix) {
     if (corner.info() != Eigen::Success) return false;
     const Matrix<double> diagonal = corner.matrixL();
     factor_.block(begin, begin, width, width) = diagonal;
+    if (rest == 0) break;
     auto below = factor_.block(begin + width, begin, rest, width);
     diagonal.triangularView<Eigen::Lower>().transpose().solveInPlace<Eigen::OnTheRight>(below);
     // The lower half of the rest, one panel of columns per task.

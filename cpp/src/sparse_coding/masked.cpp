@@ -28,7 +28,10 @@ std::vector<Group> group_by_mask(const ConstMaskRef& mask) {
     return std::memcmp(mask.col(a).data(), mask.col(b).data(),
                        static_cast<std::size_t>(mask.rows()));
   };
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return compare(a, b) < 0; });
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+    const int difference = compare(a, b);
+    return difference != 0 ? difference < 0 : a < b;
+  });
   std::vector<Group> groups;
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (i == 0 || compare(order[i - 1], order[i]) != 0) {
