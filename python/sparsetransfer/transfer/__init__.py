@@ -8,6 +8,12 @@ from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.factorisation import TransferNMF
 from sparsetransfer.transfer.implicit_regression import ImplicitDistributionAlignment
 from sparsetransfer.transfer.joint_regression import AKTLR, JDAR, DoSL, TRaSL
+from sparsetransfer.transfer.kernel import (
+    KernelCodes,
+    KernelDictionary,
+    kernel_encode,
+    kernel_learn,
+)
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.regression import RegressionCoefficients, sparse_regression
 from sparsetransfer.transfer.relaxed_regression import TDLR
@@ -20,6 +26,8 @@ __all__ = [
     "TSDSL",
     "DoSL",
     "ImplicitDistributionAlignment",
+    "KernelCodes",
+    "KernelDictionary",
     "MeanCoupling",
     "RegressionCoefficients",
     "TRaSL",
@@ -32,6 +40,8 @@ __all__ = [
     "couple_classes",
     "couple_domains",
     "domains_from_labels",
+    "kernel_encode",
+    "kernel_learn",
     "labelled",
     "pack",
     "sparse_regression",
