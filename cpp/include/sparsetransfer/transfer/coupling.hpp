@@ -52,7 +52,7 @@ struct CodeProblem {
   T alpha = 0;
   bool positive = false;
   Eigen::Map<const Vector<T>> penalties{nullptr, 0};  ///< p (samples), positive; empty: ones
-  LabelTerm<T> labels;
+  LabelTerm<T> labels{};
 
   Index atoms() const { return gram.rows(); }
   Index samples() const { return correlations.cols(); }

@@ -28,7 +28,7 @@ struct LearnProblem {
   Coupling<T> coupling;
   T alpha = 0;
   Eigen::Map<const Vector<T>> penalties{nullptr, 0};  ///< as in CodeProblem
-  Supervision<T> supervision;
+  Supervision<T> supervision{};
 };
 
 struct LearnSettings {
