@@ -2,6 +2,7 @@
 
 from sparsetransfer.reporting.folder import WorkFolder, check_destination, read, write
 from sparsetransfer.reporting.notes import notes
+from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.summary import SummaryRow, summarise
 from sparsetransfer.reporting.tables import cells_csv, rich_tables
@@ -12,6 +13,8 @@ __all__ = [
     "WorkFolder",
     "cells_csv",
     "check_destination",
+    "latex",
+    "markdown",
     "notes",
     "read",
     "render",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsetransfer.evaluation import Picture, Scores
+from sparsetransfer.evaluation import Picture, Scores, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "confusions", "objectives", "pictures", "svg"]
+__all__ = ["COLOURS", "confusions", "heat_maps", "objectives", "pictures", "svg"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
@@ -96,6 +96,40 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
         ax.set_xlabel("predicted")
         if number == 0:
             ax.set_ylabel("true")
+    return _data_uri(figure)
+
+
+def heat_maps(study: Study) -> str:
+    """Draw the UAR of every ordered pair, one map per method.
+
+    Parameters
+    ----------
+    study : Study
+        Results of ordered pairs.
+
+    Returns
+    -------
+    str
+        Data URI of an SVG image; sources in rows, targets in columns, in percent.
+    """
+    names = study.protocol.design.names
+    figure, axes = _panels(len(study.methods), 0.9 + 0.65 * len(names), 0.9 + 0.55 * len(names))
+    for number, (ax, method) in enumerate(zip(axes, study.methods, strict=True)):
+        values = np.full((len(names), len(names)), np.nan)
+        for task in study.tasks:
+            row, column = names.index(task.sources[0]), names.index(task.target)
+            values[row, column] = 100 * study.cell(task.name, method.name).scores.uar
+        ax.imshow(values, cmap="viridis", vmin=100 / len(study.protocol.classes), vmax=100)
+        for row, column in np.argwhere(np.isfinite(values)):
+            colour = "white" if values[row, column] < 65 else "#222222"
+            text = f"{values[row, column]:.0f}"
+            ax.text(column, row, text, ha="center", va="center", color=colour)
+        ticks = range(len(names))
+        ax.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ticks, names if number == 0 else [""] * len(names))
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+        ax.set_title(method.name)
     return _data_uri(figure)
 
 

@@ -16,6 +16,7 @@ from sparsetransfer.evaluation import (
     comparison_as_dict,
     write_text,
 )
+from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.tables import cells_csv
 
@@ -150,7 +151,7 @@ def write(study: Study, directory: str | os.PathLike[str]) -> Path:
     Returns
     -------
     Path
-        The folder, with ``report.html``, ``results.json`` (everything but times; equal runs give
+        The folder, with ``report.html``, ``report.md``, ``report.tex``, ``results.json`` (everything but times; equal runs give
         equal bytes), ``results.csv`` (one line per cell), ``coordinates.json`` (features and
         codes in the plane) and ``timings.json``. The cells of `WorkFolder` stay.
 
@@ -174,6 +175,8 @@ def write(study: Study, directory: str | os.PathLike[str]) -> Path:
             "report.html": render(study),
             "results.json": _json({**study.as_dict(), "comparison": comparison_as_dict(study)}),
             "results.csv": cells_csv(study),
+            "report.md": markdown(study),
+            "report.tex": latex(study),
             "timings.json": _json(study.timings_as_dict()),
             "coordinates.json": _json(study.coordinates_as_dict()),
         }

@@ -10,6 +10,13 @@ from typing import Any
 from sparsetransfer.evaluation import Cell, Study
 from sparsetransfer.reporting import figures
 from sparsetransfer.reporting.notes import notes
+from sparsetransfer.reporting.overview import (
+    COMPARISON,
+    SAFEGUARD,
+    comparison_rows,
+    overview_rows,
+    safeguard_rows,
+)
 from sparsetransfer.reporting.summary import parameters, summarise
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
 
@@ -41,6 +48,12 @@ def render(study: Study) -> str:
         columns=header(study),
         groups=list(_groups(study)),
         notes=notes(study),
+        overview=overview_rows(study),
+        comparison_head=COMPARISON,
+        comparison=comparison_rows(study),
+        safeguard_head=SAFEGUARD,
+        safeguard=safeguard_rows(study),
+        heat=figures.heat_maps(study) if study.protocol.design.kind == "ordered-pairs" else "",
         corpora=[
             {
                 "name": domain.name,

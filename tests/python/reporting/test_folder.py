@@ -13,7 +13,15 @@ def blank_page(monkeypatch):
     monkeypatch.setattr(reporting.folder, "render", lambda study: "<!DOCTYPE html>")
 
 
-FILES = ["coordinates.json", "report.html", "results.csv", "results.json", "timings.json"]
+FILES = [
+    "coordinates.json",
+    "report.html",
+    "report.md",
+    "report.tex",
+    "results.csv",
+    "results.json",
+    "timings.json",
+]
 
 
 def test_folder_is_complete_and_leaves_nothing_beside_it(study, tmp_path):

@@ -53,7 +53,7 @@ def test_parser_notices_unbalanced_tags():
 
 def test_all_sections_are_there_once(page):
     expected = [
-        *("results", "notes", "corpora", "confusion"),
+        *("results", "comparison", "notes", "corpora", "confusion"),
         *("objective", "pictures", "methods", "protocol"),
     ]
     assert page.ids == expected

@@ -1,0 +1,194 @@
+"""The short tables: tasks against methods, and methods against the baseline, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sparsetransfer.evaluation import Study, compare
+from sparsetransfer.reporting.summary import summarise
+from sparsetransfer.reporting.tables import NOTHING, percent, points
+
+__all__ = ["comparison_rows", "latex", "markdown", "overview_rows", "safeguard_rows"]
+
+COMPARISON = (
+    *("method", "mean UAR", "gain", "wins–losses", "worst task", "its gain"),
+    *("Wilcoxon p", "Holm"),
+)
+"""Titles of `comparison_rows`."""
+
+SAFEGUARD = ("task", "method", "adapted", "evidence")
+"""Titles of `safeguard_rows`."""
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "→": r"$\rightarrow$",
+    "–": "--",
+    "±": r"$\pm$",
+    "²": r"$^2$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _p_value(value: float) -> str:
+    return NOTHING if math.isnan(value) else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def overview_rows(study: Study) -> list[tuple[str, ...]]:
+    """Return UAR and WAR of every method on every task, and their means.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    list of tuple of str
+        Titles, one row per task, and with several tasks the means; ``UAR / WAR`` in percent.
+    """
+    rows = summarise(study)
+    names = [method.name for method in study.methods]
+    table = [("task", *names)]
+    for task in study.tasks:
+        mine = {row.method: row for row in rows if row.task == task.name}
+        cells = (f"{percent(mine[name].uar)} / {percent(mine[name].war)}" for name in names)
+        table.append((task.name, *cells))
+    if len(study.tasks) > 1:
+        means = []
+        for name in names:
+            mine_too = [row for row in rows if row.method == name]
+            uar, war = (
+                sum(values) / len(mine_too)
+                for values in ([r.uar for r in mine_too], [r.war for r in mine_too])
+            )
+            means.append(f"{percent(uar)} / {percent(war)}")
+        table.append(("mean", *means))
+    return table
+
+
+def comparison_rows(study: Study) -> list[tuple[str, ...]]:
+    """Return how every method fares against the tuned baseline.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    list of tuple of str
+        In the columns of `COMPARISON`; empty without the baseline.
+    """
+    return [
+        (
+            part.method,
+            percent(part.mean_uar),
+            points(part.mean_gain),
+            f"{part.wins}–{part.losses}",
+            part.worst_task,
+            points(part.worst_gain),
+            _p_value(part.wilcoxon_p),
+            _p_value(part.wilcoxon_holm),
+        )
+        for part in compare(study)[0]
+    ]
+
+
+def safeguard_rows(study: Study) -> list[tuple[str, ...]]:
+    """Return what methods with a safeguard decided, and on which evidence.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    list of tuple of str
+        In the columns of `SAFEGUARD`, one per cell of the first seed with ``safeguard`` among its
+        diagnostics.
+    """
+    rows: list[tuple[str, ...]] = []
+    for task in study.tasks:
+        for method in study.methods:
+            decided = study.cell(task.name, method.name).diagnostics.get("safeguard")
+            if decided is None:
+                continue
+            evidence = ", ".join(
+                f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+                for name, value in decided.items()
+                if name != "adapted" and not isinstance(value, (dict, list))
+            )
+            verdict = "yes" if decided.get("adapted") else "no"
+            rows.append((task.name, method.name, verdict, evidence or NOTHING))
+    return rows
+
+
+def markdown(study: Study) -> str:
+    """Write the short tables as Markdown.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    str
+        A page.
+    """
+
+    def table(rows: Sequence[Sequence[str]]) -> str:
+        lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
+        return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+    rules = study.protocol
+    setting = f"{rules.design.kind}, {rules.setting}, normalisation {rules.normalisation}"
+    parts = [
+        f"# Protocol {rules.id}\n",
+        f"{setting}; UAR / WAR in percent.\n",
+        table(overview_rows(study)),
+    ]
+    for title, head, rows in (
+        ("Against the tuned linear SVM", COMPARISON, comparison_rows(study)),
+        ("Safeguard", SAFEGUARD, safeguard_rows(study)),
+    ):
+        if rows:
+            parts += [f"## {title}\n", table([head, *rows])]
+    return "\n".join(parts)
+
+
+def latex(study: Study) -> str:
+    r"""Write the table of tasks against methods as LaTeX.
+
+    Parameters
+    ----------
+    study : Study
+        Results of an evaluation.
+
+    Returns
+    -------
+    str
+        A `tabular`, to be read by ``\input``.
+    """
+
+    def escape(text: str) -> str:
+        return "".join(_LATEX.get(sign, sign) for sign in text)
+
+    head, *rows = overview_rows(study)
+    lines = [
+        f"% protocol {study.protocol.id}; UAR / WAR in percent",
+        r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
+        r"\hline",
+        " & ".join(map(escape, head)) + r" \\",
+        r"\hline",
+        *(" & ".join(map(escape, row)) + r" \\" for row in rows),
+        r"\hline",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
