@@ -1,5 +1,6 @@
 """Recipes from features to decisions."""
 
+from sparsetransfer.classification.evidence import Rise, agreement_rise, group_tie_rise
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.classification.multi_view import MultiView, join_views, view_columns
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
@@ -11,6 +12,7 @@ from sparsetransfer.classification.ridge import (
     class_weights,
     ridge,
 )
+from sparsetransfer.classification.safeguard import Safeguard, SafeguardDecision
 
 __all__ = [
     "BalancedRidge",
@@ -18,10 +20,15 @@ __all__ = [
     "MultiView",
     "PriorBalance",
     "RidgeFit",
+    "Rise",
+    "Safeguard",
+    "SafeguardDecision",
     "TransferPipeline",
+    "agreement_rise",
     "balance_prior",
     "class_targets",
     "class_weights",
+    "group_tie_rise",
     "join_views",
     "make_transfer_pipeline",
     "ridge",

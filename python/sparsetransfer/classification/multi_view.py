@@ -230,19 +230,10 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         # Before labels are looked at: a target may carry any.
         rows = validate_data(self, X, dtype=np.float64)
-        if y is None:
-            raise ValueError("MultiView requires y to be passed, but the target y is None")
-        labels = _one_label_per_row(y, len(rows))
         check_integer(self.rounds, "rounds", minimum=0)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)
-        source = _source_rows(labels, sample_domain, len(rows))
-        known = labels[source]
-        if known.dtype.kind == "O":
-            known = np.array(known.tolist())
-        check_classification_targets(known)
-        self.classes_, codes = np.unique(known, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("y must have at least two classes, got 1 class")
+        labels, source = source_rows(y, sample_domain, len(rows))
+        self.classes_, codes = class_numbers(labels[source])
         self.columns_ = view_columns(self.views, rows.shape[1])
         represented = self._encode(rows, np.where(source, 1, -1), sample_domain)
         target = ~source if not source.all() else source
@@ -362,29 +353,52 @@ def _confidence(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(certainty, _LEAST_CONFIDENCE), dtype=np.float64)
 
 
-def _one_label_per_row(y: ArrayLike, size: int) -> NDArray[Any]:
-    labels = column_or_1d(y, warn=True)
+def class_numbers(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the sorted classes of known labels, and the number of each label among them.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or labels are no classes.
+    """
+    known = np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+    check_classification_targets(known)
+    classes, numbers = np.unique(known, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError("y must have at least two classes, got 1 class")
+    return classes, numbers
+
+
+def source_rows(
+    y: ArrayLike | None, sample_domain: ArrayLike | None, size: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels as an array and which rows are labelled source rows.
+
+    Raises
+    ------
+    DomainError
+        If the label of a source row is unknown.
+    ValueError
+        If there is not one label per row.
+    """
+    if y is None:
+        raise ValueError("this classifier requires y to be passed, but the target y is None")
+    labels = np.asarray(column_or_1d(y, warn=True))
     if len(labels) != size:
         raise ValueError(f"X has {size} rows, y has {len(labels)} labels")
     if labels.dtype.kind == "f" and np.isinf(labels).any():
         raise ValueError("y contains infinity; only NaN stands for an unknown label")
-    return np.asarray(labels)
-
-
-def _source_rows(
-    labels: NDArray[Any], sample_domain: ArrayLike | None, size: int
-) -> NDArray[np.bool_]:
     if sample_domain is None:
         domains = domains_from_labels(labels)
-        if domains is None:
-            if not labelled(labels).any():
-                raise DomainError(f"y has no known label among {size}: the source must be labelled")
-            return np.ones(size, dtype=np.bool_)
-        return np.asarray(domains > 0)
+        if domains is not None:
+            return labels, np.asarray(domains > 0)
+        if not labelled(labels).any():
+            raise DomainError(f"y has no known label among {size}: the source must be labelled")
+        return labels, np.ones(size, dtype=np.bool_)
     source = np.asarray(check_domains(sample_domain, size) > 0)
     unknown = int((~labelled(labels) & source).sum())
     if unknown:
         raise DomainError(
             f"y: {unknown} source rows have no label (-1, NaN and None stand for unknown)"
         )
-    return source
+    return labels, source

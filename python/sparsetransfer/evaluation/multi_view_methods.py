@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.classification import MultiView, join_views
+from sparsetransfer.classification import MultiView, Safeguard, join_views
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 
-__all__ = ["MultiViewMethod"]
+__all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,65 @@ class MultiViewMethod:
         return MethodOutput(
             np.asarray(model.classes_[posteriors.argmax(axis=1)], dtype=np.str_),
             {"multi_view": view_diagnostics(model, source)},
+        )
+
+
+@dataclass(frozen=True)
+class SafeguardedMultiViewMethod:
+    """The average over views, self-trained where unlabelled evidence allows it.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    description : str
+        One sentence for the report.
+    alpha : float, default=20.0
+        Penalty of the ridge, in units of the mean squared norm of the rows.
+    temperature : float, default=0.5
+        Scale of the scores in the posteriors.
+    rounds : int, default=3
+        Rounds of self-training where the target is adapted to.
+    threshold : float, default=1.645
+        Standard errors from which a rise counts.
+    n_resamples : int, default=3
+        Resamples for the evidence on stability, which does not decide.
+    """
+
+    name: str
+    description: str
+    alpha: float = 20.0
+    temperature: float = 0.5
+    rounds: int = 3
+    threshold: float = 1.645
+    n_resamples: int = 3
+    adapts: ClassVar[bool] = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source` and the rows of `target`, decide, label `target`."""
+        rows, labels, domain, widths = stack(source, target)
+        cautious, adaptive = (
+            MultiView(widths, alpha=self.alpha, temperature=self.temperature, rounds=rounds)
+            for rounds in (0, self.rounds)
+        )
+        guard = Safeguard(
+            cautious,
+            adaptive,
+            views=widths,
+            threshold=self.threshold,
+            n_resamples=self.n_resamples,
+            random_state=tuning.seed,
+        )
+        known = not (target.speakers == "").any()
+        speakers = np.concatenate([source.speakers, target.speakers]) if known else None
+        guard.fit(rows, labels, sample_domain=domain, sample_group=speakers)
+        predictions = guard.predict(rows[len(source) :])
+        return MethodOutput(
+            np.asarray(predictions, dtype=np.str_), {"safeguard": guard.decision_.as_dict()}
         )
 
 

@@ -138,6 +138,16 @@ def _multi_view(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _safeguarded() -> Method:
+    from sparsetransfer.evaluation.multi_view_methods import SafeguardedMultiViewMethod
+
+    return SafeguardedMultiViewMethod(
+        "multi-view-safeguarded",
+        "The average over feature sets, with three rounds of self-training on targets where views "
+        "adapted apart agree more and labels keep away from speakers; no label decides.",
+    )
+
+
 register("majority", Majority)
 _classifier("svm", "Linear SVM", "svm")
 _classifier("ridge", "Ridge regression on targets ±1, classes balanced,", "ridge")
@@ -204,3 +214,4 @@ _multi_view(
     "safeguard: to see what pseudo-labels do.",
     rounds=10,
 )
+register("multi-view-safeguarded", _safeguarded)

@@ -12,7 +12,7 @@ from sparsetransfer.evaluation import (
     standardise,
 )
 
-NAMES = ("multi-view", "multi-view-self-trained")
+NAMES = ("multi-view", "multi-view-self-trained", "multi-view-safeguarded")
 
 
 def two_views(make_domain, name, **settings):
@@ -71,3 +71,24 @@ def test_one_feature_set_is_one_view(domains, protocol):
     cell = run(domains, make_methods(["multi-view"]), protocol).cells[0]
     assert cell.diagnostics["multi_view"]["views"] == 1
     assert cell.diagnostics["multi_view"]["mean_agreement_of_two_views"] is None
+
+
+def test_the_decision_stands_in_the_diagnostics(pair, rules):
+    cell = run(pair, make_methods(["multi-view-safeguarded"]), rules).cells[0]
+    decision = cell.diagnostics["safeguard"]
+    assert isinstance(decision["adapted"], bool)
+    assert decision["agreement"]["z"] == pytest.approx(
+        (decision["agreement"]["after"] - decision["agreement"]["before"])
+        / decision["agreement"]["standard_error"]
+    )
+    # Five speakers of six recordings per class: they were asked.
+    assert decision["group_tie"] is not None
+    plain = run(pair, make_methods(["multi-view"]), rules).cells[0]
+    assert decision["adapted"] or plain.predictions == cell.predictions
+
+
+def test_unknown_speakers_are_not_asked(pair, rules):
+    source, target = pair
+    nobody = replace(target, speakers=np.full(len(target), ""))
+    cell = run([source, nobody], make_methods(["multi-view-safeguarded"]), rules).cells[0]
+    assert cell.diagnostics["safeguard"]["group_tie"] is None

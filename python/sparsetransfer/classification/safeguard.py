@@ -1,0 +1,404 @@
+"""Adapt to a target only where unlabelled evidence says that it helps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer.classification.evidence import (
+    Rise,
+    agreement_rise,
+    cluster_share,
+    domain_separability,
+    group_tie_rise,
+    reverse_recall,
+)
+from sparsetransfer.classification.multi_view import (
+    MultiView,
+    View,
+    class_numbers,
+    source_rows,
+    view_columns,
+)
+
+__all__ = ["Safeguard", "SafeguardDecision"]
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class SafeguardDecision:
+    """Whether a target was adapted to, and on what evidence.
+
+    Parameters
+    ----------
+    adapted : bool
+        The decision.
+    reason : str
+        Why, in a sentence.
+    threshold : float
+        Standard errors from which a rise counts.
+    agreement : Rise or None
+        Agreement of views that were adapted apart; None with a single view or without a target.
+    group_tie : Rise or None
+        How closely labels follow speakers; None where that was not asked or cannot be.
+    evidence : mapping of str to float
+        Further figures, which do not decide.
+    """
+
+    adapted: bool
+    reason: str
+    threshold: float
+    agreement: Rise | None
+    group_tie: Rise | None
+    evidence: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "adapted": self.adapted,
+            "reason": self.reason,
+            "threshold": self.threshold,
+            "agreement": None if self.agreement is None else self.agreement.as_dict(),
+            "group_tie": None if self.group_tie is None else self.group_tie.as_dict(),
+            "evidence": dict(self.evidence),
+        }
+
+
+def decide(agreement: Rise | None, group_tie: Rise | None, threshold: float) -> tuple[bool, str]:
+    """Apply the rule of `Safeguard` to its two statistics.
+
+    Parameters
+    ----------
+    agreement : Rise or None
+        Of views adapted apart.
+    group_tie : Rise or None
+        Of labels to speakers.
+    threshold : float
+        Standard errors from which a rise counts.
+
+    Returns
+    -------
+    adapt : bool
+        Whether to adapt.
+    reason : str
+        Why.
+    """
+    if agreement is None:
+        return False, "one view cannot be checked against another"
+    if agreement.z <= threshold:
+        return False, (
+            "views adapted apart do not agree clearly more than before "
+            f"({agreement.before:.3f} to {agreement.after:.3f}, z = {agreement.z:.1f})"
+        )
+    if group_tie is not None and group_tie.z > threshold:
+        return False, (
+            "labels follow speakers more closely than before "
+            f"({group_tie.before:.3f} to {group_tie.after:.3f}, z = {group_tie.z:.1f})"
+        )
+    return True, (
+        "views adapted apart agree more than before "
+        f"({agreement.before:.3f} to {agreement.after:.3f}, z = {agreement.z:.1f})"
+    )
+
+
+def _chosen_has(name: str) -> Any:
+    def check(self: Safeguard) -> bool:
+        model = getattr(self, "estimator_", None) or self.cautious or MultiView()
+        getattr(model, name)
+        return True
+
+    return available_if(check)
+
+
+class Safeguard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""Choose between a cautious and an adaptive classifier without target labels.
+
+    Pseudo-labels help on some targets and destroy others, and recall on the source does not tell
+    which. Two questions to the unlabelled target do:
+
+    1. Every view is adapted on its own. **Do views come to agree more** (`agreement_rise`)? They
+       can only find the same labels by finding what they have in common.
+    2. Where speakers are known and acted every class: **do labels keep away from speakers**
+       (`group_tie_rise`)? Speakers are what views have in common besides the class.
+
+    The adaptive classifier is used if the rise in 1 exceeds `threshold` standard errors and the
+    rise in 2 does not; in doubt it is not.
+
+    Parameters
+    ----------
+    cautious : estimator, optional
+        Classifier for targets that are not adapted to; by default a `MultiView` of `views`.
+    adaptive : estimator, optional
+        Classifier that trusts pseudo-labels, of the same classes; by default a `MultiView` of
+        `views` with 3 rounds of self-training. Both are cloned, and take `sample_domain` in `fit`
+        or masked labels (-1).
+    views : sequence of int, or of slice or array of int, optional
+        Columns of each view as in `view_columns`. With one view nothing is ever adapted.
+    threshold : float, default=1.645
+        Standard errors from which a rise counts, >= 0; the default is a one-sided test at 5 %.
+    n_resamples : int, default=3
+        Resamples of the source for the evidence on stability, >= 0. They do not decide.
+    random_state : int or numpy.random.Generator, optional
+        Draws the resamples.
+
+    Attributes
+    ----------
+    decision_ : SafeguardDecision
+        The decision with its evidence.
+    estimator_ : estimator
+        The fitted classifier that was chosen; its classes are numbers into `classes_`.
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the source, sorted.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if the fitted data had string names.
+
+    Notes
+    -----
+    Classifiers with a parameter `views` are fitted on one view with ``views=None``, and with the
+    view's own entry of `encoders`.
+
+    Besides, these are recorded in ``decision_.evidence`` and decide nothing: the share of labels
+    that adaptation changes; the distance of the class shares from uniform before and after (prior
+    drift, total variation); the share of the variance of the target between classes before and
+    after; the recall on the source of a classifier trained on the pseudo-labelled target (reverse
+    validation); the recall at which a classifier tells the domains apart; and the share of labels
+    that stay when source rows are drawn anew.
+
+    The cost is one cautious and one adaptive fit on all columns, one of each per view, and one of
+    each per resample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.transfer import pack
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.repeat([0, 1], 50)
+    >>> source = rng.normal(size=(100, 8)) + labels[:, None]
+    >>> X, y, sample_domain = pack(source, labels, rng.normal(size=(80, 8)))
+    >>> guard = Safeguard(views=[4, 4], random_state=0).fit(X, y, sample_domain=sample_domain)
+    >>> guard.decision_.adapted  # a target without classes
+    False
+    """
+
+    def __init__(
+        self,
+        cautious: Any = None,
+        adaptive: Any = None,
+        *,
+        views: Sequence[View] | None = None,
+        threshold: float = 1.645,
+        n_resamples: int = 3,
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        self.cautious = cautious
+        self.adaptive = adaptive
+        self.views = views
+        self.threshold = threshold
+        self.n_resamples = n_resamples
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_domain: ArrayLike | None = None,
+        sample_group: ArrayLike | None = None,
+    ) -> Safeguard:
+        """Fit both classifiers, weigh the evidence and keep one.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows of all domains; the columns of all views side by side.
+        y : array_like of shape (n,)
+            Labels of the source rows; those of target rows are ignored.
+        sample_domain : array_like of shape (n,), int, optional
+            Positive for rows of a source, negative for rows of a target; by default rows with a
+            masked label are the target. Without a target nothing is adapted.
+        sample_group : array_like of shape (n,), optional
+            Speaker of each row; those of target rows are looked at.
+
+        Returns
+        -------
+        Safeguard
+            Itself.
+
+        Raises
+        ------
+        DomainError
+            If the label of a source row is unknown.
+        ValueError
+            If there is one class only, or a parameter is out of range.
+        """
+        rows = validate_data(self, X, dtype=np.float64)
+        threshold = check_real(self.threshold, "threshold", minimum=0.0)
+        check_integer(self.n_resamples, "n_resamples", minimum=0)
+        labels, source = source_rows(y, sample_domain, len(rows))
+        self.classes_, codes = class_numbers(labels[source])
+        columns = view_columns(self.views, rows.shape[1])
+        numbers = np.full(len(rows), -1)
+        numbers[source] = codes
+        domains = np.where(source, 1, -1) if sample_domain is None else np.asarray(sample_domain)
+        fitted = _Fits(rows, numbers, source, domains)
+        cautious = MultiView(self.views) if self.cautious is None else self.cautious
+        adaptive = MultiView(self.views, rounds=_ROUNDS) if self.adaptive is None else self.adaptive
+        self.estimator_ = fitted.of(cautious)
+        if source.all() or len(columns) < 2:
+            reason = decide(None, None, threshold)[1]
+            if source.all():
+                reason = "there is no target to adapt to"
+            self.decision_ = SafeguardDecision(False, reason, threshold, None, None, {})
+            return self
+        daring = fitted.of(adaptive)
+        before, after = fitted.labels(self.estimator_), fitted.labels(daring)
+        agreement = agreement_rise(
+            fitted.labels_apart(cautious, columns), fitted.labels_apart(adaptive, columns)
+        )
+        tie = None
+        if sample_group is not None:
+            groups = np.asarray(sample_group)
+            if groups.shape != (len(rows),):
+                raise ValueError(f"sample_group must have shape ({len(rows)},), got {groups.shape}")
+            tie = group_tie_rise(before, after, groups[~source], n_classes=len(self.classes_))
+        adapted, reason = decide(agreement, tie, threshold)
+        evidence = fitted.evidence(before, after, len(self.classes_))
+        evidence |= self._stability(fitted, cautious, adaptive, before, after)
+        self.decision_ = SafeguardDecision(adapted, reason, threshold, agreement, tie, evidence)
+        if adapted:
+            self.estimator_ = daring
+        return self
+
+    def _stability(
+        self,
+        fitted: _Fits,
+        cautious: Any,
+        adaptive: Any,
+        before: NDArray[np.intp],
+        after: NDArray[np.intp],
+    ) -> dict[str, float]:
+        if not self.n_resamples:
+            return {}
+        rng = np.random.default_rng(self.random_state)
+        draws = [fitted.resampled(rng) for _ in range(self.n_resamples)]
+        return {
+            f"stability_{when}": float(
+                np.mean([np.mean(draw.labels(draw.of(model)) == labels) for draw in draws])
+            )
+            for when, model, labels in (
+                ("before", cautious, before),
+                ("after", adaptive, after),
+            )
+        }
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Label target rows.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows of the target, fitted or not.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray(self.classes_[np.asarray(self.estimator_.predict(rows), dtype=np.intp)])
+
+    @_chosen_has("predict_proba")  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return class probabilities of target rows.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows of the target, fitted or not.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return np.asarray(self.estimator_.predict_proba(rows), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fits:
+    """The rows of a problem, and what is fitted to them; class numbers, -1 in the target."""
+
+    rows: NDArray[np.float64]
+    numbers: NDArray[np.intp]
+    source: NDArray[np.bool_]
+    domains: NDArray[Any]
+
+    def of(self, model: Any, columns: NDArray[np.intp] | slice = slice(None)) -> Any:
+        fresh = clone(model)
+        takes = "sample_domain" in inspect.signature(fresh.fit).parameters
+        options = {"sample_domain": self.domains} if takes and not self.source.all() else {}
+        return fresh.fit(self.rows[:, columns], self.numbers, **options)
+
+    def labels(self, model: Any, columns: NDArray[np.intp] | slice = slice(None)) -> Any:
+        return np.asarray(model.predict(self.rows[~self.source][:, columns]), dtype=np.intp)
+
+    def labels_apart(self, model: Any, views: Sequence[NDArray[np.intp]]) -> list[Any]:
+        """Fit the model to every view on its own and return the labels of each."""
+        alone = [_alone(model, number) for number in range(len(views))]
+        return [
+            self.labels(self.of(each, columns), columns)
+            for each, columns in zip(alone, views, strict=True)
+        ]
+
+    def resampled(self, rng: np.random.Generator) -> _Fits:
+        """Draw as many source rows of every class with replacement; all target rows stay."""
+        chosen = [np.flatnonzero(~self.source)]
+        for c in range(int(self.numbers.max()) + 1):
+            members = np.flatnonzero(self.numbers == c)
+            chosen.append(rng.choice(members, len(members)))
+        order = np.concatenate(chosen)
+        # The target first, in its own order: `labels` compares row by row.
+        return _Fits(self.rows[order], self.numbers[order], self.source[order], self.domains[order])
+
+    def evidence(
+        self, before: NDArray[np.intp], after: NDArray[np.intp], n_classes: int
+    ) -> dict[str, float]:
+        known, unknown = self.rows[self.source], self.rows[~self.source]
+        found = {
+            "changed": float(np.mean(before != after)),
+            "domain_separability": domain_separability(known, unknown),
+        }
+        for when, labels in (("before", before), ("after", after)):
+            shares = np.bincount(labels, minlength=n_classes) / len(labels)
+            found[f"prior_drift_{when}"] = float(np.abs(shares - 1 / n_classes).sum() / 2)
+            found[f"cluster_share_{when}"] = cluster_share(unknown, labels)
+            found[f"reverse_recall_{when}"] = reverse_recall(
+                known, self.numbers[self.source], unknown, labels
+            )
+        return found
+
+
+def _alone(model: Any, view: int) -> Any:
+    """Return a clone for the columns of one view."""
+    fresh = clone(model)
+    params = fresh.get_params(deep=False)
+    if "views" in params:
+        fresh.set_params(views=None)
+    if params.get("encoders") is not None:
+        fresh.set_params(encoders=[params["encoders"][view]])
+    return fresh
