@@ -92,3 +92,14 @@ def test_unknown_speakers_are_not_asked(pair, rules):
     nobody = replace(target, speakers=np.full(len(target), ""))
     cell = run([source, nobody], make_methods(["multi-view-safeguarded"]), rules).cells[0]
     assert cell.diagnostics["safeguard"]["group_tie"] is None
+
+
+def test_the_decision_is_told_to_the_reader(pair, rules):
+    from sparsetransfer import reporting
+
+    study = run(pair, make_methods(["multi-view-safeguarded"]), rules)
+    reason = study.cells[0].diagnostics["safeguard"]["reason"]
+    assert any(
+        "multi-view-safeguarded" in note and "adapted to the target" in note and reason in note
+        for note in reporting.notes(study)
+    )
