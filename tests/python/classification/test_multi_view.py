@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import Normalizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsetransfer.classification import (
@@ -100,9 +101,10 @@ def test_prior_is_met_and_offsets_tell_what_it_took(domains):
 
 def test_a_view_may_be_transfer_codes(domains):
     (X, y, domain), _ = domains
-    coder = TransferPipeline(
-        [("pca", PCA(5)), ("codes", TransferSparseCoding(12, max_iter=5, random_state=0))]
+    codes_of = TransferSparseCoding(
+        12, alpha=0.1, mmd=5.0, max_iter=5, kkt_tol=1e-2, random_state=0
     )
+    coder = TransferPipeline([("pca", PCA(5)), ("norm", Normalizer()), ("codes", codes_of)])
     model = MultiView([7, 5], encoders=[None, coder]).fit(X, y, sample_domain=domain)
     assert model.encoders_[0] is None
     codes = model.encoders_[1][-1].codes_
