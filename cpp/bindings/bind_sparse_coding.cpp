@@ -138,21 +138,26 @@ void bind_coders(py::module_& m) {
 }  // namespace
 
 void bind_sparse_coding(py::module_& m) {
+  py::enum_<Algorithm>(m, "Algorithm")
+      .value("active_set", Algorithm::active_set)
+      .value("coordinate_descent", Algorithm::coordinate_descent);
   py::class_<CodingSettings>(m, "CodingSettings")
       .def(py::init([](double alpha, double tolerance, Index max_iterations, bool nonnegative,
-                       bool warm_start) {
-             const CodingSettings settings{alpha, tolerance, max_iterations, nonnegative,
-                                           warm_start};
+                       bool warm_start, Algorithm algorithm) {
+             const CodingSettings settings{alpha,       tolerance,  max_iterations,
+                                           nonnegative, warm_start, algorithm};
              settings.validate();
              return settings;
            }),
            py::kw_only(), py::arg("alpha"), py::arg("tolerance"), py::arg("max_iterations"),
-           py::arg("nonnegative") = false, py::arg("warm_start") = false)
+           py::arg("nonnegative") = false, py::arg("warm_start") = false,
+           py::arg("algorithm") = Algorithm::active_set)
       .def_readonly("alpha", &CodingSettings::alpha)
       .def_readonly("tolerance", &CodingSettings::tolerance)
       .def_readonly("max_iterations", &CodingSettings::max_iterations)
       .def_readonly("nonnegative", &CodingSettings::nonnegative)
-      .def_readonly("warm_start", &CodingSettings::warm_start);
+      .def_readonly("warm_start", &CodingSettings::warm_start)
+      .def_readonly("algorithm", &CodingSettings::algorithm);
   py::enum_<SelectionRule>(m, "SelectionRule")
       .value("correlation", SelectionRule::correlation)
       .value("residual", SelectionRule::residual);

@@ -157,7 +157,9 @@ double ActiveSet::step(double* rhs) {
 }
 
 template <typename T>
-bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, int atom, double sign) {
+bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, const Violator& violator,
+                         const double* rhs) {
+  const auto [atom, sign, excess] = violator;
   const Index m = size();
   const Index padded = round_up(m, UpdatableCholesky::kGroup);
   double* direction = direction_.data();
@@ -166,6 +168,11 @@ bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, int atom, doubl
   std::fill(direction + m, direction + padded, 0.0);
   factor_.solve_lower(direction);
   factor_.solve_upper(direction);  // the atom is D_A direction
+  // With D_j = D_A v the quadratic does not change, and the slope of the rest is
+  // alpha_j - s v'(alpha_A sign_A) = -excess + s v'rhs: not always negative off stationarity.
+  double slope = -excess;
+  for (Index i = 0; i < m; ++i) slope += sign * direction[i] * rhs[i];
+  if (slope > -0.5 * excess) return false;
   double length = std::numeric_limits<double>::infinity();
   Index leaving = -1;
   for (Index i = 0; i < m; ++i) {
@@ -187,7 +194,7 @@ template Index ActiveSet::add(const PanelGram<float>&, double, const int*, const
                               const double*, Index);
 template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
                               const double*, Index);
-template bool ActiveSet::exchange(const PanelGram<float>&, double, int, double);
-template bool ActiveSet::exchange(const PanelGram<double>&, double, int, double);
+template bool ActiveSet::exchange(const PanelGram<float>&, double, const Violator&, const double*);
+template bool ActiveSet::exchange(const PanelGram<double>&, double, const Violator&, const double*);
 
 }  // namespace sparsetransfer

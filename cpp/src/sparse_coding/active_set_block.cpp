@@ -16,40 +16,19 @@ constexpr Index kMostDoubled = 64;
 constexpr int kMaxVerifications = 10;  // of a float32 code
 constexpr int kMaxStalled = 4;
 
-/// gradient = base - sum_e value_e * column_e over one panel, accumulators in registers.
-template <typename T, typename Entry>
-void refresh_panel(const T* panel, const Entry* entries, Index count, const T* base, T* gradient) {
-  using V = Simd<T>;
-  constexpr Index packets = std::min<Index>(8, kPanel / V::width);
-  constexpr Index rows = packets * V::width;
-  for (Index begin = 0; begin < kPanel; begin += rows) {
-    typename V::Packet sums[packets];
-    for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
-    for (Index e = 0; e < count; ++e) {
-      const T* column = panel + static_cast<Index>(entries[e].atom) * kPanel + begin;
-      const auto value = V::broadcast(-entries[e].value);
-      for (Index p = 0; p < packets; ++p)
-        sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
-    }
-    for (Index p = 0; p < packets; ++p) V::store(gradient + begin + p * V::width, sums[p]);
-  }
-}
-
 }  // namespace
 
 template <typename T>
 ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
                                   const ConstVectorRef<double>& weights)
-    : atoms_(shape.atoms),
+    : BlockCoder<T>(shape),
+      atoms_(shape.atoms),
       padded_(round_up(shape.atoms, kPanel)),
       width_(shape.width),
       settings_(settings),
-      thresholds_(Vector<T>::Constant(padded_, std::numeric_limits<T>::infinity())),
-      base_(Matrix<T>::Zero(padded_, width_)),
+      thresholds_(penalties<T>(settings, weights, atoms_, padded_)),
       gradient_(padded_, width_),
       rhs_(round_up(shape.capacity, UpdatableCholesky::kGroup)) {
-  for (Index j = 0; j < atoms_; ++j)
-    thresholds_[j] = static_cast<T>(settings.alpha * (weights.size() > 0 ? weights[j] : 1.0));
   reference_penalty_ = static_cast<double>(thresholds_.head(atoms_).maxCoeff());
   if constexpr (std::is_same_v<T, float>) {
     reference_.setZero(atoms_, width_);
@@ -94,7 +73,7 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     std::size_t kept = 0;
     for (const Index index : running_) {
       block.execution.check();
-      if (advance(block.gram, index)) {
+      if (advance(block, index)) {
         running_[kept++] = index;
       } else {
         finished_.push_back(index);
@@ -255,7 +234,8 @@ bool ActiveSetBlock<T>::grow(const PanelGram<T>& gram, Index index, double exces
 }
 
 template <typename T>
-bool ActiveSetBlock<T>::advance(const PanelGram<T>& gram, Index index) {
+bool ActiveSetBlock<T>::advance(const CodingBlock<T>& block, Index index) {
+  const PanelGram<T>& gram = block.gram;
   Signal& signal = signals_[index];
   double stationarity = 0.0;
   const double excess = inspect(index, stationarity);
@@ -278,8 +258,9 @@ bool ActiveSetBlock<T>::advance(const PanelGram<T>& gram, Index index) {
   if (excess > accepted) {
     if (grow(gram, index, excess, accepted)) {
       added = signal.active.size() - before;
-    } else if (stationarity <= 16 * accepted && before > 0) {
-      moved = signal.active.exchange(gram, signal.ridge, chosen_[0], chosen_signs_[0]);
+    } else if (before > 0) {
+      moved = signal.active.exchange(gram, signal.ridge, {chosen_[0], chosen_signs_[0], excess},
+                                     rhs_.data());
     }
   }
   if (moved) return true;

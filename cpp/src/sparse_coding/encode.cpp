@@ -7,6 +7,8 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/sparse_coding/active_set_block.hpp"
+#include "sparsetransfer/sparse_coding/coordinate_descent.hpp"
+#include "sparsetransfer/sparse_coding/proximal.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -19,6 +21,18 @@ Index block_width(Index samples, Index capacity) {
   return std::min({by_samples, by_memory, std::max<Index>(samples, 1)});
 }
 
+template <typename T>
+std::unique_ptr<BlockCoder<T>> make_coder(const CodingShape& shape, const CodingSettings& settings,
+                                          const ConstVectorRef<double>& weights) {
+  switch (settings.algorithm) {
+    case Algorithm::coordinate_descent:
+      return std::make_unique<SignalCoder<T, CoordinateDescent>>(shape, settings, weights);
+    case Algorithm::active_set:
+      break;
+  }
+  return std::make_unique<ActiveSetBlock<T>>(shape, settings, weights);
+}
+
 /// Runs solve(coder, begin, count) over all blocks; one coder per worker, made when first needed.
 template <typename T, typename Solve>
 void for_each_block(const Execution& execution, Index samples, const CodingShape& shape,
@@ -27,11 +41,11 @@ void for_each_block(const Execution& execution, Index samples, const CodingShape
   const double flops = static_cast<double>(samples) * static_cast<double>(shape.atoms) *
                        static_cast<double>(shape.features + shape.capacity);
   const Execution fitting = execution.for_work(flops);
-  std::vector<std::unique_ptr<ActiveSetBlock<T>>> coders(
+  std::vector<std::unique_ptr<BlockCoder<T>>> coders(
       static_cast<std::size_t>(std::max(1, fitting.num_threads)));
   parallel_for_blocks(fitting, samples, shape.width, [&](Index begin, Index count, int worker) {
     auto& coder = coders[static_cast<std::size_t>(worker)];
-    if (!coder) coder = std::make_unique<ActiveSetBlock<T>>(shape, settings, extras.weights);
+    if (!coder) coder = make_coder<T>(shape, settings, extras.weights);
     solve(*coder, begin, count);
   });
 }
@@ -100,6 +114,68 @@ const T* column_or_null(const ConstVectorRef<T>& values, Index begin) {
   return values.size() > 0 ? values.data() + begin : nullptr;
 }
 
+/// Codes in Gram form, without a second attempt at what does not converge.
+template <typename T>
+void code_blocks(const Execution& execution, const PanelGram<T>& gram,
+                 const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
+                 const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+  const Index atoms = gram.atoms();
+  const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
+  for_each_block<T>(
+      execution, correlations.cols(), shape, settings, extras,
+      [&](BlockCoder<T>& coder, Index begin, Index count) {
+        coder.correlations().topLeftCorner(atoms, count) = correlations.middleCols(begin, count);
+        coder.solve({execution, gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
+                     column_or_null(extras.squared_norms, begin)},
+                    count, codes.middleCols(begin, count), reports + begin);
+      });
+}
+
+/// Signals whose active set gave up before its rounds were over.
+std::vector<Index> stalled(Index samples, const CodingSettings& settings,
+                           const CodingReport* reports) {
+  std::vector<Index> out;
+  for (Index i = 0; settings.algorithm == Algorithm::active_set && i < samples; ++i)
+    if (reports[i].status == Status::max_iterations &&
+        reports[i].iterations < settings.max_iterations)
+      out.push_back(i);
+  return out;
+}
+
+/// Codes stalled signals by the proximal point iteration; correlate(indices) gives correlations.
+template <typename Correlate>
+void code_stalled(const Execution& execution, const PanelGram<double>& gram,
+                  const Correlate& correlate, const CodingSettings& settings,
+                  const CodingExtras<double>& extras, MatrixRef<double> codes,
+                  CodingReport* reports) {
+  const std::vector<Index> again = stalled(codes.cols(), settings, reports);
+  if (again.empty()) return;
+  CodingSettings inner = settings;
+  inner.warm_start = true;
+  inner.tolerance *= 0.25;
+  const auto select = [&](const ConstVectorRef<double>& values) -> Vector<double> {
+    return values.size() > 0 ? Vector<double>(values(again)) : Vector<double>();
+  };
+  const Vector<double> ridge = select(extras.ridge);
+  const Vector<double> norms = select(extras.squared_norms);
+  const Matrix<double> correlations = correlate(again);
+  Matrix<double> current = codes(Eigen::all, again);
+  std::vector<CodingReport> fresh(again.size());
+  for (std::size_t i = 0; i < again.size(); ++i) fresh[i] = reports[again[i]];
+  proximal_point(
+      execution, gram, correlations, settings, {ridge, extras.weights, norms},
+      [&](const Vector<double>& damped, const Matrix<double>& shifted, Matrix<double>& improved,
+          CodingReport* inner_reports) {
+        code_blocks<double>(execution, gram, shifted, inner,
+                            {damped, extras.weights, Vector<double>()}, improved, inner_reports);
+      },
+      current, fresh.data());
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    codes.col(again[i]) = current.col(static_cast<Index>(i));
+    reports[again[i]] = fresh[i];
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -116,7 +192,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const CodingShape shape{dictionary.rows(), atoms, capacity,
                           block_width(signals.cols(), capacity)};
   for_each_block(execution, signals.cols(), shape, first_attempt<T>(settings), extras,
-                 [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
+                 [&](BlockCoder<T>& coder, Index begin, Index count) {
                    const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
                    coder.correlations().topLeftCorner(atoms, count).noalias() =
                        dictionary.transpose() * block_signals;
@@ -135,6 +211,15 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                  encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(),
                                 settings, wide, start, fresh);
                });
+  } else {
+    Vector<double> norms(signals.cols());
+    for (Index i = 0; i < norms.size(); ++i) norms[i] = signals.col(i).squaredNorm();
+    code_stalled(
+        execution, gram,
+        [&](const std::vector<Index>& again) -> Matrix<double> {
+          return dictionary.transpose() * Matrix<double>(signals(Eigen::all, again));
+        },
+        settings, {extras.ridge, extras.weights, norms}, codes, reports);
   }
 }
 
@@ -149,15 +234,7 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   check(settings, extras, atoms, correlations.cols(), codes);
   if (correlations.cols() == 0) return;
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
-  const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
-  for_each_block(
-      execution, correlations.cols(), shape, first_attempt<T>(settings), extras,
-      [&](ActiveSetBlock<T>& coder, Index begin, Index count) {
-        coder.correlations().topLeftCorner(atoms, count) = correlations.middleCols(begin, count);
-        coder.solve({execution, gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
-                     column_or_null(extras.squared_norms, begin)},
-                    count, codes.middleCols(begin, count), reports + begin);
-      });
+  code_blocks<T>(execution, gram, correlations, first_attempt<T>(settings), extras, codes, reports);
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(correlations.cols(), reports);
     const double scale = gram_matrix.diagonal().maxCoeff();
@@ -168,6 +245,13 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
                  encode_gram<double>(execution, gram_matrix.template cast<double>().eval(),
                                      wide_correlations, settings, wide, start, fresh);
                });
+  } else {
+    code_stalled(
+        execution, gram,
+        [&](const std::vector<Index>& again) -> Matrix<double> {
+          return correlations(Eigen::all, again);
+        },
+        settings, extras, codes, reports);
   }
 }
 

@@ -13,6 +13,20 @@ void CodingSettings::validate() const {
   require(max_iterations >= 0, "max_iterations must not be negative");
 }
 
+template <typename T>
+Vector<T> penalties(const CodingSettings& settings, const ConstVectorRef<double>& weights,
+                    Index atoms, Index padded) {
+  Vector<T> out = Vector<T>::Constant(padded, std::numeric_limits<T>::infinity());
+  for (Index j = 0; j < atoms; ++j)
+    out[j] = static_cast<T>(settings.alpha * (weights.size() > 0 ? weights[j] : 1.0));
+  return out;
+}
+
+template Vector<float> penalties(const CodingSettings&, const ConstVectorRef<double>&, Index,
+                                 Index);
+template Vector<double> penalties(const CodingSettings&, const ConstVectorRef<double>&, Index,
+                                  Index);
+
 double coding_objective(const CertificateTerms& terms) {
   return 0.5 * terms.residual + terms.penalty;
 }

@@ -1,6 +1,6 @@
 """Sparse codes of signals in a given dictionary: arrays in, codes with certificates out."""
 
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,8 @@ from sparsetransfer.sparse_coding.result import SparseCodes, collect
 
 __all__ = ["lasso", "lasso_gram", "omp", "omp_gram", "threshold"]
 
+LassoAlgorithm: TypeAlias = Literal["active_set", "coordinate_descent"]
+
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 5e-5}
 
 
@@ -36,6 +38,7 @@ def lasso(
     tol: float | None = None,
     max_iter: int = 1000,
     mask: Mask = None,
+    algorithm: LassoAlgorithm = "active_set",
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals with an l1 penalty, to machine precision.
@@ -60,11 +63,13 @@ def lasso(
         The violation of the optimality conditions to accept, in units of `alpha`. By default 1e-9
         for float64 and 5e-5 for float32.
     max_iter : int, default=1000
-        The largest number of rounds for one signal.
+        The largest number of rounds for one signal; of epochs with coordinate descent.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         True where an entry of `X` was observed; the others are not read. "nan" takes NaN for
         missing. Codes and certificates are those of the observed entries alone; signals of equal
         mask share one Gram matrix.
+    algorithm : {"active_set", "coordinate_descent"}, default="active_set"
+        How the codes are computed; all give the same ones.
     n_threads : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
@@ -119,7 +124,7 @@ def lasso(
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     shape = (signals.shape[0], atoms.shape[0])
     codes = _start(init, shape, signals.dtype, positive)
-    settings = _settings(alpha, tol, max_iter, positive, init is not None, signals.dtype)
+    settings = _settings(alpha, tol, max_iter, positive, init is not None, signals.dtype, algorithm)
     reports = _core.lasso(
         signals,
         atoms,
@@ -145,6 +150,7 @@ def lasso_gram(
     init: ArrayLike | None = None,
     tol: float | None = None,
     max_iter: int = 1000,
+    algorithm: LassoAlgorithm = "active_set",
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals that are known by their correlations with the atoms only.
@@ -159,7 +165,7 @@ def lasso_gram(
         The penalty, at least 0.
     squared_norms : array_like of shape (n_samples,), optional
         The squared norms of the signals. Without them objective and duality gap are NaN.
-    l2, weights, positive, init, tol, max_iter, n_threads
+    l2, weights, positive, init, tol, max_iter, algorithm, n_threads
         As in `lasso`.
 
     Returns
@@ -185,7 +191,7 @@ def lasso_gram(
     if squared_norms is not None:
         norms = check_vector(squared_norms, "squared_norms", size=shape[0], dtype=dtype, minimum=0)
     codes = _start(init, shape, dtype, positive)
-    settings = _settings(alpha, tol, max_iter, positive, init is not None, dtype)
+    settings = _settings(alpha, tol, max_iter, positive, init is not None, dtype, algorithm)
     reports = _core.lasso_gram(
         matrix,
         correlations,
@@ -363,7 +369,11 @@ def _settings(
     positive: bool,
     warm_start: bool,
     dtype: np.dtype[np.floating],
+    algorithm: str,
 ) -> "_core.CodingSettings":
+    if algorithm not in get_args(LassoAlgorithm):
+        names = ", ".join(get_args(LassoAlgorithm))
+        raise ValueError(f"algorithm must be one of {names}; got {algorithm!r}")
     tolerance = _TOLERANCE[dtype] if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.CodingSettings(
         alpha=check_real(alpha, "alpha", minimum=0.0),
@@ -371,6 +381,7 @@ def _settings(
         max_iterations=check_integer(max_iter, "max_iter", minimum=0),
         nonnegative=bool(positive),
         warm_start=warm_start,
+        algorithm=getattr(_core.Algorithm, algorithm),
     )
 
 

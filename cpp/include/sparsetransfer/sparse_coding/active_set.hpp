@@ -39,10 +39,19 @@ class ActiveSet {
   /// by how much it fell.
   double descend(double* rhs);
 
-  /// Moves along the null direction of `atom`, which depends on the atoms in use, until one of
-  /// them reaches zero and gives its place to it. Returns false if that is numerically impossible.
+  /// An atom outside whose correlation exceeds its penalty by `excess`.
+  struct Violator {
+    int atom;
+    double sign;
+    double excess;
+  };
+
+  /// Moves along the null direction of a violator that depends on the atoms in use, until one of
+  /// them reaches zero and gives its place to it. rhs as in `descend`, only read. Returns false,
+  /// and does nothing, if the objective would not fall that way or no atom can leave.
   template <typename T>
-  bool exchange(const PanelGram<T>& gram, double ridge, int atom, double sign);
+  bool exchange(const PanelGram<T>& gram, double ridge, const Violator& violator,
+                const double* rhs);
 
  private:
   void remove(Index position, double* rhs);
@@ -58,7 +67,9 @@ extern template Index ActiveSet::add(const PanelGram<float>&, double, const int*
                                      const double*, Index);
 extern template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
                                      const double*, Index);
-extern template bool ActiveSet::exchange(const PanelGram<float>&, double, int, double);
-extern template bool ActiveSet::exchange(const PanelGram<double>&, double, int, double);
+extern template bool ActiveSet::exchange(const PanelGram<float>&, double, const Violator&,
+                                         const double*);
+extern template bool ActiveSet::exchange(const PanelGram<double>&, double, const Violator&,
+                                         const double*);
 
 }  // namespace sparsetransfer

@@ -2,51 +2,30 @@
 
 #include <vector>
 
-#include "sparsetransfer/numerics/parallel.hpp"
 #include "sparsetransfer/sparse_coding/active_set.hpp"
+#include "sparsetransfer/sparse_coding/block_coder.hpp"
+#include "sparsetransfer/sparse_coding/panel_gradient.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 
 namespace sparsetransfer {
-
-/// What a block of signals is coded against. Signals (features x count) and dictionary may be null
-/// when only Gram matrix and correlations are known; ridge and squared norms may be null.
-template <typename T>
-struct CodingBlock {
-  const Execution& execution;  // checked between signals: a block may take long
-  const PanelGram<T>& gram;
-  const ConstMatrixRef<T>* signals = nullptr;
-  const ConstMatrixRef<T>* dictionary = nullptr;
-  const T* ridge = nullptr;
-  const T* squared_norms = nullptr;
-};
-
-/// Sizes of the workspace: codes of at most `capacity` atoms, blocks of at most `width` signals.
-struct CodingShape {
-  Index features = 0;
-  Index atoms = 0;
-  Index capacity = 0;
-  Index width = 0;
-};
 
 /// Codes a block of signals in lockstep: all gradients are refreshed together, one panel of the
 /// Gram matrix at a time, then every signal adds its violating atoms and solves on its own.
 /// Signals do not influence each other. Owns all memory it needs; one per worker.
 template <typename T>
-class ActiveSetBlock {
+class ActiveSetBlock final : public BlockCoder<T> {
  public:
   /// `weights` (atoms, or empty) multiply the penalty.
   ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
                  const ConstVectorRef<double>& weights);
 
-  /// (padded atoms x width): the caller fills the first rows with correlations b before `solve`,
-  /// which overwrites them.
-  Matrix<T>& correlations() { return base_; }
-
-  /// Writes codes (atoms x count) and reports (count). Codes are read first on a warm start.
   /// Allocates nothing, except inside the matrix product that verifies float32 codes.
-  void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes, CodingReport* reports);
+  void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
+             CodingReport* reports) override;
 
  private:
+  using BlockCoder<T>::base_;
+
   struct Signal {
     Signal(Index atoms, Index capacity) : active(atoms, capacity) {}
     ActiveSet active;
@@ -63,10 +42,7 @@ class ActiveSetBlock {
     double residual = 0.0;  // |x - D a|^2 + h |a|^2 at the reference
     Status status = Status::converged;
   };
-  struct Entry {
-    int atom;
-    T value;
-  };
+  using Entry = CodeEntry<T>;
   struct Candidate {
     double excess;
     int atom;
@@ -75,7 +51,7 @@ class ActiveSetBlock {
   void start(const CodingBlock<T>& block, Index index, const T* code);
   void refresh(const PanelGram<T>& gram);
   void list_changes(Index index);
-  bool advance(const PanelGram<T>& gram, Index index);
+  bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
@@ -94,7 +70,7 @@ class ActiveSetBlock {
   Vector<T> thresholds_;      // penalty per atom, padded with infinity
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_;
-  Matrix<T> base_, gradient_, reference_;
+  Matrix<T> gradient_, reference_;
   // For float32 only: the gradient at a reference code, found in higher precision.
   Matrix<T> residual_, exact_;
   Vector<double> exact_signal_, exact_gradient_;

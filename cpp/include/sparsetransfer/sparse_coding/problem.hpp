@@ -14,6 +14,12 @@ namespace sparsetransfer {
 // and a is optimal iff c_j = alpha_j sign(a_j) where a_j != 0 and |c_j| <= alpha_j (c_j <= alpha_j
 // when a >= 0) elsewhere.
 
+/// How codes are computed. All of them minimise the same function and stop at the same tolerance.
+enum class Algorithm : int {
+  active_set = 0,          ///< exact solutions on a growing set of atoms, in blocks of signals
+  coordinate_descent = 1,  ///< one coefficient at a time, on working sets
+};
+
 /// Options of the l1-penalised coders; defaults are those of double precision.
 struct CodingSettings {
   double alpha = 1.0;  ///< penalty of every atom, multiplied by its weight if weights are given
@@ -21,6 +27,7 @@ struct CodingSettings {
   Index max_iterations = 1000;  ///< rounds of the active set, or epochs of coordinate descent
   bool nonnegative = false;
   bool warm_start = false;  ///< start from the codes passed in
+  Algorithm algorithm = Algorithm::active_set;
 
   /// Throws std::invalid_argument naming the field that cannot be used.
   void validate() const;
@@ -42,6 +49,17 @@ struct CertificateTerms {
   double alignment = 0.0;   ///< c'a
   double dual_scale = 1.0;  ///< min(1, min_j alpha_j / |c_j|): makes the residual dual feasible
 };
+
+/// The penalty of each atom, `weights` (atoms, or empty for ones) times alpha, in a vector of
+/// `padded` entries: the others are infinite, so that no padding ever violates anything.
+template <typename T>
+Vector<T> penalties(const CodingSettings& settings, const ConstVectorRef<double>& weights,
+                    Index atoms, Index padded);
+
+extern template Vector<float> penalties(const CodingSettings&, const ConstVectorRef<double>&, Index,
+                                        Index);
+extern template Vector<double> penalties(const CodingSettings&, const ConstVectorRef<double>&,
+                                         Index, Index);
 
 /// P = residual / 2 + penalty.
 double coding_objective(const CertificateTerms& terms);

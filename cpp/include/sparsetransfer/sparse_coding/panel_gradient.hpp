@@ -1,0 +1,39 @@
+#pragma once
+
+#include <algorithm>
+
+#include "sparsetransfer/numerics/simd.hpp"
+#include "sparsetransfer/sparse_coding/panel_gram.hpp"
+
+namespace sparsetransfer {
+
+/// A nonzero coefficient, or the change of one.
+template <typename T>
+struct CodeEntry {
+  int atom;
+  T value;
+};
+
+/// gradient = base - sum_e value_e * column_e over one panel of a Gram matrix, its accumulators
+/// in registers. base and gradient point at the panel's rows and may be the same.
+template <typename T>
+void refresh_panel(const T* panel, const CodeEntry<T>* entries, Index count, const T* base,
+                   T* gradient) {
+  using V = Simd<T>;
+  constexpr Index height = PanelGram<T>::kRows;
+  constexpr Index packets = std::min<Index>(8, height / V::width);
+  constexpr Index rows = packets * V::width;
+  for (Index begin = 0; begin < height; begin += rows) {
+    typename V::Packet sums[packets];
+    for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
+    for (Index e = 0; e < count; ++e) {
+      const T* column = panel + static_cast<Index>(entries[e].atom) * height + begin;
+      const auto value = V::broadcast(-entries[e].value);
+      for (Index p = 0; p < packets; ++p)
+        sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
+    }
+    for (Index p = 0; p < packets; ++p) V::store(gradient + begin + p * V::width, sums[p]);
+  }
+}
+
+}  // namespace sparsetransfer
