@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.selection import Rule
 
 __all__ = [
+    "CheckedMethod",
     "ClassifierMethod",
     "Majority",
     "Method",
@@ -90,6 +91,14 @@ class Method(Protocol):
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Fit on labelled `source` and unlabelled `target`, and label `target`."""
+
+
+@runtime_checkable
+class CheckedMethod(Protocol):
+    """A method whose settings may not fit the rows, which it can tell before it runs."""
+
+    def check(self, n_source: int, n_target: int) -> None:
+        """Raise a ValueError if the method cannot run on so many rows."""
 
 
 @dataclass(frozen=True)

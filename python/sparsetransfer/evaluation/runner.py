@@ -19,7 +19,7 @@ from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, select_classes
 from sparsetransfer.evaluation.execution import Done, Job, execute
 from sparsetransfer.evaluation.folds import speaker_folds
-from sparsetransfer.evaluation.methods import Method, Tuning
+from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning
 from sparsetransfer.evaluation.metrics import score
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.splits import Split, splits
@@ -111,13 +111,17 @@ def run(
     before: dict[str, Discrepancy] = {}
     pictures: dict[str, Picture] = {}
     remarks: dict[str, tuple[str, ...]] = {}
-    # All tasks are looked at before any method runs, so that faults of corpora show at once.
+    checks = [method.check for method in methods if isinstance(method, CheckedMethod)]
+    # All tasks are looked at before any method runs, so that faults of corpora and of settings show
+    # at once.
     for task in tasks:
         folds = list(splits(task, known, protocol, protocol.seeds[0]))
         for fold in folds:
             speaker_folds(
                 fold.source.labels, fold.source.speakers, n_folds=protocol.n_folds, seed=0
             )
+            for check in checks:
+                check(len(fold.source.labels), len(fold.target))
         before[task.name] = _distance(folds)
         pictures[task.name] = _feature_picture(folds[0], known[task.target])
         remarks[task.name] = tuple(dict.fromkeys(note for fold in folds for note in fold.notes))

@@ -69,6 +69,25 @@ class SparseCodingMethod:
         """Return the parameters fixed in advance."""
         return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
 
+    def check(self, n_source: int, n_target: int) -> None:
+        """Refuse more atoms than rows before any method has run.
+
+        Parameters
+        ----------
+        n_source, n_target : int
+            Rows of a split.
+
+        Raises
+        ------
+        ValueError
+            If there are more atoms than rows.
+        """
+        if self.n_components > n_source + n_target:
+            raise ValueError(
+                f"n_components must be at most the number of rows of source and target, "
+                f"{n_source} + {n_target}, got {self.n_components}"
+            )
+
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Learn codes of all rows without labels, fit on the source's, label the target.
 
