@@ -6,7 +6,7 @@ the workers of a Dask client (extra ``distributed``).
 """
 
 from sparsetransfer.distributed.chunks import Chunk, Chunks
-from sparsetransfer.distributed.engine import Cluster, Local
+from sparsetransfer.distributed.engine import Cluster, Engine, Local
 from sparsetransfer.distributed.learn import ChunkedDictionary, learn
 
-__all__ = ["Chunk", "ChunkedDictionary", "Chunks", "Cluster", "Local", "learn"]
+__all__ = ["Chunk", "ChunkedDictionary", "Chunks", "Cluster", "Engine", "Local", "learn"]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
-__all__ = ["Chunk", "Chunks"]
+__all__ = ["Chunk", "Chunks", "DaskBlock"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,23 @@ class Chunk:
                 f"got {rows.shape}"
             )
         return rows
+
+
+@dataclass(frozen=True)
+class DaskBlock:
+    """Rows that Dask computes; an engine on a cluster leaves them where they are computed.
+
+    Attributes
+    ----------
+    block : dask.delayed.Delayed
+        One partition.
+    """
+
+    block: Any
+
+    def __call__(self) -> ArrayLike:
+        """Compute the rows for this process."""
+        return np.asarray(self.block.compute())
 
 
 class Chunks(Sequence[Chunk]):
@@ -266,6 +283,58 @@ class Chunks(Sequence[Chunk]):
                 domain,
             )
             for group in range(file.metadata.num_row_groups)
+        )
+
+    @classmethod
+    def from_dask(cls, collection: Any, *, domain: int = 1) -> Chunks:
+        """Take the partitions of a Dask array or data frame (extra ``distributed``).
+
+        Parameters
+        ----------
+        collection : dask.array.Array or dask.dataframe.DataFrame
+            Of shape (n_samples, n_features), numeric. Partitions without rows are left out; where
+            the numbers of rows are not known, they are counted, which computes the collection once.
+        domain : int, default=1
+            Positive: source, negative: target.
+
+        Returns
+        -------
+        Chunks
+
+        Raises
+        ------
+        TypeError
+            If `collection` is neither.
+        ValueError
+            If it is not 2-D.
+
+        Notes
+        -----
+        Every pass computes the partitions anew, as it would read files, unless they were persisted
+        on the cluster. With `Cluster` they are computed where they are needed and stay there.
+        """
+        if not hasattr(collection, "to_delayed"):
+            raise TypeError(
+                "collection must be a dask.array.Array or a dask.dataframe.DataFrame, got "
+                f"{type(collection).__name__}"
+            )
+        if collection.ndim != 2:
+            raise ValueError(f"collection must be 2-D, got {collection.ndim} dimensions")
+        width = int(collection.shape[1])
+        if hasattr(collection, "rechunk"):
+            collection = collection.rechunk({1: -1})
+            sizes: Sequence[float] = collection.chunks[0]
+            if np.isnan(sizes).any():
+                collection = collection.compute_chunk_sizes()
+                sizes = collection.chunks[0]
+            blocks = list(collection.to_delayed()[:, 0])
+        else:
+            sizes = collection.map_partitions(len).compute()
+            blocks = list(collection.to_delayed())
+        return cls(
+            Chunk(f"partition {number}", DaskBlock(block), int(size), width, domain)
+            for number, (block, size) in enumerate(zip(blocks, sizes, strict=True))
+            if size > 0
         )
 
     @classmethod

@@ -6,13 +6,17 @@ import itertools
 import os
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from sparsetransfer.distributed.chunks import Chunks
+from sparsetransfer._validation import FloatArray
+from sparsetransfer.distributed.chunks import Chunk, Chunks, DaskBlock
 from sparsetransfer.distributed.passes import Pass, Summary, code_chunk, merge
 
 __all__ = ["Cluster", "Engine", "Local"]
@@ -23,6 +27,9 @@ class Engine(Protocol):
 
     def start(self, chunks: Chunks) -> None:
         """Forget the codes of any earlier data set."""
+
+    def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
+        """Return the rows at ascending positions, counted over all chunks."""
 
     def run(self, task: Pass) -> Summary:
         """Code every chunk and return the sum of the summaries."""
@@ -51,6 +58,16 @@ class Local:
         """Forget the codes of any earlier data set."""
         self._chunks = chunks
         self._codes = [None] * len(chunks)
+
+    def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
+        """Return the rows at ascending positions, counted over all chunks."""
+        assert self._chunks is not None
+        return np.vstack(
+            [
+                take_rows(self._chunks[number], inside, dtype)
+                for number, inside in _by_chunk(self._chunks, positions)
+            ]
+        )
 
     def run(self, task: Pass) -> Summary:
         """Code every chunk and return the sum of the summaries."""
@@ -109,6 +126,15 @@ class Cluster:
         self._run = uuid.uuid4().hex[:12]
         self._number = 0
 
+    def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
+        """Return the rows at ascending positions, counted over all chunks."""
+        assert self._chunks is not None
+        found = [
+            self._on_chunk(take_rows, self._chunks[number], inside, dtype, pure=False)
+            for number, inside in _by_chunk(self._chunks, positions)
+        ]
+        return np.vstack([future.result() for future in found])
+
     def run(self, task: Pass) -> Summary:
         """Code every chunk and return the sum of the summaries."""
         assert self._chunks is not None
@@ -117,7 +143,7 @@ class Cluster:
         # A task, not scattered data: what was scattered cannot be computed again.
         shared = self.client.submit(_same, task, key=f"pass-{prefix}")
         done = [
-            self.client.submit(code_chunk, chunk, codes, shared, key=f"code-{prefix}-{number}")
+            self._on_chunk(code_chunk, chunk, codes, shared, key=f"code-{prefix}-{number}")
             for number, (chunk, codes) in enumerate(zip(self._chunks, self._codes, strict=True))
         ]
         self._codes = [
@@ -145,6 +171,21 @@ class Cluster:
         for future in written:
             future.result()
 
+    def _on_chunk(
+        self, function: Callable[..., Any], chunk: Chunk, *rest: Any, **options: Any
+    ) -> Any:
+        if not isinstance(chunk.read, DaskBlock):
+            return self.client.submit(function, chunk, *rest, **options)
+        rows = self.client.compute(chunk.read.block)
+        bare = replace(chunk, read=_not_here)
+        return self.client.submit(_with_rows, function, bare, rows, *rest, **options)
+
+
+def take_rows(chunk: Chunk, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
+    """Return some rows of a chunk."""
+    rows: FloatArray = chunk.load(dtype)[positions]
+    return rows
+
 
 def write_codes(folder: Path, number: int, codes: sparse.csr_array) -> None:
     """Write the codes of one chunk aside and move them into place."""
@@ -165,6 +206,27 @@ def _tree(items: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
         pairs = [items[start : start + 2] for start in range(0, len(items), 2)]
         items = [combine(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     return items[0]
+
+
+def _by_chunk(
+    chunks: Sequence[Chunk], positions: NDArray[np.intp]
+) -> list[tuple[int, NDArray[np.intp]]]:
+    """Return numbers of chunks and the positions within them, without those that have none."""
+    starts = np.cumsum([0] + [chunk.n_samples for chunk in chunks])
+    edges = np.searchsorted(positions, starts)
+    return [
+        (number, positions[first:last] - starts[number])
+        for number, (first, last) in enumerate(itertools.pairwise(edges.tolist()))
+        if last > first
+    ]
+
+
+def _not_here() -> Any:
+    raise RuntimeError("the rows of this chunk travel beside it")
+
+
+def _with_rows(function: Callable[..., Any], chunk: Chunk, rows: Any, *rest: Any) -> Any:
+    return function(replace(chunk, read=lambda: np.asarray(rows)), *rest)
 
 
 def _same(task: Pass) -> Pass:

@@ -199,8 +199,9 @@ def learn(
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
-    components = _first_dictionary(chunks, k, dict_init, dtype, rng)
     engine = Local() if engine is None else engine
+    engine.start(chunks)
+    components = _first_dictionary(engine, chunks, k, dict_init, dtype, rng)
     task = Pass(
         components=components,
         alpha=check_real(alpha, "alpha", minimum=0),
@@ -215,7 +216,6 @@ def learn(
     mark = _mark(chunks, task, mmd, tol, coupling_tol)
     if checkpoint is not None and os.path.exists(checkpoint):
         state = _resume(checkpoint, mark, state)
-    engine.start(chunks)
     converged, summary = False, None
     while not converged and len(state.history) < max_iter:
         summary, gap = _code(engine, state, coupling_tol)
@@ -379,6 +379,7 @@ def _mean_weights(chunks: Chunks, mmd: float) -> tuple[float, float]:
 
 
 def _first_dictionary(
+    engine: Engine,
     chunks: Chunks,
     k: int,
     dict_init: ArrayLike | None,
@@ -394,16 +395,10 @@ def _first_dictionary(
         return first
     count = min(k, chunks.n_samples)
     wanted = np.sort(np.random.default_rng(rng).choice(chunks.n_samples, count, replace=False))
+    rows = engine.take(wanted, dtype)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
     components = np.zeros((k, chunks.n_features), dtype)
-    start, filled = 0, 0
-    for chunk in chunks:
-        inside = wanted[(wanted >= start) & (wanted < start + chunk.n_samples)] - start
-        if inside.size:
-            rows = chunk.load(dtype)[inside]
-            norms = np.linalg.norm(rows, axis=1, keepdims=True)
-            components[filled : filled + len(rows)] = rows / np.where(norms > 0, norms, 1)
-            filled += len(rows)
-        start += chunk.n_samples
+    components[:count] = rows / np.where(norms > 0, norms, 1)
     return components
 
 

@@ -22,8 +22,10 @@ from sparsetransfer._validation import (
     check_real,
     resolve_threads,
 )
+from sparsetransfer.distributed import Chunks, Engine
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph.functional import Weights
+from sparsetransfer.transfer.chunked import learn_chunks
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
 from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
@@ -112,7 +114,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     components_ : numpy.ndarray of shape (n_components, n_features)
         The atoms, in the unit ball.
     codes_ : numpy.ndarray of shape (n_samples, n_components)
-        Codes of the fitted samples of both domains.
+        Codes of the fitted samples of both domains; absent after a fit to chunks.
     objective_ : float
         The objective at the end.
     history_ : numpy.ndarray of shape (n_iter,)
@@ -255,18 +257,20 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | Chunks,
         y: ArrayLike | None = None,
         *,
         sample_domain: ArrayLike | None = None,
         pseudo_labels: ArrayLike | None = None,
+        engine: Engine | None = None,
     ) -> Self:
         """Learn the dictionary and the codes of all samples.
 
         Parameters
         ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples of source and target. float32 is kept, all else becomes float64.
+        X : array_like of shape (n_samples, n_features), or sparsetransfer.distributed.Chunks
+            Samples of source and target. float32 is kept, all else becomes float64. Chunks are read
+            one by one, know their domains, and leave no `codes_`; see the notes.
         y : array_like of shape (n_samples,), optional
             Class labels. Those of the source are read if `conditional` > 0, those of the target
             never. Without `sample_domain` the samples of masked label (-1, NaN, None) are the
@@ -277,6 +281,9 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         pseudo_labels : array_like of shape (n_samples,) or (n_samples, n_classes), optional
             Classes of the target's samples, or probabilities with one column per sorted class of
             the source, to begin with; rows of source samples are not read.
+        engine : Engine, optional
+            Where chunks are coded: ``sparsetransfer.distributed.Local()``, the default, or
+            ``Cluster(client)``.
 
         Returns
         -------
@@ -297,7 +304,17 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             If there is one domain only and `mmd` > 0.
         ConvergenceWarning
             If the final codes do not reach `kkt_tol`.
+
+        Notes
+        -----
+        On chunks the same problem is solved by `sparsetransfer.distributed.learn`, whose path to
+        its optimum is another: exact codes in every alternation, and no extrapolation. Terms that
+        need all samples at once (a graph, classes, labels) are refused.
         """
+        if isinstance(X, Chunks):
+            return self._fit_chunks(X, y, sample_domain, engine)
+        if engine is not None:
+            raise ValueError("engine codes chunks; give X as sparsetransfer.distributed.Chunks")
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
         self.__dict__.pop("_stream", None)
@@ -348,6 +365,33 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.label_map_ = learned.label_map
         self._pull = MeanPull(domains, coupling, mmd, self.codes_)
         self._n_features_out = len(self.components_)
+        return self
+
+    def _fit_chunks(
+        self,
+        chunks: Chunks,
+        y: ArrayLike | None,
+        sample_domain: ArrayLike | None,
+        engine: Engine | None,
+    ) -> Self:
+        if y is not None or sample_domain is not None:
+            raise ValueError("chunks know their domains; give neither y nor sample_domain")
+        learned, pulls = learn_chunks(self, chunks, engine)
+        for name in ("_stream", "codes_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        self.components_ = learned.components
+        self.objective_ = learned.objective
+        self.history_ = learned.history
+        self.n_iter_ = learned.n_iter
+        self.kkt_violation_ = learned.kkt_violation
+        self.duality_gap_ = learned.duality_gap
+        self.converged_ = learned.converged
+        self.mean_difference_ = learned.offset
+        self.pseudo_labels_ = self.label_classes_ = self.label_map_ = None
+        self._graph = None
+        self._pull = MeanPull.of_sides(pulls, self.components_.dtype)
+        self._n_features_out = len(self.components_)
+        self.n_features_in_ = chunks.n_features
         return self
 
     @available_if(takes_batches)  # type: ignore[untyped-decorator]

@@ -86,3 +86,37 @@ def test_pickled_npy_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match=r"x\.npy"):
         Chunks.from_npy(tmp_path / "x.npy")
+
+
+@pytest.fixture
+def dask_array():
+    return pytest.importorskip("dask.array", reason="the extra 'distributed' is not installed")
+
+
+def test_partitions_of_a_dask_array(dask_array):
+    # Columns are cut, too, and sizes are lost by the selection.
+    whole = dask_array.from_array(X, chunks=(10, 3))
+    assert [c.n_samples for c in Chunks.from_dask(whole)] == [10, 10, 5]
+    np.testing.assert_array_equal(together(Chunks.from_dask(whole)), X)
+    some = Chunks.from_dask(whole[whole[:, 0] > 0], domain=-2)
+    np.testing.assert_array_equal(together(some), X[X[:, 0] > 0])
+    assert some[0].domain == -2
+
+
+def test_partitions_of_a_dask_frame(dask_array):
+    import dask.dataframe as dd
+    import pandas as pd
+
+    numbered = np.column_stack([np.arange(25.0), X])
+    frame = dd.from_pandas(pd.DataFrame(numbered, columns=list("abcde")), npartitions=3)
+    np.testing.assert_array_equal(together(Chunks.from_dask(frame)), numbered)
+    late = frame[frame["a"] >= 12]  # the first partition has no rows left
+    np.testing.assert_array_equal(together(Chunks.from_dask(late)), numbered[12:])
+    assert len(Chunks.from_dask(late)) == 2
+
+
+def test_what_dask_does_not_partition(dask_array):
+    with pytest.raises(TypeError, match="got ndarray"):
+        Chunks.from_dask(X)
+    with pytest.raises(ValueError, match="2-D, got 1"):
+        Chunks.from_dask(dask_array.ones(5))

@@ -10,6 +10,7 @@ import pytest
 
 from sparsetransfer.distributed import Chunks, Cluster, learn
 from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.transfer import TransferSparseCoding
 
 distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -78,3 +79,32 @@ def test_an_error_on_a_worker_arrives(client, tmp_path):
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(ValueError, match=r"chunk x\.npy\[40:80\] cannot be used: .*finite"):
         learn(data, 4, alpha=0.3, dict_init=np.eye(4, 10), engine=Cluster(client))
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+def test_dask_collections_are_coded_where_they_are(client, persisted):
+    dask_array = pytest.importorskip("dask.array")
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(400, 10)), rng.normal(0.3, 1, size=(300, 10))
+    parts = [dask_array.from_array(part, chunks=(90, 10)) for part in (source, target)]
+    if persisted:
+        parts = [part.persist() for part in parts]
+    data = Chunks.from_dask(parts[0]) + Chunks.from_dask(parts[1], domain=-1)
+    settings = {"alpha": 0.3, "mmd": 30.0, "max_iter": 3, "rng": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        alone = learn(chunks(), 8, n_threads=1, **settings)
+        there = learn(data, 8, engine=Cluster(client), **settings)
+        here = learn(data, 8, n_threads=1, **settings)
+    assert there.components.tobytes() == alone.components.tobytes()
+    assert here.components.tobytes() == alone.components.tobytes()
+
+
+def test_the_estimator_runs_on_the_cluster(client):
+    def fit(engine):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            coder = TransferSparseCoding(8, alpha=0.3, mmd=30.0, max_iter=3, random_state=0)
+            return coder.fit(chunks(), engine=engine)
+
+    assert fit(Cluster(client)).components_.tobytes() == fit(None).components_.tobytes()

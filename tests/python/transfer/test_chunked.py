@@ -1,0 +1,97 @@
+"""`TransferSparseCoding` on chunks: the problem of the array, solved chunk by chunk."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from sparsetransfer.distributed import Chunks, Local
+from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.transfer import TransferSparseCoding, transfer_encode
+
+rng = np.random.default_rng(0)
+SOURCE = rng.normal(size=(90, 12))
+TARGET = rng.normal(0.4, 1, size=(70, 12))
+X = np.vstack([SOURCE, TARGET])
+DOMAIN = np.repeat([1, -1], [90, 70])
+
+
+def chunks(size=25):
+    return Chunks.from_array(SOURCE, chunk_size=size) + Chunks.from_array(
+        TARGET, chunk_size=size, domain=-1
+    )
+
+
+@pytest.fixture(autouse=True)
+def calm():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def fitted(**parameters):
+    settings = {"alpha": 0.3, "mmd": 20.0, "max_iter": 20, "random_state": 0, **parameters}
+    return TransferSparseCoding(8, **settings).fit(chunks())
+
+
+def test_the_certificate_is_that_of_the_coupled_problem():
+    # No atom moves within one alternation before its codes are certified.
+    start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
+    coder = fitted(dict_init=start, max_iter=1)
+    peer = transfer_encode(X, start, alpha=0.3, mmd=20.0, sample_domain=DOMAIN, kkt_tol=1e-9)
+    assert coder.objective_ == pytest.approx(peer.objective, rel=1e-7)
+    assert coder.duality_gap_ <= 1e-6 * coder.objective_
+
+
+def test_transform_gives_the_codes_of_the_whole():
+    coder = fitted(max_iter=200, tol=1e-12)
+    codes = coder.transform(X, sample_domain=DOMAIN)
+    peer = transfer_encode(
+        X, coder.components_, alpha=0.3, mmd=20.0, sample_domain=DOMAIN, kkt_tol=1e-9
+    )
+    np.testing.assert_allclose(codes, peer.codes, atol=5e-3)
+    difference = codes[:90].mean(axis=0) - codes[90:].mean(axis=0)
+    np.testing.assert_allclose(difference, coder.mean_difference_, atol=5e-3)
+
+
+def test_it_finds_as_good_a_point_as_the_array():
+    start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
+    parameters = {"dict_init": start, "max_iter": 300, "tol": 1e-10}
+    coder = fitted(**parameters)
+    whole = TransferSparseCoding(8, alpha=0.3, mmd=20.0, **parameters).fit(X, sample_domain=DOMAIN)
+    assert coder.objective_ == pytest.approx(whole.objective_, rel=1e-2)
+
+
+def test_an_array_may_follow_chunks_and_the_other_way():
+    coder = fitted()
+    assert not hasattr(coder, "codes_")
+    coder.fit(X, sample_domain=DOMAIN)
+    assert coder.codes_.shape == (160, 8)
+    coder.fit(chunks(), engine=Local())
+    assert not hasattr(coder, "codes_")
+    assert coder.get_feature_names_out().shape == (8,)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"laplacian": 1.0}, "laplacian=1.0 does not work on chunks"),
+        ({"conditional": 0.5, "n_rounds": 1}, "conditional=0.5"),
+        ({"label": 1.0}, "label=1.0"),
+        ({"callback": print}, "callback="),
+        ({"n_components": 1000}, "at most the number of samples, 160, got 1000"),
+        ({"alpha": 0.0}, "alpha"),
+    ],
+)
+def test_what_needs_all_samples_is_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        TransferSparseCoding(**{"n_components": 8, **parameters}).fit(chunks())
+
+
+def test_domains_belong_to_the_chunks():
+    with pytest.raises(ValueError, match="neither y nor sample_domain"):
+        TransferSparseCoding(8).fit(chunks(), sample_domain=DOMAIN)
+    with pytest.raises(ValueError, match="engine codes chunks"):
+        TransferSparseCoding(8).fit(X, engine=Local())
+    with pytest.raises(DomainError, match="couples two domains"):
+        TransferSparseCoding(8).fit(Chunks.from_array(SOURCE))
