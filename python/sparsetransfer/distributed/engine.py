@@ -143,8 +143,18 @@ class Cluster:
         # A task, not scattered data: what was scattered cannot be computed again.
         shared = self.client.submit(_same, task, key=f"pass-{prefix}")
         done = [
-            self._on_chunk(code_chunk, chunk, codes, shared, key=f"code-{prefix}-{number}")
-            for number, (chunk, codes) in enumerate(zip(self._chunks, self._codes, strict=True))
+            self._on_chunk(
+                code_chunk,
+                chunk,
+                codes,
+                shared,
+                key=f"code-{prefix}-{number}",
+                workers=[worker],
+                allow_other_workers=True,
+            )
+            for number, (chunk, codes, worker) in enumerate(
+                zip(self._chunks, self._codes, self._places(), strict=True)
+            )
         ]
         self._codes = [
             self.client.submit(_first, both, key=f"codes-{prefix}-{number}")
@@ -170,6 +180,15 @@ class Cluster:
         ]
         for future in written:
             future.result()
+
+    def _places(self) -> list[str]:
+        """Give every worker a run of neighbouring chunks, whose summaries then merge there."""
+        assert self._chunks is not None
+        threads = sorted(self.client.nthreads().items())
+        slots = [worker for worker, count in threads for _ in range(count)]
+        if not slots:
+            raise ValueError("engine: the cluster has no workers")
+        return [slots[i * len(slots) // len(self._chunks)] for i in range(len(self._chunks))]
 
     def _on_chunk(
         self, function: Callable[..., Any], chunk: Chunk, *rest: Any, **options: Any

@@ -71,7 +71,8 @@ class Summary:
     offset : ndarray of shape (n_components,)
         S m: the difference of the mean codes.
     curvature : ndarray of shape (n_components, n_components)
-        Σ m² E (G_AA + h I)⁻¹ Eᵀ over the samples, estimated from some of them.
+        Σ m² E (G_AA + h I)⁻¹ Eᵀ over the samples, estimated from some of them; empty without
+        coupling.
     gap : float
         Sum of the duality gaps of the samples.
     kkt : float
@@ -173,10 +174,10 @@ def merge(first: Summary, second: Summary) -> Summary:
 
 def _curvature(gram: FloatArray, codes: FloatArray, task: Pass) -> NDArray[np.float64]:
     """Estimate Σ E (G_AA + h I)⁻¹ Eᵀ over the rows of `codes` from evenly spread ones."""
+    if task.curved_rows == 0:
+        return np.zeros((0, 0))
     size = len(gram)
     total = np.zeros((size, size))
-    if task.curved_rows == 0:
-        return total
     count = min(task.curved_rows, len(codes))
     for row in np.linspace(0, len(codes) - 1, count).astype(int):
         active = np.flatnonzero(codes[row])

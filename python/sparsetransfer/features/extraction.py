@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,7 @@ def extract(
     *,
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
+    executor: Executor | None = None,
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
@@ -71,6 +73,9 @@ def extract(
         Processes at most; None or -1 is every CPU this process may use. Little work stays in
         this process: workers are started only when that saves time. The values do not depend on
         the number.
+    executor : concurrent.futures.Executor, optional
+        Computes instead of this process's pool, for example ``client.get_executor()`` of a Dask
+        client; its workers must see the audio files, and the cache if there is one.
     on_error : {"raise", "drop"}, default="raise"
         What to do about utterances that cannot be read: raise one error that lists them all
         after the others are done (and cached), or list them in `FeatureTable.failures`.
@@ -123,7 +128,7 @@ def extract(
             outcomes[utterance.row] = cached
     report(len(outcomes), len(utterances))
     compute = functools.partial(_compute, chosen=chosen, store=store)
-    for outcome in compute_all(pending, compute, workers):
+    for outcome in compute_all(pending, compute, workers, executor):
         outcomes[outcome.row] = outcome
         report(len(outcomes), len(utterances))
     ordered = [outcomes[row] for row in range(len(utterances))]

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
 from typing import TypeVar
 
 import joblib
@@ -49,7 +50,10 @@ def n_workers(n_jobs: int | None) -> int:
 
 
 def compute_all(
-    pending: Sequence[_Item], compute: Callable[[_Item], _Result], workers: int
+    pending: Sequence[_Item],
+    compute: Callable[[_Item], _Result],
+    workers: int,
+    executor: Executor | None = None,
 ) -> Iterator[_Result]:
     """
     Compute here, and go over to a pool when the pace so far says that it pays.
@@ -62,12 +66,23 @@ def compute_all(
         Takes one of them; picklable for more than one worker.
     workers : int
         Processes at most.
+    executor : concurrent.futures.Executor, optional
+        Computes everything instead.
 
     Yields
     ------
     object
         Results in the order of completion.
     """
+    if executor is not None:
+        futures = [executor.submit(compute, item) for item in pending]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+        return
     began = started = time.perf_counter()
     start_cost, paced = 0.0, 0
     for position, item in enumerate(pending):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,19 @@ def test_values_do_not_depend_on_the_number_of_processes(tmp_path, monkeypatch, 
     assert asked == [2]
     np.testing.assert_array_equal(together.values, alone.values)
     pd.testing.assert_frame_equal(together.index, alone.index)
+
+
+def test_an_executor_computes_instead(tmp_path, monkeypatch):
+    corpus = _corpus(tmp_path / "wav", 5)
+    alone = features.extract(corpus, Levels(), n_jobs=1)
+    with ThreadPoolExecutor(2) as pool:
+        submitted = []
+        monkeypatch.setattr(
+            pool, "submit", lambda *task: submitted.append(task) or type(pool).submit(pool, *task)
+        )
+        there = features.extract(corpus, Levels(), executor=pool)
+    assert len(submitted) == 5
+    np.testing.assert_array_equal(there.values, alone.values)
 
 
 def test_little_work_starts_no_processes(tmp_path, monkeypatch):
