@@ -54,7 +54,11 @@ def simplified(body: list[ast.stmt]) -> list[ast.stmt]:
 
 def with_arguments(annotation: ast.expr | None) -> ast.expr | None:
     """Say what pybind11's bare containers hold."""
-    bare = {"dict": "dict[str, str]", "tuple": "tuple[typing.Any, ...]"}
+    bare = {
+        "dict": "dict[str, str]",
+        "tuple": "tuple[typing.Any, ...]",
+        "list[tuple]": "list[tuple[typing.Any, ...]]",
+    }
     text = "" if annotation is None else ast.unparse(annotation)
     return ast.parse(bare[text], mode="eval").body if text in bare else annotation
 

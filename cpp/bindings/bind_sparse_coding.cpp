@@ -140,7 +140,9 @@ void bind_coders(py::module_& m) {
 void bind_sparse_coding(py::module_& m) {
   py::enum_<Algorithm>(m, "Algorithm")
       .value("active_set", Algorithm::active_set)
-      .value("coordinate_descent", Algorithm::coordinate_descent);
+      .value("coordinate_descent", Algorithm::coordinate_descent)
+      .value("homotopy", Algorithm::homotopy)
+      .value("fista", Algorithm::fista);
   py::class_<CodingSettings>(m, "CodingSettings")
       .def(py::init([](double alpha, double tolerance, Index max_iterations, bool nonnegative,
                        bool warm_start, Algorithm algorithm) {

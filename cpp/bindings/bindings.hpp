@@ -11,5 +11,6 @@ void bind_graph(pybind11::module_& m);
 void bind_transfer(pybind11::module_& m);
 void bind_regression(pybind11::module_& m);
 void bind_sparse_coding(pybind11::module_& m);
+void bind_paths(pybind11::module_& m);
 
 }  // namespace sparsetransfer::python

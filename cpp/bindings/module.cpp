@@ -17,4 +17,5 @@ PYBIND11_MODULE(SPARSETRANSFER_MODULE, m, py::mod_gil_not_used()) {
   sparsetransfer::python::bind_transfer(m);
   sparsetransfer::python::bind_regression(m);
   sparsetransfer::python::bind_sparse_coding(m);
+  sparsetransfer::python::bind_paths(m);
 }

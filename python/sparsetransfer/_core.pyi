@@ -156,6 +156,8 @@ class Algorithm:
     __members__: typing.ClassVar[dict[str, Algorithm]]
     active_set: typing.ClassVar[Algorithm]
     coordinate_descent: typing.ClassVar[Algorithm]
+    fista: typing.ClassVar[Algorithm]
+    homotopy: typing.ClassVar[Algorithm]
 
     @typing.overload
     def __eq__(self, other: Algorithm) -> bool: ...
@@ -238,6 +240,21 @@ class PursuitSettings:
     def rule(self) -> SelectionRule: ...
     @property
     def tolerance(self) -> float: ...
+
+class PathSettings:
+    def __init__(
+        self,
+        *,
+        least_penalty: typing.SupportsFloat | typing.SupportsIndex,
+        most_steps: typing.SupportsInt | typing.SupportsIndex,
+        nonnegative: bool = False,
+    ) -> None: ...
+    @property
+    def least_penalty(self) -> float: ...
+    @property
+    def most_steps(self) -> int: ...
+    @property
+    def nonnegative(self) -> bool: ...
 
 def build_info() -> dict[str, str]: ...
 def correlations(
@@ -400,6 +417,14 @@ def graph_laplacian(
     values: numpy.typing.NDArray[typing.Any],
     normalised: bool,
 ) -> tuple[typing.Any, ...]: ...
+def lars(
+    gram: numpy.typing.NDArray[typing.Any],
+    correlations: numpy.typing.NDArray[typing.Any],
+    count: typing.SupportsInt | typing.SupportsIndex,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.int32]: ...
 def lasso(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
@@ -422,6 +447,15 @@ def lasso_gram(
     squared_norms: numpy.typing.NDArray[typing.Any] | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
+def lasso_paths(
+    gram: numpy.typing.NDArray[typing.Any],
+    correlations: numpy.typing.NDArray[typing.Any],
+    settings: PathSettings,
+    *,
+    ridge: numpy.typing.NDArray[typing.Any] | None = None,
+    weights: numpy.typing.NDArray[typing.Any] | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> list[tuple[typing.Any, ...]]: ...
 def mean_pairwise_distance(
     samples: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,

@@ -8,6 +8,8 @@
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/sparse_coding/active_set_block.hpp"
 #include "sparsetransfer/sparse_coding/coordinate_descent.hpp"
+#include "sparsetransfer/sparse_coding/fista.hpp"
+#include "sparsetransfer/sparse_coding/homotopy.hpp"
 #include "sparsetransfer/sparse_coding/proximal.hpp"
 
 namespace sparsetransfer {
@@ -27,6 +29,13 @@ std::unique_ptr<BlockCoder<T>> make_coder(const CodingShape& shape, const Coding
   switch (settings.algorithm) {
     case Algorithm::coordinate_descent:
       return std::make_unique<SignalCoder<T, CoordinateDescent>>(shape, settings, weights);
+    case Algorithm::homotopy:
+      // float32 signals are converted before they come here.
+      if constexpr (std::is_same_v<T, double>)
+        return std::make_unique<SignalCoder<T, HomotopySolver>>(shape, settings, weights);
+      break;
+    case Algorithm::fista:
+      return std::make_unique<FistaBlock<T>>(shape, settings, weights);
     case Algorithm::active_set:
       break;
   }
@@ -61,14 +70,24 @@ void check(const CodingSettings& settings, const CodingExtras<T>& extras, Index 
           "squared_norms must have one entry per signal");
   require(extras.weights.size() == 0 || extras.weights.size() == atoms,
           "weights must have one entry per atom");
+  require(settings.algorithm != Algorithm::homotopy ||
+              (settings.alpha > 0 && (extras.weights.size() == 0 || extras.weights.minCoeff() > 0)),
+          "alpha and weights must be positive with algorithm homotopy");
 }
 
-/// Whether the float32 coder met a signal it could not certify, as happens when the support spans
-/// the whole space: there the rounding of the Gram matrix decides which atoms violate.
-std::vector<Index> uncertified(Index samples, const CodingReport* reports) {
+/// Whether float32 signals are coded in double precision from the start.
+template <typename T>
+bool only_in_double(const CodingSettings& settings) {
+  return std::is_same_v<T, float> && settings.algorithm == Algorithm::homotopy;
+}
+
+/// Signals that the float32 coder could not certify, as happens when the support spans the whole
+/// space: there the rounding of the Gram matrix decides which atoms violate.
+std::vector<Index> uncertified(Index samples, const CodingSettings& settings,
+                               const CodingReport* reports) {
   std::vector<Index> out;
   for (Index i = 0; i < samples; ++i)
-    if (reports[i].status != Status::converged) out.push_back(i);
+    if (only_in_double<float>(settings) || reports[i].status != Status::converged) out.push_back(i);
   return out;
 }
 
@@ -119,6 +138,7 @@ template <typename T>
 void code_blocks(const Execution& execution, const PanelGram<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
                  const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+  if (only_in_double<T>(settings)) return;
   const Index atoms = gram.atoms();
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
   for_each_block<T>(
@@ -131,11 +151,13 @@ void code_blocks(const Execution& execution, const PanelGram<T>& gram,
       });
 }
 
-/// Signals whose active set gave up before its rounds were over.
+/// Signals whose active set or path gave up before its rounds were over.
 std::vector<Index> stalled(Index samples, const CodingSettings& settings,
                            const CodingReport* reports) {
   std::vector<Index> out;
-  for (Index i = 0; settings.algorithm == Algorithm::active_set && i < samples; ++i)
+  const bool finite =
+      settings.algorithm == Algorithm::active_set || settings.algorithm == Algorithm::homotopy;
+  for (Index i = 0; finite && i < samples; ++i)
     if (reports[i].status == Status::max_iterations &&
         reports[i].iterations < settings.max_iterations)
       out.push_back(i);
@@ -152,6 +174,7 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
   if (again.empty()) return;
   CodingSettings inner = settings;
   inner.warm_start = true;
+  inner.algorithm = Algorithm::active_set;
   inner.tolerance *= 0.25;
   const auto select = [&](const ConstVectorRef<double>& values) -> Vector<double> {
     return values.size() > 0 ? Vector<double>(values(again)) : Vector<double>();
@@ -191,7 +214,8 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
   const CodingShape shape{dictionary.rows(), atoms, capacity,
                           block_width(signals.cols(), capacity)};
-  for_each_block(execution, signals.cols(), shape, first_attempt<T>(settings), extras,
+  const Index first = only_in_double<T>(settings) ? 0 : signals.cols();
+  for_each_block(execution, first, shape, first_attempt<T>(settings), extras,
                  [&](BlockCoder<T>& coder, Index begin, Index count) {
                    const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
                    coder.correlations().topLeftCorner(atoms, count).noalias() =
@@ -202,7 +226,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                                count, codes.middleCols(begin, count), reports + begin);
                  });
   if constexpr (std::is_same_v<T, float>) {
-    const std::vector<Index> again = uncertified(signals.cols(), reports);
+    const std::vector<Index> again = uncertified(signals.cols(), settings, reports);
     const double scale = dictionary.colwise().squaredNorm().maxCoeff();
     code_again(again, extras, scale, codes, reports,
                [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {
@@ -236,7 +260,7 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
   code_blocks<T>(execution, gram, correlations, first_attempt<T>(settings), extras, codes, reports);
   if constexpr (std::is_same_v<T, float>) {
-    const std::vector<Index> again = uncertified(correlations.cols(), reports);
+    const std::vector<Index> again = uncertified(correlations.cols(), settings, reports);
     const double scale = gram_matrix.diagonal().maxCoeff();
     code_again(again, extras, scale, codes, reports,
                [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {

@@ -4,14 +4,17 @@ from sparsetransfer.sparse_coding.chunks import by_chunks
 from sparsetransfer.sparse_coding.coder import SparseCoder
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.functional import lasso, lasso_gram, omp, omp_gram, threshold
+from sparsetransfer.sparse_coding.path import LassoPath, lasso_path
 from sparsetransfer.sparse_coding.result import SparseCodes
 
 __all__ = [
+    "LassoPath",
     "SparseCoder",
     "SparseCodes",
     "by_chunks",
     "lasso",
     "lasso_gram",
+    "lasso_path",
     "omp",
     "omp_gram",
     "sparse_encode",

@@ -1,12 +1,21 @@
 """scikit-learn's `sparse_encode`, with the same arguments and the same answers."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparsetransfer._validation import FloatArray, Mask, check_integer, check_masked, check_matrix
+from sparsetransfer import _core
+from sparsetransfer._validation import (
+    FloatArray,
+    Mask,
+    check_integer,
+    check_masked,
+    check_matrix,
+    resolve_threads,
+)
 from sparsetransfer.sparse_coding.functional import (
+    LassoAlgorithm,
     lasso,
     lasso_gram,
     omp,
@@ -16,7 +25,10 @@ from sparsetransfer.sparse_coding.functional import (
 
 __all__ = ["ALGORITHMS", "sparse_encode"]
 
-ALGORITHMS = ("lasso_lars", "lasso_cd", "lars", "omp", "ols", "threshold")
+Algorithm: TypeAlias = Literal[
+    "lasso_lars", "lasso_cd", LassoAlgorithm, "lars", "omp", "ols", "threshold"
+]
+ALGORITHMS = get_args(Algorithm)
 
 
 def sparse_encode(
@@ -25,7 +37,7 @@ def sparse_encode(
     *,
     gram: ArrayLike | None = None,
     cov: ArrayLike | None = None,
-    algorithm: Literal["lasso_lars", "lasso_cd", "lars", "omp", "ols", "threshold"] = "lasso_lars",
+    algorithm: Algorithm = "lasso_lars",
     n_nonzero_coefs: int | None = None,
     alpha: float | None = None,
     copy_cov: bool = True,
@@ -51,8 +63,11 @@ def sparse_encode(
         ``dictionary @ X.T``, if it is at hand. Used together with `gram` only.
     algorithm : str, default="lasso_lars"
         "lasso_lars" and "lasso_cd" both give the solution of the lasso, which they reach to
-        machine precision by the active-set method of `lasso`; "omp" and "ols" are the two greedy
-        pursuits of `omp`; "threshold" is `threshold`; "lars" is computed by scikit-learn.
+        machine precision by the active-set method of `lasso`; "active_set",
+        "coordinate_descent", "homotopy" and "fista" name the method; "omp" and "ols" are the two
+        greedy pursuits of `omp`; "threshold" is `threshold`; "lars" is least angle regression,
+        in float64 whatever `X` is. Where atoms depend on those in use it passes over them, which
+        scikit-learn's does with a warning, or with a code that is not on the path.
     n_nonzero_coefs : int, optional
         The number of atoms of "lars", "omp" and "ols"; by default a tenth of the features, within
         1 and n_components.
@@ -110,13 +125,15 @@ def sparse_encode(
     penalty = 1.0 if alpha is None else alpha
     if algorithm == "threshold":
         return threshold(signals, atoms, penalty, positive=positive)
-    if algorithm == "lars":
-        return _lars(signals, atoms, n_nonzero_coefs, n_jobs)
     inner = None if gram is None else _inner_products(signals, atoms, gram, cov)
-    if algorithm in ("omp", "ols"):
-        count = n_nonzero_coefs
-        if count is None:
+    if algorithm in ("lars", "omp", "ols"):
+        if n_nonzero_coefs is None:
             count = int(min(max(signals.shape[1] / 10, 1), atoms.shape[0]))
+        else:
+            count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+        if algorithm == "lars":
+            matrix, correlations = (atoms @ atoms.T, signals @ atoms.T) if not inner else inner[:2]
+            return _lars(matrix, correlations, count, n_jobs)
         if inner is None:
             result = omp(signals, atoms, count, rule=algorithm, mask=observed, n_threads=n_jobs)
         else:
@@ -126,6 +143,7 @@ def sparse_encode(
         "positive": positive,
         "init": init,
         "max_iter": max_iter,
+        "algorithm": algorithm if algorithm in get_args(LassoAlgorithm) else "active_set",
         "n_threads": n_jobs,
     }
     if inner is None:
@@ -146,14 +164,8 @@ def _inner_products(
     return matrix, correlations, np.einsum("ij,ij->i", signals, signals)
 
 
-def _lars(
-    signals: FloatArray, atoms: FloatArray, n_nonzero_coefs: int | None, n_jobs: int | None
-) -> FloatArray:
-    from sklearn.decomposition import sparse_encode as reference
-
-    if n_nonzero_coefs is not None:
-        check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
-    codes: FloatArray = reference(
-        signals, atoms, algorithm="lars", n_nonzero_coefs=n_nonzero_coefs, n_jobs=n_jobs
-    )
-    return codes.astype(signals.dtype, copy=False)
+def _lars(gram: FloatArray, cov: FloatArray, count: int, n_threads: int | None) -> FloatArray:
+    codes = np.empty(cov.shape)
+    wide, correlations = (np.ascontiguousarray(array, dtype=np.float64) for array in (gram, cov))
+    _core.lars(wide, correlations, count, codes, n_threads=resolve_threads(n_threads))
+    return codes.astype(cov.dtype, copy=False)

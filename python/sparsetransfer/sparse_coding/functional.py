@@ -21,7 +21,7 @@ from sparsetransfer.sparse_coding.result import SparseCodes, collect
 
 __all__ = ["lasso", "lasso_gram", "omp", "omp_gram", "threshold"]
 
-LassoAlgorithm: TypeAlias = Literal["active_set", "coordinate_descent"]
+LassoAlgorithm: TypeAlias = Literal["active_set", "coordinate_descent", "homotopy", "fista"]
 
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 5e-5}
 
@@ -63,13 +63,17 @@ def lasso(
         The violation of the optimality conditions to accept, in units of `alpha`. By default 1e-9
         for float64 and 5e-5 for float32.
     max_iter : int, default=1000
-        The largest number of rounds for one signal; of epochs with coordinate descent.
+        The largest number of rounds for one signal; of epochs with coordinate descent, knots with
+        homotopy, and steps with FISTA.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         True where an entry of `X` was observed; the others are not read. "nan" takes NaN for
         missing. Codes and certificates are those of the observed entries alone; signals of equal
         mask share one Gram matrix.
-    algorithm : {"active_set", "coordinate_descent"}, default="active_set"
-        How the codes are computed; all give the same ones.
+    algorithm : {"active_set", "coordinate_descent", "homotopy", "fista"}, default="active_set"
+        How the codes are computed; all give the same ones. "homotopy" walks down from the penalty
+        of the first atom (see `lasso_path`), in float64 whatever `X` is, needs positive `alpha` and
+        `weights`, and does not look at `init`; "fista" takes accelerated gradient steps [2]_ with
+        restarts [3]_, the only one whose cost does not grow with the non-zeros of a code.
     n_threads : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
@@ -109,6 +113,10 @@ def lasso(
     References
     ----------
     .. [1] H. Lee, A. Battle, R. Raina, A. Y. Ng, "Efficient sparse coding algorithms", NIPS 2006.
+    .. [2] A. Beck, M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear
+       inverse problems", SIAM J. Imaging Sci. 2, 2009. doi:10.1137/080716542
+    .. [3] B. O'Donoghue, E. Candes, "Adaptive restart for accelerated gradient schemes", Found.
+       Comput. Math. 15, 2015. doi:10.1007/s10208-013-9150-3
 
     Examples
     --------

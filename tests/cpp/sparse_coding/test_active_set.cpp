@@ -10,6 +10,7 @@
 #include "sparsetransfer/sparse_coding/active_set_block.hpp"
 #include "sparsetransfer/sparse_coding/coordinate_descent.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
+#include "sparsetransfer/sparse_coding/homotopy.hpp"
 
 namespace {
 
@@ -122,6 +123,7 @@ void check_that_solving_allocates_nothing() {
 TEST(solving_a_block_allocates_nothing) {
   check_that_solving_allocates_nothing<ActiveSetBlock<double>>();
   check_that_solving_allocates_nothing<SignalCoder<double, CoordinateDescent>>();
+  check_that_solving_allocates_nothing<SignalCoder<double, HomotopySolver>>();
 }
 
 TEST(the_factor_follows_appends_and_removals) {

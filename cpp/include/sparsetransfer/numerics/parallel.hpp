@@ -1,16 +1,25 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 #include "sparsetransfer/types.hpp"
 
 namespace sparsetransfer {
 
-/// What a kernel borrows from its caller besides data: how many threads it may use, and a poll
-/// that is called from the calling thread only, and stops the work by throwing.
+/// What a kernel borrows from its caller besides data: how many threads it may use, a poll that is
+/// called from the calling thread only, and stops the work by throwing, and for solvers that can
+/// return what they have reached the time at which they should.
 struct Execution {
+  using Clock = std::chrono::steady_clock;
+
   int num_threads = 1;
   std::function<void()> poll;
+  Clock::time_point deadline = Clock::time_point::max();
+
+  bool out_of_time() const {
+    return deadline != Clock::time_point::max() && Clock::now() >= deadline;
+  }
 
   /// Called between blocks, and by blocks that take longer than some milliseconds: polls on the
   /// calling thread. On a helper it throws if the work has been stopped elsewhere, so that nobody

@@ -18,13 +18,15 @@ namespace sparsetransfer {
 enum class Algorithm : int {
   active_set = 0,          ///< exact solutions on a growing set of atoms, in blocks of signals
   coordinate_descent = 1,  ///< one coefficient at a time, on working sets
+  homotopy = 2,            ///< from the largest penalty down, breakpoint by breakpoint
+  fista = 3,               ///< accelerated proximal gradient steps, in blocks of signals
 };
 
 /// Options of the l1-penalised coders; defaults are those of double precision.
 struct CodingSettings {
   double alpha = 1.0;  ///< penalty of every atom, multiplied by its weight if weights are given
   double tolerance = 1e-9;      ///< accepted violation of the optimality conditions, times alpha
-  Index max_iterations = 1000;  ///< rounds of the active set, or epochs of coordinate descent
+  Index max_iterations = 1000;  ///< rounds, epochs, breakpoints or steps
   bool nonnegative = false;
   bool warm_start = false;  ///< start from the codes passed in
   Algorithm algorithm = Algorithm::active_set;
