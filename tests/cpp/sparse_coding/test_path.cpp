@@ -88,22 +88,22 @@ TEST(dependent_and_vanishing_atoms_do_not_end_a_path) {
 
 TEST(all_algorithms_give_one_answer) {
   const Matrix<double> D = gaussian(30, 80, 6);
-  const Matrix<double> X = gaussian(30, 40, 7);
+  const Matrix<double> X = gaussian(30, 10, 7);
   for (const bool nonnegative : {false, true}) {
     CodingSettings settings;
     settings.alpha = 0.05;
     settings.nonnegative = nonnegative;
     settings.max_iterations = 20000;
-    Matrix<double> expected(80, 40);
-    std::vector<CodingReport> reports(40);
+    Matrix<double> expected(80, 10);
+    std::vector<CodingReport> reports(10);
     encode<double>({2, {}}, X, D, settings, {}, expected, reports.data());
     for (const Algorithm algorithm :
          {Algorithm::coordinate_descent, Algorithm::homotopy, Algorithm::fista}) {
       settings.algorithm = algorithm;
-      Matrix<double> codes(80, 40);
+      Matrix<double> codes(80, 10);
       encode<double>({2, {}}, X, D, settings, {}, codes, reports.data());
       CHECK((codes - expected).cwiseAbs().maxCoeff() < 1e-8);
-      for (Index i = 0; i < 40; ++i) {
+      for (Index i = 0; i < 10; ++i) {
         CHECK(reports[i].status == Status::converged);
         CHECK(violation(X.col(i), D, codes.col(i), 0.05, nonnegative) < 1e-10);
       }
