@@ -147,7 +147,8 @@ def lasso_path(
     References
     ----------
     .. [1] M. R. Osborne, B. Presnell, B. A. Turlach, "A new approach to variable selection in
-       least squares problems", IMA J. Numer. Anal. 20, 2000. doi:10.1093/imanum/20.3.389
+       least squares problems", IMA Journal of Numerical Analysis 20, 2000.
+       doi:10.1093/imanum/20.3.389
     .. [2] B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, "Least angle regression", Ann.
        Statist. 32, 2004. doi:10.1214/009053604000000067
 
