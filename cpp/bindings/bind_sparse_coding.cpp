@@ -164,15 +164,17 @@ void bind_sparse_coding(py::module_& m) {
       .value("correlation", SelectionRule::correlation)
       .value("residual", SelectionRule::residual);
   py::class_<PursuitSettings>(m, "PursuitSettings")
-      .def(py::init([](SelectionRule rule, Index max_atoms, double tolerance) {
-             const PursuitSettings settings{rule, max_atoms, tolerance};
+      .def(py::init([](SelectionRule rule, Index max_atoms, double tolerance, bool nonnegative) {
+             const PursuitSettings settings{rule, max_atoms, tolerance, nonnegative};
              settings.validate();
              return settings;
            }),
-           py::kw_only(), py::arg("rule"), py::arg("max_atoms"), py::arg("tolerance") = 0.0)
+           py::kw_only(), py::arg("rule"), py::arg("max_atoms"), py::arg("tolerance") = 0.0,
+           py::arg("nonnegative") = false)
       .def_readonly("rule", &PursuitSettings::rule)
       .def_readonly("max_atoms", &PursuitSettings::max_atoms)
-      .def_readonly("tolerance", &PursuitSettings::tolerance);
+      .def_readonly("tolerance", &PursuitSettings::tolerance)
+      .def_readonly("nonnegative", &PursuitSettings::nonnegative);
   bind_coders<float>(m);
   bind_coders<double>(m);
 }

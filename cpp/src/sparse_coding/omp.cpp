@@ -12,7 +12,9 @@
 namespace sparsetransfer {
 namespace {
 
-constexpr Index kBlock = 64;  // signals per product with the dictionary
+constexpr Index kBlock = 64;       // signals per product with the dictionary
+constexpr Index kMostRounds = 20;  // for each atom: those of non-negative codes may leave again
+constexpr double kTiny = std::numeric_limits<double>::min();
 
 /// Pursuit of one signal. With the QR factors D_A = Q L', the rows w_l = (D'q_l)' are all it takes:
 /// L_il = w_l[atom i], the correlations with the residual fall by (q_l'x) w_l, and the energy of
@@ -31,6 +33,9 @@ class Pursuit {
         score_(gram.padded_atoms()),
         known_(capacity_),
         projections_(static_cast<std::size_t>(capacity_)),
+        values_(static_cast<std::size_t>(capacity_)),
+        next_(static_cast<std::size_t>(capacity_)),
+        work_(static_cast<std::size_t>(capacity_)),
         support_(static_cast<std::size_t>(capacity_)) {
     // A row divided by a pivot sqrt(e) carries an error of eps / sqrt(e), and so do the energies
     // after it: with e >= (64 eps)^(2/3) of an atom's own energy they stay meaningful.
@@ -42,27 +47,40 @@ class Pursuit {
   Matrix<T>& correlations() { return block_; }
 
   void code(const ConstVectorRef<T>& b, double squared_norm, T* code, CodingReport& report) {
+    begin(b);
+    const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
+    // A positive correlation below this is rounding, and no reason to take an atom.
+    least_ = 4 * static_cast<T>(noise) * b.cwiseAbs().maxCoeff();
+    const double start = squared_norm;
+    double residual = squared_norm;
+    Index size = 0;
+    Index rounds = 0;
+    const Index most_rounds = kMostRounds * capacity_;
+    while (size < capacity_ && rounds < most_rounds &&
+           residual > std::max(settings_.tolerance, noise * start)) {
+      const Index atom = choose();
+      if (atom < 0) break;
+      ++rounds;
+      residual -= take(atom, size++);
+      if (settings_.nonnegative) size = keep_positive(b, size, start, residual);
+    }
+    write(size, code);
+    report = {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
+              0.0, 0.5 * std::max(residual, 0.0)};
+    if (rounds == most_rounds && size < capacity_) report.status = Status::max_iterations;
+    if (settings_.tolerance > 0 && residual > settings_.tolerance && size < capacity_)
+      report.status = Status::stopped;  // no independent atom is left
+  }
+
+ private:
+  void begin(const ConstVectorRef<T>& b) {
     const Index atoms = gram_.atoms();
     correlation_.head(atoms) = b;
     correlation_.tail(correlation_.size() - atoms).setZero();
     for (Index j = 0; j < atoms; ++j) energy_[j] = gram_(j, j);
     energy_.tail(energy_.size() - atoms).setZero();
-    const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
-    const double start = squared_norm;
-    Index size = 0;
-    while (size < capacity_ && squared_norm > std::max(settings_.tolerance, noise * start)) {
-      const Index atom = choose();
-      if (atom < 0) break;
-      squared_norm -= take(atom, size++);
-    }
-    write(size, code);
-    report = {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
-              0.0, 0.5 * std::max(squared_norm, 0.0)};
-    if (settings_.tolerance > 0 && squared_norm > settings_.tolerance && size < capacity_)
-      report.status = Status::stopped;  // no independent atom is left
   }
 
- private:
   Index choose() {
     const auto free = energy_.array() > floor_.array();
     if (settings_.rule == SelectionRule::correlation) {
@@ -71,6 +89,8 @@ class Pursuit {
       score_.array() =
           free.select(correlation_.array().square() / energy_.array().max(floor_.array()), T(0));
     }
+    if (settings_.nonnegative)
+      score_.array() = (correlation_.array() > least_).select(score_.array(), T(0));
     const T best = score_.maxCoeff();
     if (!(best > T(0))) return -1;
     Index atom = 0;
@@ -98,15 +118,50 @@ class Pursuit {
     return projections_[size] * projections_[size];
   }
 
-  /// a = L^-T y on the support.
+  /// next = L^-T y, in the order of the support.
+  void solve(Index size) {
+    std::copy_n(projections_.begin(), size, work_.begin());
+    for (Index i = size - 1; i >= 0; --i) {
+      next_[i] = work_[i] / static_cast<double>(rows_(support_[i], i));
+      for (Index l = 0; l < i; ++l)
+        work_[l] -= static_cast<double>(rows_(support_[i], l)) * next_[i];
+    }
+  }
+
+  /// The best non-negative code on the support (Lawson, Hanson, "Solving least squares problems",
+  /// 1974, chapter 23): while least squares wants a coefficient that is not positive, walks there
+  /// from the last code up to the first zero, and orthogonalises anew without that atom. Returns
+  /// the size of the support that is left.
+  Index keep_positive(const ConstVectorRef<T>& b, Index size, double squared_norm,
+                      double& residual) {
+    values_[size - 1] = 0.0;
+    for (;;) {
+      solve(size);
+      double reach = 1.0;
+      const auto length = [&](Index i) {
+        return next_[i] > 0.0 ? 1.0 : values_[i] / std::max(values_[i] - next_[i], kTiny);
+      };
+      for (Index i = 0; i < size; ++i) reach = std::min(reach, length(i));
+      if (reach == 1.0) break;
+      Index kept = 0;
+      for (Index i = 0; i < size; ++i) {
+        if (length(i) <= reach) continue;
+        values_[kept] = values_[i] + reach * (next_[i] - values_[i]);
+        support_[kept++] = support_[i];
+      }
+      size = kept;
+      begin(b);
+      residual = squared_norm;
+      for (Index i = 0; i < size; ++i) residual -= take(support_[i], i);
+    }
+    std::copy_n(next_.begin(), size, values_.begin());
+    return size;
+  }
+
   void write(Index size, T* code) {
     std::fill(code, code + gram_.atoms(), T(0));
-    for (Index i = size - 1; i >= 0; --i) {
-      const double value = projections_[i] / static_cast<double>(rows_(support_[i], i));
-      code[support_[i]] = static_cast<T>(value);
-      for (Index l = 0; l < i; ++l)
-        projections_[l] -= static_cast<double>(rows_(support_[i], l)) * value;
-    }
+    solve(size);
+    for (Index i = 0; i < size; ++i) code[support_[i]] = static_cast<T>(next_[i]);
   }
 
   const PanelGram<T>& gram_;
@@ -114,7 +169,8 @@ class Pursuit {
   Index capacity_;
   Matrix<T> rows_, block_;
   Vector<T> correlation_, energy_, floor_, score_, known_;
-  std::vector<double> projections_;
+  T least_ = T(0);
+  std::vector<double> projections_, values_, next_, work_;
   std::vector<Index> support_;
 };
 

@@ -63,7 +63,7 @@ def sparse_encode(
         ``dictionary @ X.T``, if it is at hand. Used together with `gram` only.
     algorithm : str, default="lasso_lars"
         "lasso_lars" and "lasso_cd" both give the solution of the lasso, which they reach to
-        machine precision by the active-set method of `lasso`; "active_set",
+        machine precision by the active-set method of `lasso`; "auto", "active_set",
         "coordinate_descent", "homotopy" and "fista" name the method; "omp" and "ols" are the two
         greedy pursuits of `omp`; "threshold" is `threshold`; "lars" is least angle regression,
         in float64 whatever `X` is. Where atoms depend on those in use it passes over them, which
@@ -86,7 +86,8 @@ def sparse_encode(
     check_input, verbose
         Without effect; they are there so that calls need not change.
     positive : bool, default=False
-        Whether codes must not be negative. Not possible with "lars", "omp" and "ols".
+        Whether codes must not be negative. Not possible with "lars"; scikit-learn refuses it
+        with "omp" too.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         Which entries of `X` were observed, as in `lasso`. Not possible with "lars", `gram` or
         `cov`.
@@ -116,8 +117,8 @@ def sparse_encode(
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}")
-    if positive and algorithm in ("lars", "omp", "ols"):
-        raise ValueError(f"positive codes are not supported by algorithm={algorithm!r}")
+    if positive and algorithm == "lars":
+        raise ValueError("positive codes are not supported by algorithm='lars'")
     if mask is not None and (algorithm == "lars" or gram is not None or cov is not None):
         raise ValueError("mask cannot be used with algorithm='lars', gram or cov")
     signals, observed = check_masked(X, "X", mask)
@@ -134,16 +135,17 @@ def sparse_encode(
         if algorithm == "lars":
             matrix, correlations = (atoms @ atoms.T, signals @ atoms.T) if not inner else inner[:2]
             return _lars(matrix, correlations, count, n_jobs)
+        greedy: dict[str, Any] = {"rule": algorithm, "positive": positive, "n_threads": n_jobs}
         if inner is None:
-            result = omp(signals, atoms, count, rule=algorithm, mask=observed, n_threads=n_jobs)
+            result = omp(signals, atoms, count, mask=observed, **greedy)
         else:
-            result = omp_gram(*inner, count, rule=algorithm, n_threads=n_jobs)
+            result = omp_gram(*inner, count, **greedy)
         return result.codes
     options: dict[str, Any] = {
         "positive": positive,
         "init": init,
         "max_iter": max_iter,
-        "algorithm": algorithm if algorithm in get_args(LassoAlgorithm) else "active_set",
+        "algorithm": algorithm if algorithm in get_args(LassoAlgorithm) else "auto",
         "n_threads": n_jobs,
     }
     if inner is None:

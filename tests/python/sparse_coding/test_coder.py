@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._test_common import instance_generator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.sparse_coding import SparseCoder, sparse_encode, threshold
+from sparsetransfer.sparse_coding import SparseCoder, omp, sparse_encode, threshold
 
 # The checks use data of several widths, and a dictionary fits one: scikit-learn keeps a list of
 # dictionaries for its own coder, which serves ours as well.
@@ -47,9 +47,13 @@ def test_positive_codes(make):
         expected = reference(X, D, algorithm=algorithm, alpha=0.1, positive=True, max_iter=10_000)
         codes = sparse_encode(X, D, algorithm=algorithm, alpha=0.1, positive=True)
         np.testing.assert_allclose(codes, expected, atol=1e-6)
-    for algorithm in ("lars", "omp", "ols"):
-        with pytest.raises(ValueError, match="positive"):
-            sparse_encode(X, D, algorithm=algorithm, positive=True)
+    for algorithm in ("omp", "ols"):  # which scikit-learn refuses
+        codes = sparse_encode(X, D, algorithm=algorithm, n_nonzero_coefs=3, positive=True)
+        expected = omp(X, D, 3, rule=algorithm, positive=True).codes
+        assert np.array_equal(codes, expected)
+        assert (codes >= 0).all()
+    with pytest.raises(ValueError, match="positive"):
+        sparse_encode(X, D, algorithm="lars", positive=True)
 
 
 def test_threshold_solves_the_orthonormal_lasso():

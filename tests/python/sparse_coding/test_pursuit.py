@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 from sklearn.linear_model import orthogonal_mp_gram
 
 from sparsetransfer.sparse_coding import omp, omp_gram
@@ -88,3 +89,65 @@ def test_refuses_bad_options(make):
         omp(X, D, 0)
     with pytest.raises(ValueError, match="X"):
         omp(np.full((2, 24), np.nan), D, 3)
+
+
+def positive_twin(x, D, count, rule):
+    """Try, solve non-negative least squares, keep what is positive, repeat."""
+    support = []
+    code = np.zeros(len(D))
+    while len(support) < count:
+        residual = x - code @ D
+        scores = D @ residual
+        if rule == "ols":
+            basis = np.linalg.qr(D[support].T)[0] if support else np.zeros((len(x), 0))
+            outside = D - (D @ basis) @ basis.T
+            scores = np.where(scores > 0, scores, 0) ** 2 / np.maximum((outside**2).sum(1), 1e-12)
+        scores[support] = 0
+        if scores.max() <= 1e-13:
+            break
+        support.append(int(np.argmax(scores)))
+        values, _ = nnls(D[support].T, x)
+        code[:] = 0
+        code[support] = values
+        support = [j for j in support if code[j] > 1e-12]
+    return code
+
+
+@pytest.mark.parametrize("rule", ["omp", "ols"])
+@pytest.mark.parametrize("name", ["gaussian", "spectral"])
+def test_positive_pursuit_is_the_textbook_loop(make, rule, name):
+    X, D = getattr(make, name)(np.random.default_rng(6), n_samples=60)
+    for count in (3, 12):
+        result = omp(X, D, count, rule=rule, positive=True)
+        expected = np.array([positive_twin(x, D, count, rule) for x in X])
+        np.testing.assert_allclose(result.codes, expected, atol=1e-8)
+        residual = X - result.codes @ D
+        np.testing.assert_allclose(result.objective, 0.5 * (residual**2).sum(axis=1), atol=1e-13)
+
+
+@pytest.mark.parametrize("rule", ["omp", "ols"])
+def test_positive_pursuit_ends_at_non_negative_least_squares(problem, rule):
+    X, D = problem
+    result = omp(X, D, len(D), rule=rule, positive=True)
+    gradient = (X - result.codes @ D) @ D.T
+    assert result.converged.all()
+    assert (result.codes >= 0).all()
+    assert gradient.max() <= 1e-8
+    np.testing.assert_allclose(gradient[result.codes > 0], 0.0, atol=1e-9)
+    expected = np.array([nnls(D.T, x)[1] ** 2 for x in X])
+    np.testing.assert_allclose(2 * result.objective, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_positive_pursuit_in_any_form(make, dtype):
+    X, D = (array.astype(dtype) for array in make.gaussian(np.random.default_rng(7), 200))
+    one = omp(X, D, 8, positive=True, n_threads=1)
+    assert one.codes.dtype == dtype
+    assert np.array_equal(one.codes, omp(X, D, 8, positive=True, n_threads=3).codes)
+    norms = (X**2).sum(axis=1)
+    inner = omp_gram(D @ D.T, X @ D.T, norms, 8, positive=True)
+    tolerance = 2e-4 if dtype == np.float32 else 1e-9
+    np.testing.assert_allclose(inner.codes, one.codes, atol=tolerance)
+    mask = np.ones(X.shape, dtype=bool)
+    masked = omp(X, D, 8, positive=True, mask=mask)
+    np.testing.assert_allclose(masked.codes, one.codes, atol=tolerance)

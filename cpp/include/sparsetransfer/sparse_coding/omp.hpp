@@ -14,8 +14,9 @@ enum class SelectionRule : int {
 
 struct PursuitSettings {
   SelectionRule rule = SelectionRule::correlation;
-  Index max_atoms = 1;     ///< stop at so many atoms, ...
-  double tolerance = 0.0;  ///< ... or when |x - D a|^2 is not above this
+  Index max_atoms = 1;       ///< stop at so many atoms, ...
+  double tolerance = 0.0;    ///< ... or when |x - D a|^2 is not above this
+  bool nonnegative = false;  ///< take atoms with c_j > 0 only, and the best code >= 0 on them
 
   void validate() const;
 };
