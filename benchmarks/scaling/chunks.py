@@ -128,7 +128,7 @@ def on_cluster(args):
 
 
 def chunk_times(args):
-    """Return the seconds of single chunks, coded from their codes for another dictionary."""
+    """Return the seconds a signal of single chunks, coded from their codes for another dictionary."""
     chunks = chunks_of(args.folder, args.chunk)[:: max(1, args.samples // args.chunk // 12)]
     rng = np.random.default_rng(0)
     atoms = chunks[0].load(np.dtype(np.float32))[: args.components].copy()
@@ -148,12 +148,12 @@ def chunk_times(args):
         codes, summary = code_chunk(chunk, None, task)
         start = time.perf_counter()
         code_chunk(chunk, codes, replace(task, components=moved))
-        seconds.append(time.perf_counter() - start)
+        seconds.append((time.perf_counter() - start) / chunk.n_samples)
     start = time.perf_counter()
     merge(summary, summary)
     merging = time.perf_counter() - start
     return {
-        "seconds": seconds,
+        "seconds_per_signal": seconds,
         "codes_bytes_per_signal": codes.nnz * 8 / codes.shape[0],
         "pass_bytes": len(pickle.dumps(task)),
         "summary_bytes": len(pickle.dumps(summary)),

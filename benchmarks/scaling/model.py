@@ -46,7 +46,7 @@ class Model:
         cluster, chunk = measured["cluster"], measured["chunk_times"]
         counts = np.array([float(count) for count in cluster["tasks"]])
         slope, _ = np.polyfit(counts, list(cluster["tasks"].values()), 1)
-        seconds = np.array(chunk["seconds"])
+        seconds = np.array(chunk["seconds_per_signal"])
         per_pass = [
             row["wall"] / row["passes"] * len(measured["apart"]) for row in measured["apart"]
         ]

@@ -9,6 +9,7 @@
 
 namespace {
 
+using check::noise;
 using sparsetransfer::Execution;
 using sparsetransfer::Index;
 using sparsetransfer::Matrix;
@@ -18,9 +19,6 @@ using sparsetransfer::transfer::Certificate;
 using sparsetransfer::transfer::CodeProblem;
 using sparsetransfer::transfer::EncodeReport;
 using sparsetransfer::transfer::EncodeSettings;
-
-/// Deterministic numbers in (-1, 1) without a generator's state.
-double noise(Index i) { return std::sin(12.9898 * static_cast<double>(i + 1) + 4.0); }
 
 struct Example {
   Matrix<double> signals, dictionary, gram, correlations, means;

@@ -8,6 +8,7 @@
 
 namespace {
 
+using check::noise;
 using sparsetransfer::Execution;
 using sparsetransfer::Index;
 using sparsetransfer::Matrix;
@@ -16,8 +17,6 @@ using sparsetransfer::Vector;
 using sparsetransfer::transfer::RegressionProblem;
 using sparsetransfer::transfer::RegressionReport;
 using sparsetransfer::transfer::RegressionSettings;
-
-double noise(Index i) { return std::sin(12.9898 * static_cast<double>(i + 1) + 4.0); }
 
 struct Example {
   Matrix<double> design, targets, quadratic, linear;
