@@ -41,14 +41,14 @@ template <typename T>
 py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
                 Array<T> codes, const std::optional<Array<T>>& ridge,
                 const std::optional<Array<double>>& weights, const std::optional<Array<bool>>& mask,
-                int n_threads) {
+                std::optional<double> time_limit, int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
                                Vector<T>()};
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
-  const Execution execution = make_execution(n_threads);
+  const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     if (mask)
@@ -65,14 +65,15 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
                      const CodingSettings& settings, Array<T> codes,
                      const std::optional<Array<T>>& ridge,
                      const std::optional<Array<double>>& weights,
-                     const std::optional<Array<T>>& squared_norms, int n_threads) {
+                     const std::optional<Array<T>>& squared_norms, std::optional<double> time_limit,
+                     int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
   const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
                                optional_vector(squared_norms, "squared_norms")};
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
-  const Execution execution = make_execution(n_threads);
+  const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     encode_gram<T>(execution, g, b, settings, extras, out, reports.data());
@@ -83,12 +84,13 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
 template <typename T>
 py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
                   const PursuitSettings& settings, Array<T> codes,
-                  const std::optional<Array<bool>>& mask, int n_threads) {
+                  const std::optional<Array<bool>>& mask, std::optional<double> time_limit,
+                  int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
-  const Execution execution = make_execution(n_threads);
+  const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     if (mask)
@@ -102,13 +104,13 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
 template <typename T>
 py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
                        const Array<T>& squared_norms, const PursuitSettings& settings,
-                       Array<T> codes, int n_threads) {
+                       Array<T> codes, std::optional<double> time_limit, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
   const auto norms = as_vector(squared_norms, "squared_norms");
   auto out = as_mutable_columns(codes);
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
-  const Execution execution = make_execution(n_threads);
+  const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     pursue_gram<T>(execution, g, b, norms, settings, out, reports.data());
@@ -121,18 +123,22 @@ void bind_coders(py::module_& m) {
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
         py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
-        py::arg("mask").noconvert() = py::none(), py::arg("n_threads"));
+        py::arg("mask").noconvert() = py::none(), py::arg("time_limit") = py::none(),
+        py::arg("n_threads"));
   m.def("lasso_gram", &lasso_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("settings"), py::arg("codes").noconvert(),
         py::kw_only(), py::arg("ridge").noconvert() = py::none(),
         py::arg("weights").noconvert() = py::none(),
-        py::arg("squared_norms").noconvert() = py::none(), py::arg("n_threads"));
+        py::arg("squared_norms").noconvert() = py::none(), py::arg("time_limit") = py::none(),
+        py::arg("n_threads"));
   m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
-        py::arg("mask").noconvert() = py::none(), py::arg("n_threads"));
+        py::arg("mask").noconvert() = py::none(), py::arg("time_limit") = py::none(),
+        py::arg("n_threads"));
   m.def("pursue_gram", &pursuit_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("squared_norms").noconvert(),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
+        py::arg("time_limit") = py::none(), py::arg("n_threads"));
 }
 
 }  // namespace

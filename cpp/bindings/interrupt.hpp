@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "sparsetransfer/numerics/parallel.hpp"
@@ -42,16 +43,24 @@ class ReleasedGil {
 
 /// An execution whose poll takes the GIL at most every 25 ms to let Python handle signals: Ctrl-C
 /// ends a kernel between two blocks. Call with the GIL held; the kernel runs without it.
-inline Execution make_execution(int num_threads) {
-  using Clock = std::chrono::steady_clock;
-  return {num_threads, [last = Clock::now(), finalizing_before = is_finalizing()]() mutable {
+/// `time_limit` in seconds from now, if any, is for kernels that return what they have reached.
+inline Execution make_execution(int num_threads, std::optional<double> time_limit = {}) {
+  using Clock = Execution::Clock;
+  constexpr double kLongest = 1e9;  // seconds: beyond it the clock would overflow
+  const auto deadline = time_limit && *time_limit < kLongest
+                            ? Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                                 std::chrono::duration<double>(*time_limit))
+                            : Clock::time_point::max();
+  return {num_threads,
+          [last = Clock::now(), finalizing_before = is_finalizing()]() mutable {
             const auto now = Clock::now();
             if (now - last < std::chrono::milliseconds(25)) return;
             last = now;
             if (!finalizing_before) stop_if_finalizing();
             pybind11::gil_scoped_acquire gil;
             if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
-          }};
+          },
+          deadline};
 }
 
 }  // namespace sparsetransfer::python

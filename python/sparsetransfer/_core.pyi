@@ -437,6 +437,7 @@ def lasso(
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def lasso_gram(
@@ -448,6 +449,7 @@ def lasso_gram(
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
     squared_norms: numpy.typing.NDArray[typing.Any] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def lasso_paths(
@@ -477,6 +479,7 @@ def pursue(
     codes: numpy.typing.NDArray[typing.Any],
     *,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def pursue_gram(
@@ -486,6 +489,7 @@ def pursue_gram(
     settings: PursuitSettings,
     codes: numpy.typing.NDArray[typing.Any],
     *,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def squared_norm(

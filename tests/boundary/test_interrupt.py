@@ -63,6 +63,17 @@ LONG_CALLS = {
         "X = rng.normal(size=(400, 1000)); D = rng.normal(size=(4000, 1000))",
         "sparse_coding.lasso(X, D, 1.0, n_threads={threads})",
     ),
+    "lasso, fista": (
+        "X = rng.normal(size=(2000, 64)); D = rng.normal(size=(2000, 64))",
+        (
+            "sparse_coding.lasso(X, D, 1e-3, algorithm='fista', max_iter=10**6, time_limit=1e6,"
+            " n_threads={threads})"
+        ),
+    ),
+    "lasso_path": (
+        "X = rng.normal(size=(400, 256)); D = rng.normal(size=(2000, 256))",
+        "sparse_coding.lasso_path(X, D, max_iter=10**6, n_threads={threads})",
+    ),
     "lasso, masked": (
         "X = rng.normal(size=(20_000, 256)); mask = rng.random(X.shape) < 0.9; D = X[:512]",
         "sparse_coding.lasso(X, D, 1e-2, mask=mask, n_threads={threads})",

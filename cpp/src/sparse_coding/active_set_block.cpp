@@ -244,10 +244,13 @@ bool ActiveSetBlock<T>::advance(const CodingBlock<T>& block, Index index) {
   if (!std::isfinite(violation))
     throw NumericalError("the gradient of a code is not finite: the data overflow");
   signal.kkt = std::max(violation, 0.0);
+  const bool late = block.execution.out_of_time();
   const bool exhausted =
       signal.iterations >= settings_.max_iterations || signal.stalled >= kMaxStalled;
-  if (signal.kkt <= accepted || exhausted) {
-    signal.status = signal.kkt <= accepted ? Status::converged : Status::max_iterations;
+  if (signal.kkt <= accepted || exhausted || late) {
+    signal.status = signal.kkt <= accepted ? Status::converged
+                    : late                 ? Status::stopped
+                                           : Status::max_iterations;
     restore(index);
     return false;
   }
@@ -357,7 +360,7 @@ void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
   }
   std::size_t kept = 0;
   for (const Index index : finished_) {
-    if (accept(index)) {
+    if (accept(block.execution, index)) {
       finished_[kept++] = index;
     } else {
       running_.push_back(index);
@@ -367,7 +370,7 @@ void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
 }
 
 template <typename T>
-bool ActiveSetBlock<T>::accept(Index index) {
+bool ActiveSetBlock<T>::accept(const Execution& execution, Index index) {
   Signal& signal = signals_[index];
   signal.exact = true;
   signal.largest = reference_penalty_;
@@ -381,9 +384,10 @@ bool ActiveSetBlock<T>::accept(Index index) {
   signal.kkt = std::max({excess, stationarity, 0.0});
   const bool good =
       signal.kkt <= settings_.tolerance * reference_penalty_ || reference_penalty_ == 0.0;
-  signal.status = good ? Status::converged : Status::max_iterations;
+  const bool late = execution.out_of_time();
+  signal.status = good ? Status::converged : late ? Status::stopped : Status::max_iterations;
   signal.stalled = 0;
-  return good || signal.iterations >= settings_.max_iterations ||
+  return good || late || signal.iterations >= settings_.max_iterations ||
          ++signal.verifications >= kMaxVerifications;
 }
 

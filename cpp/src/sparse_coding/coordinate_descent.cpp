@@ -147,7 +147,7 @@ Index CoordinateDescent<T>::descend(const SignalProblem<T>& problem, double targ
   extrapolation_.clear();
   for (Index count = 1; count <= most_epochs; ++count) {
     problem.execution.check();
-    if (epoch(problem.nonnegative) <= target) return count;
+    if (epoch(problem.nonnegative) <= target || problem.execution.out_of_time()) return count;
     if (extrapolation_.push(value_.data(), change_.data(), size_)) extrapolate(problem.nonnegative);
   }
   return most_epochs;
@@ -163,7 +163,9 @@ int CoordinateDescent<T>::solve(const SignalProblem<T>& problem, T* code) {
     const double violation = look(problem, code);
     const double norm = static_cast<double>(Eigen::Map<Vector<T>>(code, atoms).cwiseAbs().sum());
     const double accepted = std::max(problem.tolerance, problem.rounding(largest, norm));
-    if (!(violation > accepted) || epochs >= problem.max_iterations) break;
+    if (!(violation > accepted) || epochs >= problem.max_iterations ||
+        problem.execution.out_of_time())
+      break;
     gather(problem, code);
     epochs += descend(problem, std::max(0.25 * accepted, kShare * violation),
                       problem.max_iterations - epochs);

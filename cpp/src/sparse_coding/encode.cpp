@@ -1,6 +1,7 @@
 #include "sparsetransfer/sparse_coding/encode.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -81,6 +82,11 @@ bool only_in_double(const CodingSettings& settings) {
   return std::is_same_v<T, float> && settings.algorithm == Algorithm::homotopy;
 }
 
+/// Marks codes that are yet to be computed: any certificate is better.
+void mark_missing(Index samples, CodingReport* reports) {
+  for (Index i = 0; i < samples; ++i) reports[i].kkt = std::numeric_limits<double>::infinity();
+}
+
 /// Signals that the float32 coder could not certify, as happens when the support spans the whole
 /// space: there the rounding of the Gram matrix decides which atoms violate.
 std::vector<Index> uncertified(Index samples, const CodingSettings& settings,
@@ -119,6 +125,11 @@ void code_again(const std::vector<Index>& again, const CodingExtras<float>& extr
   std::vector<CodingReport> fresh(again.size());
   code(CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start), fresh.data());
   for (std::size_t i = 0; i < again.size(); ++i) {
+    // Out of time: the second attempt, which starts anew, may be behind the first.
+    if (fresh[i].status == Status::stopped && !(fresh[i].kkt < reports[again[i]].kkt)) {
+      reports[again[i]].status = Status::stopped;
+      continue;
+    }
     codes.col(again[i]) = start.col(static_cast<Index>(i)).cast<float>();
     fresh[i].kkt +=
         scale *
@@ -138,7 +149,7 @@ template <typename T>
 void code_blocks(const Execution& execution, const PanelGram<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
                  const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
-  if (only_in_double<T>(settings)) return;
+  if (only_in_double<T>(settings)) return mark_missing(correlations.cols(), reports);
   const Index atoms = gram.atoms();
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
   for_each_block<T>(
@@ -215,6 +226,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const CodingShape shape{dictionary.rows(), atoms, capacity,
                           block_width(signals.cols(), capacity)};
   const Index first = only_in_double<T>(settings) ? 0 : signals.cols();
+  mark_missing(signals.cols() - first, reports);
   for_each_block(execution, first, shape, first_attempt<T>(settings), extras,
                  [&](BlockCoder<T>& coder, Index begin, Index count) {
                    const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);

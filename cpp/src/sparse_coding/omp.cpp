@@ -46,7 +46,8 @@ class Pursuit {
 
   Matrix<T>& correlations() { return block_; }
 
-  void code(const ConstVectorRef<T>& b, double squared_norm, T* code, CodingReport& report) {
+  void code(const Execution& execution, const ConstVectorRef<T>& b, double squared_norm, T* code,
+            CodingReport& report) {
     begin(b);
     const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
     // A positive correlation below this is rounding, and no reason to take an atom.
@@ -56,7 +57,8 @@ class Pursuit {
     Index size = 0;
     Index rounds = 0;
     const Index most_rounds = kMostRounds * capacity_;
-    while (size < capacity_ && rounds < most_rounds &&
+    bool late = false;
+    while (size < capacity_ && rounds < most_rounds && !(late = execution.out_of_time()) &&
            residual > std::max(settings_.tolerance, noise * start)) {
       const Index atom = choose();
       if (atom < 0) break;
@@ -68,6 +70,7 @@ class Pursuit {
     report = {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
               0.0, 0.5 * std::max(residual, 0.0)};
     if (rounds == most_rounds && size < capacity_) report.status = Status::max_iterations;
+    if (late) report.status = Status::stopped;
     if (settings_.tolerance > 0 && residual > settings_.tolerance && size < capacity_)
       report.status = Status::stopped;  // no independent atom is left
   }
@@ -192,8 +195,8 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
     correlate(begin, count, pursuit->correlations(), norms);
     for (Index i = 0; i < count; ++i) {
       execution.check();
-      pursuit->code(pursuit->correlations().col(i), norms[i], codes.col(begin + i).data(),
-                    reports[begin + i]);
+      pursuit->code(execution, pursuit->correlations().col(i), norms[i],
+                    codes.col(begin + i).data(), reports[begin + i]);
     }
   });
 }

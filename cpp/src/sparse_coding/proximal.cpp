@@ -34,7 +34,7 @@ void proximal_point(const Execution& execution, const PanelGram<double>& gram,
   std::vector<Index> open;
   for (Index i = 0; i < codes.cols(); ++i) open.push_back(i);
   double damping = kLeastDamping * scale;
-  for (int step = 0; step < kMostSteps && !open.empty(); ++step) {
+  for (int step = 0; step < kMostSteps && !open.empty() && !execution.out_of_time(); ++step) {
     Matrix<double> current = codes(Eigen::all, open);
     const Matrix<double> shifted = correlations(Eigen::all, open) + damping * current;
     Vector<double> ridge = Vector<double>::Constant(static_cast<Index>(open.size()), damping);
@@ -48,8 +48,9 @@ void proximal_point(const Execution& execution, const PanelGram<double>& gram,
     for (std::size_t i = 0; i < open.size(); ++i) {
       const Index index = open[i];
       codes.col(index) = current.col(static_cast<Index>(i));
-      CodingReport report = certifier.certify(block, index, correlations.col(index).data(),
-                                              codes.col(index).data(), Status::max_iterations);
+      CodingReport report = certifier.certify(
+          block, index, correlations.col(index).data(), codes.col(index).data(),
+          fresh[i].status == Status::stopped ? Status::stopped : Status::max_iterations);
       report.iterations = reports[index].iterations + fresh[i].iterations;
       reports[index] = report;
       if (report.status == Status::converged) continue;

@@ -1,15 +1,17 @@
 """Codes that are sparse in memory too: coded by chunks, kept as CSR."""
 
+import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from sparsetransfer._validation import FloatArray, Mask, check_integer, check_masked
+from sparsetransfer._validation import Mask, check_integer, check_masked
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.sparse_coding.result import SparseCodes, collect
+from sparsetransfer.sparse_coding.result import SparseCodes, collect, status_numbers
 
 __all__ = ["by_chunks"]
 
@@ -20,6 +22,7 @@ def by_chunks(
     *args: object,
     chunk_size: int = 8192,
     mask: Mask = None,
+    time_limit: float | None = None,
     **options: object,
 ) -> SparseCodes:
     """Code many signals into one sparse matrix, chunk by chunk.
@@ -37,6 +40,8 @@ def by_chunks(
         anew, which is little beside some thousand codes.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         As in `lasso`.
+    time_limit : float, optional
+        As in `lasso`, for all chunks together.
     **options
         Keyword arguments of the coder. Those with one entry per signal are not possible.
 
@@ -70,6 +75,7 @@ def by_chunks(
     """
     chunk_size = check_integer(chunk_size, "chunk_size", minimum=1)
     signals, observed = check_masked(X, "X", mask)
+    end = None if time_limit is None else time.monotonic() + time_limit
     parts = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -77,18 +83,20 @@ def by_chunks(
             rows = slice(begin, begin + chunk_size)
             if observed is not None:
                 options["mask"] = observed[rows]
+            if end is not None:
+                options["time_limit"] = max(end - time.monotonic(), 0.0)
             result = code(signals[rows], *args, **options)
             parts.append((sparse.csr_array(result.codes), result))
     codes = sparse.vstack([part for part, _ in parts], format="csr")
 
-    def joined(name: str) -> FloatArray:
+    def joined(name: str) -> Any:
         return np.concatenate([getattr(result, name) for _, result in parts])
 
     return collect(
         codes,
         (
             joined("n_iter"),
-            np.where(joined("converged"), 0, 1),
+            status_numbers(joined("status")),
             joined("duality_gap"),
             joined("kkt_violation"),
             joined("objective"),

@@ -39,6 +39,7 @@ def lasso(
     max_iter: int = 1000,
     mask: Mask = None,
     algorithm: LassoAlgorithm = "auto",
+    time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals with an l1 penalty, to machine precision.
@@ -75,6 +76,10 @@ def lasso(
         of the first atom (see `lasso_path`), in float64 whatever `X` is, needs positive `alpha` and
         `weights`, and does not look at `init`; "fista" takes accelerated gradient steps [2]_ with
         restarts [3]_, the only one whose cost does not grow with the non-zeros of a code.
+    time_limit : float, optional
+        Seconds after which codes are returned as far as they are: those that were not begun are
+        `init`, or zero. Each has its certificate, and its `status` says so. The Gram matrix and
+        the correlations are computed in any case. By default there is no limit.
     n_threads : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
@@ -93,7 +98,8 @@ def lasso(
     Warns
     -----
     ConvergenceWarning
-        If some codes did not reach `tol`; once, with the counts and the worst values.
+        If some codes did not reach `tol`, or were stopped by `time_limit`; once, with the counts
+        and the worst values.
 
     See Also
     --------
@@ -142,6 +148,7 @@ def lasso(
         ridge=_ridge(l2, shape[0], signals.dtype),
         weights=_weights(weights, shape[1]),
         mask=observed,
+        time_limit=_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -160,6 +167,7 @@ def lasso_gram(
     tol: float | None = None,
     max_iter: int = 1000,
     algorithm: LassoAlgorithm = "auto",
+    time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals that are known by their correlations with the atoms only.
@@ -174,7 +182,7 @@ def lasso_gram(
         The penalty, at least 0.
     squared_norms : array_like of shape (n_samples,), optional
         The squared norms of the signals. Without them objective and duality gap are NaN.
-    l2, weights, positive, init, tol, max_iter, algorithm, n_threads
+    l2, weights, positive, init, tol, max_iter, algorithm, time_limit, n_threads
         As in `lasso`.
 
     Returns
@@ -209,6 +217,7 @@ def lasso_gram(
         ridge=_ridge(l2, shape[0], dtype),
         weights=_weights(weights, shape[1]),
         squared_norms=norms,
+        time_limit=_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -223,6 +232,7 @@ def omp(
     rule: Literal["omp", "ols"] = "omp",
     positive: bool = False,
     mask: Mask = None,
+    time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     r"""Code signals greedily, atom by atom, by orthogonal matching pursuit.
@@ -247,6 +257,8 @@ def omp(
         is the best non-negative one on them, and atoms that it puts to zero leave again.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         As in `lasso`.
+    time_limit : float, optional
+        Seconds after which codes are returned with the atoms they have.
     n_threads : int, optional
         As in `lasso`.
 
@@ -283,7 +295,13 @@ def omp(
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
     reports = _core.pursue(
-        signals, atoms, settings, codes, mask=observed, n_threads=resolve_threads(n_threads)
+        signals,
+        atoms,
+        settings,
+        codes,
+        mask=observed,
+        time_limit=_seconds(time_limit),
+        n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
 
@@ -297,6 +315,7 @@ def omp_gram(
     tol: float | None = None,
     rule: Literal["omp", "ols"] = "omp",
     positive: bool = False,
+    time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
     """Run `omp` on signals that are known by their correlations with the atoms only.
@@ -311,7 +330,7 @@ def omp_gram(
         The squared norms of the signals.
     n_nonzero_coefs : int
         The largest number of atoms in a code.
-    tol, rule, positive, n_threads
+    tol, rule, positive, time_limit, n_threads
         As in `omp`.
 
     Returns
@@ -334,7 +353,13 @@ def omp_gram(
     settings = _pursuit_settings(n_nonzero_coefs, 1, tol, rule, positive, matrix.shape[0])
     codes = np.empty((correlations.shape[0], matrix.shape[0]), dtype)
     reports = _core.pursue_gram(
-        matrix, correlations, norms, settings, codes, n_threads=resolve_threads(n_threads)
+        matrix,
+        correlations,
+        norms,
+        settings,
+        codes,
+        time_limit=_seconds(time_limit),
+        n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
 
@@ -412,6 +437,10 @@ def _start(
     if start.shape[0] != shape[0]:
         raise ValueError(f"init must have shape {shape}, got {start.shape}")
     return start.copy()
+
+
+def _seconds(time_limit: float | None) -> float | None:
+    return None if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
 
 
 def _ridge(l2: ArrayLike, n_samples: int, dtype: np.dtype[np.floating]) -> FloatArray | None:

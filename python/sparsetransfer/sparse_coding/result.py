@@ -13,6 +13,8 @@ from sparsetransfer.exceptions import ConvergenceWarning
 
 __all__ = ["SparseCodes", "collect"]
 
+_STATUS = ("converged", "max_iter", "stopped")  # in the order of the core's
+
 
 @dataclass(frozen=True)
 class SparseCodes:
@@ -34,6 +36,9 @@ class SparseCodes:
         Rounds of the active set, or atoms of a greedy pursuit.
     converged : numpy.ndarray of bool, shape (n_samples,)
         Whether the requested tolerance was reached.
+    status : numpy.ndarray of str, shape (n_samples,)
+        How each code ended: "converged"; "max_iter", where iterations, or what rounding leaves to
+        gain, were used up; "stopped" by a time limit, or a pursuit that ran out of atoms.
     """
 
     codes: FloatArray
@@ -42,10 +47,16 @@ class SparseCodes:
     kkt_violation: NDArray[np.float64]
     n_iter: NDArray[np.intc]
     converged: NDArray[np.bool_]
+    status: NDArray[np.str_]
 
     def to_csr(self) -> Any:
         """Return the codes as a `scipy.sparse.csr_array` of the same shape."""
         return sparse.csr_array(self.codes)
+
+
+def status_numbers(names: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Return the core's numbers of status names."""
+    return np.array([_STATUS.index(name) for name in names], dtype=np.intp)
 
 
 def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes:
@@ -55,11 +66,14 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
     if not converged.all():
         failed = ~converged
         gaps = gap[failed][np.isfinite(gap[failed])]
+        stopped = np.count_nonzero(status == _STATUS.index("stopped"))
+        early = f" ({stopped} of them stopped early)" if stopped else ""
         worst_gap = f", worst duality gap {gaps.max():.2g}" if gaps.size else ""
         warnings.warn(
-            f"{failed.sum()} of {len(status)} codes did not reach the tolerance: worst violation "
+            f"{failed.sum()} of {len(status)} codes did not reach the tolerance{early}: worst violation "
             f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}",
             ConvergenceWarning,
             stacklevel=3,
         )
-    return SparseCodes(codes, objective, gap, kkt, n_iter, converged)
+    names = np.array(_STATUS)[status]
+    return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)

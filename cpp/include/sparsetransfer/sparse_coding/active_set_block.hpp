@@ -57,7 +57,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void verify(const CodingBlock<T>& block);
   void restore(Index index);
-  bool accept(Index index);
+  bool accept(const Execution& execution, Index index);
   double exact_residual(const CodingBlock<T>& block, Index index, Index column);
   double exact_gradient(const CodingBlock<T>& block, Index index);
   void finish(const CodingBlock<T>& block, Index index, T* code, CodingReport& report);

@@ -60,7 +60,9 @@ class SignalCoder final : public BlockCoder<T> {
                          block.ridge ? static_cast<double>(block.ridge[i]) : 0.0, tolerance, scale,
                          settings_.max_iterations, settings_.nonnegative},
                         code.data());
-      reports[i] = certifier_.certify(block, i, correlations, code.data(), Status::max_iterations);
+      reports[i] = certifier_.certify(
+          block, i, correlations, code.data(),
+          block.execution.out_of_time() ? Status::stopped : Status::max_iterations);
       reports[i].iterations = iterations;
     }
   }
