@@ -47,11 +47,9 @@ class Model:
         counts = np.array([float(count) for count in cluster["tasks"]])
         slope, _ = np.polyfit(counts, list(cluster["tasks"].values()), 1)
         seconds = np.array(chunk["seconds_per_signal"])
-        per_pass = [
-            row["wall"] / row["passes"] * len(measured["apart"]) for row in measured["apart"]
-        ]
+        per_pass = [row["cpu"] / row["passes"] for row in measured["apart"]]
         return cls(
-            signal=float(np.mean(per_pass)) / measured["samples"],
+            signal=float(np.sum(per_pass)) / measured["samples"],
             scatter=float(seconds.std(ddof=1) / seconds.mean()),
             task=float(slope),
             summary=float(chunk["summary_bytes"]),

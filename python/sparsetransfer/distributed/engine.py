@@ -129,11 +129,9 @@ class Cluster:
     def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
         """Return the rows at ascending positions, counted over all chunks."""
         assert self._chunks is not None
-        found = [
-            self._on_chunk(take_rows, self._chunks[number], inside, dtype, pure=False)
-            for number, inside in _by_chunk(self._chunks, positions)
-        ]
-        return np.vstack([future.result() for future in found])
+        numbers, inside = zip(*_by_chunk(self._chunks, positions), strict=True)
+        found = self._map_chunks(take_rows, numbers, inside, [dtype] * len(numbers), pure=False)
+        return np.vstack(self.client.gather(found))
 
     def run(self, task: Pass) -> Summary:
         """Code every chunk and return the sum of the summaries."""
@@ -142,34 +140,26 @@ class Cluster:
         prefix = f"{self._run}-{self._number}"
         # A task, not scattered data: what was scattered cannot be computed again.
         shared = self.client.submit(_same, task, key=f"pass-{prefix}")
-        done = [
-            self._on_chunk(
+        done = []
+        for worker, numbers in self._places():
+            done += self._map_chunks(
                 code_chunk,
-                chunk,
-                codes,
-                shared,
-                key=f"code-{prefix}-{number}",
+                numbers,
+                [self._codes[number] for number in numbers],
+                [shared] * len(numbers),
+                key=[f"code-{prefix}-{number}" for number in numbers],
                 workers=[worker],
                 allow_other_workers=True,
             )
-            for number, (chunk, codes, worker) in enumerate(
-                zip(self._chunks, self._codes, self._places(), strict=True)
-            )
-        ]
-        self._codes = [
-            self.client.submit(_first, both, key=f"codes-{prefix}-{number}")
-            for number, both in enumerate(done)
-        ]
-        summaries = [
-            self.client.submit(_second, both, key=f"summary-{prefix}-{number}")
-            for number, both in enumerate(done)
-        ]
-        steps = itertools.count()
-
-        def merge_there(first: Any, second: Any) -> Any:
-            return self.client.submit(merge, first, second, key=f"merge-{prefix}-{next(steps)}")
-
-        total: Summary = _tree(summaries, merge_there).result()
+        self._codes = self.client.map(_first, done, key=_keys("codes", prefix, done))
+        items = self.client.map(_second, done, key=_keys("summary", prefix, done))
+        level = 0
+        while len(items) > 1:  # the tree of `_tree`
+            level += 1
+            pairs = (items[:-1:2], items[1::2])
+            merged = self.client.map(merge, *pairs, key=_keys(f"merge{level}", prefix, pairs[1]))
+            items = merged + items[2 * len(merged) :]
+        total: Summary = items[0].result()
         return total
 
     def save_codes(self, folder: str | os.PathLike[str]) -> None:
@@ -181,23 +171,36 @@ class Cluster:
         for future in written:
             future.result()
 
-    def _places(self) -> list[str]:
+    def _places(self) -> list[tuple[str, range]]:
         """Give every worker a run of neighbouring chunks, whose summaries then merge there."""
         assert self._chunks is not None
         threads = sorted(self.client.nthreads().items())
-        slots = [worker for worker, count in threads for _ in range(count)]
-        if not slots:
+        ends = np.cumsum([count for _, count in threads])
+        if not len(ends):
             raise ValueError("engine: the cluster has no workers")
-        return [slots[i * len(slots) // len(self._chunks)] for i in range(len(self._chunks))]
+        edges = [0, *(int(end) * len(self._chunks) // int(ends[-1]) for end in ends)]
+        runs = [range(*edge) for edge in itertools.pairwise(edges)]
+        return [(worker, run) for (worker, _), run in zip(threads, runs, strict=True) if run]
 
-    def _on_chunk(
-        self, function: Callable[..., Any], chunk: Chunk, *rest: Any, **options: Any
-    ) -> Any:
-        if not isinstance(chunk.read, DaskBlock):
-            return self.client.submit(function, chunk, *rest, **options)
-        rows = self.client.compute(chunk.read.block)
-        bare = replace(chunk, read=_not_here)
-        return self.client.submit(_with_rows, function, bare, rows, *rest, **options)
+    def _map_chunks(
+        self,
+        function: Callable[..., Any],
+        numbers: Sequence[int],
+        *rest: Sequence[Any],
+        **options: Any,
+    ) -> list[Any]:
+        """Submit a function of chunks; rows of Dask are a dependency, and stay where they are."""
+        assert self._chunks is not None
+        bare, rows = [], []
+        for number in numbers:
+            chunk = self._chunks[number]
+            block = chunk.read.block if isinstance(chunk.read, DaskBlock) else None
+            bare.append(chunk if block is None else replace(chunk, read=_not_here))
+            rows.append(None if block is None else self.client.compute(block))
+        calls: list[Any] = self.client.map(
+            _with_rows, [function] * len(bare), bare, rows, *rest, **options
+        )
+        return calls
 
 
 def take_rows(chunk: Chunk, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
@@ -245,7 +248,13 @@ def _not_here() -> Any:
 
 
 def _with_rows(function: Callable[..., Any], chunk: Chunk, rows: Any, *rest: Any) -> Any:
-    return function(replace(chunk, read=lambda: np.asarray(rows)), *rest)
+    if rows is not None:
+        chunk = replace(chunk, read=lambda: np.asarray(rows))
+    return function(chunk, *rest)
+
+
+def _keys(name: str, prefix: str, futures: Sequence[Any]) -> list[str]:
+    return [f"{name}-{prefix}-{number}" for number in range(len(futures))]
 
 
 def _same(task: Pass) -> Pass:
