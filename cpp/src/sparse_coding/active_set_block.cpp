@@ -89,30 +89,6 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
 }
 
 template <typename T>
-void ActiveSetBlock<T>::start(const CodingBlock<T>& block, Index index, const T* code) {
-  Signal& signal = signals_[index];
-  signal.active.clear();
-  signal.ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
-  signal.largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
-  signal.growth = 0.5;
-  signal.iterations = signal.stalled = signal.verifications = 0;
-  signal.single = signal.exact = false;
-  signal.status = Status::converged;
-  if (!code) return;
-  Index used = 0;
-  for (Index j = 0; j < atoms_; ++j) {
-    const double value = static_cast<double>(code[j]);
-    if (value == 0.0 || (settings_.nonnegative && value < 0.0)) continue;
-    chosen_[used] = static_cast<int>(j);
-    chosen_signs_[used] = value > 0 ? 1.0 : -1.0;
-    rhs_.data()[std::min(used, signal.active.capacity() - 1)] = value;
-    if (++used == signal.active.capacity()) break;
-  }
-  signal.active.add(block.gram, signal.ridge, chosen_.data(), chosen_signs_.data(), rhs_.data(),
-                    used);
-}
-
-template <typename T>
 void ActiveSetBlock<T>::list_changes(Index index) {
   const ActiveSet& active = signals_[index].active;
   Entry* entries = entries_.data() + index * atoms_;

@@ -49,6 +49,9 @@ class ActiveSetBlock final : public BlockCoder<T> {
   };
 
   void start(const CodingBlock<T>& block, Index index, const T* code);
+  bool is_sparse(Index used) const;
+  bool improves(const PanelGram<T>& gram, Index index, const T* code);
+  bool stays(const PanelGram<T>& gram, Index index, Index atom, double value) const;
   void refresh(const PanelGram<T>& gram);
   void list_changes(Index index);
   bool advance(const CodingBlock<T>& block, Index index);
