@@ -129,7 +129,7 @@ def draw(model, seen, measured, place):
             label = f"$10^{{{int(np.log10(signals))}}}$ signals" if chunk == 16384 else None
             axes.loglog(workers, seconds, style, color=f"C{number}", label=label)
         axes.loglog(workers, signals * model.signal / workers, ":", color=f"C{number}", lw=0.8)
-    axes.plot(len(measured["apart"]), seen, "ko", label="measured")
+    axes.plot(len(measured["apart"]), seen, "ko", label="measured, $10^5$ signals")
     axes.set(
         xlabel="workers of one thread",
         ylabel="seconds a pass",

@@ -1,3 +1,4 @@
+import errno
 import warnings
 from functools import partial
 
@@ -232,3 +233,20 @@ def test_a_chunk_that_changed_is_named_and_loses_nothing(tmp_path, rows, message
     with pytest.raises(ValueError, match=f"chunk broken.*{message}"):
         learn(chunks, 9, alpha=0.1, dict_init=np.eye(9, 12), checkpoint=tmp_path / "c.npz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "codes_to"])
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, what):
+    chunks = pair()[2]
+    options = {"alpha": 0.1, "rng": 0, what: tmp_path / "place"}
+    quiet(chunks, 9, max_iter=1, **options)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(sparse, "save_npz", full)
+    with pytest.raises(OSError, match="No space left"):
+        quiet(chunks, 9, max_iter=3, **options)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

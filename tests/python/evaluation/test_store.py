@@ -101,6 +101,21 @@ def test_executor_and_processes_give_the_same_results(domains, protocol, methods
         assert results(run(domains, methods, protocol, executor=pool)) == results(one)
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_dask_cluster_gives_the_same_results(domains, protocol, methods):
+    distributed = pytest.importorskip(
+        "distributed", reason="the extra 'distributed' is not installed"
+    )
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = run(domains, methods, protocol, executor=client.get_executor())
+    assert results(there) == results(run(domains, methods, protocol))
+
+
 def test_an_executor_is_not_flooded(domains, protocol, methods, monkeypatch):
     from sparsetransfer.evaluation import execution
 
