@@ -149,7 +149,7 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Posteriors of each view on the fitted target rows (on all rows where there is no target).
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the fitted data had string names.
 
     See Also

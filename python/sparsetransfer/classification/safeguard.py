@@ -161,7 +161,7 @@ class Safeguard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels of the source, sorted.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the fitted data had string names.
 
     Notes

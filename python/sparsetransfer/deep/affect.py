@@ -1,5 +1,7 @@
 """How active and how pleasant an emotion is: the documented map from categories to dimensions."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 

@@ -1,5 +1,7 @@
 """Networks over spectrograms of any length that ignore padding exactly."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Sequence
 

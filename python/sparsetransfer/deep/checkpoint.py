@@ -1,5 +1,7 @@
 """Tensors and what they mean in one file: safetensors with a JSON header, never pickle."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

@@ -1,5 +1,7 @@
 """Terms that pull domains together or shape an embedding, differentiable by PyTorch."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 

@@ -1,5 +1,7 @@
 """Spectrograms of any length: checks, scaling per corpus, padded batches and masks over them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,7 @@ class Batch:
     frames: Tensor
     lengths: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
         return Batch(self.frames.to(device), self.lengths.to(device))
 
@@ -101,7 +103,7 @@ class BandScaler:
     @classmethod
     def fit(
         cls, sequences: Sequence[NDArray[np.float32]], is_source: NDArray[np.bool_]
-    ) -> "BandScaler":
+    ) -> BandScaler:
         """Take the statistics of both domains; without a target those of the source twice."""
         rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         for wanted in (True, False):

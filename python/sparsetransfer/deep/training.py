@@ -1,5 +1,7 @@
 """The one training loop: seeded, early stopping, checkpoints that resume to the same bits."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging

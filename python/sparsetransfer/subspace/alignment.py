@@ -34,7 +34,7 @@ class SubspaceAlignment(DomainTransformer):
         :math:`P_s P_t^\top`.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes

@@ -126,7 +126,7 @@ class TransferComponentAnalysis(_MeanMatching):
         Variance over the rest of the objective, descending.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes
@@ -250,7 +250,7 @@ class JointDistributionAdaptation(_MeanMatching):
         Rounds made.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes

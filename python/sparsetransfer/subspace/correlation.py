@@ -31,7 +31,7 @@ class CORAL(DomainTransformer):
         Means of the domains.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes

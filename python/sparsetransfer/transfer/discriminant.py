@@ -60,7 +60,7 @@ class TSDSL(DomainTransformer):
         Whether `kkt_tol` was met.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes

@@ -58,7 +58,7 @@ class TransferNMF(DomainTransformer):
         Whether the objective settled and the codes met a violation of 1e-3 `alpha`.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     See Also

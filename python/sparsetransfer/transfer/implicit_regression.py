@@ -75,7 +75,7 @@ class ImplicitDistributionAlignment(LabelRegression):
         Rounds made.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes

@@ -131,7 +131,7 @@ class DoSL(_AlignedRegression):
         The labels that the conditional term used last; empty without.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes
@@ -232,7 +232,7 @@ class JDAR(_AlignedRegression):
         The labels that the conditional term used last; empty without.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes
@@ -325,7 +325,7 @@ class TRaSL(_AlignedRegression):
         The labels that the conditional term used last; empty without.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes
@@ -427,7 +427,7 @@ class AKTLR(_AlignedRegression):
         The labels that the conditional term used last; empty without.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features_in_,)
+    feature_names_in_ : numpy.ndarray of shape (n_features,)
         Their names, if the fitted data had string names.
 
     Notes
