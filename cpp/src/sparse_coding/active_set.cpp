@@ -83,6 +83,12 @@ double ActiveSet::descend(double* rhs) {
   return decrease;
 }
 
+bool ActiveSet::some_at_zero(Index count) const {
+  for (Index i = 0; i < count; ++i)
+    if (crossing_[i] && coefficients_.data()[i] == 0.0) return true;
+  return false;
+}
+
 double ActiveSet::step(double* rhs) {
   // With y = rhs (already L^-1 (c - alpha sign)) the unconstrained step is L^-T y and lowers the
   // objective by |y|^2 / 2; a step p lowers it by y'u - |u|^2 / 2 with u = L'p, after which y - u
@@ -94,19 +100,12 @@ double ActiveSet::step(double* rhs) {
   const double* sign = signs_.data();
   std::copy(rhs, rhs + padded, direction);
   factor_.solve_upper(direction);
-  Index crossings = 0;
-  bool blocked = false;  // some atom at zero is pushed the wrong way
-  double longest = 1.0;  // the step at which the first nonzero coefficient reaches zero
+  // No branches in these loops: nothing predicts which atoms cross.
+  char* crossing = crossing_.data();
+  int crossings = 0;
   for (Index i = 0; i < m; ++i) {
-    const double target = a[i] + direction[i];
-    crossing_[i] = sign[i] * target <= 0.0;
-    if (!crossing_[i]) continue;
-    ++crossings;
-    if (a[i] == 0.0) {
-      blocked = true;
-    } else {
-      longest = std::min(longest, -a[i] / direction[i]);
-    }
+    crossing[i] = sign[i] * (a[i] + direction[i]) <= 0.0;
+    crossings += crossing[i];
   }
   if (crossings == 0) {
     double energy = 0.0;
@@ -118,8 +117,7 @@ double ActiveSet::step(double* rhs) {
     return 0.5 * energy;
   }
   // Put every crossing coefficient to zero at once if that lowers the objective, ...
-  for (Index i = 0; i < m; ++i)
-    if (crossing_[i]) direction[i] = -a[i];
+  for (Index i = 0; i < m; ++i) direction[i] = crossing[i] ? -a[i] : direction[i];
   double* image = image_.data();
   factor_.multiply_transposed(direction, image);
   double slope = 0.0;
@@ -131,28 +129,32 @@ double ActiveSet::step(double* rhs) {
   double decrease = slope - 0.5 * curvature;
   if (decrease > 0.0) {
     for (Index i = 0; i < m; ++i) {
-      a[i] = crossing_[i] ? 0.0 : a[i] + direction[i];
+      a[i] = crossing[i] ? 0.0 : a[i] + direction[i];
       rhs[i] -= image[i];
     }
-  } else if (blocked) {
+  } else if (some_at_zero(m)) {
     // ... otherwise drop the ones that want to leave zero the wrong way, ...
     decrease = 0.0;
-    for (Index i = 0; i < m; ++i) crossing_[i] = crossing_[i] && a[i] == 0.0;
+    for (Index i = 0; i < m; ++i) crossing[i] = crossing[i] && a[i] == 0.0;
   } else {
     // ... otherwise walk to the first coefficient that reaches zero.
     std::copy(rhs, rhs + padded, direction);
     factor_.solve_upper(direction);
     double energy = 0.0;
-    for (Index i = 0; i < m; ++i) energy += rhs[i] * rhs[i];
+    double longest = 1.0;
     for (Index i = 0; i < m; ++i) {
-      if (crossing_[i]) crossing_[i] = -a[i] / direction[i] <= longest;
-      a[i] = crossing_[i] ? 0.0 : a[i] + longest * direction[i];
+      energy += rhs[i] * rhs[i];
+      if (crossing[i]) longest = std::min(longest, -a[i] / direction[i]);
+    }
+    for (Index i = 0; i < m; ++i) {
+      if (crossing[i]) crossing[i] = -a[i] / direction[i] <= longest;
+      a[i] = crossing[i] ? 0.0 : a[i] + longest * direction[i];
       rhs[i] *= 1.0 - longest;
     }
     decrease = (longest - 0.5 * longest * longest) * energy;
   }
   for (Index i = m - 1; i >= 0; --i)
-    if (crossing_[i]) remove(i, rhs);
+    if (crossing[i]) remove(i, rhs);
   return decrease;
 }
 

@@ -56,6 +56,8 @@ class ActiveSet {
  private:
   void remove(Index position, double* rhs);
   double step(double* rhs);
+  /// Whether an atom that would change its sign has no coefficient yet.
+  bool some_at_zero(Index count) const;
 
   UpdatableCholesky factor_;
   std::vector<int> atoms_;

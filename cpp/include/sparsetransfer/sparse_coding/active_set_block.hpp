@@ -43,10 +43,6 @@ class ActiveSetBlock final : public BlockCoder<T> {
     Status status = Status::converged;
   };
   using Entry = CodeEntry<T>;
-  struct Candidate {
-    double excess;
-    int atom;
-  };
 
   void start(const CodingBlock<T>& block, Index index, const T* code);
   bool is_sparse(Index used) const;
@@ -74,13 +70,13 @@ class ActiveSetBlock final : public BlockCoder<T> {
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_;
   Matrix<T> gradient_, reference_;
+  Eigen::Array<T, Eigen::Dynamic, 1> over_;  // by how much the atoms of one signal violate
   // For float32 only: the gradient at a reference code, found in higher precision.
   Matrix<T> residual_, exact_;
   Vector<double> exact_signal_, exact_gradient_;
   std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;
   AlignedBuffer<double> rhs_;
-  std::vector<Candidate> candidates_;
   std::vector<int> chosen_;
   std::vector<double> chosen_signs_;
 };
