@@ -203,6 +203,12 @@ for _class in ("DoSL", "JDAR", "TRaSL", "AKTLR", "TDLR", "ImplicitDistributionAl
         f"Transfer regression {_class} on the label matrix, as published.",
         f"sparsetransfer.transfer:{_class}",
     )
+_estimator(
+    "metric-autoencoder",
+    "Denoising autoencoder whose embedding follows the activation and valence of the source's "
+    "labels, with unlabelled target rows (extra deep).",
+    "sparsetransfer.deep:MetricAutoencoder",
+)
 _multi_view(
     "multi-view",
     "One strongly regularised ridge per feature set, posteriors balanced to equally frequent "
