@@ -29,6 +29,7 @@ class Pursuit {
         rows_(gram.padded_atoms(), capacity_),
         correlation_(gram.padded_atoms()),
         energy_(gram.padded_atoms()),
+        diagonal_(Vector<T>::Zero(gram.padded_atoms())),
         floor_(Vector<T>::Constant(gram.padded_atoms(), std::numeric_limits<T>::infinity())),
         score_(gram.padded_atoms()),
         known_(capacity_),
@@ -40,8 +41,10 @@ class Pursuit {
     // A row divided by a pivot sqrt(e) carries an error of eps / sqrt(e), and so do the energies
     // after it: with e >= (64 eps)^(2/3) of an atom's own energy they stay meaningful.
     const T dependence = std::pow(T(64) * std::numeric_limits<T>::epsilon(), T(2) / T(3));
-    for (Index j = 0; j < gram.atoms(); ++j)
-      floor_[j] = std::max(dependence * gram(j, j), std::numeric_limits<T>::min());
+    for (Index j = 0; j < gram.atoms(); ++j) {
+      diagonal_[j] = gram(j, j);
+      floor_[j] = std::max(dependence * diagonal_[j], std::numeric_limits<T>::min());
+    }
   }
 
   Matrix<T>& correlations() { return block_; }
@@ -80,25 +83,32 @@ class Pursuit {
     const Index atoms = gram_.atoms();
     correlation_.head(atoms) = b;
     correlation_.tail(correlation_.size() - atoms).setZero();
-    for (Index j = 0; j < atoms; ++j) energy_[j] = gram_(j, j);
-    energy_.tail(energy_.size() - atoms).setZero();
+    energy_ = diagonal_;
   }
 
   Index choose() {
-    const auto free = energy_.array() > floor_.array();
-    if (settings_.rule == SelectionRule::correlation) {
-      score_.array() = free.select(correlation_.array().abs(), T(0));
-    } else {
-      score_.array() =
-          free.select(correlation_.array().square() / energy_.array().max(floor_.array()), T(0));
+    constexpr Index kRows = PanelGram<T>::kRows;
+    T best = T(0);
+    Index begin = -1;  // of the rows with the best atom: a search through all would cost as much
+    for (Index first = 0; first < score_.size(); first += kRows) {
+      const auto correlation = correlation_.template segment<kRows>(first).array();
+      const auto energy = energy_.template segment<kRows>(first).array();
+      const auto floor = floor_.template segment<kRows>(first).array();
+      auto score = score_.template segment<kRows>(first).array();
+      if (settings_.rule == SelectionRule::correlation) {
+        score = (energy > floor).select(correlation.abs(), T(0));
+      } else {
+        score = (energy > floor).select(correlation.square() / energy.max(floor), T(0));
+      }
+      if (settings_.nonnegative) score = (correlation > least_).select(score, T(0));
+      const T largest = score.maxCoeff();
+      if (!(largest > best)) continue;
+      best = largest;
+      begin = first;
     }
-    if (settings_.nonnegative)
-      score_.array() = (correlation_.array() > least_).select(score_.array(), T(0));
-    const T best = score_.maxCoeff();
-    if (!(best > T(0))) return -1;
-    Index atom = 0;
-    while (score_[atom] != best) ++atom;
-    return atom;
+    if (begin < 0) return -1;
+    while (score_[begin] != best) ++begin;
+    return begin;
   }
 
   /// Adds an atom and returns by how much the squared residual falls.
@@ -171,7 +181,7 @@ class Pursuit {
   const PursuitSettings& settings_;
   Index capacity_;
   Matrix<T> rows_, block_;
-  Vector<T> correlation_, energy_, floor_, score_, known_;
+  Vector<T> correlation_, energy_, diagonal_, floor_, score_, known_;
   T least_ = T(0);
   std::vector<double> projections_, values_, next_, work_;
   std::vector<Index> support_;
