@@ -1,7 +1,5 @@
 """Starts change the time and not the answer, and a bad one costs little time."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -63,20 +61,10 @@ def test_without_a_penalty(make, judge):
         assert judge.violation(X, D, lasso(X, D, 0.0, init=init).codes, 0.0).max() <= 1e-9
 
 
-def test_a_useless_start_costs_little(make):
+def test_a_useless_start_costs_no_more_steps_than_none(make):
     X, D = make.spectral(np.random.default_rng(5), 40, 600, 900)
-
-    def spent(**options):
-        times = []
-        for _ in range(3):
-            begin = time.process_time()
-            assert lasso(X, D, 0.01, n_threads=1, **options).converged.all()
-            times.append(time.process_time() - begin)
-        return min(times)
-
-    cold = spent()
-    codes = lasso(X, D, 0.01).codes
-    # Factorising all atoms and dropping them again took 30 times a cold start.
-    for name, init in starts(X, D, codes).items():
-        if name in ("noise", "close", "ridge"):
-            assert spent(init=init) <= 8 * cold, name
+    cold = lasso(X, D, 0.01)
+    # Factorising all atoms and dropping them again took one step for each of them.
+    for name, init in starts(X, D, cold.codes).items():
+        warm = lasso(X, D, 0.01, init=init)
+        assert warm.n_iter.sum() <= 2 * cold.n_iter.sum(), name
