@@ -39,7 +39,7 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # numpydoc's sections state them
 # Pages of optional parts are built without what they need.
-autodoc_mock_imports = ["distributed", "safetensors.torch", "torch", "zarr"]
+autodoc_mock_imports = ["distributed", "safetensors", "torch", "zarr"]
 autosummary_generate = True
 autosummary_ignore_module_all = False  # the public names are those of __all__
 autosummary_imported_members = True
