@@ -6,6 +6,10 @@
 #include <optional>
 #include <thread>
 
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+
 #include "sparsetransfer/numerics/parallel.hpp"
 
 namespace sparsetransfer::python {
@@ -18,11 +22,25 @@ inline bool is_finalizing() {
 #endif
 }
 
-/// Stops the calling thread for good if the interpreter has begun to end without it. A daemon
-/// thread that asks for the GIL then is unwound through C++ frames by Python < 3.14, which aborts
-/// the process; Python 3.14 stops it, as is done here.
-inline void stop_if_finalizing() {
-  while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
+inline void stop_for_good(void*) {
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+/// Calls `take`, which takes the GIL. If the interpreter ends without this thread, even while it
+/// waits, the thread stops for good instead of returning, as in Python 3.14: earlier versions end
+/// it by pthread_exit, which unwinds it through C++ frames and so aborts the process, or frees the
+/// stack on which the pool's helpers still find their job.
+template <class Take>
+void take_gil(bool finalizing_before, Take take) {
+  // A kernel called while the interpreter ends runs in the thread that ends it.
+  if (!finalizing_before && is_finalizing()) stop_for_good(nullptr);
+#if defined(_WIN32)
+  take();
+#else
+  pthread_cleanup_push(stop_for_good, nullptr);  // run by pthread_exit
+  take();
+  pthread_cleanup_pop(0);
+#endif
 }
 
 /// Lets other Python threads run while a kernel computes.
@@ -32,13 +50,12 @@ class ReleasedGil {
   ReleasedGil(const ReleasedGil&) = delete;
   ReleasedGil& operator=(const ReleasedGil&) = delete;
   ~ReleasedGil() {
-    // A kernel called while the interpreter ends runs in the thread that ends it.
-    if (!finalizing_before_) stop_if_finalizing();
+    take_gil(finalizing_before_, [this] { PyEval_RestoreThread(state_); });
   }
 
  private:
   bool finalizing_before_ = is_finalizing();
-  pybind11::gil_scoped_release release_;
+  PyThreadState* state_ = PyEval_SaveThread();
 };
 
 /// An execution whose poll takes the GIL at most every 25 ms to let Python handle signals: Ctrl-C
@@ -56,8 +73,8 @@ inline Execution make_execution(int num_threads, std::optional<double> time_limi
             const auto now = Clock::now();
             if (now - last < std::chrono::milliseconds(25)) return;
             last = now;
-            if (!finalizing_before) stop_if_finalizing();
-            pybind11::gil_scoped_acquire gil;
+            std::optional<pybind11::gil_scoped_acquire> gil;
+            take_gil(finalizing_before, [&gil] { gil.emplace(); });
             if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
           },
           deadline};
