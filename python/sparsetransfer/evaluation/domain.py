@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["Domain", "common_classes", "listing", "select_classes", "take"]
@@ -69,6 +70,10 @@ class Domain:
         Recordings left out because they could not be read, with the reason.
     views : mapping of str to ndarray of shape (n, d_view), default={}
         The same recordings in further feature sets, by name and version, finite.
+    spectrograms : sequence of ndarray of shape (n_frames, n_bands), float32, default=()
+        The same recordings as frames, finite, for methods that read them; one per row, or none.
+    spectrogram_set : str, default=""
+        Name and version of the spectrograms.
 
     Raises
     ------
@@ -88,6 +93,8 @@ class Domain:
     dropped: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    spectrograms: Spectrograms = ()
+    spectrogram_set: str = ""
 
     def __post_init__(self) -> None:
         features = np.array(self.features, dtype=np.float64, order="C")
@@ -119,7 +126,32 @@ class Domain:
         # Not mapping proxies: domains travel to other processes.
         object.__setattr__(self, "dropped", dict(self.dropped))
         object.__setattr__(self, "views", self._checked_views())
+        object.__setattr__(self, "spectrograms", self._checked_spectrograms())
         self._check_rows()
+
+    def _checked_spectrograms(self) -> Spectrograms:
+        checked = tuple(np.asarray(part, dtype=np.float32) for part in self.spectrograms)
+        if not checked:
+            return checked
+        if len(checked) != len(self) or not self.spectrogram_set:
+            raise CorpusError(
+                f"corpus {self.name!r}: {len(checked)} spectrograms named "
+                f"{self.spectrogram_set!r} for {len(self)} rows, expected a name and one per row"
+            )
+        shapes = {part.shape[1:] for part in checked}
+        if len(shapes) > 1 or any(part.ndim != 2 or part.size == 0 for part in checked):
+            raise CorpusError(
+                f"corpus {self.name!r}: spectrograms must have shape (n_frames, n_bands) with the "
+                f"same bands, got {listing(sorted({str(part.shape) for part in checked}))}"
+            )
+        pairs = zip(self.files, checked, strict=True)
+        broken = [file for file, part in pairs if not np.isfinite(part).all()]
+        if broken:
+            raise CorpusError(
+                f"corpus {self.name!r}: NaN or infinite values in the spectrograms of "
+                f"{len(broken)} recordings: {listing(broken)}"
+            )
+        return checked
 
     def _checked_views(self) -> dict[str, NDArray[np.float64]]:
         checked = {}
@@ -180,7 +212,7 @@ class Domain:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change with any row, label or feature."""
+        """Sixteen hexadecimal digits that change with any row, label or feature (not spectrogram)."""
         digest = hashlib.sha256()
         words = [self.name, *self.feature_sets, *self.feature_names]
         for column in (self.labels, self.speakers, self.files):
@@ -188,6 +220,14 @@ class Domain:
         digest.update(json.dumps(words).encode())
         for view in (self.features, *self.views.values()):
             digest.update(np.ascontiguousarray(view, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def spectrogram_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with any spectrogram."""
+        digest = hashlib.sha256(self.spectrogram_set.encode())
+        for part in self.spectrograms:
+            digest.update(np.ascontiguousarray(part, dtype="<f4").tobytes())
         return digest.hexdigest()[:16]
 
     def counts(self) -> dict[str, int]:
@@ -288,4 +328,5 @@ def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
         files=domain.files[rows],
         digests=None if domain.digests is None else domain.digests[rows],
         views={name: view[rows] for name, view in domain.views.items()},
+        spectrograms=tuple(domain.spectrograms[row] for row in rows if domain.spectrograms),
     )

@@ -15,8 +15,10 @@ from sparsetransfer.evaluation.domain import Domain, listing
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.features import FeatureTable
+    from sparsetransfer.features import FeatureTable, SequenceTable
 
 __all__ = ["join"]
 
@@ -49,9 +51,18 @@ def _digests(keys: Sequence[tuple[str, float | None, float | None]]) -> list[str
     ]
 
 
+def _keys(index: pd.DataFrame) -> list[tuple[str, float | None, float | None]]:
+    return [_key(*row) for row in zip(index["file"], index["start"], index["end"], strict=True)]
+
+
+def _failures(table: pd.DataFrame) -> dict[str, str]:
+    return {str(f): str(e) for f, e in zip(table["file"], table["error"], strict=True)}
+
+
 def join(
     corpus: Corpus,
     table: FeatureTable,
+    spectrograms: SequenceTable | None = None,
     *,
     unreadable: Literal["raise", "drop"] = "raise",
 ) -> Domain:
@@ -63,6 +74,8 @@ def join(
         Recordings with labels and speakers.
     table : FeatureTable
         Features of the same recordings, in any order.
+    spectrograms : SequenceTable, optional
+        Spectrograms of the same recordings, in any order; they are read into memory.
     unreadable : {"raise", "drop"}, default="raise"
         What to do when a recording could not be read: refuse the corpus, or leave the recording
         out and list it in `Domain.failures`.
@@ -79,13 +92,12 @@ def join(
         recordings could not be read and `unreadable` is "raise".
     """
     rows = corpus.table
-    wanted = [_key(*row) for row in zip(rows["file"], rows["start"], rows["end"], strict=True)]
-    index = table.index
-    found = [_key(*row) for row in zip(index["file"], index["start"], index["end"], strict=True)]
-    failures = {
-        str(file): str(error)
-        for file, error in zip(table.failures["file"], table.failures["error"], strict=True)
-    }
+    wanted, found = _keys(rows), _keys(table.index)
+    failures = _failures(table.failures)
+    frames = None
+    if spectrograms is not None:
+        frames = {key: row for row, key in enumerate(_keys(spectrograms.index))}
+        failures = _failures(spectrograms.failures) | failures
     if failures and unreadable == "raise":
         first = next(iter(failures.values()))
         raise CorpusError(
@@ -103,7 +115,15 @@ def join(
             f"features: {listing(key[0] for key in missing) or 'none'}; "
             f"only in the features: {listing(strangers) or 'other segments'}"
         )
-    kept = [row for row, key in enumerate(wanted) if key in position]
+    if frames is not None:
+        blind = sorted({key[0] for key in wanted if key not in frames and key[0] not in failures})
+        if blind:
+            raise CorpusError(f"corpus {corpus.name!r}: no spectrograms of {listing(blind)}")
+    kept = [
+        row
+        for row, key in enumerate(wanted)
+        if key in position and (frames is None or key in frames)
+    ]
     if not kept:
         raise CorpusError(f"corpus {corpus.name!r}: no recording could be read")
     keys = [wanted[row] for row in kept]
@@ -119,4 +139,8 @@ def join(
         digests=np.array(_digests(keys), dtype=np.str_),
         dropped=corpus.dropped,
         failures=tuple(sorted((Path(file).name, error) for file, error in failures.items())),
+        spectrograms=()
+        if spectrograms is None or frames is None
+        else tuple(np.array(spectrograms[frames[key]]) for key in keys),
+        spectrogram_set="" if spectrograms is None else spectrograms.feature_set,
     )

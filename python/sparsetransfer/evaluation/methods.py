@@ -21,8 +21,10 @@ __all__ = [
     "Majority",
     "Method",
     "MethodOutput",
+    "SpectrogramMethod",
     "Tuning",
     "fit_classifier",
+    "wants_spectrograms",
 ]
 
 
@@ -99,6 +101,20 @@ class CheckedMethod(Protocol):
 
     def check(self, n_source: int, n_target: int) -> None:
         """Raise a ValueError if the method cannot run on so many rows."""
+
+
+@runtime_checkable
+class SpectrogramMethod(Protocol):
+    """A method whose samples may be spectrograms."""
+
+    @property
+    def reads_spectrograms(self) -> bool:
+        """Whether they are: `prepare` computes spectrograms for such methods only."""
+
+
+def wants_spectrograms(method: Method) -> bool:
+    """Tell whether a method reads spectrograms."""
+    return isinstance(method, SpectrogramMethod) and method.reads_spectrograms
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sparsetransfer.evaluation.config import CorpusEntry, StudyConfig
 from sparsetransfer.evaluation.designs import Design
 from sparsetransfer.evaluation.domain import Domain, common_classes
 from sparsetransfer.evaluation.joining import join
+from sparsetransfer.evaluation.methods import wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.exceptions import CorpusError
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
 
 __all__ = ["FeatureProgress", "prepare", "read_entry"]
+
+_BANDS = 40
+"""Mel bands of the spectrograms."""
 
 FeatureProgress = Callable[[str, int, int], None]
 """Called with what is being computed, how much of it is done and how much there is."""
@@ -69,6 +74,8 @@ def prepare(
 ) -> tuple[list[Domain], EvaluationProtocol]:
     """Read the corpora of a study and compute their features.
 
+    Log-mel spectrograms of 40 bands are computed if one of the methods reads them.
+
     Parameters
     ----------
     config : StudyConfig
@@ -117,34 +124,46 @@ def prepare(
         }
     )
     used = set(Design.from_dict(design).names)
+    spectrograms = any(wants_spectrograms(method) for method in config.make_methods())
     domains = []
     for corpus in corpora:
         if corpus.name not in used:
             continue
-        parts = []
-        for chosen in sets:
-
-            def step(done: int, total: int, what: str = f"{chosen.id} of {corpus.name}") -> None:
-                if progress is not None:
-                    progress(what, done, total)
-
-            table = features.extract(
-                _restrict(corpus, classes),
+        chosen = _restrict(corpus, classes)
+        unreadable: Literal["drop", "raise"] = "drop" if config.drop_unreadable else "raise"
+        tables = [
+            features.extract(
                 chosen,
+                feature_set,
                 cache=cache,
                 n_jobs=n_jobs,
-                on_error="drop" if config.drop_unreadable else "raise",
-                progress=step,
+                on_error=unreadable,
+                progress=_step(progress, f"{feature_set.id} of {corpus.name}"),
             )
-            parts.append(
-                join(
-                    _restrict(corpus, classes),
-                    table,
-                    unreadable="drop" if config.drop_unreadable else "raise",
+            for feature_set in sets
+        ]
+        with tempfile.TemporaryDirectory() as scratch:
+            frames = None
+            if spectrograms:
+                frames = features.extract_sequences(
+                    chosen,
+                    cache or scratch,
+                    features.LogMel(_BANDS),
+                    n_jobs=n_jobs,
+                    on_error=unreadable,
+                    progress=_step(progress, f"spectrograms of {corpus.name}"),
                 )
-            )
+            parts = [join(chosen, table, frames, unreadable=unreadable) for table in tables]
         domains.append(_with_views(parts))
     return domains, protocol
+
+
+def _step(progress: FeatureProgress | None, what: str) -> Callable[[int, int], None]:
+    def step(done: int, total: int) -> None:
+        if progress is not None:
+            progress(what, done, total)
+
+    return step
 
 
 def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:

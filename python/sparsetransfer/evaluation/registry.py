@@ -138,6 +138,17 @@ def _multi_view(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _deep(
+    name: str, description: str, estimator: str, pretrain_epochs: int = 0, **params: Any
+) -> None:
+    def make() -> Method:
+        from sparsetransfer.evaluation.deep_methods import DeepMethod
+
+        return DeepMethod(name, description, estimator, params, pretrain_epochs)
+
+    register(name, make)
+
+
 def _safeguarded() -> Method:
     from sparsetransfer.evaluation.multi_view_methods import SafeguardedMultiViewMethod
 
@@ -203,11 +214,32 @@ for _class in ("DoSL", "JDAR", "TRaSL", "AKTLR", "TDLR", "ImplicitDistributionAl
         f"Transfer regression {_class} on the label matrix, as published.",
         f"sparsetransfer.transfer:{_class}",
     )
-_estimator(
+_deep(
     "metric-autoencoder",
     "Denoising autoencoder whose embedding follows the activation and valence of the source's "
     "labels, with unlabelled target rows (extra deep).",
-    "sparsetransfer.deep:MetricAutoencoder",
+    "MetricAutoencoder",
+)
+for _name, _what, _alignment in (
+    ("didan", "Deep regression with implicit distribution alignment (DIDAN)", "ida"),
+    ("lidan", "Deep regression with layer-adapted implicit alignment (LIDAN)", "lida"),
+    ("deep-mmd", "The network of DIDAN with the maximum mean discrepancy", "mmd"),
+    ("deep-coral", "The network of DIDAN with aligned covariances", "coral"),
+    ("dann", "The network of DIDAN with an adversarial domain classifier", "dann"),
+    ("deep-source-only", "The network of DIDAN without alignment", None),
+):
+    _deep(_name, f"{_what}, on log-mel spectrograms (extra deep).", "DIDAN", alignment=_alignment)
+_deep(
+    "speaker-resnet",
+    "Residual network on log-mel spectrograms that learns the source's speakers first (extra "
+    "deep).",
+    "SpeakerResNet",
+    pretrain_epochs=15,
+)
+_deep(
+    "resnet",
+    "The same residual network from random parameters (extra deep).",
+    "SpeakerResNet",
 )
 _multi_view(
     "multi-view",

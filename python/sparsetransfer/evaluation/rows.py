@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelledRows", "UnlabelledRows"]
+__all__ = ["LabelledRows", "Spectrograms", "UnlabelledRows"]
+
+Spectrograms: TypeAlias = tuple[NDArray[np.float32], ...]
+"""One array of shape (n_frames, n_bands) per recording; lengths differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,8 @@ class LabelledRows:
         Number of the corpus of each row, from 1.
     views : mapping of str to ndarray of shape (n, d_view), default={}
         Normalised rows of every further feature set, by its name.
+    spectrograms : tuple of ndarray of shape (n_frames, n_bands), default=()
+        Spectrograms of the same recordings as they are; none unless a method asks for them.
     """
 
     features: NDArray[np.float64]
@@ -34,6 +40,7 @@ class LabelledRows:
     speakers: NDArray[np.str_]
     corpora: NDArray[np.int64]
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    spectrograms: Spectrograms = ()
 
     def __len__(self) -> int:
         return len(self.features)
@@ -56,11 +63,14 @@ class UnlabelledRows:
         Speakers, unique across corpora; the empty string means unknown.
     views : mapping of str to ndarray of shape (n, d_view), default={}
         Normalised rows of every further feature set, by its name.
+    spectrograms : tuple of ndarray of shape (n_frames, n_bands), default=()
+        Spectrograms of the same recordings as they are; none unless a method asks for them.
     """
 
     features: NDArray[np.float64]
     speakers: NDArray[np.str_]
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    spectrograms: Spectrograms = ()
 
     def __len__(self) -> int:
         return len(self.features)

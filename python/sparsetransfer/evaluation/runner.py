@@ -19,7 +19,12 @@ from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, select_classes
 from sparsetransfer.evaluation.execution import Done, Job, execute
 from sparsetransfer.evaluation.folds import speaker_folds
-from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning
+from sparsetransfer.evaluation.methods import (
+    CheckedMethod,
+    Method,
+    Tuning,
+    wants_spectrograms,
+)
 from sparsetransfer.evaluation.metrics import score
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.splits import Split, splits
@@ -173,6 +178,13 @@ def _check(
         raise ValueError(
             f"the inductive setting excludes {', '.join(adapting)}: unlabelled rows of the target "
             "take part in what they learn"
+        )
+    readers = [method.name for method in methods if wants_spectrograms(method)]
+    sets = sorted({domain.spectrogram_set for domain in domains})
+    if readers and (len(sets) > 1 or not sets[0]):
+        raise CorpusError(
+            f"{', '.join(readers)} read spectrograms, of one set for all corpora, got {sets}; "
+            "`prepare` computes them"
         )
     for domain in domains:
         if domain.feature_sets != protocol.feature_sets:

@@ -148,6 +148,7 @@ def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]
             [np.full(len(domain), number) for number, domain in enumerate(domains, start=1)]
         ),
         views=dict(zip(domains[0].views, views[1:], strict=True)),
+        spectrograms=tuple(part for domain in domains for part in domain.spectrograms),
     )
 
 
@@ -156,4 +157,5 @@ def _unlabelled(domain: Domain, normalised: list[NDArray[np.float64]]) -> Unlabe
         normalised[0],
         domain.speaker_keys,
         dict(zip(domain.views, normalised[1:], strict=True)),
+        domain.spectrograms,
     )

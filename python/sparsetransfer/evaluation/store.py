@@ -9,10 +9,11 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.domain import Domain
-from sparsetransfer.evaluation.methods import Method
+from sparsetransfer.evaluation.methods import Method, wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.study import Cell
 
@@ -39,20 +40,23 @@ def cell_key(
     seed : int
         Seed.
     domains : sequence of Domain
-        The corpora of the task; their content enters.
+        The corpora of the task; their content enters, and their spectrograms if the method reads
+        them.
 
     Returns
     -------
     str
         24 hexadecimal digits.
     """
-    content = {
+    content: dict[str, Any] = {
         "protocol": protocol.id,
         "task": task.name,
         "method": [method.name, method.settings()],
         "seed": seed,
         "corpora": [domain.fingerprint for domain in domains],
     }
+    if wants_spectrograms(method):
+        content["spectrograms"] = [domain.spectrogram_fingerprint for domain in domains]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 

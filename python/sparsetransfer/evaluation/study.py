@@ -33,7 +33,7 @@ class CorpusCard:
     fingerprint : str
         `Domain.fingerprint`.
     feature_sets : mapping of str to int
-        Names and numbers of columns.
+        Names and numbers of columns, of spectrograms too if a method reads them.
     files, labels, speakers : tuple of str
         Of each row.
     dropped : mapping of str to int
@@ -67,12 +67,15 @@ class CorpusCard:
     def of(cls, domain: Domain) -> CorpusCard:
         """Describe a corpus."""
         views = (domain.features, *domain.views.values())
+        columns = {
+            name: view.shape[1] for name, view in zip(domain.feature_sets, views, strict=True)
+        }
+        if domain.spectrograms:
+            columns[domain.spectrogram_set] = domain.spectrograms[0].shape[1]
         return cls(
             name=domain.name,
             fingerprint=domain.fingerprint,
-            feature_sets={
-                name: view.shape[1] for name, view in zip(domain.feature_sets, views, strict=True)
-            },
+            feature_sets=columns,
             files=tuple(domain.files.tolist()),
             labels=tuple(domain.labels.tolist()),
             speakers=tuple(domain.speakers.tolist()),

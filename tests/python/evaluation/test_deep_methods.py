@@ -1,27 +1,144 @@
-"""Deep estimators among the methods of a table."""
+"""Deep systems among the methods of a table."""
 
+import dataclasses
 import sys
 
+import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import make_methods, run
+from sparsetransfer.evaluation import (
+    CellStore,
+    EvaluationProtocol,
+    SourceToTarget,
+    make_methods,
+    run,
+)
+from sparsetransfer.exceptions import CorpusError
 
-NAME = "metric-autoencoder"
+BANDS = 9
+QUICK = {"max_epochs": 2, "channels": [4, 4], "crop_frames": 20}
+CHANGES = {
+    "didan": {"params": {"alignment": "ida", "hidden": [8, 8], **QUICK}},
+    "lidan": {"params": {"alignment": "lida", "hidden": [8, 8], **QUICK}},
+    "speaker-resnet": {
+        "params": {"n_blocks": 1, "n_embedding": 8, **QUICK},
+        "pretrain_epochs": 1,
+    },
+    "metric-autoencoder": {"params": {"max_epochs": 2}},
+}
 
 
-def test_without_torch_the_extra_is_named(monkeypatch):
+def with_spectrograms(domain, *, seed, lift=0.0):
+    """Label `c` is a ridge of energy in bands 3c to 3c + 2."""
+    rng = np.random.default_rng(seed)
+    classes = sorted(set(domain.labels.tolist()))
+    frames = []
+    for label in domain.labels.tolist():
+        part = rng.normal(lift, 0.3, (int(rng.integers(15, 30)), BANDS))
+        first = 3 * classes.index(label)
+        part[:, first : first + 3] += 2.0
+        frames.append(part.astype(np.float32))
+    return dataclasses.replace(domain, spectrograms=tuple(frames), spectrogram_set="ridges-1")
+
+
+@pytest.fixture
+def spoken(domains):
+    return tuple(
+        with_spectrograms(domain, seed=seed, lift=seed) for seed, domain in enumerate(domains)
+    )
+
+
+def quick(*names):
+    return make_methods(names, {name: CHANGES[name] for name in names if name in CHANGES})
+
+
+@pytest.mark.parametrize("name", ["metric-autoencoder", "didan", "speaker-resnet"])
+def test_without_torch_the_extra_is_named(name, monkeypatch):
     for module in [name for name in sys.modules if name.startswith("sparsetransfer.deep")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match=r"sparsetransfer\[deep\]"):
-        make_methods([NAME])
+        make_methods([name])
 
 
-def test_it_runs_beside_the_others_and_repeats(domains, protocol):
-    pytest.importorskip("torch", reason="the extra 'deep' is not installed")
-    methods = make_methods(["svm", NAME], {NAME: {"params": {"max_epochs": 2}}})
-    first, second = (run(domains, methods, protocol) for _ in range(2))
-    cells = [study.cells[1] for study in (first, second)]
-    assert cells[0].method == NAME
-    assert set(cells[0].predictions) <= set(protocol.classes)
-    assert cells[0].predictions == cells[1].predictions
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="the extra 'deep' is not installed")
+
+
+@pytest.mark.usefixtures("torch")
+class TestRun:
+    def test_all_run_beside_the_others_and_do_not_depend_on_processes(self, spoken, protocol):
+        methods = quick("svm", *CHANGES)
+        here, there = (run(spoken, methods, protocol, n_jobs=jobs) for jobs in (1, 2))
+        assert here.as_dict() == there.as_dict()
+        for cell in here.cells[1:]:
+            assert set(cell.predictions) <= set(protocol.classes)
+            assert cell.after is not None
+            assert cell.picture is not None
+            assert np.isfinite(cell.diagnostics["training"]["loss"]).all()
+
+    def test_spectrograms_are_read_and_recognised(self, spoken, protocol):
+        """The rows of features say nothing here: only spectrograms can tell the classes."""
+        rng = np.random.default_rng(5)
+        silent = [
+            dataclasses.replace(domain, features=rng.normal(size=domain.features.shape))
+            for domain in spoken
+        ]
+        params = {"alignment": None, "hidden": [16], **QUICK, "max_epochs": 40, "batch_size": 16}
+        methods = make_methods(["deep-source-only"], {"deep-source-only": {"params": params}})
+        assert run(silent, methods, protocol).cells[0].scores.uar > 0.8
+
+    def test_several_sources_are_standardised_apart(self, spoken, make_domain):
+        """With a common scale the second source's offset would be its class."""
+        third = with_spectrograms(make_domain("gamma", seed=9), seed=9, lift=50.0)
+        protocol = EvaluationProtocol(
+            SourceToTarget(("alpha", "gamma"), ("beta",)), spoken[0].classes, ("toy-1",), n_folds=3
+        )
+        params = {"alignment": None, "hidden": [16], **QUICK, "max_epochs": 30, "batch_size": 16}
+        methods = make_methods(["deep-source-only"], {"deep-source-only": {"params": params}})
+        assert run([*spoken, third], methods, protocol).cells[0].scores.uar > 0.8
+
+    def test_target_labels_do_not_matter(self, spoken, protocol):
+        turned = dataclasses.replace(spoken[1], labels=np.roll(spoken[1].labels, 7))
+        methods = quick("didan")
+        first, second = (run([spoken[0], t], methods, protocol) for t in (spoken[1], turned))
+        assert first.cells[0].predictions == second.cells[0].predictions
+
+    def test_the_number_of_torch_threads_is_restored(self, spoken, protocol, torch):
+        before = torch.get_num_threads()
+        run(spoken, quick("didan"), protocol)
+        assert torch.get_num_threads() == before
+
+    def test_a_changed_spectrogram_changes_its_readers_cells_only(self, spoken, protocol, tmp_path):
+        store, methods = CellStore(tmp_path), quick("svm", "didan")
+        run(spoken, methods, protocol, store=store)
+        assert len(list(tmp_path.iterdir())) == 2
+        louder = tuple(part + 1 for part in spoken[0].spectrograms)
+        changed = dataclasses.replace(spoken[0], spectrograms=louder)
+        run([changed, spoken[1]], methods, protocol, store=store)
+        assert len(list(tmp_path.iterdir())) == 3
+
+    def test_corpora_without_spectrograms_are_refused(self, domains, spoken, protocol):
+        for given in (domains, (spoken[0], domains[1])):
+            with pytest.raises(CorpusError, match="didan read spectrograms"):
+                run(given, quick("didan"), protocol)
+
+    def test_the_inductive_setting_is_refused(self, spoken, protocol):
+        alone = dataclasses.replace(protocol, normalisation="source", setting="inductive")
+        with pytest.raises(ValueError, match="inductive setting excludes didan"):
+            run(spoken, quick("didan"), alone)
+
+    @pytest.mark.parametrize(
+        ("name", "change", "message"),
+        [
+            ("didan", {"params": {"depth": 3}}, r"DIDAN has no parameters \['depth'\]"),
+            ("didan", {"params": {"random_state": 3}}, "random_state"),
+            ("speaker-resnet", {"params": {"pretrained": "a.st"}}, "pretrained"),
+            ("speaker-resnet", {"pretrain_epochs": -1}, "pretrain_epochs must be 0"),
+            ("didan", {"pretrain_epochs": 1}, "no settings"),
+        ],
+    )
+    def test_settings_that_do_not_exist_are_refused(self, name, change, message):
+        with pytest.raises(ValueError, match=message):
+            make_methods([name], {name: change})

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import common_classes, select_classes
+from sparsetransfer.evaluation import common_classes, select_classes, take
 from sparsetransfer.exceptions import CorpusError
 
 
@@ -50,3 +50,35 @@ def test_common_classes(domains):
     one = select_classes(domains[1], ["anger"])
     with pytest.raises(CorpusError, match=r"at least two classes.*found anger"):
         common_classes([domains[0], one])
+
+
+def frames(count, *, bands=4, fill=0.0):
+    return tuple(
+        np.full((3 + number % 5, bands), fill, dtype=np.float32) for number in range(count)
+    )
+
+
+def test_spectrograms_stay_with_their_rows(domains):
+    parts = tuple(part + number for number, part in enumerate(frames(90)))
+    domain = dataclasses.replace(domains[0], spectrograms=parts, spectrogram_set="flat-1")
+    chosen = take(domain, np.array([7, 3]))
+    assert [float(part[0, 0]) for part in chosen.spectrograms] == [7.0, 3.0]
+    assert take(domains[0], np.array([7, 3])).spectrograms == ()
+    assert domain.fingerprint == domains[0].fingerprint
+    assert domain.spectrogram_fingerprint != chosen.spectrogram_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("parts", "name", "message"),
+    [
+        (frames(89), "flat-1", "89 spectrograms named 'flat-1' for 90 rows"),
+        (frames(90), "", "expected a name and one per row"),
+        ((*frames(89), np.zeros((3, 5))), "flat-1", "the same bands"),
+        ((*frames(89), np.zeros(4)), "flat-1", r"shape \(n_frames, n_bands\)"),
+        ((*frames(89), np.zeros((0, 4))), "flat-1", r"got .*\(0, 4\)"),
+        (frames(90, fill=np.nan), "flat-1", r"90 recordings: 000\.wav"),
+    ],
+)
+def test_unusable_spectrograms_are_refused(domains, parts, name, message):
+    with pytest.raises(CorpusError, match=message):
+        dataclasses.replace(domains[0], spectrograms=parts, spectrogram_set=name)

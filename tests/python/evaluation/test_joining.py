@@ -72,3 +72,37 @@ def test_unreadable_recordings_are_an_error_or_a_declared_loss(recordings):
     domain = join(recordings, table, unreadable="drop")
     assert len(domain) == 4
     assert domain.failures == (("1.wav", "not audio"),)
+
+
+class Frames(SimpleNamespace):
+    """A table of spectrograms that tell their row."""
+
+    def __getitem__(self, row):
+        return np.full((2, 3), self.rows[row], dtype=np.float32)
+
+
+def frames_of(corpus, order, failures=()):
+    table = feature_table(corpus, order, failures)
+    return Frames(
+        index=table.index, failures=table.failures, rows=list(order), feature_set="frames-1"
+    )
+
+
+def test_spectrograms_are_joined_by_file_start_end_too(recordings):
+    table = feature_table(recordings, [3, 0, 4, 1, 2])
+    domain = join(recordings, table, frames_of(recordings, [4, 3, 1, 2, 0]))
+    assert [float(part[0, 0]) for part in domain.spectrograms] == [0, 1, 2, 3, 4]
+    assert domain.spectrogram_set == "frames-1"
+
+
+def test_a_recording_without_spectrogram_is_missed_or_dropped(recordings):
+    table = feature_table(recordings, range(5))
+    with pytest.raises(CorpusError, match=r"no spectrograms of .*2\.wav"):
+        join(recordings, table, frames_of(recordings, [0, 1, 3, 4]))
+    lost = [(recordings.table["file"][2], "broken")]
+    with pytest.raises(CorpusError, match=r"cannot be read.*broken"):
+        join(recordings, table, frames_of(recordings, [0, 1, 3, 4], lost))
+    rest = join(recordings, table, frames_of(recordings, [0, 1, 3, 4], lost), unreadable="drop")
+    assert rest.features[:, 0].tolist() == [0, 1, 3, 4]
+    assert [float(part[0, 0]) for part in rest.spectrograms] == [0, 1, 3, 4]
+    assert rest.failures == (("2.wav", "broken"),)

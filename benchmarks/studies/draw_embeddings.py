@@ -1,0 +1,37 @@
+"""Draw features and embeddings: ``python draw_embeddings.py REPORT TASK METHOD,... picture.png``."""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+report, task, methods, figure = sys.argv[1:]
+found = json.loads((Path(report) / "coordinates.json").read_text(encoding="utf-8"))
+pictures = {"functionals": found["features"][task]}
+for part in reversed(found["codes"]):  # the first seed comes last, and stays
+    if part["task"] == task and part["method"] in methods.split(","):
+        pictures[part["method"]] = part
+emotions = sorted(set(pictures["functionals"]["source_labels"]))
+canvas, axes = plt.subplots(1, len(pictures), figsize=(3 * len(pictures), 3.3))
+for axis, (title, part) in zip(axes, pictures.items(), strict=True):
+    for side, mark in (("source", "."), ("target", "x")):
+        for number, emotion in enumerate(emotions):
+            chosen = [
+                point
+                for point, label in zip(part[side], part[f"{side}_labels"], strict=True)
+                if label == emotion
+            ]
+            axis.plot(*zip(*chosen, strict=True), mark, color=f"C{number}", markersize=3)
+    axis.set_title(title, fontsize=10)
+    axis.set(xticks=[], yticks=[])
+handles = [
+    plt.Line2D([], [], marker="o", linestyle="", color=f"C{n}") for n in range(len(emotions))
+]
+canvas.legend(handles, emotions, loc="lower center", ncols=len(emotions), fontsize=8, frameon=False)
+canvas.suptitle(f"{task}: dots and crosses", fontsize=10)
+canvas.tight_layout(rect=(0, 0.06, 1, 1))
+canvas.savefig(figure, dpi=110, metadata={"Software": None})

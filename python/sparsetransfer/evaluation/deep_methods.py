@@ -1,0 +1,168 @@
+"""The deep systems as methods; PyTorch is imported when one of them is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sparsetransfer.evaluation.estimators import estimator_class
+from sparsetransfer.evaluation.methods import MethodOutput, Tuning
+from sparsetransfer.evaluation.rows import LabelledRows, Spectrograms, UnlabelledRows
+from sparsetransfer.transfer.domains import pack
+
+__all__ = ["DeepMethod"]
+
+_HELD_OUT = 0.1
+_NOT_GIVEN = frozenset({"pretrained", "checkpoint", "progress", "random_state"})
+"""Arguments that are no settings: the method gives them itself, or they concern a single run."""
+
+
+@dataclass(frozen=True)
+class DeepMethod:
+    """A deep system, trained from nothing on the source and the unlabelled target.
+
+    Held-out speakers of the source decide when training stops. PyTorch runs on one thread, as its
+    sums depend on the number of threads.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    description : str
+        One sentence for the report.
+    estimator : {"DIDAN", "SpeakerResNet", "MetricAutoencoder"}
+        A class of `sparsetransfer.deep`. The first two read spectrograms, standardised per band by
+        the frames of each corpus whatever the protocol's normalisation; the last reads feature
+        rows.
+    params : mapping, default={}
+        Arguments of the class, as plain JSON values.
+    pretrain_epochs : int, default=0
+        Passes over the source in which a "SpeakerResNet" learns to tell its speakers apart before
+        it learns emotions; those who speak only once are left out. 0 starts from random parameters.
+
+    Raises
+    ------
+    ValueError
+        If PyTorch is missing, or the estimator does not take its parameters.
+    """
+
+    name: str
+    description: str
+    estimator: str
+    params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    pretrain_epochs: int = 0
+    adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        known = sorted(set(inspect.signature(self._class()).parameters) - _NOT_GIVEN)
+        strange = sorted(set(self.params) - set(known))
+        if strange:
+            raise ValueError(f"{self.estimator} has no parameters {strange}; it has {known}")
+        if self.pretrain_epochs < 0 or (self.pretrain_epochs and not self._reads_speakers):
+            raise ValueError(
+                "pretrain_epochs must be 0, or positive for SpeakerResNet, got "
+                f"{self.pretrain_epochs} for {self.estimator}"
+            )
+        # A plain copy: settings are compared, written and sent to other processes.
+        object.__setattr__(self, "params", json.loads(json.dumps(dict(self.params))))
+
+    def _class(self) -> type[Any]:
+        return estimator_class(f"sparsetransfer.deep:{self.estimator}")
+
+    @property
+    def _reads_speakers(self) -> bool:
+        return self.estimator == "SpeakerResNet"
+
+    @property
+    def reads_spectrograms(self) -> bool:
+        """Whether the samples are spectrograms, which `prepare` then computes."""
+        return self.estimator != "MetricAutoencoder"
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        before = {"pretrain_epochs": self.pretrain_epochs} if self._reads_speakers else {}
+        return {"estimator": self.estimator, "params": dict(self.params), **before}
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Train on `source` and the rows of `target`, and label `target`."""
+        with _one_thread():
+            return self._predict(source, target, tuning.seed)
+
+    def _predict(self, source: LabelledRows, target: UnlabelledRows, seed: int) -> MethodOutput:
+        rows, labels, domain = pack(source.features, source.labels.astype(object), target.features)
+        samples: Any = rows
+        unknown: Any = target.features
+        learned: dict[str, Any] = {}
+        groups: dict[str, Any] = {}
+        if self.reads_spectrograms:
+            known, unknown = _standardised(source), target.spectrograms
+            samples = [*known, *unknown]
+            groups["groups"] = np.concatenate([source.speakers, target.speakers])
+            if self.pretrain_epochs:
+                learned["pretrained"] = self._speaker_network(known, source, seed)
+        estimator = self._class()(**learned, **self.params, random_state=seed)
+        estimator.fit(samples, labels, sample_domain=domain, **groups)
+        codes = estimator.transform(samples, sample_domain=domain).astype(np.float64)
+        history = {name: [float(v) for v in values] for name, values in estimator.history_.items()}
+        return MethodOutput(
+            np.asarray(estimator.predict(unknown), dtype=np.str_),
+            {"training": history},
+            codes[: len(source)],
+            codes[len(source) :],
+        )
+
+    def _speaker_network(self, spectrograms: Spectrograms, source: LabelledRows, seed: int) -> Any:
+        from sparsetransfer.deep import train_speaker_network
+
+        counts = Counter(source.speakers.tolist())
+        rows = [row for row, name in enumerate(source.speakers.tolist()) if counts[name] > 1]
+        n_speakers = sum(count > 1 for count in counts.values())
+        shape = {
+            name: self.params[name]
+            for name in ("channels", "n_blocks", "n_embedding", "batch_size", "crop_frames")
+            if name in self.params
+        }
+        return train_speaker_network(
+            [spectrograms[row] for row in rows],
+            source.speakers[rows],
+            corpora=source.corpora[rows],
+            max_epochs=self.pretrain_epochs,
+            # With many speakers of few recordings each, nothing can be held out.
+            validation_fraction=_HELD_OUT if _HELD_OUT * len(rows) >= n_speakers else 0.0,
+            random_state=seed,
+            **shape,
+        )
+
+
+def _standardised(source: LabelledRows) -> Spectrograms:
+    """Standardise the bands of each source corpus; the estimators do so for source and target."""
+    from sparsetransfer.deep.sequences import BandScaler
+
+    scaled = list(source.spectrograms)
+    for corpus in np.unique(source.corpora):
+        rows = np.flatnonzero(source.corpora == corpus)
+        part = [scaled[row] for row in rows]
+        whole = np.ones(len(rows), dtype=bool)
+        for row, values in zip(rows, BandScaler.fit(part, whole).apply(part, whole), strict=True):
+            scaled[row] = values
+    return tuple(scaled)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
