@@ -137,24 +137,25 @@ def chunk_times(args):
         alpha=0.1,
         l2=1e-3,
         positive=False,
-        pull=np.zeros(len(atoms)),
-        weights=(1.0, -1.0),
+        graph=None,
+        pull=np.zeros((len(atoms), 1)),
+        contrasts=np.array([[1.0, -1.0]]),
         curved_rows=8,
         n_threads=1,
     )
     moved = atoms + 0.01 * rng.standard_normal(atoms.shape, dtype=np.float32)
     seconds = []
     for chunk in chunks:
-        codes, summary = code_chunk(chunk, None, task)
+        coded, summary = code_chunk(chunk, None, task)
         start = time.perf_counter()
-        code_chunk(chunk, codes, replace(task, components=moved))
+        code_chunk(chunk, coded, replace(task, components=moved))
         seconds.append((time.perf_counter() - start) / chunk.n_samples)
     start = time.perf_counter()
     merge(summary, summary)
     merging = time.perf_counter() - start
     return {
         "seconds_per_signal": seconds,
-        "codes_bytes_per_signal": codes.nnz * 8 / codes.shape[0],
+        "codes_bytes_per_signal": coded.codes.nnz * 8 / coded.codes.shape[0],
         "pass_bytes": len(pickle.dumps(task)),
         "summary_bytes": len(pickle.dumps(summary)),
         "merge_seconds": merging,
@@ -169,8 +170,9 @@ def task_times(client_of, counts=(64, 256, 1024)):
         alpha=0.1,
         l2=0.0,
         positive=False,
+        graph=None,
         pull=None,
-        weights=(1.0, -1.0),
+        contrasts=np.zeros((1, 2)),
         curved_rows=0,
         n_threads=1,
     )

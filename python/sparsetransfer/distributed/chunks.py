@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._domains import labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Chunk", "Chunks", "DaskBlock"]
@@ -34,6 +35,8 @@ class Chunk:
         The number of columns.
     domain : int
         Positive: source, negative: target; all rows of a chunk belong to one domain.
+    labels : ndarray of shape (n_samples,), int, or None, default=None
+        Numbers of the rows' classes from 0, -1 where unknown; `Chunks.with_labels` sets them.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Chunk:
     n_samples: int
     n_features: int
     domain: int = 1
+    labels: NDArray[np.intp] | None = None
 
     def load(self, dtype: np.dtype[Any]) -> FloatArray:
         """Read and check the rows.
@@ -123,6 +127,11 @@ class Chunks(Sequence[Chunk]):
                 raise ValueError(
                     f"chunk {chunk.name}: domain must be positive (source) or negative (target)"
                 )
+            if chunk.labels is not None and chunk.labels.shape != (chunk.n_samples,):
+                raise ValueError(
+                    f"chunk {chunk.name}: labels must have shape ({chunk.n_samples},), got "
+                    f"{chunk.labels.shape}"
+                )
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -135,6 +144,46 @@ class Chunks(Sequence[Chunk]):
 
     def __add__(self, other: Chunks) -> Chunks:
         return Chunks([*self, *other])
+
+    def with_labels(self, labels: ArrayLike) -> Chunks:
+        """Give every row a class, for class-conditional terms.
+
+        Parameters
+        ----------
+        labels : array_like of shape (n_samples,)
+            Classes of the rows in the order of the chunks; those of target rows are pseudo-labels.
+            Masked ones (-1, NaN, None) take no part.
+
+        Returns
+        -------
+        Chunks
+            The same rows, labelled.
+
+        Raises
+        ------
+        ValueError
+            If there is not one label per row, or none is known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsetransfer.distributed import Chunks
+        >>> chunks = Chunks.from_array(np.eye(4), chunk_size=2)
+        >>> [c.labels.tolist() for c in chunks.with_labels(["sad", None, "glad", "sad"])]
+        [[1, -1], [0, 1]]
+        """
+        given = np.asarray(labels)
+        if given.shape != (self.n_samples,):
+            raise ValueError(f"labels must have shape ({self.n_samples},), got {given.shape}")
+        known = labelled(given)
+        if not known.any():
+            raise ValueError("labels must hold a known class, got masked ones only")
+        numbers = np.full(len(given), -1, dtype=np.intp)
+        # Labels of object arrays compare as what they hold.
+        numbers[known] = np.unique(given[known].tolist(), return_inverse=True)[1]
+        ends = np.cumsum([chunk.n_samples for chunk in self])
+        parts = np.split(numbers, ends[:-1])
+        return Chunks(replace(c, labels=part) for c, part in zip(self, parts, strict=True))
 
     @property
     def n_samples(self) -> int:

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.distributed.chunks import Chunk, Chunks, DaskBlock
-from sparsetransfer.distributed.passes import Pass, Summary, code_chunk, merge
+from sparsetransfer.distributed.passes import Coded, Pass, Summary, code_chunk, merge
 
 __all__ = ["Cluster", "Engine", "Local"]
 
@@ -51,13 +51,13 @@ class Local:
     def __init__(self, *, keep_codes: bool = True) -> None:
         self.keep_codes = keep_codes
         self._chunks: Chunks | None = None
-        self._codes: list[sparse.csr_array | None] = []
+        self._coded: list[Coded | None] = []
         self._task: Pass | None = None
 
     def start(self, chunks: Chunks) -> None:
         """Forget the codes of any earlier data set."""
         self._chunks = chunks
-        self._codes = [None] * len(chunks)
+        self._coded = [None] * len(chunks)
 
     def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
         """Return the rows at ascending positions, counted over all chunks."""
@@ -75,9 +75,9 @@ class Local:
         self._task = task
         summaries = []
         for number, chunk in enumerate(self._chunks):
-            codes, summary = code_chunk(chunk, self._codes[number], task)
+            coded, summary = code_chunk(chunk, self._coded[number], task)
             if self.keep_codes:
-                self._codes[number] = codes
+                self._coded[number] = coded
             summaries.append(summary)
         total: Summary = _tree(summaries, merge)
         return total
@@ -87,10 +87,10 @@ class Local:
         assert self._chunks is not None
         assert self._task is not None
         for number, chunk in enumerate(self._chunks):
-            codes = self._codes[number]
-            if codes is None:
-                codes, _ = code_chunk(chunk, None, self._task)
-            write_codes(Path(folder), number, codes)
+            coded = self._coded[number]
+            if coded is None:
+                coded, _ = code_chunk(chunk, None, self._task)
+            write_codes(Path(folder), number, coded)
 
 
 class Cluster:
@@ -115,14 +115,14 @@ class Cluster:
         self.client = client
         self.n_threads = n_threads
         self._chunks: Chunks | None = None
-        self._codes: list[Any] = []
+        self._coded: list[Any] = []
         self._run = ""
         self._number = 0
 
     def start(self, chunks: Chunks) -> None:
         """Forget the codes of any earlier data set."""
         self._chunks = chunks
-        self._codes = [None] * len(chunks)
+        self._coded = [None] * len(chunks)
         self._run = uuid.uuid4().hex[:12]
         self._number = 0
 
@@ -145,13 +145,13 @@ class Cluster:
             done += self._map_chunks(
                 code_chunk,
                 numbers,
-                [self._codes[number] for number in numbers],
+                [self._coded[number] for number in numbers],
                 [shared] * len(numbers),
                 key=[f"code-{prefix}-{number}" for number in numbers],
                 workers=[worker],
                 allow_other_workers=True,
             )
-        self._codes = self.client.map(_first, done, key=_keys("codes", prefix, done))
+        self._coded = self.client.map(_first, done, key=_keys("codes", prefix, done))
         items = self.client.map(_second, done, key=_keys("summary", prefix, done))
         level = 0
         while len(items) > 1:  # the tree of `_tree`
@@ -165,8 +165,8 @@ class Cluster:
     def save_codes(self, folder: str | os.PathLike[str]) -> None:
         """Write the codes of the last pass; the folder must be one that every worker sees."""
         written = [
-            self.client.submit(write_codes, Path(folder).absolute(), number, codes, pure=False)
-            for number, codes in enumerate(self._codes)
+            self.client.submit(write_codes, Path(folder).absolute(), number, coded, pure=False)
+            for number, coded in enumerate(self._coded)
         ]
         for future in written:
             future.result()
@@ -209,13 +209,13 @@ def take_rows(chunk: Chunk, positions: NDArray[np.intp], dtype: np.dtype[Any]) -
     return rows
 
 
-def write_codes(folder: Path, number: int, codes: sparse.csr_array) -> None:
+def write_codes(folder: Path, number: int, coded: Coded) -> None:
     """Write the codes of one chunk aside and move them into place."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=folder, suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            sparse.save_npz(file, codes)
+            sparse.save_npz(file, coded.codes)
         os.replace(aside, folder / f"codes-{number:06d}.npz")
     except BaseException:
         os.unlink(aside)

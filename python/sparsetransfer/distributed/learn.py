@@ -11,19 +11,22 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse.linalg
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.chunks import Chunks
 from sparsetransfer.distributed.engine import Engine, Local
-from sparsetransfer.distributed.passes import Pass, Summary
+from sparsetransfer.distributed.passes import Graph, Pass, Summary, Supports
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.graph.functional import Weights
 
 __all__ = ["ChunkedDictionary", "learn"]
 
@@ -39,7 +42,9 @@ _CURVED_ROWS = 512
 _PASSES = 5
 _STEP_TOLERANCE = 1e-4
 
-_COUPLING_STEPS = 20
+_STEP_ACCURACY = 1e-8
+_STEP_ITERATIONS = 500
+_COUPLING_STEPS = 40
 _HALVINGS = 8
 
 
@@ -65,7 +70,8 @@ class ChunkedDictionary:
     offset : ndarray of shape (n_components,)
         The difference of the domains' mean codes; zero where there is one domain.
     multiplier : ndarray of shape (n_components,)
-        The multiplier w of the coupling.
+        The multiplier w of the coupling, summed over the domains and the classes: 1/n_source times
+        it is the mean pull on a source sample, -1/n_target times it that on a target sample.
     converged : bool
         Whether the objective settled within `tol`.
     n_iter : int
@@ -93,6 +99,11 @@ def learn(
     *,
     alpha: float,
     mmd: float = 0.0,
+    conditional: float = 0.0,
+    laplacian: float = 0.0,
+    n_neighbors: int = 5,
+    graph_weights: Weights = "cosine",
+    normalized_laplacian: bool = False,
     l2: float | None = None,
     positive: bool = False,
     max_iter: int = 50,
@@ -120,6 +131,14 @@ def learn(
     mmd : float, default=0.0
         Scale-free weight :math:`\hat\mu` of the distance of the domains' mean codes, as in
         `sparsetransfer.transfer.transfer_learn`; needs source and target chunks.
+    conditional : float, default=0.0
+        Weight of the distances of the classes' mean codes, relative to that of the domains', at
+        least 0; needs `mmd`, and chunks with labels (`Chunks.with_labels`).
+    laplacian : float, default=0.0
+        Weight of the graph term, at least 0. Every chunk has a graph of its own: no edge leaves a
+        chunk, so that chunks by corpus or speaker keep edges within these.
+    n_neighbors, graph_weights, normalized_laplacian
+        As in `sparsetransfer.transfer.TransferSparseCoding`.
     l2 : float, optional
         Weight of half the squared norm of the codes, at least 0. By default 0; but 1e-3 where
         domains are coupled and there are more atoms than features, which keeps codes unique.
@@ -157,7 +176,8 @@ def learn(
     ValueError
         If an argument cannot be used, or a chunk cannot be read; the message names it.
     DomainError
-        If `mmd` is positive and a domain has no chunk.
+        If `mmd` is positive and a domain has no chunk, or `conditional` is and no class occurs in
+        both.
 
     Warns
     -----
@@ -167,17 +187,21 @@ def learn(
     Notes
     -----
     Minimises :math:`\sum_i(\tfrac12\|x_i - D^\top s_i\|^2 + \tfrac h2\|s_i\|^2 + \alpha\|s_i\|_1)
-    + \tfrac\mu2\|\delta\|^2`, :math:`\delta = \sum_i m_i s_i` the difference of the domains' means
-    and :math:`\mu = \hat\mu/\|m\|^2`, in turn over the codes and over atoms in the unit ball.
+    + \tfrac12\sum_q\mu_q\|\delta_q\|^2 + \tfrac\gamma2\sum_c\operatorname{tr}(S_c L_c S_c^\top)`
+    in turn over the codes and over atoms in the unit ball. :math:`\delta_0 = \sum_i m_i s_i` is the
+    difference of the domains' means, the further :math:`\delta_q` are those of the classes that
+    both have; :math:`\mu_0 = \hat\mu/\|m\|^2`, and `conditional` times that for a class. L_c is
+    the Laplacian of chunk c.
 
     For fixed atoms the coupling is taken apart by its conjugate, :math:`\tfrac\mu2\|\delta\|^2 =
-    \max_w w^\top\delta - \|w\|^2/(2\mu)`: for a multiplier w every sample is a lasso of its own,
-    with :math:`m_i w` subtracted from its correlations, and a chunk sends back sums only (A, B,
-    δ, scalars: about :math:`k^2 + kd + k` numbers, and :math:`k^2` more for the curvature). The
-    concave function of w is maximised by Newton's method whose curvature
-    :math:`\tfrac1\mu I + \sum_i m_i^2 E_i(G_{A_iA_i}+hI)^{-1}E_i^\top` is estimated from about
-    512 samples, halving steps that do not rise; a handful of passes reach `coupling_tol`. The gap is
-    exact: :math:`\tfrac\mu2\|\delta - w/\mu\|^2` plus the gaps of the samples.
+    \max_w w^\top\delta - \|w\|^2/(2\mu)`: for given multipliers every sample (or, with a graph,
+    every chunk) is a problem of its own, with :math:`m_i w` subtracted from its correlations, and a
+    chunk sends back sums only: A, B, the :math:`\delta_q` and scalars, about :math:`k^2 + kd + kq`
+    numbers. The concave function of w is maximised by Newton's method, whose curvature
+    :math:`\tfrac1\mu I + \sum_i m_i^2 E_i(G_{A_iA_i}+h_iI)^{-1}E_i^\top` is estimated from the
+    supports of about 512 samples, corrected by the steps already made (L-BFGS) and with steps
+    halved that do not rise; a handful of passes reach `coupling_tol`, a dozen with a graph. The gap
+    is :math:`\sum_q\tfrac{\mu_q}2\|\delta_q - w_q/\mu_q\|^2` plus the gaps of the samples or chunks.
 
     Atoms without use become the worst coded samples. The answer depends on the chunks only in the
     last bits, and not at all on the engine, on workers, or on their loss.
@@ -192,7 +216,15 @@ def learn(
     ((6, 8), True)
     """
     k = check_integer(n_components, "n_components", minimum=1)
-    weights = _mean_weights(chunks, check_real(mmd, "mmd", minimum=0))
+    alpha = check_real(alpha, "alpha", minimum=0)
+    contrasts, strengths = _contrasts(
+        chunks,
+        check_real(mmd, "mmd", minimum=0),
+        check_real(conditional, "conditional", minimum=0),
+    )
+    graph = _graph(laplacian, n_neighbors, graph_weights, normalized_laplacian)
+    if graph is not None and alpha == 0:
+        raise ValueError("alpha must be positive with laplacian > 0, got 0")
     max_iter = check_integer(max_iter, "max_iter", minimum=1)
     tol = check_real(tol, "tol", minimum=0)
     coupling_tol = check_real(coupling_tol, "coupling_tol", minimum=0, strict=True)
@@ -204,16 +236,17 @@ def learn(
     components = _first_dictionary(engine, chunks, k, dict_init, dtype, rng)
     task = Pass(
         components=components,
-        alpha=check_real(alpha, "alpha", minimum=0),
+        alpha=alpha,
         l2=_ridge(l2, mmd > 0 and k > chunks.n_features),
         positive=bool(positive),
-        pull=None if mmd == 0 else np.zeros(k),
-        weights=weights,
+        graph=graph,
+        pull=None if mmd == 0 else np.zeros((k, len(contrasts))),
+        contrasts=contrasts,
         curved_rows=0 if mmd == 0 else max(1, -(-_CURVED_ROWS // len(chunks))),
         n_threads=getattr(engine, "n_threads", n_threads),
     )
-    state = _State(task, mmd, weights, [], 0)
-    mark = _mark(chunks, task, mmd, tol, coupling_tol)
+    state = _State(task, strengths, [], 0)
+    mark = _mark(chunks, task, strengths, tol, coupling_tol)
     if checkpoint is not None and os.path.exists(checkpoint):
         state = _resume(checkpoint, mark, state)
     converged, summary = False, None
@@ -256,8 +289,8 @@ def learn(
         history=np.array(state.history),
         duality_gap=gap,
         kkt_violation=state.kkt(summary),
-        offset=summary.offset if mmd > 0 else np.zeros(k),
-        multiplier=np.zeros(k) if state.task.pull is None else state.task.pull,
+        offset=summary.offset[:, 0] if mmd > 0 else np.zeros(k),
+        multiplier=np.zeros(k) if state.task.pull is None else state.task.pull.sum(axis=1),
         converged=converged,
         n_iter=len(state.history),
         n_passes=state.passes,
@@ -269,44 +302,83 @@ class _State:
     """Between two alternations."""
 
     task: Pass
-    mmd: float
-    weights: tuple[float, float]
+    strengths: NDArray[np.float64]
     history: list[float]
     passes: int
 
-    @property
-    def mu(self) -> float:
-        """The strength of the squared difference of means."""
-        # |m|² = 1/n_source + 1/n_target
-        return self.mmd / (self.weights[0] - self.weights[1])
-
     def primal_without_coupling(self, summary: Summary) -> float:
         value = summary.statistics.objective(self.task.components, self.task.alpha)
-        return value + self.task.l2 * summary.ridge
+        rough = 0.0 if self.task.graph is None else self.task.graph.strength * summary.roughness
+        return value + self.task.l2 * summary.ridge + rough
 
     def objective(self, summary: Summary) -> float:
         """Return the objective of the codes of a pass."""
         value = self.primal_without_coupling(summary)
-        return value + (0.5 * self.mu * float(summary.offset @ summary.offset) if self.mmd else 0)
+        return value + 0.5 * float((self.strengths * np.square(summary.offset)).sum())
 
     def dual(self, summary: Summary) -> float:
-        """Return the concave function of the multiplier that the pass has evaluated."""
+        """Return the concave function of the multipliers that the pass has evaluated."""
         assert self.task.pull is not None
         pull = self.task.pull
-        value = self.primal_without_coupling(summary) + float(pull @ summary.offset)
-        return value - float(pull @ pull) / (2 * self.mu)
+        value = self.primal_without_coupling(summary) + float((pull * summary.offset).sum())
+        return value - 0.5 * float((np.square(pull) / self.strengths).sum())
 
     def mismatch(self, summary: Summary) -> NDArray[np.float64]:
         """Return δ − w/μ, the gradient of the dual; zero at the optimum."""
         assert self.task.pull is not None
-        return summary.offset - self.task.pull / self.mu
+        return summary.offset - self.task.pull / self.strengths
+
+    def gap(self, summary: Summary) -> float:
+        """Return the duality gap of the codes of a pass."""
+        if self.task.pull is None:
+            return summary.gap
+        missed = self.strengths * np.square(self.mismatch(summary))
+        return 0.5 * float(missed.sum()) + summary.gap
 
     def kkt(self, summary: Summary) -> float:
         """Return a bound of the violation of the coupled problem."""
         if self.task.pull is None:
             return summary.kkt
-        pull = np.abs(self.mismatch(summary)).max() * self.mu
-        return summary.kkt + float(pull) * max(self.weights[0], -self.weights[1])
+        missed = self.strengths * np.abs(self.mismatch(summary))
+        return summary.kkt + float((missed * np.abs(self.task.contrasts).max(axis=1)).sum(1).max())
+
+    def step(self, gradient: NDArray[np.float64], supports: Supports) -> NDArray[np.float64]:
+        """Return Newton's step of the multipliers, by the curvature of some samples."""
+        blocks = _curvature(self.task, supports)
+        shape = gradient.shape
+        scale = np.sqrt(self.strengths)  # conditions the identity to one
+
+        def curve(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+            step = flat.reshape(shape) * scale
+            bent = sum(np.outer(block @ (step @ weights), weights) for weights, block in blocks)
+            return (flat.reshape(shape) + bent * scale).ravel()
+
+        size = gradient.size
+        found, _ = scipy.sparse.linalg.cg(
+            scipy.sparse.linalg.LinearOperator((size, size), matvec=curve),
+            (gradient * scale).ravel(),
+            rtol=_STEP_ACCURACY,
+            maxiter=_STEP_ITERATIONS,
+        )
+        return np.asarray(found.reshape(shape) * scale)
+
+
+def _curvature(
+    task: Pass, supports: Supports
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return Σ E (G_AA + h I)⁻¹ Eᵀ of the rows of equal weights, for all such weights."""
+    gram = (task.components @ task.components.T).astype(np.float64)
+    kinds, kind = np.unique(supports.weights, axis=0, return_inverse=True)
+    totals = np.zeros((len(kinds), *gram.shape))
+    ends = np.cumsum(supports.counts)
+    for row, atoms in enumerate(np.split(supports.atoms, ends[:-1])):
+        if atoms.size:
+            block = gram[np.ix_(atoms, atoms)]
+            block[np.diag_indices(len(atoms))] += supports.ridges[row]
+            # Atoms in use may depend on each other; then the least-norm answer is one of many.
+            inverse = supports.shares[row] * scipy.linalg.pinvh(block)
+            totals[kind[row]][np.ix_(atoms, atoms)] += inverse
+    return list(zip(kinds, totals, strict=True))
 
 
 def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
@@ -316,13 +388,12 @@ def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
     if state.task.pull is None:
         return summary, summary.gap
     value = state.dual(summary)
+    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(_COUPLING_STEPS):
-        mismatch = state.mismatch(summary)
-        gap = 0.5 * state.mu * float(mismatch @ mismatch) + summary.gap
-        if gap <= tol * state.objective(summary):
+        if state.gap(summary) <= tol * state.objective(summary):
             break
-        curvature = summary.curvature + np.eye(len(mismatch)) / state.mu
-        step = scipy.linalg.solve(curvature, mismatch, assume_a="pos")
+        gradient = state.mismatch(summary)
+        step = _secant(moves, gradient, partial(state.step, supports=summary.supports))
         before = state.task
         assert before.pull is not None
         for halving in range(_HALVINGS):
@@ -333,15 +404,35 @@ def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
             # A missed tolerance of the lassos means that they are unbounded so far out.
             if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):
                 summary, value = tried, risen
+                moves.append((step / 2**halving, gradient - state.mismatch(tried)))
                 break
         else:
             state.task = before
             summary = engine.run(state.task)
             state.passes += 1
             break
-        _log.debug("coupling: dual %.10g, gap %.2g", value, gap)
-    mismatch = state.mismatch(summary)
-    return summary, 0.5 * state.mu * float(mismatch @ mismatch) + summary.gap
+        _log.debug("coupling: dual %.10g, gap %.2g", value, state.gap(summary))
+    return summary, state.gap(summary)
+
+
+def _secant(
+    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    gradient: NDArray[np.float64],
+    newton: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return Newton's step, corrected by the moves made so far and what they did (L-BFGS)."""
+    rest = gradient.copy()
+    parts = []
+    for move, change in reversed(moves):
+        curved = float((move * change).sum())
+        if curved > 0:
+            share = float((move * rest).sum()) / curved
+            rest -= share * change
+            parts.append((move, change, curved, share))
+    step = newton(rest)
+    for move, change, curved, share in reversed(parts):
+        step = step + (share - float((change * step).sum()) / curved) * move
+    return step
 
 
 def _replace_unused(components: FloatArray, summary: Summary) -> bool:
@@ -367,15 +458,51 @@ def _ridge(l2: float | None, undetermined: bool) -> float:
     return check_real(l2, "l2", minimum=0)
 
 
-def _mean_weights(chunks: Chunks, mmd: float) -> tuple[float, float]:
-    source = sum(chunk.n_samples for chunk in chunks if chunk.domain > 0)
-    target = chunks.n_samples - source
-    if mmd > 0 and not (source and target):
+def _contrasts(
+    chunks: Chunks, mmd: float, conditional: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of source and target rows in every difference, and the strengths."""
+    numbers = 1 + max((int(c.labels.max()) for c in chunks if c.labels is not None), default=-1)
+    rows = np.zeros(2)
+    counts = np.zeros((numbers, 2))
+    for chunk in chunks:
+        side = 0 if chunk.domain > 0 else 1
+        rows[side] += chunk.n_samples
+        if chunk.labels is not None:
+            known = chunk.labels[chunk.labels >= 0]
+            counts[:, side] += np.bincount(known, minlength=numbers)
+    if mmd == 0:
+        if conditional > 0:
+            raise ValueError(f"conditional={conditional:g} is relative to mmd, which is 0")
+        return np.zeros((1, 2)), np.zeros(1)
+    if not rows.all():
         raise DomainError(
-            f"mmd={mmd:g} couples two domains, but there are {source} source and {target} target "
-            "samples"
+            f"mmd={mmd:g} couples two domains, but there are {int(rows[0])} source and "
+            f"{int(rows[1])} target samples"
         )
-    return (1 / source if source else 0.0, -1 / target if target else 0.0)
+    strength = mmd / (1 / rows).sum()  # |m|² = 1/n_source + 1/n_target
+    contrasts = [np.array([1, -1]) / rows]
+    if conditional > 0:
+        both = (counts[:, 0] > 0) & (counts[:, 1] > 0)
+        if not both.any():
+            raise DomainError(
+                "conditional needs labels by which a class occurs in source and target chunks"
+            )
+        contrasts += list(np.where(both[:, None], np.array([1, -1]) / np.maximum(counts, 1), 0.0))
+    return (
+        np.stack(contrasts),
+        strength * np.array([1.0] + [conditional] * (len(contrasts) - 1)),
+    )
+
+
+def _graph(laplacian: float, n_neighbors: int, weights: Weights, normalized: bool) -> Graph | None:
+    strength = check_real(laplacian, "laplacian", minimum=0)
+    if weights not in get_args(Weights):
+        raise ValueError(f"graph_weights must be one of {get_args(Weights)}, got {weights!r}")
+    if strength == 0:
+        return None
+    count = check_integer(n_neighbors, "n_neighbors", minimum=1)
+    return Graph(strength, count, weights, bool(normalized))
 
 
 def _first_dictionary(
@@ -402,11 +529,15 @@ def _first_dictionary(
     return components
 
 
-def _mark(chunks: Chunks, task: Pass, mmd: float, tol: float, coupling_tol: float) -> str:
+def _mark(
+    chunks: Chunks, task: Pass, strengths: NDArray[np.float64], tol: float, coupling_tol: float
+) -> str:
     """Tell runs apart by their data's shape, their settings and their first dictionary."""
     described = [
         [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
-        [task.alpha, task.l2, task.positive, mmd, tol, coupling_tol, str(task.components.dtype)],
+        [task.alpha, task.l2, task.positive, tol, coupling_tol, str(task.components.dtype)],
+        [strengths.tolist(), task.contrasts.tolist()],
+        None if task.graph is None else vars(task.graph),
     ]
     digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
     digest.update(task.components.tobytes())
@@ -453,4 +584,4 @@ def _resume(path: str | os.PathLike[str], mark: str, state: _State) -> _State:
     task = replace(state.task, components=components)
     if state.task.pull is not None:
         task = replace(task, pull=pull)
-    return _State(task, state.mmd, state.weights, history, passes)
+    return _State(task, state.strengths, history, passes)

@@ -4,22 +4,82 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sparsetransfer._validation import FloatArray
+from sparsetransfer import _simd
+from sparsetransfer._validation import FloatArray, resolve_threads
 from sparsetransfer.dictionary import Statistics
 from sparsetransfer.distributed.chunks import Chunk
 from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.graph import knn_graph, laplacian
+from sparsetransfer.graph.functional import Weights
 from sparsetransfer.sparse_coding import lasso_gram
 
-__all__ = ["Pass", "Summary", "code_chunk", "merge"]
+__all__ = ["Coded", "Graph", "Pass", "Summary", "Supports", "code_chunk", "merge"]
+
+_core = _simd.load()
+
+_GRAPH_TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+"""KKT violation, in units of alpha, of codes that a graph joins."""
+
+_HELD_BACK = 0.3
+"""Share of the graph's diagonal that holds a sample back when all move alike: with none, or all, the
+coupling took two to five times the passes."""
 
 _CANDIDATES = 8
 """Badly coded rows that a summary carries, to replace atoms without use."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph of nearest neighbours within every chunk.
+
+    Attributes
+    ----------
+    strength : float
+        The weight of its term, positive.
+    n_neighbors : int
+        As in `sparsetransfer.graph.knn_graph`.
+    weights : {"cosine", "binary", "heat"}
+        As there.
+    normalized : bool
+        As in `sparsetransfer.graph.laplacian`.
+    """
+
+    strength: float
+    n_neighbors: int
+    weights: Weights
+    normalized: bool
+
+    def laplacian(self, chunk: Chunk, rows: FloatArray, n_threads: int | None) -> sparse.csr_array:
+        """Return the Laplacian of a chunk's rows, in the precision of the work."""
+        try:
+            graph = knn_graph(rows, self.n_neighbors, weights=self.weights, n_threads=n_threads)
+        except ValueError as error:
+            raise ValueError(f"chunk {chunk.name} has no graph: {error}") from error
+        found = laplacian(graph, normalized=self.normalized).astype(rows.dtype)
+        found.sort_indices()
+        return found
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What is kept of a chunk between passes.
+
+    Attributes
+    ----------
+    codes : csr_array of shape (n_samples, n_components)
+        The codes of the last pass.
+    laplacian : csr_array of shape (n_samples, n_samples) or None
+        The Laplacian, which does not change.
+    """
+
+    codes: sparse.csr_array
+    laplacian: sparse.csr_array | None
 
 
 @dataclass(frozen=True)
@@ -34,10 +94,13 @@ class Pass:
         Weights of the ℓ1 norm and of half the squared norm of the codes.
     positive : bool
         Whether codes are non-negative.
-    pull : ndarray of shape (n_components,) or None
-        The multiplier w of the coupling; None without coupling.
-    weights : tuple of float
-        1/n_source and −1/n_target.
+    graph : Graph or None
+        The graph term; None without one.
+    pull : ndarray of shape (n_components, n_terms) or None
+        The multipliers w of the coupled means: that of the domains, then one per class; None
+        without coupling.
+    contrasts : ndarray of shape (n_terms, 2)
+        The weight of a source and of a target row in the difference of every pair of means.
     curved_rows : int
         Rows of a chunk from which the curvature of the coupling is estimated; 0 for none.
     n_threads : int or None
@@ -48,14 +111,56 @@ class Pass:
     alpha: float
     l2: float
     positive: bool
+    graph: Graph | None
     pull: NDArray[np.float64] | None
-    weights: tuple[float, float]
+    contrasts: NDArray[np.float64]
     curved_rows: int
     n_threads: int | None
 
-    def weight(self, chunk: Chunk) -> float:
-        """Return m of the rows of a chunk."""
-        return self.weights[0] if chunk.domain > 0 else self.weights[1]
+    def groups(self, chunk: Chunk) -> list[tuple[Any, NDArray[np.float64]]]:
+        """Return the rows of every class of a chunk, with their weights in all differences."""
+        weights = self.contrasts[:, 0 if chunk.domain > 0 else 1]
+        if chunk.labels is None or len(weights) == 1:
+            weights = np.append(weights[0], np.zeros(len(weights) - 1))
+            return [(slice(None), weights)]
+        found: list[tuple[Any, NDArray[np.float64]]] = []
+        for number in np.unique(chunk.labels).tolist():
+            own = np.zeros(len(weights))
+            own[0] = weights[0]
+            if number >= 0:
+                own[1 + number] = weights[1 + number]
+            found.append((np.flatnonzero(chunk.labels == number), own))
+        return found
+
+
+@dataclass(frozen=True)
+class Supports:
+    """Atoms in use by some rows, from which the driver estimates the curvature of the coupling.
+
+    Attributes
+    ----------
+    atoms : ndarray of int
+        The atoms of all rows, one after the other.
+    counts : ndarray of shape (n_rows,), int
+        How many of them belong to each row.
+    weights : ndarray of shape (n_rows, n_terms)
+        The rows' weights in the differences of means.
+    shares : ndarray of shape (n_rows,)
+        How many samples a row stands for.
+    ridges : ndarray of shape (n_rows,)
+        Weights of half their squared norms: `l2`, and what the graph holds them back by.
+    """
+
+    atoms: NDArray[np.intp]
+    counts: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    ridges: NDArray[np.float64]
+
+    def join(self, other: Supports) -> Supports:
+        """Return the rows of both."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Supports(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(frozen=True)
@@ -68,11 +173,12 @@ class Summary:
         A, B, energy and penalty of the codes.
     ridge : float
         Half the squared norm of the codes.
-    offset : ndarray of shape (n_components,)
-        S m: the difference of the mean codes.
-    curvature : ndarray of shape (n_components, n_components)
-        Σ m² E (G_AA + h I)⁻¹ Eᵀ over the samples, estimated from some of them; empty without
-        coupling.
+    roughness : float
+        ½ tr(S L Sᵀ): what the graph term weighs.
+    offset : ndarray of shape (n_components, n_terms)
+        The differences of the mean codes.
+    supports : Supports
+        Of `curved_rows` rows of every chunk.
     gap : float
         Sum of the duality gaps of the samples.
     kkt : float
@@ -87,8 +193,9 @@ class Summary:
 
     statistics: Statistics
     ridge: float
+    roughness: float
     offset: NDArray[np.float64]
-    curvature: NDArray[np.float64]
+    supports: Supports
     gap: float
     kkt: float
     n_unconverged: int
@@ -96,46 +203,37 @@ class Summary:
     rows: FloatArray
 
 
-def code_chunk(
-    chunk: Chunk, codes: sparse.csr_array | None, task: Pass
-) -> tuple[sparse.csr_array, Summary]:
+def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Summary]:
     """Code the rows of a chunk, from the last codes if there are any, and sum up.
 
     Parameters
     ----------
     chunk : Chunk
         The rows.
-    codes : csr_array of shape (n_samples, n_components) or None
-        Codes to start from.
+    last : Coded or None
+        What the last pass left.
     task : Pass
         What to solve.
 
     Returns
     -------
-    codes : csr_array of shape (n_samples, n_components)
+    coded : Coded
     summary : Summary
     """
     components = task.components
     rows = chunk.load(components.dtype)
-    weight = task.weight(chunk)
+    groups = task.groups(chunk)
     gram = components @ components.T
     correlations = rows @ components.T
     if task.pull is not None:
-        correlations -= (weight * task.pull).astype(components.dtype)
-    with warnings.catch_warnings():
-        # The driver warns once, with the counts of all chunks.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        coded = lasso_gram(
-            gram,
-            correlations,
-            task.alpha,
-            squared_norms=np.einsum("ij,ij->i", rows, rows),
-            l2=task.l2,
-            positive=task.positive,
-            init=None if codes is None else codes.toarray(),
-            n_threads=task.n_threads,
-        )
-    found = coded.codes
+        for members, weights in groups:
+            correlations[members] -= (task.pull @ weights).astype(components.dtype)
+    links = None if last is None else last.laplacian
+    if task.graph is not None and links is None:
+        links = task.graph.laplacian(chunk, rows, task.n_threads)
+    start = None if last is None else last.codes.toarray()
+    solution = _solve(task, gram, correlations, rows, links, start)
+    found = solution.codes
     statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
     statistics.add(rows, found, n_threads=task.n_threads)
     errors = np.square(rows - found @ components).sum(axis=1, dtype=np.float64)
@@ -143,15 +241,86 @@ def code_chunk(
     summary = Summary(
         statistics=statistics,
         ridge=0.5 * float(np.square(found).sum(dtype=np.float64)),
-        offset=weight * found.sum(axis=0, dtype=np.float64),
-        curvature=weight**2 * _curvature(gram, found, task),
-        gap=float(coded.duality_gap.sum()),
-        kkt=float(coded.kkt_violation.max()),
-        n_unconverged=int((~coded.converged).sum()),
+        roughness=0.0 if links is None else 0.5 * _inner(found, links @ found),
+        offset=np.add.reduce(
+            [
+                np.outer(found[members].sum(axis=0, dtype=np.float64), weights)
+                for members, weights in groups
+            ]
+        ),
+        supports=_supports(found, groups, task, links),
+        gap=solution.gap,
+        kkt=solution.kkt,
+        n_unconverged=solution.n_unconverged,
         residuals=errors[worst],
         rows=rows[worst].copy(),
     )
-    return coded.to_csr(), summary
+    return Coded(sparse.csr_array(found), links), summary
+
+
+@dataclass(frozen=True)
+class _Solution:
+    codes: FloatArray
+    gap: float
+    kkt: float
+    n_unconverged: int
+
+
+def _solve(
+    task: Pass,
+    gram: FloatArray,
+    correlations: FloatArray,
+    rows: FloatArray,
+    links: sparse.csr_array | None,
+    start: FloatArray | None,
+) -> _Solution:
+    """Solve for the codes of a chunk: one by one, or together where a graph joins them."""
+    norms = np.einsum("ij,ij->i", rows, rows)
+    if task.graph is None or links is None:
+        with warnings.catch_warnings():
+            # The driver warns once, with the counts of all chunks.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            coded = lasso_gram(
+                gram,
+                correlations,
+                task.alpha,
+                squared_norms=norms,
+                l2=task.l2,
+                positive=task.positive,
+                init=start,
+                n_threads=task.n_threads,
+            )
+        return _Solution(
+            coded.codes,
+            float(coded.duality_gap.sum()),
+            float(coded.kkt_violation.max()),
+            int((~coded.converged).sum()),
+        )
+    codes = np.zeros_like(correlations) if start is None else start
+    gram = gram + task.l2 * np.eye(len(gram), dtype=gram.dtype)
+    report = _core.transfer_encode(
+        gram,
+        correlations,
+        float(norms.sum(dtype=np.float64)),
+        np.zeros((0, len(rows)), rows.dtype),
+        links.indptr.astype(np.int64),
+        links.indices.astype(np.int32),
+        task.graph.strength * links.data,
+        alpha=task.alpha,
+        positive=task.positive,
+        settings=_core.TransferEncodeSettings(
+            solver=_core.CodeSolver.automatic, tolerance=_GRAPH_TOLERANCE[rows.dtype]
+        ),
+        penalties=np.zeros(0, rows.dtype),
+        codes=codes,
+        num_threads=resolve_threads(task.n_threads),
+    )
+    missed = 0 if report.converged else len(rows)
+    return _Solution(codes, report.duality_gap, report.kkt_violation, missed)
+
+
+def _inner(first: FloatArray, second: FloatArray) -> float:
+    return float(np.einsum("ij,ij->", first, second, dtype=np.float64))
 
 
 def merge(first: Summary, second: Summary) -> Summary:
@@ -162,8 +331,9 @@ def merge(first: Summary, second: Summary) -> Summary:
         first,
         statistics=first.statistics.merge(second.statistics),
         ridge=first.ridge + second.ridge,
+        roughness=first.roughness + second.roughness,
         offset=first.offset + second.offset,
-        curvature=first.curvature + second.curvature,
+        supports=first.supports.join(second.supports),
         gap=first.gap + second.gap,
         kkt=max(first.kkt, second.kkt),
         n_unconverged=first.n_unconverged + second.n_unconverged,
@@ -172,18 +342,26 @@ def merge(first: Summary, second: Summary) -> Summary:
     )
 
 
-def _curvature(gram: FloatArray, codes: FloatArray, task: Pass) -> NDArray[np.float64]:
-    """Estimate Σ E (G_AA + h I)⁻¹ Eᵀ over the rows of `codes` from evenly spread ones."""
-    if task.curved_rows == 0:
-        return np.zeros((0, 0))
-    size = len(gram)
-    total = np.zeros((size, size))
+def _supports(
+    codes: FloatArray,
+    groups: list[tuple[Any, NDArray[np.float64]]],
+    task: Pass,
+    links: sparse.csr_array | None,
+) -> Supports:
+    """Return the supports of evenly spread rows."""
     count = min(task.curved_rows, len(codes))
-    for row in np.linspace(0, len(codes) - 1, count).astype(int):
-        active = np.flatnonzero(codes[row])
-        if active.size:
-            block = gram[np.ix_(active, active)].astype(np.float64)
-            block[np.diag_indices(len(active))] += task.l2
-            # Atoms in use may depend on each other; then the least-norm answer is one of many.
-            total[np.ix_(active, active)] += scipy.linalg.pinvh(block)
-    return total * (len(codes) / count)
+    chosen = np.linspace(0, len(codes) - 1, count).astype(np.intp)
+    place = np.empty(len(codes), dtype=np.intp)
+    for number, (members, _) in enumerate(groups):
+        place[members] = number
+    inside, atoms = np.nonzero(codes[chosen])
+    ridges = np.full(count, task.l2)
+    if task.graph is not None and links is not None:
+        ridges += _HELD_BACK * task.graph.strength * links.diagonal()[chosen]
+    return Supports(
+        atoms,
+        np.bincount(inside, minlength=count),
+        np.stack([weights for _, weights in groups])[place[chosen]],
+        np.full(count, len(codes) / max(count, 1)),
+        ridges,
+    )

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["learn_chunks"]
 
 _NEEDS_ALL_SAMPLES = {
-    "laplacian": 0.0,
-    "conditional": 0.0,
     "n_rounds": 0,
+    "class_weight": None,
     "label": 0.0,
     "contrast": "pooled",
     "positive_dict": False,
@@ -48,7 +47,7 @@ def learn_chunks(
     learned : ChunkedDictionary
         The dictionary and its certificates.
     pulls : ndarray of shape (2, n_components)
-        The gradient of the MMD term for a source and for a target code.
+        The mean gradient of the MMD terms for a source and for a target code.
 
     Raises
     ------
@@ -74,6 +73,11 @@ def learn_chunks(
         coder.n_components,
         alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
         mmd=mmd,
+        conditional=coder.conditional,
+        laplacian=coder.laplacian,
+        n_neighbors=coder.n_neighbors,
+        graph_weights=coder.graph_weights,
+        normalized_laplacian=coder.normalized_laplacian,
         l2=coder.l2,
         positive=coder.positive_code,
         max_iter=coder.max_iter,

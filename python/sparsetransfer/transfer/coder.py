@@ -308,8 +308,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Notes
         -----
         On chunks the same problem is solved by `sparsetransfer.distributed.learn`, whose path to
-        its optimum is another: exact codes in every alternation, and no extrapolation. Terms that
-        need all samples at once (a graph, classes, labels) are refused.
+        its optimum is another: exact codes in every alternation, and no extrapolation. Every chunk
+        has a graph of its own, without edges to other chunks, which `transform` does not extend to
+        new samples; class-conditional terms take the classes and pseudo-labels that the chunks
+        bring (`Chunks.with_labels`). What needs all samples at once (estimated pseudo-labels, the
+        supervised term) is refused.
         """
         if isinstance(X, Chunks):
             return self._fit_chunks(X, y, sample_domain, engine)

@@ -35,11 +35,11 @@ def chunks():
     )
 
 
-def run(engine=None, progress=None, **options):
+def run(engine=None, progress=None, data=None, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return learn(
-            chunks(),
+            chunks() if data is None else data,
             8,
             alpha=0.3,
             mmd=30.0,
@@ -57,6 +57,33 @@ def test_a_cluster_gives_the_bits_of_one_process(client, tmp_path):
     assert there.components.tobytes() == alone.components.tobytes()
     assert there.history.tolist() == alone.history.tolist()
     assert len(list(tmp_path.iterdir())) == len(chunks())
+
+
+TERMS = {"laplacian": 0.5, "conditional": 0.5, "l2": 0.01}
+
+
+def labelled():
+    return chunks().with_labels(np.arange(700) % 3)
+
+
+def test_graph_and_classes_give_the_bits_of_one_process(client):
+    alone = run(data=labelled(), n_threads=1, **TERMS)
+    there = run(Cluster(client), data=labelled(), **TERMS)
+    assert there.components.tobytes() == alone.components.tobytes()
+    assert there.duality_gap == alone.duality_gap
+
+
+def test_scaling_while_it_runs_changes_nothing(client):
+    alone = run(data=labelled(), n_threads=1, **TERMS)
+
+    def scale(number, *_):
+        client.cluster.scale({1: 1, 2: 3, 3: 2}.get(number, 2))
+        client.wait_for_workers(1)
+
+    there = run(Cluster(client), scale, data=labelled(), **TERMS)
+    client.cluster.scale(2)
+    client.wait_for_workers(2)
+    assert there.components.tobytes() == alone.components.tobytes()
 
 
 def test_a_lost_worker_costs_time_only(client):

@@ -9,7 +9,8 @@ from scipy import sparse
 from sparsetransfer.dictionary import initial_dictionary, learn_dictionary
 from sparsetransfer.distributed import Chunk, Chunks, Local, learn
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
-from sparsetransfer.transfer import transfer_encode
+from sparsetransfer.graph import knn_graph, laplacian
+from sparsetransfer.transfer import couple_classes, couple_domains, transfer_encode
 
 
 def make(n=300, d=12, k=9, seed=0, shift=0.0):
@@ -72,6 +73,116 @@ def test_coupled_codes_are_those_of_the_coupled_solver(mmd, l2, n_components):
     means = peer.codes[:200].mean(axis=0) - peer.codes[200:].mean(axis=0)
     if n_components <= 12:  # with more atoms than features codes are not unique
         np.testing.assert_allclose(found.offset, means, atol=1e-5)
+
+
+def block_laplacian(chunks, **options):
+    """Return the Laplacian of all samples whose edges stay within chunks."""
+    graphs = [knn_graph(chunk.load(np.dtype(float)), 5, weights="cosine") for chunk in chunks]
+    return sparse.csr_array(sparse.block_diag([laplacian(graph, **options) for graph in graphs]))
+
+
+@pytest.mark.parametrize("n_components", [9, 20])
+@pytest.mark.parametrize(("mmd", "gamma"), [(0.0, 0.5), (60.0, 0.1), (60.0, 2.0), (600.0, 1.0)])
+def test_a_graph_within_chunks_gives_the_codes_of_the_block_graph(mmd, gamma, n_components):
+    source, target, chunks = pair()
+    X = np.vstack([source, target])
+    components = initial_dictionary(X, n_components, rng=0)
+    terms = {"alpha": 0.1, "mmd": mmd, "l2": 0.01, "laplacian": gamma}
+    found = quiet(
+        chunks,
+        n_components,
+        dict_init=components,
+        max_iter=1,
+        normalized_laplacian=True,
+        coupling_tol=1e-8,
+        **terms,
+    )
+    peer = transfer_encode(
+        X,
+        components,
+        np.repeat([1, -1], [200, 150]),
+        graph=block_laplacian(chunks, normalized=True),
+        kkt_tol=1e-9,
+        **terms,
+    )
+    assert found.objective == pytest.approx(peer.objective, rel=2e-8)
+    assert found.objective - peer.objective <= found.duality_gap + 1e-9 * peer.objective
+    assert found.duality_gap <= 2e-8 * found.objective
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+@pytest.mark.parametrize(("mmd", "conditional"), [(60.0, 1.0), (600.0, 0.3)])
+def test_classes_are_coupled_like_those_of_the_coupled_solver(mmd, conditional, gamma):
+    source, target, chunks = pair()
+    X, domain = np.vstack([source, target]), np.repeat([1, -1], [200, 150])
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 350).astype(object)
+    labels[rng.random(350) < 0.2] = None  # some are not known
+    labels[(labels == 3) & (domain > 0)] = None  # and one class is the target's alone
+    components = initial_dictionary(X, 12, rng=0)
+    terms = {"alpha": 0.1, "mmd": mmd, "l2": 0.01, "laplacian": gamma}
+    found = quiet(
+        chunks.with_labels(labels),
+        12,
+        conditional=conditional,
+        dict_init=components,
+        max_iter=1,
+        coupling_tol=1e-8,
+        **terms,
+    )
+    coupling = couple_domains(domain) + conditional * couple_classes(domain, labels)
+    graph = block_laplacian(chunks) if gamma else None
+    peer = transfer_encode(X, components, coupling=coupling, graph=graph, kkt_tol=1e-9, **terms)
+    assert found.objective == pytest.approx(peer.objective, rel=2e-8)
+    assert found.duality_gap <= 2e-8 * found.objective
+    np.testing.assert_allclose(found.offset, peer.mean_difference, atol=1e-5)
+    assert found.n_passes <= 20
+
+
+def test_alternations_with_graph_and_classes_never_rise():
+    _, _, chunks = pair()
+    labels = np.arange(350) % 3
+    found = quiet(
+        chunks.with_labels(labels),
+        9,
+        alpha=0.1,
+        mmd=60.0,
+        conditional=0.5,
+        laplacian=0.5,
+        l2=0.01,
+        max_iter=15,
+        rng=0,
+    )
+    assert (np.diff(found.history) <= 1e-7 * found.history[:-1]).all()
+    assert found.history[-1] < found.history[0]
+
+
+def test_labels_are_checked():
+    chunks = Chunks.from_array(make(20), chunk_size=8)
+    with pytest.raises(ValueError, match=r"labels must have shape \(20,\), got \(19,\)"):
+        chunks.with_labels(np.zeros(19))
+    with pytest.raises(ValueError, match="masked ones only"):
+        chunks.with_labels(np.full(20, -1))
+    with pytest.raises(ValueError, match=r"chunk a: labels must have shape \(3,\)"):
+        Chunks([Chunk("a", lambda: np.eye(3), 3, 3, labels=np.zeros(2, dtype=int))])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"conditional": 1.0}, ValueError, "relative to mmd, which is 0"),
+        ({"conditional": 1.0, "mmd": 1.0}, DomainError, "a class occurs in source and target"),
+        ({"conditional": -1.0, "mmd": 1.0}, ValueError, "conditional"),
+        ({"laplacian": -1.0}, ValueError, "laplacian"),
+        ({"laplacian": 1.0, "alpha": 0.0}, ValueError, "alpha must be positive"),
+        ({"laplacian": 1.0, "n_neighbors": 0}, ValueError, "n_neighbors"),
+        ({"laplacian": 1.0, "n_neighbors": 60}, ValueError, r"chunk rows 140-199 has no graph"),
+        ({"graph_weights": "flat"}, ValueError, "graph_weights must be one of"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        learn(pair()[2], 9, **{"alpha": 0.1, **options})
 
 
 def test_a_strong_coupling_takes_few_passes():

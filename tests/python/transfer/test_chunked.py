@@ -7,7 +7,13 @@ import pytest
 
 from sparsetransfer.distributed import Chunks, Local
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
-from sparsetransfer.transfer import TransferSparseCoding, transfer_encode
+from sparsetransfer.transfer import (
+    TransferSparseCoding,
+    couple_classes,
+    couple_domains,
+    transfer_encode,
+)
+from sparsetransfer.transfer.chunked import learn_chunks
 
 rng = np.random.default_rng(0)
 SOURCE = rng.normal(size=(90, 12))
@@ -54,6 +60,28 @@ def test_transform_gives_the_codes_of_the_whole():
     np.testing.assert_allclose(difference, coder.mean_difference_, atol=5e-3)
 
 
+def test_classes_pull_new_samples_by_their_mean():
+    labels = np.arange(160) % 3
+    labels[::7] = -1
+    start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
+    options = {"alpha": 0.3, "mmd": 20.0, "max_iter": 1, "dict_init": start, "conditional": 0.5}
+    coder = TransferSparseCoding(8, **options)
+    learned, pulls = learn_chunks(coder, chunks().with_labels(labels), None)
+    coupling = couple_domains(DOMAIN) + 0.5 * couple_classes(DOMAIN, labels)
+    peer = transfer_encode(X, start, alpha=0.3, mmd=20.0, coupling=coupling, kkt_tol=1e-9)
+    assert learned.objective == pytest.approx(peer.objective, rel=1e-7)
+    E = coupling.factor(20.0)
+    expected = [E[side].mean(axis=0) @ (E.T @ peer.codes) for side in (DOMAIN > 0, DOMAIN < 0)]
+    np.testing.assert_allclose(pulls, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_a_graph_within_chunks_is_part_of_the_fit():
+    coder = fitted(laplacian=2.0)
+    rough = fitted()
+    assert coder.objective_ > rough.objective_
+    assert coder.transform(X[:3]).shape == (3, 8)
+
+
 def test_it_finds_as_good_a_point_as_the_array():
     start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
     parameters = {"dict_init": start, "max_iter": 300, "tol": 1e-10}
@@ -75,8 +103,10 @@ def test_an_array_may_follow_chunks_and_the_other_way():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"laplacian": 1.0}, "laplacian=1.0 does not work on chunks"),
-        ({"conditional": 0.5, "n_rounds": 1}, "conditional=0.5"),
+        ({"conditional": 0.5, "n_rounds": 1}, "n_rounds=1 does not work on chunks"),
+        ({"conditional": 0.5}, "conditional needs labels"),
+        ({"class_weight": "prior"}, "class_weight='prior'"),
+        ({"laplacian": -1.0}, "laplacian"),
         ({"label": 1.0}, "label=1.0"),
         ({"callback": print}, "callback="),
         ({"n_components": 1000}, "at most the number of samples, 160, got 1000"),
@@ -84,7 +114,7 @@ def test_an_array_may_follow_chunks_and_the_other_way():
     ],
 )
 def test_what_needs_all_samples_is_refused(parameters, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, DomainError), match=message):
         TransferSparseCoding(**{"n_components": 8, **parameters}).fit(chunks())
 
 
