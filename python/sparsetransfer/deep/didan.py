@@ -52,8 +52,10 @@ class DIDAN(SpectrogramClassifier):
         What pulls the corpora together: implicit distribution alignment, its layer-adapted form,
         the maximum mean discrepancy, the covariances, an adversarial domain classifier, or
         nothing (the source-only twin).
-    weight : float, default=1.0
-        Weight of the alignment, at least 0; it grows from 0 during training.
+    weight : float, default=0.1
+        Weight of the alignment, at least 0; it grows from 0 during training ("dann" apart, whose
+        reversed gradient does). 1 is usual for "mmd", "coral" and "dann"; for "ida" it cost ten
+        points of recall on EMO-DB and URDU, where 0.1 drew level with no alignment.
     alpha : float, default=0.1
         Weight of the penalty inside "ida" and "lida", for features of unit mean square norm.
     penalty : {"l1", "l21"}, default="l1"
@@ -129,7 +131,7 @@ class DIDAN(SpectrogramClassifier):
         self,
         alignment: Alignment | None = "ida",
         *,
-        weight: float = 1.0,
+        weight: float = 0.1,
         alpha: float = 0.1,
         penalty: losses.Penalty = "l1",
         channels: Sequence[int] = (16, 32, 64),

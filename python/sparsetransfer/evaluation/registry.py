@@ -220,15 +220,21 @@ _deep(
     "labels, with unlabelled target rows (extra deep).",
     "MetricAutoencoder",
 )
-for _name, _what, _alignment in (
-    ("didan", "Deep regression with implicit distribution alignment (DIDAN)", "ida"),
-    ("lidan", "Deep regression with layer-adapted implicit alignment (LIDAN)", "lida"),
-    ("deep-mmd", "The network of DIDAN with the maximum mean discrepancy", "mmd"),
-    ("deep-coral", "The network of DIDAN with aligned covariances", "coral"),
-    ("dann", "The network of DIDAN with an adversarial domain classifier", "dann"),
-    ("deep-source-only", "The network of DIDAN without alignment", None),
+for _name, _what, _alignment, _weight in (
+    ("didan", "Deep regression with implicit distribution alignment (DIDAN)", "ida", 0.1),
+    ("lidan", "Deep regression with layer-adapted implicit alignment (LIDAN)", "lida", 0.1),
+    ("deep-mmd", "The network of DIDAN with the maximum mean discrepancy", "mmd", 1.0),
+    ("deep-coral", "The network of DIDAN with aligned covariances", "coral", 1.0),
+    ("dann", "The network of DIDAN with an adversarial domain classifier", "dann", 1.0),
+    ("deep-source-only", "The network of DIDAN without alignment", None, 0.0),
 ):
-    _deep(_name, f"{_what}, on log-mel spectrograms (extra deep).", "DIDAN", alignment=_alignment)
+    _deep(
+        _name,
+        f"{_what}, on log-mel spectrograms (extra deep).",
+        "DIDAN",
+        alignment=_alignment,
+        weight=_weight,
+    )
 _deep(
     "speaker-resnet",
     "Residual network on log-mel spectrograms that learns the source's speakers first (extra "
