@@ -1,0 +1,377 @@
+"""Write ``docs/benchmarks.md`` and its picture from measured cells.
+
+``page.py`` uses ``measured.json`` beside this file; ``page.py FOLDER`` first puts the cells of a folder
+there, which ``coding.py --results FOLDER``, ``compare_mmd.py --output FOLDER/NAME.json`` and
+``kernels/simd_levels.py FOLDER/levels.json`` wrote.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MEASURED = HERE / "measured.json"
+DOCS = HERE.parents[1] / "docs"
+# Above this a coder has not solved the problem that the others have.
+EQUAL = 1e-6
+
+TEXT = """\
+# Benchmarks
+
+Written by `python benchmarks/peers/page.py` from `benchmarks/peers/measured.json`; not edited by hand. Everybody gets the same data in
+one process, rounds are interleaved, codes are scored by one objective in float64, and a time counts only beside the gap
+that it reached. {machine}
+
+Dictionaries are random (`gaussian`) or as coherent as speech frames (`spectral`); `non-zeros` are of the atoms, and the
+penalty is the one that gives so many. Ratios are times of the peer over ours: below one we lose.
+
+```{{image}} _static/benchmarks.svg
+:alt: Times of SPAMS over ours, cell by cell
+```
+
+## Lasso codes
+
+CPU seconds on one thread; SPAMS's `lasso` computes in float64, ours in both precisions. All codes are within 1e-6 of the best
+objective unless marked.
+
+{lasso}
+
+{lasso_means}
+
+## Two threads
+
+Wall seconds of one thread over those of two. What a call does before its blocks, the Gram matrix apart, is done by one thread:
+short jobs gain less.
+
+{threads}
+
+{threads_means}
+
+## Pursuits
+
+Ten atoms, float64, CPU seconds on one thread. SPAMS's `omp` is the order-recursive rule (`ols`).
+
+{omp}
+
+{omp_means}
+
+## scikit-learn and celer
+
+CPU seconds over ours, one thread, scikit-learn's Gram matrix timed too. An excess is the worst relative distance from the
+best objective of all.
+
+{others}
+
+## SIMD levels
+
+CPU seconds of the lower level over those of the highest that this processor has, geometric means and least
+(`benchmarks/kernels/simd_levels.py`).
+
+{simd}
+
+## Gaussian discrepancy
+
+Value and both gradients with five bandwidths; wall seconds, and those of the peers over ours: torch compiled with fused
+kernels that visits all pairs of samples, or by the symmetry that we use each pair once, and NumPy in chunks. The roofline is the
+time of the products and exponentials that no exact gradient can do without.
+
+{mmd}
+
+## What loses
+
+{losses}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?")
+    options = parser.parse_args()
+    if options.folder:
+        found = [json.loads(p.read_text()) for p in sorted(options.folder.glob("*.json"))]
+        found.sort(key=lambda r: [int(n) for n in r.get("size", "0").split("x")])
+        rows = ",\n".join(json.dumps(record, separators=(",", ":")) for record in found)
+        MEASURED.write_text(f"[\n{rows}\n]\n")
+    records = json.loads(MEASURED.read_text())
+    (DOCS / "benchmarks.md").write_text(page(records), encoding="utf-8")
+    draw(lasso_cells(records, 1), DOCS / "_static" / "benchmarks.svg")
+
+
+def page(records):
+    """Return the text of the page."""
+    one = lasso_cells(records, 1)
+    omp = [r for r in records if r.get("problem") == "omp" and r["threads"] == 1]
+    others = [r for r in records if r.get("problem") == "lasso" and "sklearn_cd" in r["coders"]]
+    return TEXT.format(
+        machine=machine(one[0]),
+        lasso=lasso_table(one),
+        lasso_means=means(one, ("spams", "ours"), ("spams", "ours_float32")),
+        threads=threads_table(records),
+        threads_means=threads_means(records),
+        omp=omp_table(omp),
+        omp_means=means(omp, ("spams", "ours_ols"), ("spams", "ours_omp")),
+        others=others_table(others),
+        simd=simd_table(next(r["levels"] for r in records if "levels" in r)),
+        mmd=mmd_table([r for r in records if "median" in r]),
+        losses=losses(one + omp),
+    )
+
+
+def lasso_cells(records, threads):
+    return [
+        record
+        for record in records
+        if record.get("problem") == "lasso"
+        and record["threads"] == threads
+        and {"ours_float32", "spams"} <= set(record["coders"])
+    ]
+
+
+def machine(record):
+    versions = record["versions"]
+    return (
+        f"{record['processor']} ({record['cores']} cores), sparsetransfer "
+        f"{versions['sparsetransfer']} at SIMD level {versions['simd']}, {versions['compiler']}, "
+        f"Eigen {versions['eigen']}, spams-bin {versions['spams-bin']}, scikit-learn "
+        f"{versions['scikit-learn']}, NumPy {versions['numpy']}; medians of {record['rounds']} "
+        "rounds, with their range where ± is given."
+    )
+
+
+def ratio(record, peer, ours, time="cpu_median"):
+    return record["coders"][peer][time] / record["coders"][ours][time]
+
+
+def seconds(row):
+    return f"{row['cpu_median']:.3f} ± {row['cpu_spread']:.3f}"
+
+
+def table(head, rows):
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def place(record):
+    return [record["size"], record["kind"], f"{record['share']:.0%}", str(record["signals"])]
+
+
+def lasso_table(records):
+    rows = []
+    for record in records:
+        coders = record["coders"]
+        excess = max(row["worst_excess"] for row in coders.values())
+        marked = f" (excess {excess:.0e})" if excess > EQUAL else ""
+        rows.append(
+            [
+                *place(record),
+                seconds(coders["ours"]),
+                seconds(coders["spams"]),
+                f"{ratio(record, 'spams', 'ours'):.2f}{marked}",
+                f"{ratio(record, 'spams', 'ours_float32'):.2f}",
+                f"{coders['ours_float32']['violation']:.0e}",
+            ]
+        )
+    head = ["features x atoms", "dictionary", "non-zeros", "signals", "ours, s", "SPAMS, s"]
+    return table([*head, "SPAMS / ours", "/ ours float32", "its KKT violation, alpha"], rows)
+
+
+def geometric(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def means(records, *pairs):
+    """Return a sentence per pair of coders: geometric means by dictionary and over all."""
+    lines = []
+    for peer, ours in pairs:
+        parts = []
+        for kind in (*dict.fromkeys(record["kind"] for record in records), None):
+            values = [ratio(r, peer, ours) for r in records if kind in (None, r["kind"])]
+            name = f"on {kind} dictionaries" if kind else "over all"
+            parts.append(f"{geometric(values):.2f} {name} (least {min(values):.2f})")
+        lines.append(f"- `{peer}` over `{ours}`: geometric means {', '.join(parts)}.")
+    return "\n".join(lines)
+
+
+def pairs_of_threads(records):
+    """Return cells measured with one thread beside the same with two."""
+    both = {}
+    for record in records:
+        if "problem" in record and "sklearn_cd" not in record["coders"]:
+            key = tuple(record[name] for name in ("problem", "size", "kind", "share", "signals"))
+            both.setdefault(key, {})[record["threads"]] = record
+    return [(key, pair[1], pair[2]) for key, pair in both.items() if {1, 2} <= set(pair)]
+
+
+def gains(one, two):
+    return {
+        name: one["coders"][name]["wall_median"] / two["coders"][name]["wall_median"]
+        for name in one["coders"]
+        if name in two["coders"]
+    }
+
+
+def threads_table(records):
+    rows = [
+        [
+            key[0],
+            *place(one),
+            f"{next(iter(one['coders'].values()))['wall_median']:.2f}",
+            ", ".join(f"{name} {value:.2f}" for name, value in gains(one, two).items()),
+        ]
+        for key, one, two in pairs_of_threads(records)
+    ]
+    head = ["problem", "features x atoms", "dictionary", "non-zeros", "signals"]
+    return table([*head, "one thread, s", "gain"], rows)
+
+
+def threads_means(records):
+    found = {}
+    for key, one, two in pairs_of_threads(records):
+        for name, value in gains(one, two).items():
+            found.setdefault((key[0], name), []).append(value)
+    return "\n".join(
+        f"- {problem}, `{name}`: geometric mean {geometric(values):.2f}, least {min(values):.2f}."
+        for (problem, name), values in found.items()
+    )
+
+
+def omp_table(records):
+    rows = [
+        [
+            record["size"],
+            record["kind"],
+            str(record["signals"]),
+            seconds(record["coders"]["ours_omp"]),
+            seconds(record["coders"]["ours_ols"]),
+            f"{ratio(record, 'spams', 'ours_ols'):.2f}",
+            f"{ratio(record, 'sklearn', 'ours_omp'):.1f}" if "sklearn" in record["coders"] else "",
+        ]
+        for record in records
+    ]
+    head = ["features x atoms", "dictionary", "signals", "ours `omp`, s", "ours `ols`, s"]
+    return table([*head, "SPAMS / `ols`", "scikit-learn / `omp`"], rows)
+
+
+def others_table(records):
+    names = {"sklearn_cd": "`lasso_cd`", "sklearn_lars": "`lasso_lars`", "celer": "celer"}
+    rows = []
+    for record in records:
+        cells = []
+        for name in names:
+            row = record["coders"].get(name)
+            if row is None:
+                cells.append("")
+                continue
+            late = f" (excess {row['worst_excess']:.0e})" if row["worst_excess"] > EQUAL else ""
+            cells.append(f"{ratio(record, name, 'ours'):.0f}{late}")
+        rows.append([*place(record), f"{record['coders']['ours']['cpu_median']:.3f}", *cells])
+    head = ["features x atoms", "dictionary", "non-zeros", "signals", "ours, s"]
+    return table([*head, *names.values()], rows)
+
+
+def simd_table(levels):
+    highest = list(levels)[-1]
+    rows = []
+    for problem in dict.fromkeys(name.split(",")[0] for name in levels[highest]):
+        for level in list(levels)[:-1]:
+            values = [
+                levels[level][name] / value
+                for name, value in levels[highest].items()
+                if name.startswith(problem)
+            ]
+            rows.append(
+                [problem, f"{level} / {highest}", f"{geometric(values):.2f}", f"{min(values):.2f}"]
+            )
+    return table(["problem", "levels", "geometric mean", "least"], rows)
+
+
+def mmd_table(records):
+    rows = []
+    for record in sorted(records, key=lambda r: (r["samples"], r["features"], r["dtype"])):
+        peers = {"all pairs": [], "each pair once": [], "numpy": []}
+        for name, row in record["median"].items():
+            for part, values in peers.items():
+                if part in name:
+                    values.append(row["wall_ratio"])
+        rows.append(
+            [
+                f"{record['samples']:,}",
+                str(record["features"]),
+                record["dtype"],
+                str(record["threads"]),
+                f"{record['median']['sparsetransfer']['wall_s']:.3f}",
+                *(f"{min(values):.2f}" for values in peers.values()),
+                f"{record['fraction_of_roofline']:.0%}",
+            ]
+        )
+    head = ["samples of each", "features", "dtype", "threads", "ours, s", "all pairs"]
+    return table([*head, "each pair once", "NumPy", "roofline"], rows)
+
+
+def losses(records):
+    """Return a line per cell and precision in which SPAMS is the faster one, or the more exact."""
+    lines = []
+    for record in records:
+        for name in record["coders"]:
+            if name.startswith("ours") and ratio(record, "spams", name) < 1:
+                lines.append(
+                    f"- `{name}` takes {1 / ratio(record, 'spams', name):.2f} times the time of "
+                    f"SPAMS at {', '.join(place(record))}."
+                )
+    if not lines:
+        lines = ["- In no cell SPAMS is the faster one."]
+    slow = [
+        (ratio(record, "ours_float32", "ours"), record)
+        for record in records
+        if "ours_float32" in record["coders"]
+    ]
+    worst, record = max(slow, key=lambda pair: pair[0])
+    if worst > 1:
+        count = sum(value > 1 for value, _ in slow)
+        lines.append(
+            f"- float32 is slower than float64 in {count} of {len(slow)} cells, most at "
+            f"{', '.join(place(record))} ({worst:.1f} times): codes that it cannot certify are "
+            "computed again in double precision. On coherent dictionaries take float64."
+        )
+    return "\n".join(lines)
+
+
+def draw(records, path):
+    """Draw the ratios of all cells."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "benchmarks", "font.size": 9})
+    from matplotlib import pyplot as plt
+
+    sizes = list(dict.fromkeys(record["size"] for record in records))
+    figure, axes = plt.subplots(figsize=(6.8, 3.4), layout="constrained")
+    styles = {"gaussian": ("o", -0.12), "spectral": ("s", 0.12)}
+    for name, face, label in (("ours", "full", "float64"), ("ours_float32", "none", "float32")):
+        for number, (kind, (marker, shift)) in enumerate(styles.items()):
+            chosen = [record for record in records if record["kind"] == kind]
+            places = [
+                sizes.index(r["size"]) + shift + (0.05 if face == "none" else 0) for r in chosen
+            ]
+            values = [ratio(record, "spams", name) for record in chosen]
+            axes.semilogy(
+                places,
+                values,
+                marker,
+                color=f"C{number}",
+                fillstyle=face,
+                markersize=5,
+                label=f"{kind}, {label}",
+            )
+    axes.axhline(1, color="0.4", linewidth=0.8)
+    axes.set_xticks(range(len(sizes)), sizes)
+    axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    axes.set(xlabel="features x atoms", ylabel="CPU time of SPAMS (float64) over ours")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=8, ncols=2)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

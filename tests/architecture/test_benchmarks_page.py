@@ -1,0 +1,36 @@
+"""The page of benchmarks says what was measured."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PEERS = ROOT / "benchmarks" / "peers"
+
+
+@pytest.fixture(scope="module")
+def writer():
+    spec = importlib.util.spec_from_file_location("benchmarks_page", PEERS / "page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def records(writer):
+    return json.loads(writer.MEASURED.read_text(encoding="utf-8"))
+
+
+def test_the_page_is_the_one_that_the_measurements_give(writer, records):
+    written = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert written == writer.page(records)
+
+
+def test_a_loss_is_named(writer, records):
+    cell = next(r for r in records if r.get("problem") == "lasso" and "spams" in r["coders"])
+    slow = json.loads(json.dumps(cell))
+    slow["coders"]["ours"]["cpu_median"] = 3 * slow["coders"]["spams"]["cpu_median"]
+    assert "`ours` takes 3.00 times the time of SPAMS" in writer.losses([slow])
+    assert "takes" not in writer.losses([cell]) or writer.ratio(cell, "spams", "ours") < 1
