@@ -12,9 +12,9 @@ from matplotlib import pyplot as plt
 report, task, methods, figure = sys.argv[1:]
 found = json.loads((Path(report) / "coordinates.json").read_text(encoding="utf-8"))
 pictures = {"functionals": found["features"][task]}
-for part in reversed(found["codes"]):  # the first seed comes last, and stays
-    if part["task"] == task and part["method"] in methods.split(","):
-        pictures[part["method"]] = part
+for method in methods.split(","):
+    cells = [c for c in found["codes"] if (c["task"], c["method"]) == (task, method)]
+    pictures[method] = min(cells, key=lambda cell: cell["seed"])
 emotions = sorted(set(pictures["functionals"]["source_labels"]))
 canvas, axes = plt.subplots(1, len(pictures), figsize=(3 * len(pictures), 3.3))
 for axis, (title, part) in zip(axes, pictures.items(), strict=True):
@@ -32,6 +32,7 @@ handles = [
     plt.Line2D([], [], marker="o", linestyle="", color=f"C{n}") for n in range(len(emotions))
 ]
 canvas.legend(handles, emotions, loc="lower center", ncols=len(emotions), fontsize=8, frameon=False)
-canvas.suptitle(f"{task}: dots and crosses", fontsize=10)
+source, _, target = task.partition(" → ")
+canvas.suptitle(f"{source} (dots) → {target} (crosses)", fontsize=10)
 canvas.tight_layout(rect=(0, 0.06, 1, 1))
 canvas.savefig(figure, dpi=110, metadata={"Software": None})
