@@ -11,7 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["BandScaler", "Batch", "by_length", "check_sequences", "crop", "pad", "spec_augment"]
+__all__ = [
+    "BandScaler",
+    "Batch",
+    "by_length",
+    "check_sequences",
+    "crop",
+    "pad",
+    "spec_augment",
+    "standardise_groups",
+]
 
 _SHORTEST = 2
 
@@ -120,6 +129,20 @@ class BandScaler:
             (x - self.mean[0 if s else 1]) / self.scale[0 if s else 1]
             for x, s in zip(sequences, is_source, strict=True)
         ]
+
+
+def standardise_groups(
+    sequences: Sequence[NDArray[np.float32]], groups: NDArray[Any]
+) -> list[NDArray[np.float32]]:
+    """Standardise each band over the frames of a group, all groups by their own."""
+    scaled = list(sequences)
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        part = [scaled[row] for row in rows]
+        whole = np.ones(len(rows), dtype=bool)
+        for row, values in zip(rows, BandScaler.fit(part, whole).apply(part, whole), strict=True):
+            scaled[row] = values
+    return scaled
 
 
 def _moments(

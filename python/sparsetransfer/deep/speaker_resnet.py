@@ -27,12 +27,12 @@ from sparsetransfer.deep.classifier import (
     split_for_validation,
 )
 from sparsetransfer.deep.sequences import (
-    BandScaler,
     Batch,
     check_sequences,
     crop,
     pad,
     spec_augment,
+    standardise_groups,
 )
 from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
 
@@ -164,13 +164,7 @@ device, random_state, checkpoint, progress
     groups = np.zeros(len(sequences), dtype=np.int64) if corpora is None else np.asarray(corpora)
     if groups.shape != (len(sequences),):
         raise ValueError(f"corpora must have shape ({len(sequences)},), got {groups.shape}")
-    scaled: list[NDArray[np.float32]] = list(sequences)
-    for corpus in np.unique(groups):
-        rows = np.flatnonzero(groups == corpus)
-        ours = np.ones(len(rows), dtype=bool)
-        part = [sequences[i] for i in rows]
-        for row, values in zip(rows, BandScaler.fit(part, ours).apply(part, ours), strict=True):
-            scaled[row] = values
+    scaled = standardise_groups(sequences, groups)
     seed = seed_of(random_state)
     torch_device = resolve_device(device)
     with torch.random.fork_rng([]):

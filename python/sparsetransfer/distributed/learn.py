@@ -251,8 +251,8 @@ def learn(
         state = _resume(checkpoint, mark, state)
     converged, summary = False, None
     while not converged and len(state.history) < max_iter:
-        summary, gap = _code(engine, state, coupling_tol)
-        objective = state.objective(summary)
+        summary = _code(engine, state, coupling_tol)
+        objective, gap = state.objective(summary), state.gap(summary)
         state.history.append(objective)
         coded = state.task.components
         improved = update_dictionary(
@@ -268,8 +268,8 @@ def learn(
     if summary is None:
         # A finished run was resumed: one pass brings its certificate back.
         coded = state.task.components
-        summary, gap = _code(engine, state, coupling_tol)
-        objective = state.objective(summary)
+        summary = _code(engine, state, coupling_tol)
+        objective, gap = state.objective(summary), state.gap(summary)
         converged = _is_calm(state.history, tol)
     if codes_to is not None:
         engine.save_codes(codes_to)
@@ -305,6 +305,11 @@ class _State:
     strengths: NDArray[np.float64]
     history: list[float]
     passes: int
+
+    def run(self, engine: Engine) -> Summary:
+        """Make a pass over all chunks."""
+        self.passes += 1
+        return engine.run(self.task)
 
     def primal_without_coupling(self, summary: Summary) -> float:
         value = summary.statistics.objective(self.task.components, self.task.alpha)
@@ -381,12 +386,11 @@ def _curvature(
     return list(zip(kinds, totals, strict=True))
 
 
-def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
-    """Code all chunks for the dictionary as it is; return the sums and the duality gap."""
-    summary = engine.run(state.task)
-    state.passes += 1
+def _code(engine: Engine, state: _State, tol: float) -> Summary:
+    """Code all chunks for the dictionary as it is, and return the sums."""
+    summary = state.run(engine)
     if state.task.pull is None:
-        return summary, summary.gap
+        return summary
     value = state.dual(summary)
     moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(_COUPLING_STEPS):
@@ -398,8 +402,7 @@ def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
         assert before.pull is not None
         for halving in range(_HALVINGS):
             state.task = replace(before, pull=before.pull + step / 2**halving)
-            tried = engine.run(state.task)
-            state.passes += 1
+            tried = state.run(engine)
             risen = state.dual(tried)
             # A missed tolerance of the lassos means that they are unbounded so far out.
             if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):
@@ -408,11 +411,10 @@ def _code(engine: Engine, state: _State, tol: float) -> tuple[Summary, float]:
                 break
         else:
             state.task = before
-            summary = engine.run(state.task)
-            state.passes += 1
+            summary = state.run(engine)
             break
         _log.debug("coupling: dual %.10g, gap %.2g", value, state.gap(summary))
-    return summary, state.gap(summary)
+    return summary
 
 
 def _secant(

@@ -119,18 +119,18 @@ class Pass:
 
     def groups(self, chunk: Chunk) -> list[tuple[Any, NDArray[np.float64]]]:
         """Return the rows of every class of a chunk, with their weights in all differences."""
-        weights = self.contrasts[:, 0 if chunk.domain > 0 else 1]
-        if chunk.labels is None or len(weights) == 1:
-            weights = np.append(weights[0], np.zeros(len(weights) - 1))
-            return [(slice(None), weights)]
-        found: list[tuple[Any, NDArray[np.float64]]] = []
-        for number in np.unique(chunk.labels).tolist():
-            own = np.zeros(len(weights))
-            own[0] = weights[0]
-            if number >= 0:
-                own[1 + number] = weights[1 + number]
-            found.append((np.flatnonzero(chunk.labels == number), own))
-        return found
+        side = self.contrasts[:, 0 if chunk.domain > 0 else 1]
+
+        def weights(number: int) -> NDArray[np.float64]:
+            terms = np.arange(len(side))
+            return np.where((terms == 0) | (terms == 1 + number), side, 0.0)
+
+        if chunk.labels is None or len(side) == 1:
+            return [(slice(None), weights(-1))]
+        return [
+            (np.flatnonzero(chunk.labels == number), weights(number))
+            for number in np.unique(chunk.labels).tolist()
+        ]
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.estimators import estimator_class
+from sparsetransfer.evaluation.estimators import check_params, estimator_class
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
-from sparsetransfer.evaluation.rows import LabelledRows, Spectrograms, UnlabelledRows
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.transfer.domains import pack
 
 __all__ = ["DeepMethod"]
@@ -62,17 +62,14 @@ class DeepMethod:
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        known = sorted(set(inspect.signature(self._class()).parameters) - _NOT_GIVEN)
-        strange = sorted(set(self.params) - set(known))
-        if strange:
-            raise ValueError(f"{self.estimator} has no parameters {strange}; it has {known}")
+        known = set(inspect.signature(self._class()).parameters) - _NOT_GIVEN
+        params = check_params(self.estimator, self.params, known)
+        object.__setattr__(self, "params", params)
         if self.pretrain_epochs < 0 or (self.pretrain_epochs and not self._reads_speakers):
             raise ValueError(
                 "pretrain_epochs must be 0, or positive for SpeakerResNet, got "
                 f"{self.pretrain_epochs} for {self.estimator}"
             )
-        # A plain copy: settings are compared, written and sent to other processes.
-        object.__setattr__(self, "params", json.loads(json.dumps(dict(self.params))))
 
     def _class(self) -> type[Any]:
         return estimator_class(f"sparsetransfer.deep:{self.estimator}")
@@ -103,7 +100,11 @@ class DeepMethod:
         learned: dict[str, Any] = {}
         groups: dict[str, Any] = {}
         if self.reads_spectrograms:
-            known, unknown = _standardised(source), target.spectrograms
+            from sparsetransfer.deep.sequences import standardise_groups
+
+            # Each source corpus by its own; the estimators do so for source and target.
+            known = standardise_groups(source.spectrograms, source.corpora)
+            unknown = target.spectrograms
             samples = [*known, *unknown]
             groups["groups"] = np.concatenate([source.speakers, target.speakers])
             if self.pretrain_epochs:
@@ -119,7 +120,9 @@ class DeepMethod:
             codes[len(source) :],
         )
 
-    def _speaker_network(self, spectrograms: Spectrograms, source: LabelledRows, seed: int) -> Any:
+    def _speaker_network(
+        self, spectrograms: Sequence[NDArray[np.float32]], source: LabelledRows, seed: int
+    ) -> Any:
         from sparsetransfer.deep import train_speaker_network
 
         counts = Counter(source.speakers.tolist())
@@ -140,20 +143,6 @@ class DeepMethod:
             random_state=seed,
             **shape,
         )
-
-
-def _standardised(source: LabelledRows) -> Spectrograms:
-    """Standardise the bands of each source corpus; the estimators do so for source and target."""
-    from sparsetransfer.deep.sequences import BandScaler
-
-    scaled = list(source.spectrograms)
-    for corpus in np.unique(source.corpora):
-        rows = np.flatnonzero(source.corpora == corpus)
-        part = [scaled[row] for row in rows]
-        whole = np.ones(len(rows), dtype=bool)
-        for row, values in zip(rows, BandScaler.fit(part, whole).apply(part, whole), strict=True):
-            scaled[row] = values
-    return tuple(scaled)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,7 @@ from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifi
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.transfer.domains import pack
 
-__all__ = ["EstimatorMethod", "estimator_class"]
+__all__ = ["EstimatorMethod", "check_params", "estimator_class"]
 
 
 def estimator_class(path: str) -> type[Any]:
@@ -53,6 +53,36 @@ def estimator_class(path: str) -> type[Any]:
     if not usable:
         raise ValueError(f"estimator {path!r} is no class with fit and predict or transform")
     return found  # type: ignore[no-any-return]
+
+
+def check_params(
+    name: str, params: Mapping[str, Any], known: Collection[str] | None
+) -> dict[str, Any]:
+    """Return a plain copy of parameters: they are compared, written and sent to other processes.
+
+    Parameters
+    ----------
+    name : str
+        What has them, for the message.
+    params : mapping
+        Plain JSON values.
+    known : collection of str or None
+        Names that there are; None for any.
+
+    Returns
+    -------
+    dict
+        The copy.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+    """
+    if known is not None and (strange := sorted(set(params) - set(known))):
+        raise ValueError(f"{name} has no parameters {strange}; it has {sorted(known)}")
+    plain: dict[str, Any] = json.loads(json.dumps(dict(params)))
+    return plain
 
 
 def _takes_domain(estimator: Any) -> bool:
@@ -99,13 +129,9 @@ class EstimatorMethod:
     def __post_init__(self) -> None:
         known = inspect.signature(estimator_class(self.estimator)).parameters
         variable = any(p.kind is p.VAR_KEYWORD for p in known.values())
-        strange = [] if variable else sorted(set(self.params) - set(known))
-        if strange:
-            raise ValueError(
-                f"estimator {self.estimator!r} has no parameters {strange}; it has {sorted(known)}"
-            )
-        # A plain copy: settings are compared, written and sent to other processes.
-        object.__setattr__(self, "params", json.loads(json.dumps(dict(self.params))))
+        name = f"estimator {self.estimator!r}"
+        params = check_params(name, self.params, None if variable else known)
+        object.__setattr__(self, "params", params)
 
     @property
     def adapts(self) -> bool:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "sparse_coding/gaussian.hpp"
 #include "sparsetransfer/sparse_coding/active_set_block.hpp"
 #include "sparsetransfer/sparse_coding/coordinate_descent.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
@@ -43,17 +44,7 @@ namespace {
 
 using namespace sparsetransfer;
 
-template <typename T>
-Matrix<T> gaussian(Index rows, Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  Matrix<T> out(rows, cols);
-  for (Index j = 0; j < cols; ++j) {
-    for (Index i = 0; i < rows; ++i) out(i, j) = static_cast<T>(normal(generator));
-    out.col(j).normalize();
-  }
-  return out;
-}
+using check::gaussian;
 
 double violation(const Matrix<double>& X, const Matrix<double>& D, const Matrix<double>& codes,
                  double alpha) {

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "check.hpp"
+#include "sparse_coding/gaussian.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
 #include "sparsetransfer/sparse_coding/omp.hpp"
 
@@ -12,17 +12,7 @@ namespace {
 
 using namespace sparsetransfer;
 
-template <typename T>
-Matrix<T> gaussian(Index rows, Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  Matrix<T> out(rows, cols);
-  for (Index j = 0; j < cols; ++j) {
-    for (Index i = 0; i < rows; ++i) out(i, j) = static_cast<T>(normal(generator));
-    out.col(j).normalize();
-  }
-  return out;
-}
+using check::gaussian;
 
 TEST(positive_pursuits_are_least_squares_on_their_support) {
   const Matrix<double> D = gaussian<double>(20, 60, 1);

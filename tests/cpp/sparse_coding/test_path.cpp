@@ -1,9 +1,9 @@
 #include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "check.hpp"
+#include "sparse_coding/gaussian.hpp"
 #include "sparsetransfer/sparse_coding/encode.hpp"
 #include "sparsetransfer/sparse_coding/homotopy.hpp"
 #include "sparsetransfer/sparse_coding/path.hpp"
@@ -12,16 +12,7 @@ namespace {
 
 using namespace sparsetransfer;
 
-Matrix<double> gaussian(Index rows, Index cols, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  Matrix<double> out(rows, cols);
-  for (Index j = 0; j < cols; ++j) {
-    for (Index i = 0; i < rows; ++i) out(i, j) = normal(generator);
-    out.col(j).normalize();
-  }
-  return out;
-}
+using check::gaussian;
 
 /// The largest violation of a code, from the definition.
 double violation(const Vector<double>& x, const Matrix<double>& D, const Vector<double>& code,
@@ -64,8 +55,8 @@ void check_path(const Matrix<double>& D, const Vector<double>& x, bool nonnegati
 }
 
 TEST(every_knot_is_a_solution) {
-  const Matrix<double> D = gaussian(20, 50, 1);
-  const Matrix<double> X = gaussian(20, 6, 2);
+  const Matrix<double> D = gaussian<double>(20, 50, 1);
+  const Matrix<double> X = gaussian<double>(20, 6, 2);
   for (Index i = 0; i < X.cols(); ++i) {
     check_path(D, X.col(i), false);
     check_path(D, X.col(i), true);
@@ -73,11 +64,11 @@ TEST(every_knot_is_a_solution) {
 }
 
 TEST(dependent_and_vanishing_atoms_do_not_end_a_path) {
-  Matrix<double> D = gaussian(20, 4, 3) * gaussian(4, 30, 4);  // rank 4
+  Matrix<double> D = gaussian<double>(20, 4, 3) * gaussian<double>(4, 30, 4);  // rank 4
   D.col(1) = D.col(0);
   D.col(2) = -D.col(0);
   D.col(3).setZero();
-  const Matrix<double> X = gaussian(20, 6, 5);
+  const Matrix<double> X = gaussian<double>(20, 6, 5);
   for (Index i = 0; i < X.cols(); ++i) {
     check_path(D, X.col(i), false);
     check_path(D, X.col(i), true);
@@ -87,8 +78,8 @@ TEST(dependent_and_vanishing_atoms_do_not_end_a_path) {
 }
 
 TEST(all_algorithms_give_one_answer) {
-  const Matrix<double> D = gaussian(30, 80, 6);
-  const Matrix<double> X = gaussian(30, 10, 7);
+  const Matrix<double> D = gaussian<double>(30, 80, 6);
+  const Matrix<double> X = gaussian<double>(30, 10, 7);
   for (const bool nonnegative : {false, true}) {
     CodingSettings settings;
     settings.alpha = 0.05;
@@ -112,8 +103,8 @@ TEST(all_algorithms_give_one_answer) {
 }
 
 TEST(least_angles_are_equal) {
-  const Matrix<double> D = gaussian(40, 30, 8);
-  const Matrix<double> X = gaussian(40, 5, 9);
+  const Matrix<double> D = gaussian<double>(40, 30, 8);
+  const Matrix<double> X = gaussian<double>(40, 5, 9);
   const PanelGram<double> gram = PanelGram<double>::from_dictionary({}, D);
   Matrix<double> codes(30, 5);
   std::vector<int> steps(5);
@@ -129,7 +120,7 @@ TEST(least_angles_are_equal) {
 }
 
 TEST(bad_settings_are_refused) {
-  const Matrix<double> D = gaussian(8, 5, 1);
+  const Matrix<double> D = gaussian<double>(8, 5, 1);
   const PanelGram<double> gram = PanelGram<double>::from_dictionary({}, D);
   const Matrix<double> b = D.transpose() * D;
   const Vector<double> none;
