@@ -70,11 +70,7 @@ def _table(report: Any) -> Any:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     import json
-    import os
-    import tempfile
 
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=path.name, suffix=".part", delete=False
-    ) as file:
-        json.dump(content, file, indent=1)
-    os.replace(file.name, path)
+    from sparsetransfer._files import write_text
+
+    write_text(path, json.dumps(content, indent=1) + "\n")

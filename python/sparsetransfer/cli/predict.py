@@ -116,7 +116,8 @@ def predict(
     log_to_stderr(verbose)
     console = Console()
     with one_line_errors():
-        from sparsetransfer.evaluation import load_model, overall, recognise, write_text
+        from sparsetransfer._files import write_text
+        from sparsetransfer.evaluation import load_model, overall, recognise
         from sparsetransfer.reporting import timeline_svg, windows_csv
 
         recogniser = load_model(model)

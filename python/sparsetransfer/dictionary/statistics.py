@@ -1,14 +1,13 @@
 """Sufficient statistics of a dictionary: sums that can be merged, decayed and saved."""
 
 import os
-import tempfile
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._files import replacing
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -257,23 +256,9 @@ class Statistics:
         path : path-like
             Where to write.
         """
-        target = Path(path)
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=target.name, suffix=".part", delete=False
-        ) as file:
-            try:
-                np.savez(
-                    file,
-                    schema=_SCHEMA,
-                    A=self.A,
-                    B=self.B,
-                    scalars=np.array([getattr(self, name) for name in _SCALARS]),
-                )
-            except BaseException:
-                file.close()
-                os.unlink(file.name)
-                raise
-        os.replace(file.name, target)
+        scalars = np.array([getattr(self, name) for name in _SCALARS])
+        with replacing(path) as aside, aside.open("wb") as file:
+            np.savez(file, schema=_SCHEMA, A=self.A, B=self.B, scalars=scalars)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

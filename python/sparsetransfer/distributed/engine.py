@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sparsetransfer._files import replacing
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.distributed.chunks import Chunk, Chunks, DaskBlock
 from sparsetransfer.distributed.passes import Coded, Pass, Summary, code_chunk, merge
@@ -212,14 +212,8 @@ def take_rows(chunk: Chunk, positions: NDArray[np.intp], dtype: np.dtype[Any]) -
 def write_codes(folder: Path, number: int, coded: Coded) -> None:
     """Write the codes of one chunk aside and move them into place."""
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            sparse.save_npz(file, coded.codes)
-        os.replace(aside, folder / f"codes-{number:06d}.npz")
-    except BaseException:
-        os.unlink(aside)
-        raise
+    with replacing(folder / f"codes-{number:06d}.npz") as aside, aside.open("wb") as file:
+        sparse.save_npz(file, coded.codes)
 
 
 def _tree(items: list[Any], combine: Callable[[Any, Any], Any]) -> Any:

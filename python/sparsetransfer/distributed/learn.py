@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 import numpy as np
@@ -20,6 +17,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from sparsetransfer._files import replacing
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.chunks import Chunks
@@ -547,23 +545,15 @@ def _mark(
 
 
 def _save(path: str | os.PathLike[str], mark: str, state: _State) -> None:
-    target = Path(path)
-    descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(
-                file,
-                mark=np.array(mark),
-                components=state.task.components,
-                pull=np.zeros(0) if state.task.pull is None else state.task.pull,
-                history=np.array(state.history),
-                passes=np.array(state.passes),
-            )
-        os.replace(aside, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(aside)
-        raise
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.savez(
+            file,
+            mark=np.array(mark),
+            components=state.task.components,
+            pull=np.zeros(0) if state.task.pull is None else state.task.pull,
+            history=np.array(state.history),
+            passes=np.array(state.passes),
+        )
 
 
 def _resume(path: str | os.PathLike[str], mark: str, state: _State) -> _State:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sparsetransfer._files import replacing
 from sparsetransfer.evaluation.recogniser import Recogniser
 
 __all__ = ["ModelError", "load_model", "save_model"]
@@ -52,15 +52,8 @@ def save_model(recogniser: Recogniser, path: str | os.PathLike[str]) -> None:
         name: np.ascontiguousarray(getattr(recogniser, name), dtype=np.float64) for name in _ARRAYS
     }
     content = save(arrays, metadata={_KEY: json.dumps(description, sort_keys=True)})
-    place = Path(path)
-    descriptor, aside = tempfile.mkstemp(prefix=f".{place.stem}-", dir=place.absolute().parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        os.replace(aside, place)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    with replacing(path) as aside:
+        aside.write_bytes(content)
 
 
 def load_model(path: str | os.PathLike[str]) -> Recogniser:

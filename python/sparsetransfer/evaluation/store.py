@@ -6,18 +6,18 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sparsetransfer._files import write_text
 from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.evaluation.methods import Method, wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.study import Cell
 
-__all__ = ["CellStore", "cell_key", "write_text"]
+__all__ = ["CellStore", "cell_key"]
 
 logger = logging.getLogger(__name__)
 
@@ -110,23 +110,3 @@ class CellStore:
         self.directory.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"schema": _SCHEMA, "cell": cell.as_record()}, ensure_ascii=False)
         write_text(self.directory / f"{key}.json", text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text aside, then put it into place: a file is complete or absent.
-
-    Parameters
-    ----------
-    path : Path
-        The file, in a folder that exists.
-    text : str
-        Its content.
-    """
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise

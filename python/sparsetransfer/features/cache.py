@@ -1,16 +1,16 @@
 """Computed features on disk, found by content: same audio, same feature set, same segment."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import math
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sparsetransfer._files import replacing
 
 __all__ = ["Cache"]
 
@@ -116,15 +116,8 @@ class Cache:
             Finite values: float64, or float32 for sequences.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                np.save(stream, values, allow_pickle=False)
-            os.replace(aside, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(aside)
-            raise
+        with replacing(path) as aside, aside.open("wb") as stream:
+            np.save(stream, values, allow_pickle=False)
 
 
 def _read(path: Path) -> NDArray[np.floating]:

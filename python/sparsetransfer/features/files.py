@@ -1,9 +1,7 @@
 """Feature tables as files: written for others, and read however others made them."""
 
-import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparsetransfer._files import replacing
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
 from sparsetransfer.features.table import FeatureTable
@@ -117,18 +116,11 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     frame = pd.concat([table.index, values], axis=1)
     frame.attrs = {_SET_KEY: table.feature_set}
     place.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=place.parent, prefix=".", suffix=ending)
-    os.close(descriptor)
-    try:
+    with replacing(place) as aside:
         if ending == ".csv":
             frame.to_csv(aside, index=False)
         else:
             frame.to_parquet(aside, index=False)
-        os.replace(aside, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(aside)
-        raise
 
 
 def _read_csv(place: Path) -> pd.DataFrame:

@@ -8,13 +8,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sparsetransfer._files import write_text
 from sparsetransfer.evaluation import (
     Cell,
     CellStore,
     Study,
     StudyConfig,
     comparison_as_dict,
-    write_text,
 )
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
