@@ -29,6 +29,7 @@ from sparsetransfer.evaluation.dimensions import DimensionScores, concordance, s
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, take
 from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
+from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
 from sparsetransfer.evaluation.joining import join
 from sparsetransfer.evaluation.methods import ClassifierMethod, Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.metrics import (
@@ -68,10 +69,10 @@ from sparsetransfer.evaluation.registry import (
 )
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.runner import Progress, run
-from sparsetransfer.evaluation.selection import RULES, Choice, select
+from sparsetransfer.evaluation.selection import RULES, Choice, choose, select
 from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
-from sparsetransfer.evaluation.store import CellStore, write_text
+from sparsetransfer.evaluation.store import CellStore
 from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "Domain",
     "EvaluationProtocol",
     "FeatureProgress",
+    "GridMethod",
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
@@ -125,6 +127,7 @@ __all__ = [
     "assert_disjoint",
     "available_methods",
     "check_folds",
+    "choose",
     "common_classes",
     "compare",
     "comparison_as_dict",
@@ -162,5 +165,5 @@ __all__ = [
     "take",
     "tune",
     "unweighted_average_recall",
-    "write_text",
+    "with_grid",
 ]

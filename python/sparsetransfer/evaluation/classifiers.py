@@ -111,6 +111,7 @@ def tune(
     seed: int,
     target: NDArray[np.float64] | None = None,
     rule: Rule = "source",
+    candidates: tuple[Mapping[str, Any], ...] = (),
 ) -> TunedClassifier:
     """Fit a classifier with the most regularised parameters that are as good across speakers.
 
@@ -132,6 +133,8 @@ def tune(
         Unlabelled rows of the target, for rules that look at them.
     rule : {"source", "reverse", "importance"}, default="source"
         How candidates are scored, as in `select`.
+    candidates : tuple of mapping, default=()
+        Parameters to choose from, the most regularised first, instead of the family's grid.
 
     Returns
     -------
@@ -171,7 +174,7 @@ def tune(
 
     scaled = features * scale
     choice = select(
-        kind.grid(c_grid),
+        candidates or kind.grid(c_grid),
         fit,
         scaled,
         labels,

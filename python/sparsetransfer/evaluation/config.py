@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsetransfer.evaluation.designs import DESIGNS
+from sparsetransfer.evaluation.grid_method import with_grid
 from sparsetransfer.evaluation.methods import Method
 from sparsetransfer.evaluation.normalisation import SCOPES
 from sparsetransfer.evaluation.protocol import SETTINGS
@@ -69,7 +70,7 @@ class StudyConfig:
         Names of the methods, in the order of the tables.
     settings : mapping of str to mapping, default={}
         Per method, settings that replace the defaults; with ``estimator``, a scikit-learn
-        estimator of that name.
+        estimator of that name; with ``grid``, settings to choose from.
     feature_sets : tuple of str, default=("functionals",)
         Names of feature sets; methods of one view take the first.
     normalisation, setting, selection : str
@@ -122,10 +123,12 @@ class StudyConfig:
         settings = dict(self.settings.get(name, {}))
         if name in available_methods() or "estimator" not in settings:
             return make_methods([name], {name: settings} if settings else {})[0]
+        grid = settings.pop("grid", None)
         try:
-            return EstimatorMethod(name, "Given by its import path.", **settings)
+            method = EstimatorMethod(name, "Given by its import path.", **settings)
         except TypeError as error:
             raise ValueError(f"method {name!r}: {error}") from error
+        return method if grid is None else with_grid(method, grid)
 
     def make_methods(self) -> tuple[Method, ...]:
         """Build all methods, in the order of `methods`, as by `make_method`."""
@@ -207,6 +210,7 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
         [methods.forest]
         estimator = "sklearn.ensemble:RandomForestClassifier"
         params = { n_estimators = 300 }
+        grid = { min_samples_leaf = [20, 5, 1] }   # chosen as `selection` says
     """
     place = Path(path)
     try:

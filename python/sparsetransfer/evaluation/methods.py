@@ -149,24 +149,29 @@ class ClassifierMethod:
         A name in `FAMILIES`.
     every_view : bool, default=False
         Whether all feature sets are put side by side, instead of the first one alone.
+    candidates : tuple of mapping, default=()
+        Parameters to choose from, the most regularised first, instead of those of the family.
     """
 
     name: str
     description: str
     family: str
     every_view: bool = False
+    candidates: tuple[Mapping[str, Any], ...] = ()
     adapts: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
-        """Return no parameters: they are tuned and stand in the diagnostics."""
-        return {}
+        """Return the candidates, if they are not those of the family; diagnostics tell the choice."""
+        return {"candidates": [dict(c) for c in self.candidates]} if self.candidates else {}
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Fit on `source`, label `target`."""
         rows, unknown = source.features, target.features
         if self.every_view:
             rows, unknown = np.hstack(source.every_view), np.hstack(target.every_view)
-        tuned, chosen = fit_classifier(self.family, rows, unknown, source, tuning)
+        tuned, chosen = fit_classifier(
+            self.family, rows, unknown, source, tuning, candidates=self.candidates
+        )
         return MethodOutput(tuned.predict(unknown), chosen)
 
 
@@ -176,6 +181,8 @@ def fit_classifier(
     unknown: NDArray[np.float64],
     source: LabelledRows,
     tuning: Tuning,
+    *,
+    candidates: tuple[Mapping[str, Any], ...] = (),
 ) -> tuple[TunedClassifier, dict[str, Any]]:
     """Tune a classifier of the table on some representation of the rows.
 
@@ -191,6 +198,8 @@ def fit_classifier(
         Labels and speakers of `rows`.
     tuning : Tuning
         How to choose the parameters.
+    candidates : tuple of mapping, default=()
+        Parameters to choose from, instead of those of the family.
 
     Returns
     -------
@@ -209,5 +218,6 @@ def fit_classifier(
         seed=tuning.seed,
         target=unknown,
         rule=tuning.rule,
+        candidates=candidates,
     )
     return tuned, {"classifier": {"family": family, **tuned.choice.as_dict()}}

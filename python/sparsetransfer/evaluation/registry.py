@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sparsetransfer.evaluation.grid_method import with_grid
 from sparsetransfer.evaluation.methods import ClassifierMethod, Majority, Method
 
 __all__ = ["DEFAULT_METHODS", "available_methods", "make_methods", "register"]
@@ -56,7 +57,8 @@ def make_methods(
         estimators, without repetition; `DEFAULT_METHODS` by default.
     overrides : mapping of str to mapping, optional
         Per method, settings that replace the defaults; for an import path, parameters of the
-        class.
+        class. Under ``grid``, lists of settings to choose from without target labels, as in
+        `with_grid`.
 
     Returns
     -------
@@ -89,6 +91,13 @@ def make_methods(
 
 
 def _make(name: str, changes: Mapping[str, Any]) -> Method:
+    changes = dict(changes)
+    grid = changes.pop("grid", None)
+    method = _plain(name, changes)
+    return method if grid is None else with_grid(method, grid)
+
+
+def _plain(name: str, changes: Mapping[str, Any]) -> Method:
     if ":" in name:
         from sparsetransfer.evaluation.estimators import EstimatorMethod
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -50,6 +50,22 @@ class LabelledRows:
         """The rows in every feature set, the first one first."""
         return (self.features, *self.views.values())
 
+    def take(self, rows: NDArray[np.intp]) -> LabelledRows:
+        """Return some of the rows."""
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            speakers=self.speakers[rows],
+            corpora=self.corpora[rows],
+            views={name: view[rows] for name, view in self.views.items()},
+            spectrograms=_some(self.spectrograms, rows),
+        )
+
+    def unlabelled(self) -> UnlabelledRows:
+        """Return the rows without their labels."""
+        return UnlabelledRows(self.features, self.speakers, self.views, self.spectrograms)
+
 
 @dataclass(frozen=True, eq=False)
 class UnlabelledRows:
@@ -79,3 +95,23 @@ class UnlabelledRows:
     def every_view(self) -> tuple[NDArray[np.float64], ...]:
         """The rows in every feature set, the first one first."""
         return (self.features, *self.views.values())
+
+    def join(self, other: UnlabelledRows) -> UnlabelledRows:
+        """Return these rows and those of another target below them."""
+        return UnlabelledRows(
+            np.vstack([self.features, other.features]),
+            np.concatenate([self.speakers, other.speakers]),
+            {name: np.vstack([view, other.views[name]]) for name, view in self.views.items()},
+            self.spectrograms + other.spectrograms,
+        )
+
+    def labelled(self, labels: NDArray[np.str_]) -> LabelledRows:
+        """Return the rows as a source of one corpus, with labels from elsewhere."""
+        corpora = np.ones(len(self), dtype=np.int64)
+        return LabelledRows(
+            self.features, labels, self.speakers, corpora, self.views, self.spectrograms
+        )
+
+
+def _some(spectrograms: Spectrograms, rows: NDArray[np.intp]) -> Spectrograms:
+    return tuple(spectrograms[row] for row in rows) if spectrograms else ()

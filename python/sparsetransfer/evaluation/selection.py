@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sparsetransfer.evaluation.folds import speaker_folds
 from sparsetransfer.evaluation.metrics import unweighted_average_recall
 
-__all__ = ["RULES", "Choice", "Rule", "importance_weights", "select"]
+__all__ = ["RULES", "Choice", "Rule", "choose", "importance_weights", "select"]
 
 Rule = Literal["source", "reverse", "importance"]
 """How candidates are scored; see `select`."""
@@ -23,6 +23,9 @@ RULES: tuple[str, ...] = get_args(Rule)
 Predict = Callable[[NDArray[np.float64]], NDArray[np.str_]]
 Fit = Callable[[NDArray[np.float64], NDArray[np.str_], Mapping[str, Any]], Predict]
 """From rows, labels and a candidate to a function that labels rows."""
+
+Guess = Callable[[Mapping[str, Any], NDArray[np.intp], NDArray[np.intp]], NDArray[np.str_]]
+"""From a candidate, training rows and held-out rows to labels of the held-out rows."""
 
 _LARGEST_WEIGHT = 10.0
 
@@ -199,20 +202,79 @@ def select(
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
     if rule != "source" and target is None:
         raise ValueError(f"the rule {rule!r} needs unlabelled rows of the target")
-    folds = speaker_folds(labels, speakers, n_folds=n_folds, seed=seed)
-    classes = sorted(set(labels.tolist()))
-    weights = np.ones(len(features))
+    weights = None
     if rule == "importance" and target is not None:
         weights = importance_weights(features, target)
+
+    def guess(
+        candidate: Mapping[str, Any], train: NDArray[np.intp], test: NDArray[np.intp]
+    ) -> NDArray[np.str_]:
+        predict = fit(features[train], labels[train], candidate)
+        if rule == "reverse" and target is not None:
+            predict = _reversed(predict, fit, target, candidate)
+        return predict(features[test])
+
+    return choose(
+        candidates,
+        guess,
+        labels,
+        speakers,
+        rule=rule,
+        weights=weights,
+        n_folds=n_folds,
+        seed=seed,
+    )
+
+
+def choose(
+    candidates: Sequence[Mapping[str, Any]],
+    guess: Guess,
+    labels: NDArray[np.str_],
+    speakers: NDArray[np.str_],
+    *,
+    rule: Rule,
+    weights: NDArray[np.float64] | None = None,
+    n_folds: int = 5,
+    seed: int = 0,
+) -> Choice:
+    """Choose a candidate by its answers on speakers that were held out.
+
+    Parameters
+    ----------
+    candidates : sequence of mapping
+        Parameters to try, the most regularised first.
+    guess : callable
+        ``guess(candidate, train, test)`` learns from some rows of the source and labels others.
+    labels, speakers : ndarray of shape (n,), str
+        Labels and speakers of the source.
+    rule : {"source", "reverse", "importance"}
+        What `guess` does, for the record.
+    weights : ndarray of shape (n,), optional
+        Positive weights of the source rows; all one by default.
+    n_folds : int, default=5
+        Speaker-disjoint folds.
+    seed : int, default=0
+        Seed of the folds.
+
+    Returns
+    -------
+    Choice
+        The candidate and the record of the choice, as by `select`.
+
+    Raises
+    ------
+    CorpusError
+        If speakers do not allow disjoint folds.
+    """
+    folds = speaker_folds(labels, speakers, n_folds=n_folds, seed=seed)
+    classes = sorted(set(labels.tolist()))
+    weights = np.ones(len(labels)) if weights is None else weights
     scores, errors = [], []
     for candidate in candidates:
-        tables = []
-        for train, test in folds:
-            predict = fit(features[train], labels[train], candidate)
-            if rule == "reverse" and target is not None:
-                predict = _reversed(predict, fit, target, candidate)
-            found = predict(features[test])
-            tables.append(_weighted_confusion(labels[test], found, classes, weights[test]))
+        tables = [
+            _weighted_confusion(labels[test], guess(candidate, train, test), classes, weights[test])
+            for train, test in folds
+        ]
         scores.append(float(unweighted_average_recall(np.sum(tables, axis=0))))
         single = [float(unweighted_average_recall(table)) for table in tables]
         errors.append(float(np.std(single, ddof=1) / np.sqrt(len(single))))

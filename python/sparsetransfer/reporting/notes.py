@@ -151,13 +151,15 @@ def _cell_notes(study: Study) -> Iterator[str]:
 
 
 def _doubts(cell: Cell) -> list[str]:
-    chosen, coder = cell.diagnostics.get("classifier", {}), cell.diagnostics.get("coder", {})
+    coder = cell.diagnostics.get("coder", {})
     doubts = list(cell.warnings)
     decision = cell.diagnostics.get("safeguard")
     if decision:
         did = "adapted to the target" if decision["adapted"] else "not adapted to the target"
         doubts.append(f"{did}: {decision['reason']}.")
-    if chosen.get("at_edge_of_grid"):
+    if any(
+        cell.diagnostics.get(part, {}).get("at_edge_of_grid") for part in ("settings", "classifier")
+    ):
         doubts.append(f"the choice {parameters(cell)} is at the edge of the grid.")
     if coder and not coder["converged"]:
         doubts.append(

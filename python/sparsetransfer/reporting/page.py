@@ -17,7 +17,7 @@ from sparsetransfer.reporting.overview import (
     overview_rows,
     safeguard_rows,
 )
-from sparsetransfer.reporting.summary import parameters, summarise
+from sparsetransfer.reporting.summary import parameters, summarise, validated
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
 
 __all__ = ["render"]
@@ -139,12 +139,12 @@ def _pictures(study: Study) -> Iterator[dict[str, str]]:
 def _choices(study: Study) -> Iterator[tuple[str, ...]]:
     for task in study.tasks:
         for cell in _first_seed(study, task.name):
-            chosen, coder = cell.diagnostics.get("classifier"), cell.diagnostics.get("coder")
+            coder, score = cell.diagnostics.get("coder"), validated(cell)
             yield (
                 cell.task,
                 cell.method,
                 parameters(cell) or NOTHING,
-                percent(chosen["validated_uar"]) if chosen else NOTHING,
+                NOTHING if math.isnan(score) else percent(score),
                 str(coder["n_iter"]) if coder else NOTHING,
                 f"{coder['objective']:.6g}" if coder else NOTHING,
                 f"{100 * coder['nonzeros']:.1f} %" if coder else NOTHING,

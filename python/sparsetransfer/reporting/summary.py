@@ -41,7 +41,7 @@ class SummaryRow:
     kkt_violation : float
         Largest violation over seeds; NaN for methods without codes.
     parameters : str
-        Chosen parameters of the classifier, all that occur over seeds; empty without a choice.
+        Chosen settings and parameters of the classifier, all that occur over seeds; empty without a choice.
     validated_uar : float
         Mean validated UAR of the chosen parameters; NaN without a choice.
     """
@@ -71,7 +71,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def parameters(cell: Cell) -> str:
-    """Spell out the chosen parameters of a cell's classifier.
+    """Spell out what was chosen for a cell: settings of the method, parameters of its classifier.
 
     Parameters
     ----------
@@ -83,8 +83,30 @@ def parameters(cell: Cell) -> str:
     str
         For example ``C=0.1``; empty where nothing was chosen.
     """
-    chosen = cell.diagnostics.get("classifier", {}).get("parameters", {})
-    return ", ".join(f"{name}={value:.4g}" for name, value in chosen.items())
+    return ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for part in ("settings", "classifier")
+        for name, value in cell.diagnostics.get(part, {}).get("parameters", {}).items()
+    )
+
+
+def validated(cell: Cell) -> float:
+    """Return the validated UAR at what was chosen for a cell.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell.
+
+    Returns
+    -------
+    float
+        That of the chosen settings, else that of the classifier's parameters; NaN without a choice.
+    """
+    for part in ("settings", "classifier"):
+        if part in cell.diagnostics:
+            return float(cell.diagnostics[part]["validated_uar"])
+    return math.nan
 
 
 def summarise(study: Study) -> tuple[SummaryRow, ...]:
@@ -121,11 +143,7 @@ def _row(cells: Sequence[Cell], reference: float, before: Discrepancy) -> Summar
     violations = [
         float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
     ]
-    validated = [
-        float(cell.diagnostics["classifier"]["validated_uar"])
-        for cell in cells
-        if "classifier" in cell.diagnostics
-    ]
+    scores = [value for value in map(validated, cells) if not math.isnan(value)]
     return SummaryRow(
         task=cells[0].task,
         target=cells[0].target,
@@ -147,5 +165,5 @@ def _row(cells: Sequence[Cell], reference: float, before: Discrepancy) -> Summar
         gaussian_after=_mean([cell.after.gaussian for cell in cells if cell.after is not None]),
         kkt_violation=max(violations, default=math.nan),
         parameters="; ".join(dict.fromkeys(filter(None, map(parameters, cells)))),
-        validated_uar=_mean(validated),
+        validated_uar=_mean(scores),
     )

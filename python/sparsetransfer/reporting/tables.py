@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sparsetransfer.evaluation import Cell, Discrepancy, Study
-from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
+from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise, validated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -225,7 +225,7 @@ def cells_csv(study: Study) -> str:
 
 
 def _csv(cell: Cell, before: Discrepancy) -> list[object]:
-    chosen, coder = cell.diagnostics.get("classifier", {}), cell.diagnostics.get("coder", {})
+    coder, score = cell.diagnostics.get("coder", {}), validated(cell)
     figures = [
         *(cell.scores.uar, *cell.interval, cell.scores.war, cell.scores.macro_f1),
         *cell.scores.recalls.tolist(),
@@ -237,6 +237,6 @@ def _csv(cell: Cell, before: Discrepancy) -> list[object]:
     return [
         *(cell.target, cell.method, cell.seed),
         *("" if math.isnan(value) else repr(value) for value in figures),
-        *(parameters(cell), chosen.get("validated_uar", "")),
+        *(parameters(cell), "" if math.isnan(score) else score),
         *(coder.get(name, "") for name in ("objective", "n_iter", "kkt_violation", "converged")),
     ]

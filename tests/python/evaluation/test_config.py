@@ -24,6 +24,7 @@ label_map = { W = "anger" }
 [methods.forest]
 estimator = "sklearn.ensemble:RandomForestClassifier"
 params = { n_estimators = 10 }
+grid = { max_depth = [2, 4], criterion = ["gini", "entropy"] }
 """
 
 
@@ -51,7 +52,10 @@ def test_a_study_is_read(write, tmp_path):
     assert config.seeds == (0, 3)
     assert config.design == {"kind": "ordered-pairs"}
     forest = config.make_methods()[1]
-    assert (forest.name, forest.params) == ("forest", {"n_estimators": 10})
+    assert (forest.name, forest.method.params) == ("forest", {"n_estimators": 10})
+    assert list(forest.candidates) == [
+        {"max_depth": depth, "criterion": name} for depth in (2, 4) for name in ("gini", "entropy")
+    ]
 
 
 def test_it_survives_the_json_of_a_report_folder(write):
@@ -83,6 +87,8 @@ def test_it_survives_the_json_of_a_report_folder(write):
         ("label_map", "labels", 15, "unknown name 'labels'"),
         ("RandomForestClassifier", "Nothing", 17, "cannot be imported"),
         ("n_estimators", "n_trees", 17, r"has no parameters \['n_trees'\]"),
+        ("max_depth", "depth", 17, r"has no parameters \['depth'\]"),
+        ("[2, 4]", "2", 17, "max_depth must be a list of values"),
         ('"svm", "forest"', '"svm", "magic"', 17, "'forest' is not among the methods"),
         ('["svm", "forest"]', '["svm", "forest", "magic"]', 5, r"unknown methods \['magic'\]"),
         ("[methods.forest]", "[study]\n[methods.forest]", None, "Cannot declare"),

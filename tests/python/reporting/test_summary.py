@@ -1,11 +1,13 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from sparsetransfer.evaluation import Study
-from sparsetransfer.reporting import notes, rich_tables, summarise
+from sparsetransfer.reporting import notes, render, rich_tables, summarise
+from sparsetransfer.reporting.tables import cells_csv
 
 
 def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):
@@ -55,3 +57,21 @@ def test_notes_compare_with_the_baseline_or_say_that_it_is_missing(study):
         }
     )
     assert "without it a figure cannot be judged" in "\n".join(notes(without))
+
+
+def test_chosen_settings_stand_beside_those_of_the_classifier(study):
+    score = 0.4321
+    picked = {"parameters": {"mmd": 60.0, "graph": "heat"}, "validated_uar": score}
+    picked |= {"at_edge_of_grid": True}
+    cells = [
+        replace(c, diagnostics={**c.diagnostics, "settings": picked}) if c.method == "svm" else c
+        for c in study.cells
+    ]
+    chosen = Study(**{**vars(study), "cells": tuple(cells)})
+    rows = [row for row in summarise(chosen) if row.method == "svm"]
+    assert all(row.parameters.startswith("mmd=60, graph=heat, C=") for row in rows)
+    assert [row.validated_uar for row in rows] == [score] * 2
+    assert any("the choice mmd=60, graph=heat, C=" in text for text in notes(chosen))
+    for text in (render(chosen), cells_csv(chosen)):
+        assert "mmd=60, graph=heat, C=" in text
+    assert "43.2" in render(chosen)
