@@ -68,9 +68,9 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
     running_.push_back(i);
   }
+  finished_.clear();
   while (!running_.empty()) {
     refresh(block.gram);
-    finished_.clear();
     std::size_t kept = 0;
     for (const Index index : running_) {
       block.execution.check();
@@ -82,10 +82,13 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     }
     running_.resize(kept);
     if constexpr (std::is_same_v<T, float>) {
+      // All at once: every verification reads the whole dictionary.
+      if (!running_.empty()) continue;
       verify(block);  // moves signals that need more work back to running_
     }
     for (const Index index : finished_)
       finish(block, index, codes.col(index).data(), reports[index]);
+    finished_.clear();
   }
 }
 

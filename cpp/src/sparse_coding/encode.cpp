@@ -12,6 +12,7 @@
 #include "sparsetransfer/sparse_coding/fista.hpp"
 #include "sparsetransfer/sparse_coding/homotopy.hpp"
 #include "sparsetransfer/sparse_coding/proximal.hpp"
+#include "sparsetransfer/sparse_coding/rounding.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 /// threads and to keep the factors of all signals of a block within 64 MB.
 Index block_width(Index samples, Index capacity) {
   const Index by_samples = samples >= 1024 ? 128 : samples >= 256 ? 32 : 8;
-  const Index by_memory = std::max<Index>(4, (Index(1) << 24) / (capacity * capacity));
+  const Index by_memory = std::max<Index>(4, (Index(1) << 26) / (capacity * capacity));
   return std::min({by_samples, by_memory, std::max<Index>(samples, 1)});
 }
 
@@ -107,15 +108,21 @@ CodingSettings first_attempt(CodingSettings settings) {
   return settings;
 }
 
-/// Codes the signals `again` in double precision and writes them and their reports back; `code`
-/// solves the converted problem given extras, codes and reports. Rounding the codes moves their
-/// gradients by at most the given `scale` (the largest squared norm of an atom) times the change.
-template <typename Code>
-void code_again(const std::vector<Index>& again, const CodingExtras<float>& extras, double scale,
-                MatrixRef<float> codes, CodingReport* reports, const Code& code) {
+/// Leaves room for the rounding of the codes to float32.
+constexpr double kShareOfDouble = 0.1;
+
+/// Codes the signals `again` in double precision, rounds the codes and writes them and their
+/// certificates back; `code` solves the converted problem given settings, extras, codes and
+/// reports, and correlate(i) gives the correlations of signal i.
+template <typename Code, typename Correlate>
+void code_again(const CodingBlock<float>& block, const CodingShape& shape,
+                const CodingSettings& settings, const CodingExtras<float>& extras,
+                const std::vector<Index>& again, MatrixRef<float> codes, CodingReport* reports,
+                const Code& code, const Correlate& correlate) {
   if (again.empty()) return;
+  const Index count = static_cast<Index>(again.size());
   const auto select = [&](const ConstVectorRef<float>& values) {
-    Vector<double> out(values.size() > 0 ? static_cast<Index>(again.size()) : 0);
+    Vector<double> out(values.size() > 0 ? count : 0);
     for (Index i = 0; i < out.size(); ++i) out[i] = values[again[static_cast<std::size_t>(i)]];
     return out;
   };
@@ -123,20 +130,29 @@ void code_again(const std::vector<Index>& again, const CodingExtras<float>& extr
   const Vector<double> norms = select(extras.squared_norms);
   Matrix<double> start = codes(Eigen::all, again).cast<double>();
   std::vector<CodingReport> fresh(again.size());
-  code(CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start), fresh.data());
-  for (std::size_t i = 0; i < again.size(); ++i) {
+  CodingSettings stricter = settings;
+  stricter.tolerance *= kShareOfDouble;
+  code(stricter, CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start),
+       fresh.data());
+  std::vector<std::unique_ptr<CodeRounder>> rounders(
+      static_cast<std::size_t>(std::max(1, block.execution.num_threads)));
+  parallel_for_blocks(block.execution, count, 1, [&](Index i, Index, int worker) {
+    auto& rounder = rounders[static_cast<std::size_t>(worker)];
+    if (!rounder) rounder = std::make_unique<CodeRounder>(shape, settings, extras.weights);
+    const Index index = again[static_cast<std::size_t>(i)];
+    const CodingReport& found = fresh[static_cast<std::size_t>(i)];
+    CodingReport& report = reports[index];
     // Out of time: the second attempt, which starts anew, may be behind the first.
-    if (fresh[i].status == Status::stopped && !(fresh[i].kkt < reports[again[i]].kkt)) {
-      reports[again[i]].status = Status::stopped;
-      continue;
+    if (found.status == Status::stopped && !(found.kkt < report.kkt)) {
+      report.status = Status::stopped;
+      return;
     }
-    codes.col(again[i]) = start.col(static_cast<Index>(i)).cast<float>();
-    fresh[i].kkt +=
-        scale *
-        (codes.col(again[i]).cast<double>() - start.col(static_cast<Index>(i))).cwiseAbs().sum();
-    fresh[i].iterations += reports[again[i]].iterations;
-    reports[again[i]] = fresh[i];
-  }
+    const int before = report.iterations;
+    const Vector<float> correlations = correlate(index);
+    report = rounder->round(block, index, correlations.data(), start.col(i),
+                            codes.col(index).data(), found.status);
+    report.iterations = before + found.iterations;
+  });
 }
 
 template <typename T>
@@ -239,14 +255,18 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                  });
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(signals.cols(), settings, reports);
-    const double scale = dictionary.colwise().squaredNorm().maxCoeff();
-    code_again(again, extras, scale, codes, reports,
-               [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {
-                 const Matrix<double> wide_signals =
-                     signals(Eigen::all, again).template cast<double>();
-                 encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(),
-                                settings, wide, start, fresh);
-               });
+    Vector<float> norms(signals.cols());
+    for (const Index i : again) norms[i] = signals.col(i).squaredNorm();
+    code_again(
+        {execution, gram, &signals, &dictionary, column_or_null(extras.ridge, 0), norms.data()},
+        shape, settings, extras, again, codes, reports,
+        [&](const CodingSettings& stricter, const CodingExtras<double>& wide, auto start,
+            CodingReport* fresh) {
+          const Matrix<double> wide_signals = signals(Eigen::all, again).template cast<double>();
+          encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(),
+                         stricter, wide, start, fresh);
+        },
+        [&](Index i) -> Vector<float> { return dictionary.transpose() * signals.col(i); });
   } else {
     Vector<double> norms(signals.cols());
     for (Index i = 0; i < norms.size(); ++i) norms[i] = signals.col(i).squaredNorm();
@@ -273,14 +293,18 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   code_blocks<T>(execution, gram, correlations, first_attempt<T>(settings), extras, codes, reports);
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(correlations.cols(), settings, reports);
-    const double scale = gram_matrix.diagonal().maxCoeff();
-    code_again(again, extras, scale, codes, reports,
-               [&](const CodingExtras<double>& wide, auto start, CodingReport* fresh) {
-                 const Matrix<double> wide_correlations =
-                     correlations(Eigen::all, again).template cast<double>();
-                 encode_gram<double>(execution, gram_matrix.template cast<double>().eval(),
-                                     wide_correlations, settings, wide, start, fresh);
-               });
+    code_again(
+        {execution, gram, nullptr, nullptr, column_or_null(extras.ridge, 0),
+         column_or_null(extras.squared_norms, 0)},
+        {0, atoms, atoms, 1}, settings, extras, again, codes, reports,
+        [&](const CodingSettings& stricter, const CodingExtras<double>& wide, auto start,
+            CodingReport* fresh) {
+          const Matrix<double> wide_correlations =
+              correlations(Eigen::all, again).template cast<double>();
+          encode_gram<double>(execution, gram_matrix.template cast<double>().eval(),
+                              wide_correlations, stricter, wide, start, fresh);
+        },
+        [&](Index i) -> Vector<float> { return correlations.col(i); });
   } else {
     code_stalled(
         execution, gram,

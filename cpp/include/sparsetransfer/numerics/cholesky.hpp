@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sparsetransfer/numerics/nearest_plane.hpp"
 #include "sparsetransfer/numerics/simd.hpp"
 #include "sparsetransfer/types.hpp"
 
@@ -36,6 +37,12 @@ class UpdatableCholesky {
   void solve_lower(double* x) const;
   /// x <- L^-T x, same padding.
   void solve_upper(double* x) const;
+  /// Rounds x (size) to precision T so that L'(rounded - x) stays small, see `nearest_plane.hpp`;
+  /// `work` has as many entries.
+  template <typename T>
+  void round_to(double* x, double* work) const {
+    round_to_nearest_plane<T>(size_, [this](Index i) { return row(i); }, 0.0, x, work);
+  }
   /// out <- L' x; out has padded length, may not alias x.
   void multiply_transposed(const double* x, double* out) const;
 

@@ -18,11 +18,10 @@ class ActiveSet {
   const double* coefficients() const { return coefficients_.data(); }
   const double* signs() const { return signs_.data(); }
   Index capacity() const { return factor_.capacity(); }
-  /// Rounds the coefficients to the precision of T.
+  /// Rounds the coefficients to the precision of T, changing the gradient as little as it can.
   template <typename T>
   void round_to() {
-    for (Index i = 0; i < size(); ++i)
-      coefficients_.data()[i] = static_cast<double>(static_cast<T>(coefficients_.data()[i]));
+    factor_.round_to<T>(coefficients_.data(), direction_.data());
   }
 
   void clear() { factor_.clear(); }
