@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/simd.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 
 namespace sparsetransfer {
@@ -26,13 +27,14 @@ class Pursuit {
       : gram_(gram),
         settings_(settings),
         capacity_(std::min(settings.max_atoms, gram.atoms())),
-        rows_(gram.padded_atoms(), capacity_),
+        rows_(kRows * capacity_, gram.num_panels()),
         correlation_(gram.padded_atoms()),
         energy_(gram.padded_atoms()),
         diagonal_(Vector<T>::Zero(gram.padded_atoms())),
         floor_(Vector<T>::Constant(gram.padded_atoms(), std::numeric_limits<T>::infinity())),
         score_(gram.padded_atoms()),
         known_(capacity_),
+        panel_best_(gram.num_panels()),
         projections_(static_cast<std::size_t>(capacity_)),
         values_(static_cast<std::size_t>(capacity_)),
         next_(static_cast<std::size_t>(capacity_)),
@@ -51,10 +53,10 @@ class Pursuit {
 
   void code(const Execution& execution, const ConstVectorRef<T>& b, double squared_norm, T* code,
             CodingReport& report) {
-    begin(b);
     const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
     // A positive correlation below this is rounding, and no reason to take an atom.
     least_ = 4 * static_cast<T>(noise) * b.cwiseAbs().maxCoeff();
+    begin(b);
     const double start = squared_norm;
     double residual = squared_norm;
     Index size = 0;
@@ -79,53 +81,87 @@ class Pursuit {
   }
 
  private:
+  using V = Simd<T>;
+  static constexpr Index kRows = PanelGram<T>::kRows;
+  static constexpr Index kAhead = 3;  // panels whose column is fetched in advance
+  static constexpr Index kPackets = std::min<Index>(8, kRows / V::width);  // that fit the registers
+
+  /// w_l[atom]. Panel by panel: whole rows of a power of two atoms would share their cache sets.
+  T& entry(Index atom, Index l) { return rows_(l * kRows + atom % kRows, atom / kRows); }
+
   void begin(const ConstVectorRef<T>& b) {
     const Index atoms = gram_.atoms();
     correlation_.head(atoms) = b;
     correlation_.tail(correlation_.size() - atoms).setZero();
     energy_ = diagonal_;
+    for (Index p = 0; p < gram_.num_panels(); ++p) rate(p * kRows);
   }
 
-  Index choose() {
-    constexpr Index kRows = PanelGram<T>::kRows;
-    T best = T(0);
-    Index begin = -1;  // of the rows with the best atom: a search through all would cost as much
-    for (Index first = 0; first < score_.size(); first += kRows) {
-      const auto correlation = correlation_.template segment<kRows>(first).array();
-      const auto energy = energy_.template segment<kRows>(first).array();
-      const auto floor = floor_.template segment<kRows>(first).array();
-      auto score = score_.template segment<kRows>(first).array();
-      if (settings_.rule == SelectionRule::correlation) {
-        score = (energy > floor).select(correlation.abs(), T(0));
-      } else {
-        score = (energy > floor).select(correlation.square() / energy.max(floor), T(0));
-      }
-      if (settings_.nonnegative) score = (correlation > least_).select(score, T(0));
-      const T largest = score.maxCoeff();
-      if (!(largest > best)) continue;
-      best = largest;
-      begin = first;
+  /// Scores the atoms of a panel; to search them all afterwards would cost as much.
+  void rate(Index first) {
+    const auto correlation = correlation_.template segment<kRows>(first).array();
+    const auto energy = energy_.template segment<kRows>(first).array();
+    const auto floor = floor_.template segment<kRows>(first).array();
+    auto score = score_.template segment<kRows>(first).array();
+    if (settings_.rule == SelectionRule::correlation) {
+      score = (energy > floor).select(correlation.abs(), T(0));
+    } else {
+      score = (energy > floor).select(correlation.square() / energy.max(floor), T(0));
     }
-    if (begin < 0) return -1;
-    while (score_[begin] != best) ++begin;
-    return begin;
+    if (settings_.nonnegative) score = (correlation > least_).select(score, T(0));
+    panel_best_[first / kRows] = score.maxCoeff();
   }
 
-  /// Adds an atom and returns by how much the squared residual falls.
+  Index choose() const {
+    Index panel = 0;
+    for (Index p = 1; p < panel_best_.size(); ++p)
+      if (panel_best_[p] > panel_best_[panel]) panel = p;
+    const T best = panel_best_[panel];
+    if (!(best > T(0))) return -1;
+    Index atom = panel * kRows;
+    while (score_[atom] != best) ++atom;
+    return atom;
+  }
+
+  /// Adds an atom and returns by how much the squared residual falls. One pass: what it makes of a
+  /// panel is used while it is near.
   double take(Index atom, Index size) {
-    auto row = rows_.col(size);
-    for (Index p = 0; p < gram_.num_panels(); ++p)
-      row.segment(p * PanelGram<T>::kRows, PanelGram<T>::kRows) = Eigen::Map<const Vector<T>>(
-          gram_.panel(p) + atom * PanelGram<T>::kRows, PanelGram<T>::kRows);
-    for (Index l = 0; l < size; ++l) known_[l] = rows_(atom, l);
-    if (size > 0) row.noalias() -= rows_.leftCols(size) * known_.head(size);
+    for (Index l = 0; l < size; ++l) known_[l] = -entry(atom, l);
     const T pivot = std::sqrt(energy_[atom]);
-    row /= pivot;
     const T projection = correlation_[atom] / pivot;
-    correlation_ -= projection * row;
-    energy_.array() -= row.array().square();
-    energy_[atom] = T(0);
-    row[atom] = pivot;
+    const auto inverse = V::broadcast(T(1) / pivot);
+    const auto fall = V::broadcast(-projection);
+    const auto minus = V::broadcast(T(-1));
+    for (Index p = 0; p < gram_.num_panels(); ++p) {
+      const T* column = gram_.panel(p) + atom * kRows;
+      if (p + kAhead < gram_.num_panels())
+        for (Index i = 0; i < kRows; i += kCacheLine / sizeof(T))
+          Eigen::internal::prefetch(gram_.panel(p + kAhead) + atom * kRows + i);
+      for (Index begin = 0; begin < kRows; begin += kPackets * V::width) {
+        const Index first = p * kRows + begin;
+        T* rows = rows_.col(p).data() + begin;
+        typename V::Packet sums[kPackets];
+        for (Index r = 0; r < kPackets; ++r) sums[r] = V::load(column + begin + r * V::width);
+        for (Index l = 0; l < size; ++l) {
+          const auto factor = V::broadcast(known_[l]);
+          const T* other = rows + l * kRows;
+          for (Index r = 0; r < kPackets; ++r)
+            sums[r] = V::multiply_add(factor, V::load(other + r * V::width), sums[r]);
+        }
+        for (Index r = 0; r < kPackets; ++r) {
+          const auto value = V::multiply_add(sums[r], inverse, V::zero());
+          V::store(rows + size * kRows + r * V::width, value);
+          T* correlation = correlation_.data() + first + r * V::width;
+          V::store(correlation, V::multiply_add(fall, value, V::load(correlation)));
+          T* energy = energy_.data() + first + r * V::width;
+          const auto negative = V::multiply_add(minus, value, V::zero());
+          V::store(energy, V::multiply_add(negative, value, V::load(energy)));
+        }
+      }
+      if (atom >= p * kRows && atom < (p + 1) * kRows) energy_[atom] = T(0);
+      rate(p * kRows);
+    }
+    entry(atom, size) = pivot;
     projections_[size] = static_cast<double>(projection);
     support_[size] = atom;
     return projections_[size] * projections_[size];
@@ -135,9 +171,9 @@ class Pursuit {
   void solve(Index size) {
     std::copy_n(projections_.begin(), size, work_.begin());
     for (Index i = size - 1; i >= 0; --i) {
-      next_[i] = work_[i] / static_cast<double>(rows_(support_[i], i));
+      next_[i] = work_[i] / static_cast<double>(entry(support_[i], i));
       for (Index l = 0; l < i; ++l)
-        work_[l] -= static_cast<double>(rows_(support_[i], l)) * next_[i];
+        work_[l] -= static_cast<double>(entry(support_[i], l)) * next_[i];
     }
   }
 
@@ -182,6 +218,7 @@ class Pursuit {
   Index capacity_;
   Matrix<T> rows_, block_;
   Vector<T> correlation_, energy_, diagonal_, floor_, score_, known_;
+  Vector<T> panel_best_;  // the best score in each panel
   T least_ = T(0);
   std::vector<double> projections_, values_, next_, work_;
   std::vector<Index> support_;
