@@ -16,6 +16,7 @@ import numpy as np
 from coders import LASSO, OMP, ours
 from problems import KINDS, SIZES, penalty_for
 from summary import summarise
+from threadpoolctl import threadpool_limits
 
 from sparsetransfer import _core
 from sparsetransfer.benchmarking.run import processor
@@ -141,6 +142,8 @@ def main():
         for kind in options.kinds.split(",")
         for size in options.sizes.split(",")
     ]
+    # Scoring must not leave threads of BLAS that spin into the next measurement.
+    threadpool_limits(1, user_api="blas")
     records = []
     for size, kind, share in cells:
         name = f"{options.problem}-{size}-{kind}-{share}-t{options.threads}-{'+'.join(coders)}"

@@ -20,7 +20,7 @@ namespace {
 /// Signals per block: enough to share each panel of the Gram matrix, few enough to occupy several
 /// threads and to keep the factors of all signals of a block within 64 MB.
 Index block_width(Index samples, Index capacity) {
-  const Index by_samples = samples >= 1024 ? 128 : samples >= 256 ? 32 : 8;
+  const Index by_samples = samples >= 4096 ? 128 : samples >= 1024 ? 64 : samples >= 256 ? 32 : 8;
   const Index by_memory = std::max<Index>(4, (Index(1) << 26) / (capacity * capacity));
   return std::min({by_samples, by_memory, std::max<Index>(samples, 1)});
 }
