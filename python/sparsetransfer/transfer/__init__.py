@@ -14,6 +14,7 @@ from sparsetransfer.transfer.kernel import (
     kernel_encode,
     kernel_learn,
 )
+from sparsetransfer.transfer.kernel_coder import KernelTransferSparseCoding
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.regression import RegressionCoefficients, sparse_regression
 from sparsetransfer.transfer.relaxed_regression import TDLR
@@ -28,6 +29,7 @@ __all__ = [
     "ImplicitDistributionAlignment",
     "KernelCodes",
     "KernelDictionary",
+    "KernelTransferSparseCoding",
     "MeanCoupling",
     "RegressionCoefficients",
     "TRaSL",

@@ -20,6 +20,7 @@ from sparsetransfer.dictionary import Statistics, update_dictionary
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import couple_domains
 from sparsetransfer.transfer.problem import initial_codes
+from sparsetransfer.transfer.proximal import shrink, violations
 
 __all__ = ["KernelCodes", "KernelDictionary", "kernel_encode", "kernel_learn"]
 
@@ -125,15 +126,8 @@ class _Problem:
         gradient[~self.source] += 0.5 * self.strength * term.gradient_target
         return float(value + 0.5 * self.strength * term.value), gradient, term.value
 
-    def shrink(self, Z: FloatArray, threshold: float) -> FloatArray:
-        if self.positive:
-            return np.asarray(np.maximum(Z - threshold, 0), Z.dtype)
-        return np.asarray(Z - np.clip(Z, -threshold, threshold), Z.dtype)
-
     def violation(self, S: FloatArray, gradient: FloatArray) -> float:
-        pull = -gradient if self.positive else np.abs(gradient)
-        at_zero = np.maximum(pull - self.alpha, 0)
-        return float(np.where(S != 0, np.abs(gradient + self.alpha * np.sign(S)), at_zero).max())
+        return float(violations(S, gradient, self.alpha, self.positive).max())
 
     def solve(self, S: FloatArray, D: FloatArray, max_iter: int, tol: float) -> KernelCodes:
         """Make proximal gradient steps: Barzilai-Borwein lengths, halved until they descend."""
@@ -143,7 +137,7 @@ class _Problem:
         length = 1 / max(float(np.linalg.norm(D @ D.T, 2)), np.finfo(np.float64).tiny)
         while len(history) <= max_iter and self.violation(S, gradient) > tol * self.alpha:
             for _ in range(_LARGEST_SHRINKAGE):
-                trial = self.shrink(S - length * gradient, length * self.alpha)
+                trial = shrink(S - length * gradient, length * self.alpha, self.positive)
                 step = trial - S
                 smooth_trial, gradient_trial, term_trial = self.evaluate(trial, D)
                 trial_value = smooth_trial + self.alpha * float(np.abs(trial).sum())
