@@ -20,6 +20,7 @@ __all__ = ["COLOURS", "confusions", "heat_maps", "objectives", "pictures", "svg"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
 
+_MOST_COLUMNS = 5
 _RC: Any = {
     "svg.hashsalt": "sparsetransfer",
     "font.size": 9.0,
@@ -58,14 +59,24 @@ def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]
     import matplotlib
     from matplotlib.figure import Figure
 
+    rows = -(-count // _MOST_COLUMNS)
+    columns = -(-count // rows)
     with matplotlib.rc_context(_RC):
-        figure = Figure(figsize=(width * count, height), layout="constrained")
-        axes = figure.subplots(1, count, squeeze=False)
-    return figure, list(axes[0])
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for empty in axes[count:]:
+        empty.set_axis_off()
+    return figure, list(axes[:count])
+
+
+def _leads(ax: Axes) -> bool:
+    """Tell whether a panel is the first of its row, which bears the labels."""
+    place = ax.get_subplotspec()
+    return place is not None and place.is_first_col()
 
 
 def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
-    """Draw confusion matrices side by side.
+    """Draw confusion matrices side by side, in several rows if there are many.
 
     Parameters
     ----------
@@ -80,13 +91,13 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
         Data URI of an SVG image. Colour is the share of the true class, figures are counts.
     """
     figure, axes = _panels(len(scores), 2.7, 2.7)
-    for number, (ax, title, result) in enumerate(zip(axes, titles, scores, strict=True)):
+    for ax, title, result in zip(axes, titles, scores, strict=True):
         counts = result.confusion
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         ticks = range(len(result.classes))
         ax.set_xticks(ticks, result.classes, rotation=40, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, result.classes if number == 0 else [""] * len(result.classes))
+        ax.set_yticks(ticks, result.classes if _leads(ax) else [""] * len(result.classes))
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
         for row, column in np.ndindex(counts.shape):
@@ -94,7 +105,7 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
             ax.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
         ax.set_title(f"{title}\nUAR {100 * result.uar:.1f} %")
         ax.set_xlabel("predicted")
-        if number == 0:
+        if _leads(ax):
             ax.set_ylabel("true")
     return _data_uri(figure)
 
@@ -114,7 +125,7 @@ def heat_maps(study: Study) -> str:
     """
     names = study.protocol.design.names
     figure, axes = _panels(len(study.methods), 0.9 + 0.65 * len(names), 0.9 + 0.55 * len(names))
-    for number, (ax, method) in enumerate(zip(axes, study.methods, strict=True)):
+    for ax, method in zip(axes, study.methods, strict=True):
         values = np.full((len(names), len(names)), np.nan)
         for task in study.tasks:
             row, column = names.index(task.sources[0]), names.index(task.target)
@@ -126,7 +137,7 @@ def heat_maps(study: Study) -> str:
             ax.text(column, row, text, ha="center", va="center", color=colour)
         ticks = range(len(names))
         ax.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, names if number == 0 else [""] * len(names))
+        ax.set_yticks(ticks, names if _leads(ax) else [""] * len(names))
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
         ax.set_title(method.name)
@@ -151,11 +162,11 @@ def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> s
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _panels(len(histories), 3.6, 2.5)
-    for number, (ax, title, history) in enumerate(zip(axes, titles, histories, strict=True)):
+    for ax, title, history in zip(axes, titles, histories, strict=True):
         ax.plot(range(1, len(history) + 1), history, marker=".", color=COLOURS[0], linewidth=1.2)
         ax.set_title(title)
         ax.set_xlabel("iteration")
-        if number == 0:
+        if _leads(ax):
             ax.set_ylabel("objective")
         ax.grid(alpha=0.25)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

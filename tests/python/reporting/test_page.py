@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sparsetransfer.reporting import render
+from sparsetransfer.reporting import figures, render
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -53,7 +53,7 @@ def test_parser_notices_unbalanced_tags():
 
 def test_all_sections_are_there_once(page):
     expected = [
-        *("results", "comparison", "notes", "corpora", "confusion"),
+        *("comparison", "results", "notes", "corpora", "confusion"),
         *("objective", "pictures", "methods", "protocol"),
     ]
     assert page.ids == expected
@@ -104,3 +104,14 @@ def test_several_seeds_show_their_spread(make_study):
 
 def test_page_depends_on_the_study_only(study):
     assert render(study) == render(study)
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "rows"), [(1, 1, 1), (5, 5, 1), (7, 4, 2), (11, 4, 3)]
+)
+def test_many_panels_are_drawn_in_rows(study, count, columns, rows):
+    scores = [study.cells[0].scores] * count
+    image = figures.confusions([f"panel {number}" for number in range(count)], scores)
+    root = ElementTree.fromstring(base64.b64decode(image.split(",", 1)[1]))
+    size = [float(root.get(side).removesuffix("pt")) / 72 for side in ("width", "height")]
+    assert size == pytest.approx([2.7 * columns, 2.7 * rows])
