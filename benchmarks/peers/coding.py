@@ -30,7 +30,10 @@ def objective(X, D, codes, alpha):
 
 
 def violation(X, D, codes, alpha):
-    dense = (codes.toarray() if hasattr(codes, "toarray") else codes).astype(np.float64)
+    """In float64, for the data as the coder saw them: rounding those is none of its doing."""
+    dense = codes.toarray() if hasattr(codes, "toarray") else codes
+    X, D = (array.astype(dense.dtype).astype(np.float64) for array in (X, D))
+    dense = dense.astype(np.float64)
     gradient = (X - dense @ D) @ D.T
     on = np.abs(gradient - alpha * np.sign(dense))
     off = np.maximum(np.abs(gradient) - alpha, 0)
