@@ -332,7 +332,7 @@ def losses(records):
         lines.append(
             f"- float32 is slower than float64 in {count} of {len(slow)} cells, most at "
             f"{', '.join(place(record))} ({worst:.1f} times): codes that it cannot certify are "
-            "computed again in double precision. On coherent dictionaries take float64."
+            "computed again in double precision. With many coherent atoms in a code take float64."
         )
     return "\n".join(lines)
 
