@@ -9,6 +9,11 @@ import json
 import os
 import tempfile
 import time
+
+# A team of OpenMP threads that spins when its loop is over takes a core from the next coder. Read
+# when the first of them is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeAlias, get_args
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from sparsetransfer._files import replacing
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
 from sparsetransfer.dictionary import update_dictionary
+from sparsetransfer.distributed.checkpoint import resume, run_mark, save
 from sparsetransfer.distributed.chunks import Chunks
+from sparsetransfer.distributed.coupling import State, code_chunks
 from sparsetransfer.distributed.engine import Engine, Local
-from sparsetransfer.distributed.passes import Graph, Pass, Summary, Supports
+from sparsetransfer.distributed.passes import Graph, Pass, Summary
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
 from sparsetransfer.graph.functional import Weights
 
 __all__ = ["ChunkedDictionary", "learn"]
 
-_log = logging.getLogger(__name__)
 
 Progress: TypeAlias = Callable[[int, float, float], object]
 """Called after each alternation with its number, the objective and the relative duality gap."""
@@ -39,11 +33,6 @@ _CURVED_ROWS = 512
 # A dictionary step as in `learn_dictionary`.
 _PASSES = 5
 _STEP_TOLERANCE = 1e-4
-
-_STEP_ACCURACY = 1e-8
-_STEP_ITERATIONS = 500
-_COUPLING_STEPS = 40
-_HALVINGS = 8
 
 
 @dataclass(frozen=True)
@@ -243,13 +232,13 @@ def learn(
         curved_rows=0 if mmd == 0 else max(1, -(-_CURVED_ROWS // len(chunks))),
         n_threads=getattr(engine, "n_threads", n_threads),
     )
-    state = _State(task, strengths, [], 0)
-    mark = _mark(chunks, task, strengths, tol, coupling_tol)
+    state = State(task, strengths, [], 0)
+    mark = run_mark(chunks, task, strengths, tol, coupling_tol)
     if checkpoint is not None and os.path.exists(checkpoint):
-        state = _resume(checkpoint, mark, state)
+        state = resume(checkpoint, mark, state)
     converged, summary = False, None
     while not converged and len(state.history) < max_iter:
-        summary = _code(engine, state, coupling_tol)
+        summary = code_chunks(engine, state, coupling_tol)
         objective, gap = state.objective(summary), state.gap(summary)
         state.history.append(objective)
         coded = state.task.components
@@ -260,13 +249,13 @@ def learn(
         state.task = replace(state.task, components=improved)
         converged = not replaced and _is_calm(state.history, tol)
         if checkpoint is not None:
-            _save(checkpoint, mark, state)
+            save(checkpoint, mark, state)
         if progress is not None:
             progress(len(state.history), objective, gap / max(objective, np.finfo(float).tiny))
     if summary is None:
         # A finished run was resumed: one pass brings its certificate back.
         coded = state.task.components
-        summary = _code(engine, state, coupling_tol)
+        summary = code_chunks(engine, state, coupling_tol)
         objective, gap = state.objective(summary), state.gap(summary)
         converged = _is_calm(state.history, tol)
     if codes_to is not None:
@@ -293,146 +282,6 @@ def learn(
         n_iter=len(state.history),
         n_passes=state.passes,
     )
-
-
-@dataclass
-class _State:
-    """Between two alternations."""
-
-    task: Pass
-    strengths: NDArray[np.float64]
-    history: list[float]
-    passes: int
-
-    def run(self, engine: Engine) -> Summary:
-        """Make a pass over all chunks."""
-        self.passes += 1
-        return engine.run(self.task)
-
-    def primal_without_coupling(self, summary: Summary) -> float:
-        value = summary.statistics.objective(self.task.components, self.task.alpha)
-        rough = 0.0 if self.task.graph is None else self.task.graph.strength * summary.roughness
-        return value + self.task.l2 * summary.ridge + rough
-
-    def objective(self, summary: Summary) -> float:
-        """Return the objective of the codes of a pass."""
-        value = self.primal_without_coupling(summary)
-        return value + 0.5 * float((self.strengths * np.square(summary.offset)).sum())
-
-    def dual(self, summary: Summary) -> float:
-        """Return the concave function of the multipliers that the pass has evaluated."""
-        assert self.task.pull is not None
-        pull = self.task.pull
-        value = self.primal_without_coupling(summary) + float((pull * summary.offset).sum())
-        return value - 0.5 * float((np.square(pull) / self.strengths).sum())
-
-    def mismatch(self, summary: Summary) -> NDArray[np.float64]:
-        """Return δ − w/μ, the gradient of the dual; zero at the optimum."""
-        assert self.task.pull is not None
-        return summary.offset - self.task.pull / self.strengths
-
-    def gap(self, summary: Summary) -> float:
-        """Return the duality gap of the codes of a pass."""
-        if self.task.pull is None:
-            return summary.gap
-        missed = self.strengths * np.square(self.mismatch(summary))
-        return 0.5 * float(missed.sum()) + summary.gap
-
-    def kkt(self, summary: Summary) -> float:
-        """Return a bound of the violation of the coupled problem."""
-        if self.task.pull is None:
-            return summary.kkt
-        missed = self.strengths * np.abs(self.mismatch(summary))
-        return summary.kkt + float((missed * np.abs(self.task.contrasts).max(axis=1)).sum(1).max())
-
-    def step(self, gradient: NDArray[np.float64], supports: Supports) -> NDArray[np.float64]:
-        """Return Newton's step of the multipliers, by the curvature of some samples."""
-        blocks = _curvature(self.task, supports)
-        shape = gradient.shape
-        scale = np.sqrt(self.strengths)  # conditions the identity to one
-
-        def curve(flat: NDArray[np.float64]) -> NDArray[np.float64]:
-            step = flat.reshape(shape) * scale
-            bent = sum(np.outer(block @ (step @ weights), weights) for weights, block in blocks)
-            return (flat.reshape(shape) + bent * scale).ravel()
-
-        size = gradient.size
-        found, _ = scipy.sparse.linalg.cg(
-            scipy.sparse.linalg.LinearOperator((size, size), matvec=curve),
-            (gradient * scale).ravel(),
-            rtol=_STEP_ACCURACY,
-            maxiter=_STEP_ITERATIONS,
-        )
-        return np.asarray(found.reshape(shape) * scale)
-
-
-def _curvature(
-    task: Pass, supports: Supports
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return Σ E (G_AA + h I)⁻¹ Eᵀ of the rows of equal weights, for all such weights."""
-    gram = (task.components @ task.components.T).astype(np.float64)
-    kinds, kind = np.unique(supports.weights, axis=0, return_inverse=True)
-    totals = np.zeros((len(kinds), *gram.shape))
-    ends = np.cumsum(supports.counts)
-    for row, atoms in enumerate(np.split(supports.atoms, ends[:-1])):
-        if atoms.size:
-            block = gram[np.ix_(atoms, atoms)]
-            block[np.diag_indices(len(atoms))] += supports.ridges[row]
-            # Atoms in use may depend on each other; then the least-norm answer is one of many.
-            inverse = supports.shares[row] * scipy.linalg.pinvh(block)
-            totals[kind[row]][np.ix_(atoms, atoms)] += inverse
-    return list(zip(kinds, totals, strict=True))
-
-
-def _code(engine: Engine, state: _State, tol: float) -> Summary:
-    """Code all chunks for the dictionary as it is, and return the sums."""
-    summary = state.run(engine)
-    if state.task.pull is None:
-        return summary
-    value = state.dual(summary)
-    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-    for _ in range(_COUPLING_STEPS):
-        if state.gap(summary) <= tol * state.objective(summary):
-            break
-        gradient = state.mismatch(summary)
-        step = _secant(moves, gradient, partial(state.step, supports=summary.supports))
-        before = state.task
-        assert before.pull is not None
-        for halving in range(_HALVINGS):
-            state.task = replace(before, pull=before.pull + step / 2**halving)
-            tried = state.run(engine)
-            risen = state.dual(tried)
-            # A missed tolerance of the lassos means that they are unbounded so far out.
-            if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):
-                summary, value = tried, risen
-                moves.append((step / 2**halving, gradient - state.mismatch(tried)))
-                break
-        else:
-            state.task = before
-            summary = state.run(engine)
-            break
-        _log.debug("coupling: dual %.10g, gap %.2g", value, state.gap(summary))
-    return summary
-
-
-def _secant(
-    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
-    gradient: NDArray[np.float64],
-    newton: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """Return Newton's step, corrected by the moves made so far and what they did (L-BFGS)."""
-    rest = gradient.copy()
-    parts = []
-    for move, change in reversed(moves):
-        curved = float((move * change).sum())
-        if curved > 0:
-            share = float((move * rest).sum()) / curved
-            rest -= share * change
-            parts.append((move, change, curved, share))
-    step = newton(rest)
-    for move, change, curved, share in reversed(parts):
-        step = step + (share - float((change * step).sum()) / curved) * move
-    return step
 
 
 def _replace_unused(components: FloatArray, summary: Summary) -> bool:
@@ -527,53 +376,3 @@ def _first_dictionary(
     components = np.zeros((k, chunks.n_features), dtype)
     components[:count] = rows / np.where(norms > 0, norms, 1)
     return components
-
-
-def _mark(
-    chunks: Chunks, task: Pass, strengths: NDArray[np.float64], tol: float, coupling_tol: float
-) -> str:
-    """Tell runs apart by their data's shape, their settings and their first dictionary."""
-    described = [
-        [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
-        [task.alpha, task.l2, task.positive, tol, coupling_tol, str(task.components.dtype)],
-        [strengths.tolist(), task.contrasts.tolist()],
-        None if task.graph is None else vars(task.graph),
-    ]
-    digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
-    digest.update(task.components.tobytes())
-    return digest.hexdigest()
-
-
-def _save(path: str | os.PathLike[str], mark: str, state: _State) -> None:
-    with replacing(path) as aside, aside.open("wb") as file:
-        np.savez(
-            file,
-            mark=np.array(mark),
-            components=state.task.components,
-            pull=np.zeros(0) if state.task.pull is None else state.task.pull,
-            history=np.array(state.history),
-            passes=np.array(state.passes),
-        )
-
-
-def _resume(path: str | os.PathLike[str], mark: str, state: _State) -> _State:
-    try:
-        # Opened here: NumPy leaves a file open that turns out to be no archive.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        same = str(found["mark"]) == mark
-        components, pull = found["components"], found["pull"]
-        history, passes = found["history"].tolist(), int(found["passes"])
-    except Exception as error:
-        raise ValueError(f"checkpoint {os.fspath(path)} cannot be read: {error}") from error
-    if not same:
-        raise ValueError(
-            f"checkpoint {os.fspath(path)} belongs to a run with other data or settings; remove it "
-            "or name another file"
-        )
-    if components.shape != state.task.components.shape or not np.isfinite(components).all():
-        raise ValueError(f"checkpoint {os.fspath(path)} holds no dictionary of this run")
-    task = replace(state.task, components=components)
-    if state.task.pull is not None:
-        task = replace(task, pull=pull)
-    return _State(task, state.strengths, history, passes)

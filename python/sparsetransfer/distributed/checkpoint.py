@@ -1,0 +1,70 @@
+"""What a run over chunks leaves on disk after every alternation, to go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer._files import replacing
+from sparsetransfer.distributed.chunks import Chunks
+from sparsetransfer.distributed.coupling import State
+from sparsetransfer.distributed.passes import Pass
+
+__all__ = ["resume", "run_mark", "save"]
+
+
+def run_mark(
+    chunks: Chunks, task: Pass, strengths: NDArray[np.float64], tol: float, coupling_tol: float
+) -> str:
+    """Tell runs apart by their data's shape, their settings and their first dictionary."""
+    described = [
+        [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
+        [task.alpha, task.l2, task.positive, tol, coupling_tol, str(task.components.dtype)],
+        [strengths.tolist(), task.contrasts.tolist()],
+        None if task.graph is None else vars(task.graph),
+    ]
+    digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
+    digest.update(task.components.tobytes())
+    return digest.hexdigest()
+
+
+def save(path: str | os.PathLike[str], mark: str, state: State) -> None:
+    """Write what a run needs to go on."""
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.savez(
+            file,
+            mark=np.array(mark),
+            components=state.task.components,
+            pull=np.zeros(0) if state.task.pull is None else state.task.pull,
+            history=np.array(state.history),
+            passes=np.array(state.passes),
+        )
+
+
+def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
+    """Return the state that was saved, if it belongs to this run."""
+    try:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        same = str(found["mark"]) == mark
+        components, pull = found["components"], found["pull"]
+        history, passes = found["history"].tolist(), int(found["passes"])
+    except Exception as error:
+        raise ValueError(f"checkpoint {os.fspath(path)} cannot be read: {error}") from error
+    if not same:
+        raise ValueError(
+            f"checkpoint {os.fspath(path)} belongs to a run with other data or settings; remove it "
+            "or name another file"
+        )
+    if components.shape != state.task.components.shape or not np.isfinite(components).all():
+        raise ValueError(f"checkpoint {os.fspath(path)} holds no dictionary of this run")
+    task = replace(state.task, components=components)
+    if state.task.pull is not None:
+        task = replace(task, pull=pull)
+    return State(task, state.strengths, history, passes)

@@ -1,0 +1,166 @@
+"""Codes of domains that are drawn together, though their chunks are coded one by one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from sparsetransfer.distributed.engine import Engine
+from sparsetransfer.distributed.passes import Pass, Summary, Supports
+
+__all__ = ["State", "code_chunks"]
+
+_log = logging.getLogger(__name__)
+
+_STEP_ACCURACY = 1e-8
+_STEP_ITERATIONS = 500
+_COUPLING_STEPS = 40
+_HALVINGS = 8
+
+
+@dataclass
+class State:
+    """Where a run is between two alternations, and what follows from the sums of a pass."""
+
+    task: Pass
+    strengths: NDArray[np.float64]
+    history: list[float]
+    passes: int
+
+    def run(self, engine: Engine) -> Summary:
+        """Make a pass over all chunks."""
+        self.passes += 1
+        return engine.run(self.task)
+
+    def primal_without_coupling(self, summary: Summary) -> float:
+        """Return the objective without the term that couples the domains."""
+        value = summary.statistics.objective(self.task.components, self.task.alpha)
+        rough = 0.0 if self.task.graph is None else self.task.graph.strength * summary.roughness
+        return value + self.task.l2 * summary.ridge + rough
+
+    def objective(self, summary: Summary) -> float:
+        """Return the objective of the codes of a pass."""
+        value = self.primal_without_coupling(summary)
+        return value + 0.5 * float((self.strengths * np.square(summary.offset)).sum())
+
+    def dual(self, summary: Summary) -> float:
+        """Return the concave function of the multipliers that the pass has evaluated."""
+        assert self.task.pull is not None
+        pull = self.task.pull
+        value = self.primal_without_coupling(summary) + float((pull * summary.offset).sum())
+        return value - 0.5 * float((np.square(pull) / self.strengths).sum())
+
+    def mismatch(self, summary: Summary) -> NDArray[np.float64]:
+        """Return δ − w/μ, the gradient of the dual; zero at the optimum."""
+        assert self.task.pull is not None
+        return summary.offset - self.task.pull / self.strengths
+
+    def gap(self, summary: Summary) -> float:
+        """Return the duality gap of the codes of a pass."""
+        if self.task.pull is None:
+            return summary.gap
+        missed = self.strengths * np.square(self.mismatch(summary))
+        return 0.5 * float(missed.sum()) + summary.gap
+
+    def kkt(self, summary: Summary) -> float:
+        """Return a bound of the violation of the coupled problem."""
+        if self.task.pull is None:
+            return summary.kkt
+        missed = self.strengths * np.abs(self.mismatch(summary))
+        return summary.kkt + float((missed * np.abs(self.task.contrasts).max(axis=1)).sum(1).max())
+
+    def step(self, gradient: NDArray[np.float64], supports: Supports) -> NDArray[np.float64]:
+        """Return Newton's step of the multipliers, by the curvature of some samples."""
+        blocks = _curvature(self.task, supports)
+        shape = gradient.shape
+        scale = np.sqrt(self.strengths)  # conditions the identity to one
+
+        def curve(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+            step = flat.reshape(shape) * scale
+            bent = sum(np.outer(block @ (step @ weights), weights) for weights, block in blocks)
+            return (flat.reshape(shape) + bent * scale).ravel()
+
+        size = gradient.size
+        found, _ = scipy.sparse.linalg.cg(
+            scipy.sparse.linalg.LinearOperator((size, size), matvec=curve),
+            (gradient * scale).ravel(),
+            rtol=_STEP_ACCURACY,
+            maxiter=_STEP_ITERATIONS,
+        )
+        return np.asarray(found.reshape(shape) * scale)
+
+
+def _curvature(
+    task: Pass, supports: Supports
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return Σ E (G_AA + h I)⁻¹ Eᵀ of the rows of equal weights, for all such weights."""
+    gram = (task.components @ task.components.T).astype(np.float64)
+    kinds, kind = np.unique(supports.weights, axis=0, return_inverse=True)
+    totals = np.zeros((len(kinds), *gram.shape))
+    ends = np.cumsum(supports.counts)
+    for row, atoms in enumerate(np.split(supports.atoms, ends[:-1])):
+        if atoms.size:
+            block = gram[np.ix_(atoms, atoms)]
+            block[np.diag_indices(len(atoms))] += supports.ridges[row]
+            # Atoms in use may depend on each other; then the least-norm answer is one of many.
+            inverse = supports.shares[row] * scipy.linalg.pinvh(block)
+            totals[kind[row]][np.ix_(atoms, atoms)] += inverse
+    return list(zip(kinds, totals, strict=True))
+
+
+def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
+    """Code all chunks for the dictionary as it is, and return the sums."""
+    summary = state.run(engine)
+    if state.task.pull is None:
+        return summary
+    value = state.dual(summary)
+    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    for _ in range(_COUPLING_STEPS):
+        if state.gap(summary) <= tol * state.objective(summary):
+            break
+        gradient = state.mismatch(summary)
+        step = _secant(moves, gradient, partial(state.step, supports=summary.supports))
+        before = state.task
+        assert before.pull is not None
+        for halving in range(_HALVINGS):
+            state.task = replace(before, pull=before.pull + step / 2**halving)
+            tried = state.run(engine)
+            risen = state.dual(tried)
+            # A missed tolerance of the lassos means that they are unbounded so far out.
+            if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):
+                summary, value = tried, risen
+                moves.append((step / 2**halving, gradient - state.mismatch(tried)))
+                break
+        else:
+            state.task = before
+            summary = state.run(engine)
+            break
+        _log.debug("coupling: dual %.10g, gap %.2g", value, state.gap(summary))
+    return summary
+
+
+def _secant(
+    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    gradient: NDArray[np.float64],
+    newton: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return Newton's step, corrected by the moves made so far and what they did (L-BFGS)."""
+    rest = gradient.copy()
+    parts = []
+    for move, change in reversed(moves):
+        curved = float((move * change).sum())
+        if curved > 0:
+            share = float((move * rest).sum()) / curved
+            rest -= share * change
+            parts.append((move, change, curved, share))
+    step = newton(rest)
+    for move, change, curved, share in reversed(parts):
+        step = step + (share - float((change * step).sum()) / curved) * move
+    return step
