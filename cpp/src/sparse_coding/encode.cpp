@@ -18,7 +18,8 @@ namespace sparsetransfer {
 namespace {
 
 /// Signals per block: enough to share each panel of the Gram matrix, few enough to occupy several
-/// threads and to keep the factors of all signals of a block within 64 MB.
+/// threads and to keep the factors of all signals of a block within 256 MB, of which only as much
+/// is touched as they have grown.
 Index block_width(Index samples, Index capacity) {
   const Index by_samples = samples >= 4096 ? 128 : samples >= 1024 ? 64 : samples >= 256 ? 32 : 8;
   const Index by_memory = std::max<Index>(4, (Index(1) << 26) / (capacity * capacity));

@@ -52,7 +52,7 @@ CodingReport CodeRounder::round(const CodingBlock<float>& block, Index index,
   }
   factorise(gram_);
   round_to_nearest_plane<float>(
-      count, [this](Index i) { return gram_.col(i).data(); }, 0.0, values_.data(), work_.data());
+      count, [this](Index i) { return gram_.col(i).data(); }, values_.data(), work_.data());
   std::fill(rounded, rounded + code.size(), 0.0F);
   for (Index i = 0; i < count; ++i)
     rounded[used_[static_cast<std::size_t>(i)]] = static_cast<float>(values_[i]);

@@ -33,7 +33,7 @@ TEST(rounding_moves_the_image_less_than_rounding_to_nearest) {
     Vector<double> x = exact;
     Vector<double> work(atoms);
     round_to_nearest_plane<float>(
-        atoms, [&](Index i) { return L.data() + i * atoms; }, 0.0, x.data(), work.data());
+        atoms, [&](Index i) { return L.data() + i * atoms; }, x.data(), work.data());
     CHECK(x == nearest(x));
     CHECK((x.array() * exact.array() > 0.0).all());
     const double moved = (D * (x - exact)).norm();
@@ -57,7 +57,7 @@ TEST(entries_without_a_pivot_or_about_to_lose_their_sign_are_rounded_to_nearest)
   Vector<double> x(2), work(2);
   x << 1e-12, 1.0 - 1e-8;
   const Vector<double> expected = nearest(x);
-  round_to_nearest_plane<float>(2, [&](Index i) { return L[i]; }, 0.0, x.data(), work.data());
+  round_to_nearest_plane<float>(2, [&](Index i) { return L[i]; }, x.data(), work.data());
   CHECK(x == expected);
 }
 

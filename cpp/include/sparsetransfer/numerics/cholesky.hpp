@@ -41,7 +41,7 @@ class UpdatableCholesky {
   /// `work` has as many entries.
   template <typename T>
   void round_to(double* x, double* work) const {
-    round_to_nearest_plane<T>(size_, [this](Index i) { return row(i); }, 0.0, x, work);
+    round_to_nearest_plane<T>(size_, [this](Index i) { return row(i); }, x, work);
   }
   /// out <- L' x; out has padded length, may not alias x.
   void multiply_transposed(const double* x, double* out) const;
