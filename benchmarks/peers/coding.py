@@ -7,7 +7,6 @@ stopped goes on where it was, and slices of the grid can be run one by one.
 import argparse
 import json
 import os
-import tempfile
 import time
 
 # A team of OpenMP threads that spins when its loop is over takes a core from the next coder. Read
@@ -24,6 +23,7 @@ from summary import summarise
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import _core
+from sparsetransfer._files import write_text
 from sparsetransfer.benchmarking.run import processor
 
 
@@ -119,12 +119,6 @@ def measure(problem, coders, size, kind, share, options):
     }
 
 
-def write(path, record):
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-        json.dump(record, file, indent=1)
-    os.replace(file.name, path)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", choices=["lasso", "omp"], default="lasso")
@@ -164,7 +158,7 @@ def main():
             continue
         records.append(record)
         if path:
-            write(path, record)
+            write_text(path, json.dumps(record, indent=1))
         print(summarise([record]), flush=True)
     print(summarise(records, ratios=True))
 
