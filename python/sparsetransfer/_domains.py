@@ -16,6 +16,7 @@ __all__ = [
     "encode_source_labels",
     "labelled",
     "mean_weights",
+    "new_domains",
 ]
 
 
@@ -196,3 +197,34 @@ def _known(value: object) -> bool:
     if isinstance(value, float) and math.isnan(value):
         return False
     return value is not None and (isinstance(value, str) or value != -1)
+
+
+def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[Any]:
+    """Return domain labels of samples to transform, of which one domain may be all there is.
+
+    Parameters
+    ----------
+    sample_domain : array_like of shape (n_samples,), optional
+        Positive for source, negative for target; by default all are target, as in prediction.
+    n_samples : int
+        The expected number of entries.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If the length differs.
+    DomainError
+        If an entry is 0.
+    """
+    if sample_domain is None:
+        return np.full(n_samples, -1)
+    domains = np.asarray(sample_domain)
+    if domains.shape != (n_samples,):
+        raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
+    if not (domains != 0).all():
+        raise DomainError("sample_domain must be positive (source) or negative (target)")
+    return domains

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray, check_integer
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -129,7 +130,7 @@ class SubspaceAlignment(DomainTransformer):
         """
         check_is_fitted(self, "alignment_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        source = self._is_source(sample_domain, len(rows))
+        source = new_domains(sample_domain, len(rows)) > 0
         coordinates = np.empty((len(rows), len(self.alignment_)), rows.dtype)
         coordinates[source] = (
             (rows[source] - self.source_mean_) @ self.source_components_.T @ self.alignment_

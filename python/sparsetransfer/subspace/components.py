@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import check_labels, encode_source_labels, mean_weights
+from sparsetransfer._domains import check_labels, encode_source_labels, mean_weights, new_domains
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -45,7 +45,7 @@ class _MeanMatching(DomainTransformer):
         """
         check_is_fitted(self, "projection_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        self._is_source(sample_domain, len(rows))
+        new_domains(sample_domain, len(rows))
         return np.asarray(self._features(rows) @ self.projection_, dtype=rows.dtype)
 
     def _prepare(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:

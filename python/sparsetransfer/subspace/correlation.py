@@ -9,6 +9,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -130,7 +131,7 @@ class CORAL(DomainTransformer):
         rows: FloatArray = validate_data(
             self, X, dtype=[np.float64, np.float32], reset=False, copy=True
         )
-        source = self._is_source(sample_domain, len(rows))
+        source = new_domains(sample_domain, len(rows)) > 0
         if self._aligns and source.any():
             white = self._whitening.apply(rows[source] - self.source_mean_)
             rows[source] = self._colouring.apply(white) + self.target_mean_

@@ -12,7 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from sparsetransfer._domains import check_domains, domains_from_labels
 from sparsetransfer._validation import FloatArray
-from sparsetransfer.exceptions import DomainError, DomainWarning
+from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DomainTransformer"]
 
@@ -77,18 +77,6 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 stacklevel=3,
             )
         return domains
-
-    @staticmethod
-    def _is_source(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.bool_]:
-        """Tell which rows to transform as source; target is the default, as in prediction."""
-        if sample_domain is None:
-            return np.zeros(n_samples, dtype=np.bool_)
-        domains = np.asarray(sample_domain)
-        if domains.shape != (n_samples,):
-            raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-        if not (domains != 0).all():
-            raise DomainError("sample_domain must be positive (source) or negative (target)")
-        return np.asarray(domains > 0)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

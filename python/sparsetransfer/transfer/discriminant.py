@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import check_labels, encode_source_labels
+from sparsetransfer._domains import check_labels, encode_source_labels, new_domains
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
@@ -198,7 +198,7 @@ class TSDSL(DomainTransformer):
         """
         check_is_fitted(self, "projection_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        self._is_source(sample_domain, len(rows))
+        new_domains(sample_domain, len(rows))
         return np.asarray((rows - self.mean_) @ self.projection_.T, dtype=rows.dtype)
 
     def _problem(

@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
+from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray
-from sparsetransfer.exceptions import DomainError
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
 from sparsetransfer.graph.functional import Metric, Weights
 from sparsetransfer.transfer.couplings import MeanCoupling
@@ -54,11 +54,7 @@ class MeanPull:
         """Return the pull of every new sample; without domains all are target."""
         if sample_domain is None:
             return np.broadcast_to(self.rows[1], (n_samples, self.rows.shape[1]))
-        domains = np.asarray(sample_domain)
-        if domains.shape != (n_samples,):
-            raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-        if not (domains != 0).all():
-            raise DomainError("sample_domain must be positive (source) or negative (target)")
+        domains = new_domains(sample_domain, n_samples)
         chosen = (domains < 0).astype(np.int64)
         if self.numbers.size:
             place = np.searchsorted(self.numbers, domains).clip(max=self.numbers.size - 1)
