@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
-from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
@@ -21,6 +22,31 @@ from sparsetransfer.transfer.proximal import descend_rows
 __all__ = ["KernelTransferSparseCoding"]
 
 _ROWS = 1024
+
+
+class _Witness:
+    """The witness function of fitted codes, and its gradient, at new codes."""
+
+    def __init__(
+        self, codes: FloatArray, source: NDArray[np.bool_], widths: tuple[float, ...]
+    ) -> None:
+        # 1 / n_s and -1 / n_t
+        self.shares = np.array([1.0, -1.0]) / np.array([source.sum(), (~source).sum()])
+        self.fitted = codes.astype(np.float64)
+        self.energies = (self.fitted**2).sum(axis=1)
+        self.weights = np.where(source, self.shares[0], self.shares[1]) / len(widths)
+        self.widths = widths
+
+    def __call__(self, S: FloatArray) -> tuple[FloatArray, FloatArray]:
+        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * S @ self.fitted.T
+        squares = np.maximum(squares, 0)
+        value = np.zeros(len(S))
+        pull = np.zeros_like(squares)
+        for width in self.widths:
+            kernel = np.exp(squares / (-2 * width**2)) * self.weights
+            value += kernel.sum(axis=1)
+            pull += kernel / width**2
+        return value, pull @ self.fitted - pull.sum(axis=1)[:, None] * S
 
 
 class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -328,10 +354,17 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ).codes
         worst = 0.0
         if self._source is not None:
-            strengths = self._strengths(sample_domain, len(signals))
+            witness = _Witness(self.codes_, self._source, self.bandwidths_)
+            pulls = self.mmd * witness.shares / np.abs(witness.shares).sum()
+            is_source = new_domains(sample_domain, len(signals)) > 0
+            weights = np.where(is_source, pulls[0], pulls[1])
+            curvature = float(np.linalg.norm(components @ components.T, 2))
+            length = 1 / max(curvature, np.finfo(np.float64).tiny)
             for begin in range(0, len(signals), _ROWS):
                 part = slice(begin, begin + _ROWS)
-                found = self._pull(signals[part], components, strengths[part], codes[part])
+                found = self._pull(
+                    signals[part], components, witness, weights[part], codes[part], length
+                )
                 worst = max(worst, found)
         if worst > self.tol * self.alpha:
             warnings.warn(
@@ -342,54 +375,30 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             )
         return codes.astype(self.components_.dtype, copy=False)
 
-    def _strengths(self, sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.float64]:
-        """Return what the witness function weighs for every new sample."""
-        assert self._source is not None
-        counts = float(self._source.sum()), float((~self._source).sum())
-        strength = self.mmd / (1 / counts[0] + 1 / counts[1])
-        if sample_domain is None:
-            return np.full(n_samples, -strength / counts[1])
-        domains = np.asarray(sample_domain)
-        if domains.shape != (n_samples,):
-            raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-        if not (domains != 0).all():
-            raise DomainError("sample_domain must be positive (source) or negative (target)")
-        return np.where(domains > 0, strength / counts[0], -strength / counts[1])
-
-    def _witness(self, S: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the witness function of the fitted codes at new ones, and its gradient."""
-        assert self._source is not None
-        fitted = self.codes_.astype(np.float64)
-        signs = np.where(self._source, 1 / self._source.sum(), -1 / (~self._source).sum())
-        squares = (S**2).sum(axis=1)[:, None] + (fitted**2).sum(axis=1) - 2 * S @ fitted.T
-        squares = np.maximum(squares, 0)
-        value = np.zeros(len(S))
-        pull = np.zeros_like(squares)
-        for width in self.bandwidths_:
-            kernel = np.exp(squares / (-2 * width**2)) * (signs / len(self.bandwidths_))
-            value += kernel.sum(axis=1)
-            pull += kernel / width**2
-        return value, pull @ fitted - pull.sum(axis=1)[:, None] * S
-
     def _pull(
-        self, X: FloatArray, D: FloatArray, strengths: NDArray[np.float64], codes: FloatArray
+        self,
+        X: FloatArray,
+        D: FloatArray,
+        witness: _Witness,
+        weights: NDArray[np.float64],
+        codes: FloatArray,
+        length: float,
     ) -> float:
         """Move `codes`, in place, to where the witness function counts; return the violation."""
 
         def evaluate(S: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
             residual = S @ D - X[rows]
-            witness, slope = self._witness(S)
+            height, slope = witness(S)
             value = 0.5 * (residual**2).sum(axis=1) + 0.5 * self.l2 * (S**2).sum(axis=1)
-            value += strengths[rows] * witness + self.alpha * np.abs(S).sum(axis=1)
-            return value, residual @ D.T + self.l2 * S + strengths[rows, None] * slope
+            value += weights[rows] * height + self.alpha * np.abs(S).sum(axis=1)
+            return value, residual @ D.T + self.l2 * S + weights[rows, None] * slope
 
-        curvature = max(float(np.linalg.norm(D @ D.T, 2)), np.finfo(np.float64).tiny)
         found = descend_rows(
             evaluate,
             codes,
             alpha=self.alpha,
             positive=self.positive_code,
-            length=1 / curvature,
+            length=length,
             tol=self.tol * self.alpha,
             max_iter=40 * self.code_iter,
         )
