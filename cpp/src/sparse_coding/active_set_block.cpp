@@ -15,6 +15,7 @@ constexpr Index kMostAdded = 16;
 constexpr Index kMostDoubled = 64;
 constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
 constexpr int kMaxVerifications = 10;  // of a float32 code
+constexpr int kMaxPlainRoundings = 6;
 constexpr int kMaxStalled = 4;
 
 }  // namespace
@@ -315,8 +316,22 @@ double ActiveSetBlock<T>::exact_gradient(const CodingBlock<T>& block, Index inde
 }
 
 template <typename T>
+void ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
+  Signal& signal = signals_[index];
+  if constexpr (std::is_same_v<T, float>) {
+    // The factor at hand has the atoms in the order they came, large coefficients first; where that
+    // is not good enough a factor in the best order is worth its price.
+    if (signal.verifications < kMaxPlainRoundings)
+      signal.active.template round_to<T>();
+    else
+      rounding_.round(gram, signal.ridge, signal.active.size(), signal.active.atoms(),
+                      signal.active.coefficients());
+  }
+}
+
+template <typename T>
 void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
-  for (const Index index : finished_) signals_[index].active.template round_to<T>();
+  for (const Index index : finished_) round(block.gram, index);
   if (block.signals) {
     Index column = 0;
     for (const Index index : finished_) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "sparsetransfer/numerics/nearest_plane.hpp"
 
@@ -29,33 +30,45 @@ void factorise(Matrix<double>& gram) {
 
 }  // namespace
 
+void SortedRounding::round(const PanelGram<float>& gram, double ridge, Index count,
+                           const int* atoms, double* values) {
+  order_.resize(static_cast<std::size_t>(count));
+  std::iota(order_.begin(), order_.end(), Index(0));
+  // The last are rounded first: large coefficients, whose last digit weighs most.
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](Index i, Index j) { return std::abs(values[i]) < std::abs(values[j]); });
+  factor_.resize(count, count);
+  sorted_.resize(count);
+  work_.resize(count);
+  for (Index i = 0; i < count; ++i) {
+    const Index place = order_[static_cast<std::size_t>(i)];
+    sorted_[i] = values[place];
+    for (Index l = 0; l <= i; ++l)
+      factor_(l, i) =
+          static_cast<double>(gram(atoms[order_[static_cast<std::size_t>(l)]], atoms[place]));
+    factor_(i, i) += ridge;
+  }
+  factorise(factor_);
+  round_to_nearest_plane<float>(
+      count, [this](Index i) { return factor_.col(i).data(); }, sorted_.data(), work_.data());
+  for (Index i = 0; i < count; ++i) values[order_[static_cast<std::size_t>(i)]] = sorted_[i];
+}
+
 CodingReport CodeRounder::round(const CodingBlock<float>& block, Index index,
                                 const float* correlations, const ConstVectorRef<double>& code,
                                 float* rounded, Status otherwise) {
   used_.clear();
-  for (Index j = 0; j < code.size(); ++j)
-    if (code[j] != 0.0) used_.push_back(j);
-  // The last are rounded first: large coefficients, whose last digit weighs most.
-  std::stable_sort(used_.begin(), used_.end(),
-                   [&](Index i, Index j) { return std::abs(code[i]) < std::abs(code[j]); });
-  const Index count = static_cast<Index>(used_.size());
-  const double ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
-  gram_.resize(count, count);
-  values_.resize(count);
-  work_.resize(count);
-  for (Index i = 0; i < count; ++i) {
-    const Index atom = used_[static_cast<std::size_t>(i)];
-    values_[i] = code[atom];
-    for (Index l = 0; l <= i; ++l)
-      gram_(l, i) = static_cast<double>(block.gram(used_[static_cast<std::size_t>(l)], atom));
-    gram_(i, i) += ridge;
+  values_.clear();
+  for (Index j = 0; j < code.size(); ++j) {
+    if (code[j] == 0.0) continue;
+    used_.push_back(static_cast<int>(j));
+    values_.push_back(code[j]);
   }
-  factorise(gram_);
-  round_to_nearest_plane<float>(
-      count, [this](Index i) { return gram_.col(i).data(); }, values_.data(), work_.data());
+  const double ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  rounding_.round(block.gram, ridge, static_cast<Index>(used_.size()), used_.data(),
+                  values_.data());
   std::fill(rounded, rounded + code.size(), 0.0F);
-  for (Index i = 0; i < count; ++i)
-    rounded[used_[static_cast<std::size_t>(i)]] = static_cast<float>(values_[i]);
+  for (std::size_t i = 0; i < used_.size(); ++i) rounded[used_[i]] = static_cast<float>(values_[i]);
   return certifier_.certify(block, index, correlations, rounded, otherwise);
 }
 

@@ -7,12 +7,9 @@ from numpy.typing import NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._validation import FloatArray
+from sparsetransfer.sparse_coding.functional import TOLERANCE
 
 __all__ = ["Certificate", "Coder", "PursuitCoder"]
-
-# Violation of the optimality conditions in units of alpha, by precision.
-_TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-8}
-
 
 # Samples whose codes are held twice at a time.
 _CHUNK = 4096
@@ -65,7 +62,7 @@ class Coder:
         """
         settings = _core.CodingSettings(
             alpha=self.alpha,
-            tolerance=_TOLERANCES[X.dtype] if tolerance is None else tolerance,
+            tolerance=TOLERANCE[X.dtype] if tolerance is None else tolerance,
             max_iterations=self.max_iter,
             nonnegative=self.positive,
             warm_start=warm,

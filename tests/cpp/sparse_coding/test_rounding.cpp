@@ -1,6 +1,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "check.hpp"
 #include "gaussian.hpp"
@@ -59,6 +60,24 @@ TEST(entries_without_a_pivot_or_about_to_lose_their_sign_are_rounded_to_nearest)
   const Vector<double> expected = nearest(x);
   round_to_nearest_plane<float>(2, [&](Index i) { return L[i]; }, x.data(), work.data());
   CHECK(x == expected);
+}
+
+TEST(sorted_rounding_does_not_depend_on_the_order_of_the_atoms) {
+  const Index features = 200, atoms = 60;
+  const Matrix<float> D = coherent(features, atoms).cast<float>();
+  const Execution execution;
+  const PanelGram<float> gram = PanelGram<float>::from_dictionary(execution, D);
+  const Vector<double> exact = gaussian<double>(atoms, 1, 3);
+  std::vector<int> forward(atoms), backward(atoms);
+  for (int j = 0; j < atoms; ++j) forward[j] = backward[atoms - 1 - j] = j;
+  Vector<double> x = exact, y = exact.reverse();
+  SortedRounding rounding;
+  rounding.round(gram, 0.0, atoms, forward.data(), x.data());
+  rounding.round(gram, 0.0, atoms, backward.data(), y.data());
+  CHECK(x == nearest(x));
+  CHECK(x == y.reverse());
+  const Matrix<double> wide = D.cast<double>();
+  CHECK((wide * (x - exact)).norm() < 0.7 * (wide * (nearest(exact) - exact)).norm());
 }
 
 TEST(the_rounded_code_has_the_certificate_of_the_code_that_is_returned) {

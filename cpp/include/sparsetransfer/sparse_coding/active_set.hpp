@@ -16,6 +16,7 @@ class ActiveSet {
   Index size() const { return factor_.size(); }
   const int* atoms() const { return atoms_.data(); }
   const double* coefficients() const { return coefficients_.data(); }
+  double* coefficients() { return coefficients_.data(); }
   const double* signs() const { return signs_.data(); }
   Index capacity() const { return factor_.capacity(); }
   /// Rounds the coefficients to the precision of T, changing the gradient as little as it can.

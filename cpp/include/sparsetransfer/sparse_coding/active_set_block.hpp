@@ -6,6 +6,7 @@
 #include "sparsetransfer/sparse_coding/block_coder.hpp"
 #include "sparsetransfer/sparse_coding/panel_gradient.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
+#include "sparsetransfer/sparse_coding/rounding.hpp"
 
 namespace sparsetransfer {
 
@@ -55,6 +56,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   Index choose(Index index, double excess, double tolerance);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void verify(const CodingBlock<T>& block);
+  void round(const PanelGram<T>& gram, Index index);
   void restore(Index index);
   bool accept(const Execution& execution, Index index);
   double exact_residual(const CodingBlock<T>& block, Index index, Index column);
@@ -74,6 +76,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   // For float32 only: the gradient at a reference code, found in higher precision.
   Matrix<T> residual_, exact_;
   Vector<double> exact_signal_, exact_gradient_;
+  SortedRounding rounding_;
   std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;
   AlignedBuffer<double> rhs_;

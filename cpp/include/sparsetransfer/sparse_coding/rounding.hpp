@@ -6,10 +6,23 @@
 
 namespace sparsetransfer {
 
-/// Turns codes that were found in double precision into float32 codes. Rounding every coefficient
-/// to nearest would change the gradient by some ulp of the largest coefficient, the more the more
+/// Rounds codes to float32 so that their gradient changes as little as it can. Rounding every
+/// coefficient to nearest would change it by some ulp of the largest coefficient, the more the more
 /// the atoms have in common; here small coefficients make up for the rounding of large ones.
-/// Owns its workspace; one per worker.
+/// Owns its workspace, which grows to the square of the largest count seen; one per worker.
+class SortedRounding {
+ public:
+  /// Rounds values[i], the non-zero coefficient of atoms[i].
+  void round(const PanelGram<float>& gram, double ridge, Index count, const int* atoms,
+             double* values);
+
+ private:
+  std::vector<Index> order_;
+  Vector<double> sorted_, work_;
+  Matrix<double> factor_;
+};
+
+/// Turns codes that were found in double precision into certified float32 codes. One per worker.
 class CodeRounder {
  public:
   CodeRounder(const CodingShape& shape, const CodingSettings& settings,
@@ -23,9 +36,9 @@ class CodeRounder {
 
  private:
   Certifier<float> certifier_;
-  std::vector<Index> used_;
-  Vector<double> values_, work_;
-  Matrix<double> gram_;
+  SortedRounding rounding_;
+  std::vector<int> used_;
+  std::vector<double> values_;
 };
 
 }  // namespace sparsetransfer
