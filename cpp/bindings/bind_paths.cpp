@@ -24,12 +24,13 @@ Vector<double> or_empty(const std::optional<Array<double>>& array, const char* n
 std::vector<py::tuple> lasso_paths(const Array<double>& gram, const Array<double>& correlations,
                                    const PathSettings& settings,
                                    const std::optional<Array<double>>& ridge,
-                                   const std::optional<Array<double>>& weights, int n_threads) {
+                                   const std::optional<Array<double>>& weights,
+                                   std::optional<double> time_limit, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
   const Vector<double> ridges = or_empty(ridge, "ridge");
   const Vector<double> factors = or_empty(weights, "weights");
-  const Execution execution = make_execution(n_threads);
+  const Execution execution = make_execution(n_threads, time_limit);
   std::vector<CodePath> paths;
   {
     const ReleasedGil released;
@@ -78,7 +79,7 @@ void bind_paths(py::module_& m) {
   m.def("lasso_paths", &lasso_paths, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("settings"), py::kw_only(),
         py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
-        py::arg("n_threads"));
+        py::arg("time_limit") = py::none(), py::arg("n_threads"));
   m.def("lars", &lars, py::arg("gram").noconvert(), py::arg("correlations").noconvert(),
         py::arg("count"), py::arg("codes").noconvert(), py::kw_only(), py::arg("n_threads"));
 }

@@ -459,6 +459,7 @@ def lasso_paths(
     *,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> list[tuple[typing.Any, ...]]: ...
 def mean_pairwise_distance(

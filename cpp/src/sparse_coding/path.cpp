@@ -101,6 +101,10 @@ std::vector<CodePath> code_paths(const Execution& execution, const PanelGram<dou
           more = homotopy.advance(settings.least_penalty);
           record(homotopy, path);
           ++steps;
+          if (more && execution.out_of_time()) {
+            path.status = Status::stopped;
+            return;
+          }
         }
         if (more) path.status = Status::max_iterations;
       });

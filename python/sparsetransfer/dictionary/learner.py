@@ -96,6 +96,8 @@ class DictionaryLearning(DictionaryTransformer):
         The set of the atoms, as in `learn_dictionary`.
     time_budget : float, optional
         Seconds after which no further alternation is begun.
+    transform_time_limit : float, optional
+        Seconds after which `transform` returns codes as far as they are, as in `lasso`.
 
     Attributes
     ----------
@@ -150,6 +152,7 @@ class DictionaryLearning(DictionaryTransformer):
         init: Initialisation = "svd",
         l1_ratio: float = 0.0,
         time_budget: float | None = None,
+        transform_time_limit: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.alpha = alpha
@@ -173,6 +176,7 @@ class DictionaryLearning(DictionaryTransformer):
         self.init = init
         self.l1_ratio = l1_ratio
         self.time_budget = time_budget
+        self.transform_time_limit = transform_time_limit
 
     def fit(
         self,

@@ -100,6 +100,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         See `learn_dictionary_online`.
     time_budget : float, optional
         Seconds after which no further mini-batch is begun.
+    transform_time_limit : float, optional
+        Seconds after which `transform` returns codes as far as they are, as in `lasso`.
 
     Attributes
     ----------
@@ -155,6 +157,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         l1_ratio: float = 0.0,
         forgetting: float = 4.0,
         time_budget: float | None = None,
+        transform_time_limit: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.alpha = alpha
@@ -180,6 +183,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         self.l1_ratio = l1_ratio
         self.forgetting = forgetting
         self.time_budget = time_budget
+        self.transform_time_limit = transform_time_limit
 
     def fit(
         self,

@@ -28,6 +28,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     transform_alpha: float | None
     transform_max_iter: int
     transform_n_nonzero_coefs: int | None
+    transform_time_limit: float | None
 
     def transform(self, X: ArrayLike, *, mask: Mask = None) -> FloatArray:
         """Code signals with the learned atoms.
@@ -57,6 +58,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             n_jobs=self.n_jobs,
             positive=self.positive_code,
             mask=mask,
+            time_limit=self.transform_time_limit,
         )
         return self._split(codes)
 

@@ -34,6 +34,8 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Whether codes must not be negative.
     transform_max_iter : int, default=1000
         The largest number of rounds for one signal.
+    transform_time_limit : float, optional
+        Seconds after which `transform` returns codes as far as they are, as in `lasso`.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_jobs: int | None = None,
         positive_code: bool = False,
         transform_max_iter: int = 1000,
+        transform_time_limit: float | None = None,
     ) -> None:
         self.dictionary = dictionary
         self.transform_algorithm = transform_algorithm
@@ -73,6 +76,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.n_jobs = n_jobs
         self.positive_code = positive_code
         self.transform_max_iter = transform_max_iter
+        self.transform_time_limit = transform_time_limit
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check that the signals fit the dictionary; nothing is learned.
@@ -133,6 +137,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             n_jobs=self.n_jobs,
             positive=self.positive_code,
             mask=mask,
+            time_limit=self.transform_time_limit,
         )
         if self.split_sign:
             return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])

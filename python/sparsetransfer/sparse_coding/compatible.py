@@ -48,6 +48,7 @@ def sparse_encode(
     verbose: int = 0,
     positive: bool = False,
     mask: Mask = None,
+    time_limit: float | None = None,
 ) -> FloatArray:
     """Code signals: a drop-in for `sklearn.decomposition.sparse_encode`.
 
@@ -91,6 +92,9 @@ def sparse_encode(
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         Which entries of `X` were observed, as in `lasso`. Not possible with "lars", `gram` or
         `cov`.
+    time_limit : float, optional
+        Seconds after which codes are returned as far as they are, as in `lasso` and `omp`. Not
+        possible with "lars"; "threshold" does not look at it.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def sparse_encode(
     Warns
     -----
     ConvergenceWarning
-        If some codes did not reach the tolerance.
+        If some codes did not reach the tolerance, or were stopped by `time_limit`.
 
     Examples
     --------
@@ -121,6 +125,8 @@ def sparse_encode(
         raise ValueError("positive codes are not supported by algorithm='lars'")
     if mask is not None and (algorithm == "lars" or gram is not None or cov is not None):
         raise ValueError("mask cannot be used with algorithm='lars', gram or cov")
+    if time_limit is not None and algorithm == "lars":
+        raise ValueError("time_limit cannot be used with algorithm='lars'")
     signals, observed = check_masked(X, "X", mask)
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     penalty = 1.0 if alpha is None else alpha
@@ -135,7 +141,12 @@ def sparse_encode(
         if algorithm == "lars":
             matrix, correlations = (atoms @ atoms.T, signals @ atoms.T) if not inner else inner[:2]
             return _lars(matrix, correlations, count, n_jobs)
-        greedy: dict[str, Any] = {"rule": algorithm, "positive": positive, "n_threads": n_jobs}
+        greedy: dict[str, Any] = {
+            "rule": algorithm,
+            "positive": positive,
+            "time_limit": time_limit,
+            "n_threads": n_jobs,
+        }
         if inner is None:
             result = omp(signals, atoms, count, mask=observed, **greedy)
         else:
@@ -146,6 +157,7 @@ def sparse_encode(
         "init": init,
         "max_iter": max_iter,
         "algorithm": algorithm if algorithm in get_args(LassoAlgorithm) else "auto",
+        "time_limit": time_limit,
         "n_threads": n_jobs,
     }
     if inner is None:

@@ -150,7 +150,7 @@ def lasso(
         ridge=_ridge(l2, shape[0], signals.dtype),
         weights=_weights(weights, shape[1]),
         mask=observed,
-        time_limit=_seconds(time_limit),
+        time_limit=check_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -219,7 +219,7 @@ def lasso_gram(
         ridge=_ridge(l2, shape[0], dtype),
         weights=_weights(weights, shape[1]),
         squared_norms=norms,
-        time_limit=_seconds(time_limit),
+        time_limit=check_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -302,7 +302,7 @@ def omp(
         settings,
         codes,
         mask=observed,
-        time_limit=_seconds(time_limit),
+        time_limit=check_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -360,7 +360,7 @@ def omp_gram(
         norms,
         settings,
         codes,
-        time_limit=_seconds(time_limit),
+        time_limit=check_seconds(time_limit),
         n_threads=resolve_threads(n_threads),
     )
     return collect(codes, reports)
@@ -441,7 +441,8 @@ def _start(
     return start.copy()
 
 
-def _seconds(time_limit: float | None) -> float | None:
+def check_seconds(time_limit: float | None) -> float | None:
+    """Return a time limit that is a number of seconds, or None."""
     return None if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
 
 

@@ -18,6 +18,8 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.sparse_coding.functional import check_seconds
+from sparsetransfer.sparse_coding.result import STATUS
 
 __all__ = ["LassoPath", "lasso_path"]
 
@@ -88,6 +90,7 @@ def lasso_path(
     weights: ArrayLike | None = None,
     positive: bool = False,
     max_iter: int = 1000,
+    time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> list[LassoPath]:
     r"""Code signals with every penalty down to the smallest, by homotopy.
@@ -108,6 +111,9 @@ def lasso_path(
         Whether to allow non-negative codes only.
     max_iter : int, default=1000
         The largest number of knots of a signal.
+    time_limit : float, optional
+        Seconds after which paths end at the knots that they have reached, at least their first.
+        The Gram matrix and the correlations are computed in any case. By default there is no limit.
     n_threads : int, optional
         As in `lasso`.
 
@@ -126,7 +132,8 @@ def lasso_path(
     Warns
     -----
     ConvergenceWarning
-        If some paths needed more knots, or are not solutions everywhere; once, with the counts.
+        If some paths needed more knots or more time, or are not solutions everywhere; once, with
+        the counts.
 
     See Also
     --------
@@ -180,7 +187,13 @@ def lasso_path(
     )
     gram, cov = atoms @ atoms.T, signals @ atoms.T
     found = _core.lasso_paths(
-        gram, cov, settings, ridge=ridge, weights=factors, n_threads=resolve_threads(n_threads)
+        gram,
+        cov,
+        settings,
+        ridge=ridge,
+        weights=factors,
+        time_limit=check_seconds(time_limit),
+        n_threads=resolve_threads(n_threads),
     )
     largest = 1.0 if factors is None else float(factors.max())
     scale = float(gram.diagonal().max())
@@ -190,9 +203,12 @@ def lasso_path(
     ]
     failed = sum(not path.converged for path in paths)
     if failed:
+        stopped = sum(parts[-1] == STATUS.index("stopped") for parts in found)
+        early = f" ({stopped} of them stopped early)" if stopped else ""
         warnings.warn(
             f"{failed} of {len(paths)} paths do not reach alpha_min={settings.least_penalty:g} "
-            "with a solution at every knot: allow more knots by max_iter, or end them earlier",
+            f"with a solution at every knot{early}: allow more knots by max_iter, more time, or "
+            "end them earlier",
             ConvergenceWarning,
             stacklevel=2,
         )

@@ -13,7 +13,7 @@ from sparsetransfer.exceptions import ConvergenceWarning
 
 __all__ = ["SparseCodes", "collect"]
 
-_STATUS = ("converged", "max_iter", "stopped")  # in the order of the core's
+STATUS = ("converged", "max_iter", "stopped")  # in the order of the core's
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SparseCodes:
 
 def status_numbers(names: NDArray[np.str_]) -> NDArray[np.intp]:
     """Return the core's numbers of status names."""
-    return np.array([_STATUS.index(name) for name in names], dtype=np.intp)
+    return np.array([STATUS.index(name) for name in names], dtype=np.intp)
 
 
 def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes:
@@ -66,7 +66,7 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
     if not converged.all():
         failed = ~converged
         gaps = gap[failed][np.isfinite(gap[failed])]
-        stopped = np.count_nonzero(status == _STATUS.index("stopped"))
+        stopped = np.count_nonzero(status == STATUS.index("stopped"))
         early = f" ({stopped} of them stopped early)" if stopped else ""
         worst_gap = f", worst duality gap {gaps.max():.2g}" if gaps.size else ""
         warnings.warn(
@@ -75,5 +75,5 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
             ConvergenceWarning,
             stacklevel=3,
         )
-    names = np.array(_STATUS)[status]
+    names = np.array(STATUS)[status]
     return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)

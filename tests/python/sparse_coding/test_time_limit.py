@@ -1,12 +1,23 @@
 """A time budget: codes as far as they are, with certificates that hold."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
+from sparsetransfer.dictionary import DictionaryLearning, MiniBatchDictionaryLearning
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.sparse_coding import by_chunks, lasso, lasso_gram, omp, omp_gram
+from sparsetransfer.sparse_coding import (
+    SparseCoder,
+    by_chunks,
+    lasso,
+    lasso_gram,
+    lasso_path,
+    omp,
+    omp_gram,
+    sparse_encode,
+)
 
 ALGORITHMS = ["active_set", "coordinate_descent", "homotopy", "fista"]
 
@@ -87,8 +98,58 @@ def test_pursuits_and_inner_products(make):
         np.testing.assert_allclose(result.objective, 0.5 * norms)
 
 
+def test_paths_end_at_the_knots_they_have_reached(make):
+    X, D = make.gaussian(np.random.default_rng(7))
+    X[5] = 0  # its path is at its end from the start
+    expected = lasso_path(X, D)
+    with pytest.warns(ConvergenceWarning, match=r"39 of 40 paths .* \(39 of them stopped early\)"):
+        paths = lasso_path(X, D, time_limit=0.0)
+    for i, (path, whole) in enumerate(zip(paths, expected, strict=True)):
+        assert path.converged == (i == 5)
+        assert 1 <= len(path.alphas) <= len(whole.alphas)
+        np.testing.assert_allclose(path.alphas, whole.alphas[: len(path.alphas)])
+        np.testing.assert_allclose(path.codes.toarray(), whole.codes[: len(path.alphas)].toarray())
+    with pytest.raises(ValueError, match="alpha must be at least"):
+        paths[0].at(0.0)
+    for path, whole in zip(lasso_path(X, D, time_limit=60.0), expected, strict=True):
+        assert np.array_equal(path.alphas, whole.alphas)
+
+
+@pytest.mark.parametrize("algorithm", ["lasso_lars", "lasso_cd", "omp", "ols", "threshold"])
+def test_estimators_and_drop_ins_have_a_limit(make, algorithm):
+    X, D = make.gaussian(np.random.default_rng(8))
+    expected = sparse_encode(X, D, algorithm=algorithm, alpha=0.05)
+    assert np.array_equal(
+        sparse_encode(X, D, algorithm=algorithm, alpha=0.05, time_limit=60.0), expected
+    )
+    options = {"transform_algorithm": algorithm, "transform_alpha": 0.05}
+    learners = [
+        SparseCoder(D, transform_time_limit=0.0, **options),
+        DictionaryLearning(len(D), max_iter=0, dict_init=D, transform_time_limit=0.0, **options),
+        MiniBatchDictionaryLearning(
+            len(D), max_iter=0, dict_init=D, transform_time_limit=0.0, **options
+        ),
+    ]
+    gram = D @ D.T
+    if algorithm == "threshold":  # one product: there is nothing to cut short
+        assert np.array_equal(learners[0].fit_transform(X), expected)
+        return
+    for call in (
+        lambda: sparse_encode(X, D, algorithm=algorithm, alpha=0.05, time_limit=0.0),
+        lambda: sparse_encode(X, D, gram=gram, algorithm=algorithm, alpha=0.05, time_limit=0.0),
+        *(partial(learner.fit(X).transform, X) for learner in learners),
+    ):
+        with pytest.warns(ConvergenceWarning, match="stopped early"):
+            codes = call()
+        assert not codes.any()
+
+
 def test_bad_limits(make):
     X, D = make.gaussian(np.random.default_rng(6))
     for limit, error in [(-1.0, ValueError), (np.nan, ValueError), ("1", TypeError)]:
         with pytest.raises(error, match="time_limit"):
             lasso(X, D, 0.1, time_limit=limit)
+        with pytest.raises(error, match="time_limit"):
+            lasso_path(X, D, time_limit=limit)
+    with pytest.raises(ValueError, match="time_limit cannot be used"):
+        sparse_encode(X, D, algorithm="lars", time_limit=1.0)

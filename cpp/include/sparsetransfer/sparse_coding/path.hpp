@@ -25,11 +25,12 @@ struct CodePath {
   std::vector<int> atoms;
   std::vector<double> values;
   std::vector<double> kkt;  ///< the largest violation between a breakpoint and the one above it
-  Status status = Status::converged;  ///< stopped: the path had to end above the least penalty
+  Status status = Status::converged;  ///< max_iterations: of steps; stopped: by the time
 };
 
 /// The paths of signals with the given correlations (atoms x signals), from the first atom down to
-/// the least penalty. `ridge` has one entry per signal, or none.
+/// the least penalty. `ridge` has one entry per signal, or none. Paths that run out of time end at
+/// the breakpoint that they have reached, at least their first.
 std::vector<CodePath> code_paths(const Execution& execution, const PanelGram<double>& gram,
                                  const ConstMatrixRef<double>& correlations,
                                  const PathSettings& settings,
