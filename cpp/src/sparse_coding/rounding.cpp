@@ -15,7 +15,7 @@ constexpr double kDependence = 64 * static_cast<double>(std::numeric_limits<floa
 
 /// Overwrites the upper triangle of a positive semidefinite matrix by L', G = L L'. Column i of the
 /// triangle is row i of L. Dependent columns get a zero pivot, and nothing depends on them.
-void factorise(Matrix<double>& gram) {
+void factorise(MatrixRef<double> gram) {
   const double least = kDependence * (gram.size() ? gram.diagonal().maxCoeff() : 0.0);
   for (Index i = 0; i < gram.cols(); ++i) {
     auto column = gram.col(i);
@@ -35,22 +35,28 @@ void SortedRounding::round(const PanelGram<float>& gram, double ridge, Index cou
   order_.resize(static_cast<std::size_t>(count));
   std::iota(order_.begin(), order_.end(), Index(0));
   // The last are rounded first: large coefficients, whose last digit weighs most.
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](Index i, Index j) { return std::abs(values[i]) < std::abs(values[j]); });
-  factor_.resize(count, count);
-  sorted_.resize(count);
-  work_.resize(count);
+  std::sort(order_.begin(), order_.end(), [&](Index i, Index j) {
+    const double left = std::abs(values[i]);
+    const double right = std::abs(values[j]);
+    return left != right ? left < right : i < j;
+  });
+  if (entries_.size() < count * count) {
+    entries_.resize(count * count);
+    sorted_.resize(count);
+    work_.resize(count);
+  }
+  Eigen::Map<Matrix<double>> factor(entries_.data(), count, count);
   for (Index i = 0; i < count; ++i) {
     const Index place = order_[static_cast<std::size_t>(i)];
     sorted_[i] = values[place];
     for (Index l = 0; l <= i; ++l)
-      factor_(l, i) =
+      factor(l, i) =
           static_cast<double>(gram(atoms[order_[static_cast<std::size_t>(l)]], atoms[place]));
-    factor_(i, i) += ridge;
+    factor(i, i) += ridge;
   }
-  factorise(factor_);
+  factorise(factor);
   round_to_nearest_plane<float>(
-      count, [this](Index i) { return factor_.col(i).data(); }, sorted_.data(), work_.data());
+      count, [&](Index i) { return factor.col(i).data(); }, sorted_.data(), work_.data());
   for (Index i = 0; i < count; ++i) values[order_[static_cast<std::size_t>(i)]] = sorted_[i];
 }
 

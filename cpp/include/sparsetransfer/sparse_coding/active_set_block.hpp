@@ -20,7 +20,8 @@ class ActiveSetBlock final : public BlockCoder<T> {
   ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
                  const ConstVectorRef<double>& weights);
 
-  /// Allocates nothing, except inside the matrix product that verifies float32 codes.
+  /// Allocates nothing, except for float32 codes: inside the matrix product that verifies them, and
+  /// for the workspace of the first ones that are hard to round.
   void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
              CodingReport* reports) override;
 

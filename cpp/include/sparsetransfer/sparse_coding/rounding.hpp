@@ -18,8 +18,7 @@ class SortedRounding {
 
  private:
   std::vector<Index> order_;
-  Vector<double> sorted_, work_;
-  Matrix<double> factor_;
+  Vector<double> entries_, sorted_, work_;
 };
 
 /// Turns codes that were found in double precision into certified float32 codes. One per worker.
