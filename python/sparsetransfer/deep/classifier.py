@@ -17,6 +17,7 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from sparsetransfer._domains import check_domains, domains_from_labels, labelled, new_domains
 from sparsetransfer.deep.checkpoint import (
     CheckpointError,
     load_module,
@@ -26,7 +27,6 @@ from sparsetransfer.deep.checkpoint import (
 from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
 from sparsetransfer.deep.training import resolve_device
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
 
 __all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights", "split_for_validation"]
 
@@ -96,14 +96,7 @@ class SpectrogramClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):  
         """Return embeddings and scores of new spectrograms, computed in batches of like length."""
         check_is_fitted(self, "network_")
         sequences = check_sequences(X, n_bands=self.n_bands_)
-        # Without domains, new samples are what the model was adapted to: the target.
-        from_source = np.zeros(len(sequences), dtype=bool)
-        if sample_domain is not None:
-            from_source = np.asarray(sample_domain) > 0
-            if from_source.shape != (len(sequences),):
-                raise ValueError(
-                    f"sample_domain must have shape ({len(sequences)},), got {from_source.shape}"
-                )
+        from_source = new_domains(sample_domain, len(sequences)) > 0
         return evaluate(
             self.network_, self.scaler_.apply(sequences, from_source), resolve_device(self.device)
         )

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
+from sparsetransfer._domains import check_domains, domains_from_labels, labelled, new_domains
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
@@ -26,7 +27,6 @@ from sparsetransfer.deep.checkpoint import (
     write_checkpoint,
 )
 from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
-from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
 
 __all__ = ["Dimension", "MetricAutoencoder"]
 
@@ -212,13 +212,7 @@ class MetricAutoencoder(TransformerMixin, ClassifierMixin, BaseEstimator):  # ty
         """
         check_is_fitted(self, "network_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        is_source = np.zeros(len(X), dtype=bool)
-        if sample_domain is not None:
-            is_source = np.asarray(sample_domain) > 0
-            if is_source.shape != (len(X),):
-                raise ValueError(
-                    f"sample_domain must have shape ({len(X)},), got {is_source.shape}"
-                )
+        is_source = new_domains(sample_domain, len(X)) > 0
         embedded = self._embed(torch.from_numpy(self._scale(X, is_source)))
         return embedded.astype(X.dtype)
 

@@ -98,6 +98,14 @@ def test_predictions_are_labels_and_probabilities(fitted, speech):
     assert fitted.transform(speech.X).shape == (len(speech.X), 8)
 
 
+@pytest.mark.parametrize(
+    ("domain", "error"), [([0], DomainError), ([1, 1], ValueError), (1, ValueError)]
+)
+def test_domains_of_new_samples_are_checked(fitted, speech, domain, error):
+    with pytest.raises(error, match="sample_domain must"):
+        fitted.transform(speech.X[:1], sample_domain=domain)
+
+
 def test_an_answer_does_not_depend_on_its_company(fitted, speech):
     together = fitted.transform(speech.X)
     alone = np.concatenate([fitted.transform([x]) for x in speech.X])

@@ -4,6 +4,7 @@ import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsetransfer.deep import CheckpointError, MetricAutoencoder, affect_of
+from sparsetransfer.exceptions import DomainError
 
 
 def make(n=80, n_features=12, seed=0):
@@ -80,6 +81,8 @@ def test_without_labels_it_is_an_autoencoder():
     assert model.history_["loss"][-1] < model.history_["loss"][0]
     with pytest.raises(ValueError, match="dimension is None"):
         model.predict_dimensions(X)
+    with pytest.raises(DomainError, match="sample_domain must"):
+        model.transform(X[:2], sample_domain=[-1, 0])
 
 
 @pytest.mark.parametrize("labels", [True, False])
