@@ -46,16 +46,21 @@ def violation(X, D, codes, alpha):
 
 
 def race(coders, X, D, parameter, threads, rounds):
-    """CPU and wall seconds of every coder, rounds interleaved, after a few signals each."""
-    times = {name: [] for name in coders}
+    """CPU and wall seconds of every coder with every number of threads, and its codes.
+
+    Rounds are interleaved, after a few signals each.
+    """
+    times = {number: {name: [] for name in coders} for number in threads}
     codes = {}
     for code in coders.values():
-        code(X[:32], D, parameter, threads)
+        code(X[:32], D, parameter, threads[0])
     for _ in range(rounds):
         for name, code in coders.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            codes[name] = code(X, D, parameter, threads)
-            times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+            for number in threads:
+                wall, cpu = time.perf_counter(), time.process_time()
+                codes[name] = code(X, D, parameter, number)
+                spent = (time.perf_counter() - wall, time.process_time() - cpu)
+                times[number][name].append(spent)
     return times, codes
 
 
@@ -80,10 +85,10 @@ def versions():
 
 
 def measure(problem, coders, size, kind, share, options):
-    """Return the record of one cell, or None if no penalty gives so many non-zeros."""
+    """Return the records of one cell by number of threads, none if no penalty gives the share."""
     features, atoms, signals = SIZES[size]
     if share and share >= features / atoms:
-        return None
+        return {}
     signals = min(max(int(signals * options.signals), 1), options.max_signals or signals)
     X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
     alpha = 0.0
@@ -94,9 +99,8 @@ def measure(problem, coders, size, kind, share, options):
     scores = {name: objective(X, D, c, alpha) for name, c in codes.items()}
     best = np.min(list(scores.values()), axis=0)
     floor = np.maximum(best, np.finfo(float).eps)
-    found = {
-        name: describe(times[name])
-        | {
+    judged = {
+        name: {
             "worst_excess": float(((scores[name] - best) / floor).max()),
             "mean_excess": float((scores[name] / floor).mean() - 1),
             "violation": violation(X, D, codes[name], alpha),
@@ -104,18 +108,21 @@ def measure(problem, coders, size, kind, share, options):
         for name in coders
     }
     return {
-        "problem": problem,
-        "size": size,
-        "kind": kind,
-        "share": share,
-        "signals": signals,
-        "alpha": alpha,
-        "threads": options.threads,
-        "rounds": options.rounds,
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "versions": versions(),
-        "coders": found,
+        number: {
+            "problem": problem,
+            "size": size,
+            "kind": kind,
+            "share": share,
+            "signals": signals,
+            "alpha": alpha,
+            "threads": number,
+            "rounds": options.rounds,
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "versions": versions(),
+            "coders": {name: describe(spent[name]) | judged[name] for name in coders},
+        }
+        for number, spent in times.items()
     }
 
 
@@ -129,10 +136,11 @@ def main():
     parser.add_argument("--count", type=int, default=10, help="atoms, for omp")
     parser.add_argument("--signals", type=float, default=1.0, help="share of the grid's signals")
     parser.add_argument("--max-signals", type=int, help="and at most so many")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", default="1", help="numbers of threads, side by side")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=Path, help="folder of cells; done ones are kept")
     options = parser.parse_args()
+    options.threads = [int(number) for number in options.threads.split(",")]
     table = LASSO if options.problem == "lasso" else OMP
     coders = {name: table[name] for name in options.coders.split(",")}
     if options.results:
@@ -148,18 +156,20 @@ def main():
     threadpool_limits(1, user_api="blas")
     records = []
     for size, kind, share in cells:
-        name = f"{options.problem}-{size}-{kind}-{share}-t{options.threads}-{'+'.join(coders)}"
-        path = options.results / f"{name}.json" if options.results else None
-        if path and path.exists():
-            records.append(json.loads(path.read_text()))
+        paths = {}
+        if options.results:
+            for number in options.threads:
+                name = f"{options.problem}-{size}-{kind}-{share}-t{number}-{'+'.join(coders)}"
+                paths[number] = options.results / f"{name}.json"
+        if paths and all(path.exists() for path in paths.values()):
+            records += [json.loads(path.read_text()) for path in paths.values()]
             continue
-        record = measure(options.problem, coders, size, kind, share, options)
-        if record is None:
-            continue
-        records.append(record)
-        if path:
-            write_text(path, json.dumps(record, indent=1))
-        print(summarise([record]), flush=True)
+        found = measure(options.problem, coders, size, kind, share, options)
+        for number, record in found.items():
+            records.append(record)
+            if paths:
+                write_text(paths[number], json.dumps(record, indent=1))
+            print(summarise([record]), flush=True)
     print(summarise(records, ratios=True))
 
 

@@ -331,8 +331,9 @@ def losses(records):
         count = sum(value > 1 for value, _ in slow)
         lines.append(
             f"- float32 is slower than float64 in {count} of {len(slow)} cells, most at "
-            f"{', '.join(place(record))} ({worst:.1f} times): codes that it cannot certify are "
-            "computed again in double precision. With many coherent atoms in a code take float64."
+            f"{', '.join(place(record))} ({worst:.1f} times): its codes are verified with exact "
+            "residuals and rounded again until they hold. With many coherent atoms in a code take "
+            "float64."
         )
     return "\n".join(lines)
 

@@ -27,7 +27,7 @@ def summarise(records, *, ratios=False):
             cells.append(f"{name} {ratio:.2f}x, wall {wall:.2f}x{note}")
         lines.append(
             f"| {record['problem']} {record['size']} | {record['kind']} | {record['share']:.0%} | "
-            f"{record['signals']} | " + " | ".join(cells) + " |"
+            f"{record['signals']} | {record['threads']} threads | " + " | ".join(cells) + " |"
         )
     if ratios:
         lines.append("")
