@@ -109,7 +109,8 @@ void ActiveSetBlock<T>::list_changes(Index index) {
     for (Index i = 0; i < active.size(); ++i) {
       const int atom = active.atoms()[i];
       const double change = active.coefficients()[i] - static_cast<double>(reference[atom]);
-      entries[count++] = {atom, static_cast<T>(change)};
+      entries[count] = {atom, static_cast<T>(change)};
+      count += change != 0.0;  // nothing has changed yet right after a verification
       left[atom] = T(0);
     }
     for (Index j = 0; j < atoms_; ++j)
