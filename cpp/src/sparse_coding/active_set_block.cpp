@@ -11,7 +11,7 @@ constexpr Index kPanel = PanelGram<double>::kRows;
 // A round may add so many atoms, or double the set: on coherent atoms most of a larger crowd would
 // leave again (2.6 times slower with 64 at once on smooth spectra), on incoherent ones the sets
 // are large and the doubling soon lifts the limit.
-constexpr Index kMostAdded = 16;
+constexpr Index kMostAdded = 12;
 constexpr Index kMostDoubled = 64;
 constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
 constexpr int kMaxVerifications = 10;  // of a float32 code
