@@ -12,7 +12,7 @@ namespace sparsetransfer {
 /// Owns its workspace, which grows to the square of the largest count seen; one per worker.
 class SortedRounding {
  public:
-  /// Rounds values[i], the non-zero coefficient of atoms[i].
+  /// Rounds values[i], the coefficient of atoms[i].
   void round(const PanelGram<float>& gram, double ridge, Index count, const int* atoms,
              double* values);
 
