@@ -41,9 +41,7 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
     DomainError
         If an entry is 0, or source or target has no sample.
     """
-    domains = np.asarray(sample_domain)
-    if domains.shape != (n_samples,):
-        raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
+    domains = _one_per_sample(sample_domain, n_samples)
     if domains.dtype.kind not in "iu":
         whole = domains.astype(np.int64) if domains.dtype.kind in "fb" else None
         if whole is None or domains.dtype.kind == "b" or not np.array_equal(whole, domains):
@@ -53,8 +51,7 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
             )
         domains = whole
     domains = domains.astype(np.int64)
-    if (domains == 0).any():
-        raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
+    _refuse_zero(domains)
     for name, present in (("source", domains > 0), ("target", domains < 0)):
         if not present.any():
             sign = "positive" if name == "source" else "negative"
@@ -62,6 +59,34 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
                 f"sample_domain has no {name} sample ({sign} entry) among {n_samples}: transfer "
                 "needs both domains"
             )
+    return domains
+
+
+def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[Any]:
+    """Return domain labels of samples to transform, of which one domain may be all there is.
+
+    Parameters
+    ----------
+    sample_domain : array_like of shape (n_samples,), optional
+        Positive for source, negative for target; by default all are target, as in prediction.
+    n_samples : int
+        The expected number of entries.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If the length differs.
+    DomainError
+        If an entry is 0.
+    """
+    if sample_domain is None:
+        return np.full(n_samples, -1)
+    domains = _one_per_sample(sample_domain, n_samples)
+    _refuse_zero(domains)
     return domains
 
 
@@ -199,32 +224,13 @@ def _known(value: object) -> bool:
     return value is not None and (isinstance(value, str) or value != -1)
 
 
-def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[Any]:
-    """Return domain labels of samples to transform, of which one domain may be all there is.
-
-    Parameters
-    ----------
-    sample_domain : array_like of shape (n_samples,), optional
-        Positive for source, negative for target; by default all are target, as in prediction.
-    n_samples : int
-        The expected number of entries.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If the length differs.
-    DomainError
-        If an entry is 0.
-    """
-    if sample_domain is None:
-        return np.full(n_samples, -1)
+def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[Any]:
     domains = np.asarray(sample_domain)
     if domains.shape != (n_samples,):
         raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-    if not (domains != 0).all():
-        raise DomainError("sample_domain must be positive (source) or negative (target)")
     return domains
+
+
+def _refuse_zero(domains: NDArray[Any]) -> None:
+    if (domains == 0).any():
+        raise DomainError("sample_domain must be positive (source) or negative (target), got 0")

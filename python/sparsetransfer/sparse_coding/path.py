@@ -18,12 +18,12 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.sparse_coding.functional import check_seconds
+from sparsetransfer.sparse_coding.functional import TOLERANCE, check_seconds
 from sparsetransfer.sparse_coding.result import STATUS
 
 __all__ = ["LassoPath", "lasso_path"]
 
-_TOLERANCE = 1e-9  # of a violation, in units of the penalty: as for the codes of `lasso`
+_TOLERANCE = TOLERANCE[np.dtype(np.float64)]  # as for the codes of `lasso`
 _ROUNDING = 64 * np.finfo(np.float64).eps
 
 
