@@ -82,19 +82,32 @@ void subtract_inner_products(Index size, const double* w, double* out) {
   }
 }
 
-/// z(0 : length) += sum_r factors[r] * rows[r](0 : length), 8 rows, length a multiple of 8.
-void add_rows(const double* const* rows, const double* factors, Index length, double* z) {
-  typename V::Packet f[kGroup];
-  for (Index r = 0; r < kGroup; ++r) f[r] = V::broadcast(factors[r]);
-  for (Index i = 0; i < length; i += V::width) {
-    auto even = V::load(z + i);
-    auto odd = V::zero();
-    for (Index r = 0; r < kGroup; r += 2) {
-      even = V::multiply_add(f[r], V::load(rows[r] + i), even);
-      odd = V::multiply_add(f[r + 1], V::load(rows[r + 1] + i), odd);
-    }
-    V::store(z + i, V::multiply_add(V::broadcast(1.0), odd, even));
+/// Takes row q of a symmetric matrix (Width x Width at stride kRhs) out of the rows below, and
+/// scales it to that of the factor; returns the inverse of its diagonal entry there. The rows below
+/// wait for a division only, not for the root.
+template <Index Width>
+double eliminate(Index q, Index count, double* matrix) {
+  constexpr Index packets = Width / V::width;
+  double* row = matrix + q * kRhs;
+  const double pivot = row[q];
+  const auto inverse = V::broadcast(-1.0 / pivot);
+  typename V::Packet entries[packets];
+  double factors[Width];
+  for (Index p = 0; p < packets; ++p) {
+    entries[p] = V::load(row + p * V::width);
+    V::store(factors + p * V::width, V::multiply_add(inverse, entries[p], V::zero()));
   }
+  for (Index r = q + 1; r < count; ++r) {
+    const auto factor = V::broadcast(factors[r]);
+    for (Index p = 0; p < packets; ++p) {
+      double* below = matrix + r * kRhs + p * V::width;
+      V::store(below, V::multiply_add(factor, entries[p], V::load(below)));
+    }
+  }
+  const double scale = 1.0 / std::sqrt(pivot);
+  for (Index p = 0; p < packets; ++p)
+    V::store(row + p * V::width, V::multiply_add(V::broadcast(scale), entries[p], V::zero()));
+  return scale;
 }
 
 }  // namespace
@@ -106,47 +119,41 @@ UpdatableCholesky::UpdatableCholesky(Index capacity)
       sines_(capacity_),
       inverse_diagonal_(capacity_) {}
 
-Index UpdatableCholesky::append(Index count, double* cross, double* corner, double tolerance,
-                                bool* accepted) {
-  const auto row_of = [this](Index i) { return static_cast<const double*>(row(i)); };
-  if (count <= kGroup) {
-    forward_block<kGroup>(size_, inverse_diagonal_.data(), cross, row_of);
-  } else {
-    forward_block<kRhs>(size_, inverse_diagonal_.data(), cross, row_of);
-  }
-  double diagonal[kRhs];
+template <Index Width>
+Index UpdatableCholesky::append_rows(Index count, double* cross, double* corner, double tolerance,
+                                     bool* accepted) {
+  forward_block<Width>(size_, inverse_diagonal_.data(), cross,
+                       [this](Index i) { return static_cast<const double*>(row(i)); });
+  double diagonal[Width];
   for (Index q = 0; q < count; ++q) diagonal[q] = corner[q * kRhs + q];
-  if (count <= kGroup) {
-    subtract_inner_products<kGroup>(size_, cross, corner);
-  } else {
-    subtract_inner_products<kRhs>(size_, cross, corner);
-  }
-  // The factor of the corner, row by row, skipping dependent rows; kept[i] is its i-th row's q.
+  subtract_inner_products<Width>(size_, cross, corner);
+  // The corner turns into its factor row by row (of L'), dependent rows left as they are;
+  // kept[i] is the i-th that is not.
   const Index old = size_;
-  Index kept[kRhs];
+  Index kept[Width];
   for (Index q = 0; q < count; ++q) {
-    double small[kRhs];
-    const Index added = size_ - old;
-    double pivot = corner[q * kRhs + q];
-    for (Index i = 0; i < added; ++i) {
-      double value = corner[q * kRhs + kept[i]];
-      const double* above = row(old + i) + old;
-      for (Index l = 0; l < i; ++l) value -= small[l] * above[l];
-      small[i] = value * inverse_diagonal_.data()[old + i];
-      pivot -= small[i] * small[i];
-    }
-    accepted[q] = size_ < capacity_ && pivot > tolerance * diagonal[q];
+    accepted[q] = size_ < capacity_ && corner[q * kRhs + q] > tolerance * diagonal[q];
     if (!accepted[q]) continue;
+    const double inverse = eliminate<Width>(q, count, corner);
+    const Index added = size_ - old;
     double* out = row(size_);
     for (Index i = 0; i < old; ++i) out[i] = cross[i * kRhs + q];
-    std::copy(small, small + added, out + old);
-    out[size_] = std::sqrt(pivot);
-    inverse_diagonal_.data()[size_] = 1.0 / out[size_];
+    for (Index i = 0; i < added; ++i) out[old + i] = corner[kept[i] * kRhs + q];
+    out[size_] = corner[q * kRhs + q];
     std::fill(out + size_ + 1, out + round_up(size_ + 1, kGroup), 0.0);
+    if (size_ % kGroup == 0)
+      std::fill(inverse_diagonal_.data() + size_, inverse_diagonal_.data() + size_ + kGroup, 0.0);
+    inverse_diagonal_.data()[size_] = inverse;
     kept[added] = q;
     ++size_;
   }
   return size_ - old;
+}
+
+Index UpdatableCholesky::append(Index count, double* cross, double* corner, double tolerance,
+                                bool* accepted) {
+  return count <= kGroup ? append_rows<kGroup>(count, cross, corner, tolerance, accepted)
+                         : append_rows<kRhs>(count, cross, corner, tolerance, accepted);
 }
 
 void UpdatableCholesky::remove(Index position, double* rhs) {
@@ -217,58 +224,6 @@ void UpdatableCholesky::remove(Index position, double* rhs) {
     rhs[last] = 0.0;
   }
   size_ = last;
-}
-
-void UpdatableCholesky::solve_lower(double* x) const {
-  for (Index begin = 0; begin < size_; begin += kGroup) {
-    const Index count = std::min(kGroup, size_ - begin);
-    const double* rows[kGroup];
-    typename V::Packet sums[kGroup];
-    for (Index r = 0; r < kGroup; ++r) {
-      rows[r] = row(begin + std::min(r, count - 1));
-      sums[r] = V::zero();
-    }
-    for (Index l = 0; l < begin; l += V::width) {
-      const auto known = V::load(x + l);
-      for (Index r = 0; r < kGroup; ++r)
-        sums[r] = V::multiply_add(V::load(rows[r] + l), known, sums[r]);
-    }
-    for (Index r = 0; r < count; ++r) {
-      double value = x[begin + r] - V::sum(sums[r]);
-      for (Index l = 0; l < r; ++l) value -= rows[r][begin + l] * x[begin + l];
-      x[begin + r] = value * inverse_diagonal_.data()[begin + r];
-    }
-  }
-}
-
-void UpdatableCholesky::solve_upper(double* x) const {
-  for (Index begin = (size_ - 1) / kGroup * kGroup; begin >= 0 && size_ > 0; begin -= kGroup) {
-    const Index count = std::min(kGroup, size_ - begin);
-    const double* rows[kGroup];
-    double factors[kGroup] = {};
-    for (Index r = 0; r < kGroup; ++r) rows[r] = row(begin + std::min(r, count - 1));
-    for (Index r = count - 1; r >= 0; --r) {
-      const double value = x[begin + r] * inverse_diagonal_.data()[begin + r];
-      x[begin + r] = value;
-      factors[r] = -value;
-      for (Index l = 0; l < r; ++l) x[begin + l] -= rows[r][begin + l] * value;
-    }
-    add_rows(rows, factors, begin, x);
-  }
-}
-
-void UpdatableCholesky::multiply_transposed(const double* x, double* out) const {
-  std::fill(out, out + round_up(size_, kGroup), 0.0);
-  for (Index begin = 0; begin < size_; begin += kGroup) {
-    const Index count = std::min(kGroup, size_ - begin);
-    const double* rows[kGroup];
-    double factors[kGroup] = {};
-    for (Index r = 0; r < kGroup; ++r) {
-      rows[r] = row(begin + std::min(r, count - 1));
-      if (r < count) factors[r] = x[begin + r];
-    }
-    add_rows(rows, factors, begin + kGroup, out);
-  }
 }
 
 }  // namespace sparsetransfer

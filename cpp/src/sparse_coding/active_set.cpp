@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace sparsetransfer {
@@ -37,14 +38,18 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     const Index old = size();
     double* cross = cross_.data();
     const Index width = batch <= UpdatableCholesky::kGroup ? UpdatableCholesky::kGroup : kBatch;
-    for (Index i = 0; i < old; ++i)
-      for (Index q = 0; q < width; ++q)
-        cross[i * kBatch + q] = q < batch ? static_cast<double>(gram(atoms_[i], chosen[q])) : 0.0;
-    double corner[kBatch * kBatch] = {};
-    for (Index q = 0; q < batch; ++q) {
-      for (Index r = 0; r < batch; ++r)
-        corner[q * kBatch + r] = static_cast<double>(gram(chosen[q], chosen[r]));
-      corner[q * kBatch + q] += ridge;
+    for (Index i = 0; i < old; ++i) {
+      for (Index q = 0; q < batch; ++q)
+        cross[i * kBatch + q] = static_cast<double>(gram(atoms_[i], chosen[q]));
+      for (Index q = batch; q < width; ++q) cross[i * kBatch + q] = 0.0;
+    }
+    double corner[kBatch * kBatch];
+    for (Index q = 0; q < width; ++q) {
+      double* row = corner + q * kBatch;
+      std::fill(row, row + width, 0.0);
+      if (q >= batch) continue;
+      for (Index r = 0; r < batch; ++r) row[r] = static_cast<double>(gram(chosen[q], chosen[r]));
+      row[q] += ridge;
     }
     bool accepted[kBatch];
     factor_.append(batch, cross, corner, kDependence<T>, accepted);
@@ -61,13 +66,17 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
   return added;
 }
 
-void ActiveSet::remove(Index position, double* rhs) {
-  const Index last = size() - 1;
-  factor_.remove(position, rhs);
-  for (Index i = position; i < last; ++i) {
-    atoms_[i] = atoms_[i + 1];
-    coefficients_.data()[i] = coefficients_.data()[i + 1];
-    signs_.data()[i] = signs_.data()[i + 1];
+void ActiveSet::drop_crossing(double* rhs) {
+  const Index before = size();
+  const std::int64_t* crossing = crossing_.data();
+  for (Index i = before - 1; i >= 0; --i)
+    if (crossing[i]) factor_.remove(i, rhs);
+  Index kept = 0;
+  for (Index i = 0; i < before; ++i) {
+    atoms_[kept] = atoms_[i];
+    coefficients_.data()[kept] = coefficients_.data()[i];
+    signs_.data()[kept] = signs_.data()[i];
+    kept += 1 - crossing[i];
   }
 }
 
@@ -101,18 +110,16 @@ double ActiveSet::step(double* rhs) {
   std::copy(rhs, rhs + padded, direction);
   factor_.solve_upper(direction);
   // No branches in these loops: nothing predicts which atoms cross.
-  char* crossing = crossing_.data();
-  int crossings = 0;
+  std::int64_t* crossing = crossing_.data();
+  std::int64_t crossings = 0;
   for (Index i = 0; i < m; ++i) {
     crossing[i] = sign[i] * (a[i] + direction[i]) <= 0.0;
     crossings += crossing[i];
   }
+  const Eigen::Map<const Eigen::VectorXd> y(rhs, m);
   if (crossings == 0) {
-    double energy = 0.0;
-    for (Index i = 0; i < m; ++i) {
-      a[i] += direction[i];
-      energy += rhs[i] * rhs[i];
-    }
+    const double energy = y.squaredNorm();
+    for (Index i = 0; i < m; ++i) a[i] += direction[i];
     std::fill(rhs, rhs + padded, 0.0);
     return 0.5 * energy;
   }
@@ -120,13 +127,8 @@ double ActiveSet::step(double* rhs) {
   for (Index i = 0; i < m; ++i) direction[i] = crossing[i] ? -a[i] : direction[i];
   double* image = image_.data();
   factor_.multiply_transposed(direction, image);
-  double slope = 0.0;
-  double curvature = 0.0;
-  for (Index i = 0; i < m; ++i) {
-    slope += rhs[i] * image[i];
-    curvature += image[i] * image[i];
-  }
-  double decrease = slope - 0.5 * curvature;
+  const Eigen::Map<const Eigen::VectorXd> u(image, m);
+  double decrease = y.dot(u) - 0.5 * u.squaredNorm();
   if (decrease > 0.0) {
     for (Index i = 0; i < m; ++i) {
       a[i] = crossing[i] ? 0.0 : a[i] + direction[i];
@@ -140,12 +142,10 @@ double ActiveSet::step(double* rhs) {
     // ... otherwise walk to the first coefficient that reaches zero.
     std::copy(rhs, rhs + padded, direction);
     factor_.solve_upper(direction);
-    double energy = 0.0;
+    const double energy = y.squaredNorm();
     double longest = 1.0;
-    for (Index i = 0; i < m; ++i) {
-      energy += rhs[i] * rhs[i];
+    for (Index i = 0; i < m; ++i)
       if (crossing[i]) longest = std::min(longest, -a[i] / direction[i]);
-    }
     for (Index i = 0; i < m; ++i) {
       if (crossing[i]) crossing[i] = -a[i] / direction[i] <= longest;
       a[i] = crossing[i] ? 0.0 : a[i] + longest * direction[i];
@@ -153,8 +153,7 @@ double ActiveSet::step(double* rhs) {
     }
     decrease = (longest - 0.5 * longest * longest) * energy;
   }
-  for (Index i = m - 1; i >= 0; --i)
-    if (crossing[i]) remove(i, rhs);
+  drop_crossing(rhs);
   return decrease;
 }
 
@@ -187,7 +186,8 @@ bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, const Violator&
   }
   if (leaving < 0) return false;
   for (Index i = 0; i < m; ++i) a[i] -= length * sign * direction[i];
-  remove(leaving, nullptr);
+  for (Index i = 0; i < m; ++i) crossing_[i] = i == leaving;
+  drop_crossing(nullptr);
   const double start = sign * length;
   return add(gram, ridge, &atom, &sign, &start, 1) == 1;
 }

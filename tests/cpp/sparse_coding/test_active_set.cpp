@@ -117,47 +117,4 @@ TEST(solving_a_block_allocates_nothing) {
   check_that_solving_allocates_nothing<SignalCoder<double, HomotopySolver>>();
 }
 
-TEST(the_factor_follows_appends_and_removals) {
-  const Matrix<double> A = gaussian<double>(60, 40, 3);
-  const Matrix<double> G = A.transpose() * A;
-  UpdatableCholesky factor(40);
-  std::vector<Index> used;
-  std::mt19937 generator(5);
-  for (int round = 0; round < 60; ++round) {
-    if (round % 3 == 2 && !used.empty()) {
-      const Index position = static_cast<Index>(generator() % used.size());
-      factor.remove(position, nullptr);
-      used.erase(used.begin() + position);
-    } else {
-      std::vector<Index> chosen;
-      for (Index j = 0; j < 40 && chosen.size() < 1 + generator() % 16; ++j)
-        if (std::find(used.begin(), used.end(), j) == used.end()) chosen.push_back(j);
-      std::vector<double> cross(static_cast<std::size_t>(16 * (used.size() + 1)));
-      std::vector<double> corner(256);
-      for (std::size_t q = 0; q < chosen.size(); ++q) {
-        for (std::size_t i = 0; i < used.size(); ++i) cross[i * 16 + q] = G(used[i], chosen[q]);
-        for (std::size_t r = 0; r < chosen.size(); ++r)
-          corner[q * 16 + r] = G(chosen[q], chosen[r]);
-      }
-      bool accepted[16];
-      factor.append(static_cast<Index>(chosen.size()), cross.data(), corner.data(), 1e-12,
-                    accepted);
-      for (std::size_t q = 0; q < chosen.size(); ++q)
-        if (accepted[q]) used.push_back(chosen[q]);
-    }
-    REQUIRE(factor.size() == static_cast<Index>(used.size()));
-    const Index m = factor.size();
-    Vector<double> x = Vector<double>::Zero(round_up(m, 8));
-    for (Index i = 0; i < m; ++i) x[i] = 1.0 + static_cast<double>(i);
-    const Vector<double> right = x;
-    factor.solve_lower(x.data());
-    factor.solve_upper(x.data());
-    for (Index i = 0; i < m; ++i) {
-      double sum = 0.0;
-      for (Index j = 0; j < m; ++j) sum += G(used[i], used[j]) * x[j];
-      CHECK_NEAR(sum, right[i], 1e-8 * (1.0 + x.cwiseAbs().maxCoeff()));
-    }
-  }
-}
-
 }  // namespace

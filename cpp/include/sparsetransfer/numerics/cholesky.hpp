@@ -51,6 +51,8 @@ class UpdatableCholesky {
     const Index group = row / kGroup;
     return kGroup * kGroup * (group * (group + 1) / 2) + (row % kGroup) * kGroup * (group + 1);
   }
+  template <Index Width>
+  Index append_rows(Index count, double* cross, double* corner, double tolerance, bool* accepted);
   double* row(Index i) { return rows_.data() + offset(i); }
   const double* row(Index i) const { return rows_.data() + offset(i); }
 

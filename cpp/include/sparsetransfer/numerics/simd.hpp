@@ -23,6 +23,9 @@ struct Simd {
   static Packet multiply_add(const Packet& a, const Packet& b, const Packet& c) {
     return Eigen::internal::pmadd(a, b, c);
   }
+  static Packet add(const Packet& a, const Packet& b) { return Eigen::internal::padd(a, b); }
+  static Packet max(const Packet& a, const Packet& b) { return Eigen::internal::pmax(a, b); }
+  static T max(const Packet& a) { return Eigen::internal::predux_max(a); }
   static T sum(const Packet& a) { return Eigen::internal::predux(a); }
 };
 

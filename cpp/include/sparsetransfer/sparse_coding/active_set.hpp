@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "sparsetransfer/numerics/cholesky.hpp"
@@ -54,14 +55,15 @@ class ActiveSet {
                 const double* rhs);
 
  private:
-  void remove(Index position, double* rhs);
+  /// Drops the atoms marked in `crossing_`.
+  void drop_crossing(double* rhs);
   double step(double* rhs);
   /// Whether an atom that would change its sign has no coefficient yet.
   bool some_at_zero(Index count) const;
 
   UpdatableCholesky factor_;
   std::vector<int> atoms_;
-  std::vector<char> crossing_;
+  std::vector<std::int64_t> crossing_;  // as wide as what decides it
   AlignedBuffer<double> coefficients_, signs_, direction_, image_, cross_;
 };
 
