@@ -24,11 +24,11 @@ double Certifier<T>::by_signal(const CodingBlock<T>& block, Index index, const T
   for (Index j = 0; j < penalties_.size(); ++j) {
     if (code[j] == T(0)) continue;
     const double value = static_cast<double>(code[j]);
-    residual_ -= value * block.dictionary->col(j).template cast<double>();
+    residual_ -= value * block.dictionary->atom(j).template cast<double>();
     squares += value * value;
   }
   for (Index j = 0; j < penalties_.size(); ++j)
-    gradient_[j] = block.dictionary->col(j).template cast<double>().dot(residual_) -
+    gradient_[j] = block.dictionary->atom(j).template cast<double>().dot(residual_) -
                    ridge * static_cast<double>(code[j]);
   return residual_.squaredNorm() + ridge * squares;
 }

@@ -237,6 +237,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   check(settings, extras, dictionary.cols(), signals.cols(), codes);
   if (signals.cols() == 0) return;
   const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
+  const PanelDictionary<T> panels(execution, dictionary);
   const Index atoms = dictionary.cols();
   const bool ridged = extras.ridge.size() > 0;
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
@@ -247,10 +248,9 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   for_each_block(execution, first, shape, first_attempt<T>(settings), extras,
                  [&](BlockCoder<T>& coder, Index begin, Index count) {
                    const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
-                   coder.correlations().topLeftCorner(atoms, count).noalias() =
-                       dictionary.transpose() * block_signals;
+                   panels.correlate(block_signals, coder.correlations().leftCols(count));
                    const Vector<T> norms = block_signals.colwise().squaredNorm();
-                   coder.solve({execution, gram, &block_signals, &dictionary,
+                   coder.solve({execution, gram, &block_signals, &panels,
                                 column_or_null(extras.ridge, begin), norms.data()},
                                count, codes.middleCols(begin, count), reports + begin);
                  });
@@ -259,8 +259,8 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
     Vector<float> norms(signals.cols());
     for (const Index i : again) norms[i] = signals.col(i).squaredNorm();
     code_again(
-        {execution, gram, &signals, &dictionary, column_or_null(extras.ridge, 0), norms.data()},
-        shape, settings, extras, again, codes, reports,
+        {execution, gram, &signals, &panels, column_or_null(extras.ridge, 0), norms.data()}, shape,
+        settings, extras, again, codes, reports,
         [&](const CodingSettings& stricter, const CodingExtras<double>& wide, auto start,
             CodingReport* fresh) {
           const Matrix<double> wide_signals = signals(Eigen::all, again).template cast<double>();

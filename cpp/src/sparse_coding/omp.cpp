@@ -8,6 +8,7 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/numerics/simd.hpp"
+#include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 
 namespace sparsetransfer {
@@ -242,7 +243,7 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
     correlate(begin, count, pursuit->correlations(), norms);
     for (Index i = 0; i < count; ++i) {
       execution.check();
-      pursuit->code(execution, pursuit->correlations().col(i), norms[i],
+      pursuit->code(execution, pursuit->correlations().col(i).head(gram.atoms()), norms[i],
                     codes.col(begin + i).data(), reports[begin + i]);
     }
   });
@@ -261,9 +262,11 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             MatrixRef<T> codes, CodingReport* reports) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
+  const PanelDictionary<T> panels(execution, dictionary);
   pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports,
                    [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
-                     out.noalias() = dictionary.transpose() * signals.middleCols(begin, count);
+                     out.resize(gram.padded_atoms(), count);
+                     panels.correlate(signals.middleCols(begin, count), out);
                      for (Index i = 0; i < count; ++i)
                        norms[i] = static_cast<double>(signals.col(begin + i).squaredNorm());
                    });

@@ -92,7 +92,8 @@ TEST(the_rounded_code_has_the_certificate_of_the_code_that_is_returned) {
   settings.tolerance = 1e9;
   const Execution execution;
   const PanelGram<float> gram = PanelGram<float>::from_dictionary(execution, D);
-  const ConstMatrixRef<float> signals(X), dictionary(D);
+  const ConstMatrixRef<float> signals(X), columns(D);
+  const PanelDictionary<float> dictionary(execution, columns);
   const Vector<float> correlations = D.transpose() * X;
   const float norm = X.squaredNorm();
   CodeRounder rounder({features, atoms, atoms, 1}, settings, Vector<double>());
@@ -120,7 +121,8 @@ TEST(dependent_atoms_are_rounded_all_the_same) {
   const Vector<double> code = gaussian<double>(atoms, 1, 2);
   const Execution execution;
   const PanelGram<float> gram = PanelGram<float>::from_dictionary(execution, D);
-  const ConstMatrixRef<float> signals(X), dictionary(D);
+  const ConstMatrixRef<float> signals(X), columns(D);
+  const PanelDictionary<float> dictionary(execution, columns);
   const Vector<float> correlations = D.transpose() * X;
   CodeRounder rounder({features, atoms, atoms, 1}, CodingSettings(), Vector<double>());
   Vector<float> out(atoms);

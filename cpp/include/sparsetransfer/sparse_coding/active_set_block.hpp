@@ -55,8 +55,10 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
+  Index list_above(T limit);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void verify(const CodingBlock<T>& block);
+  void verify_near(const PanelGram<T>& gram);
   void round(const PanelGram<T>& gram, Index index);
   void restore(Index index);
   bool accept(const Execution& execution, Index index);
@@ -71,7 +73,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   double reference_penalty_;  // scale of the tolerance: the largest penalty of an atom
   Vector<T> thresholds_;      // penalty per atom, padded with infinity
   std::vector<Signal> signals_;
-  std::vector<Index> running_, finished_;
+  std::vector<Index> running_, finished_, verified_;
   Matrix<T> gradient_, reference_;
   Eigen::Array<T, Eigen::Dynamic, 1> over_;  // by how much the atoms of one signal violate
   // For float32 only: the gradient at a reference code, found in higher precision.
@@ -82,6 +84,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   std::vector<Index> entry_count_;
   AlignedBuffer<double> rhs_;
   std::vector<int> chosen_;
+  std::vector<T> chosen_over_;
   std::vector<double> chosen_signs_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sparsetransfer/numerics/parallel.hpp"
+#include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 
@@ -13,7 +14,7 @@ struct CodingBlock {
   const Execution& execution;  // checked between signals: a block may take long
   const PanelGram<T>& gram;
   const ConstMatrixRef<T>* signals = nullptr;
-  const ConstMatrixRef<T>* dictionary = nullptr;
+  const PanelDictionary<T>* dictionary = nullptr;
   const T* ridge = nullptr;
   const T* squared_norms = nullptr;
 };
