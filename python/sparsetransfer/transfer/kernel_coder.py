@@ -342,6 +342,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         given: FloatArray = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", reset=False
         )
+        is_source = new_domains(sample_domain, len(given)) > 0
         signals = given.astype(np.float64)
         components = self.components_.astype(np.float64)
         codes = lasso(
@@ -356,7 +357,6 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         if self._source is not None:
             witness = _Witness(self.codes_, self._source, self.bandwidths_)
             pulls = self.mmd * witness.shares / np.abs(witness.shares).sum()
-            is_source = new_domains(sample_domain, len(signals)) > 0
             weights = np.where(is_source, pulls[0], pulls[1])
             curvature = float(np.linalg.norm(components @ components.T, 2))
             length = 1 / max(curvature, np.finfo(np.float64).tiny)
