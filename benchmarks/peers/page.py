@@ -104,7 +104,7 @@ def page(records):
     omp = [r for r in records if r.get("problem") == "omp" and r["threads"] == 1]
     others = [r for r in records if r.get("problem") == "lasso" and "sklearn_cd" in r["coders"]]
     return TEXT.format(
-        machine=machine(one[0]),
+        machine=machine(one + omp),
         lasso=lasso_table(one),
         lasso_means=means(one, ("spams", "ours"), ("spams", "ours_float32")),
         threads=threads_table(records),
@@ -128,13 +128,15 @@ def lasso_cells(records, threads):
     ]
 
 
-def machine(record):
+def machine(records):
+    record = records[0]
     versions = record["versions"]
+    rounds = " or ".join(str(number) for number in sorted({r["rounds"] for r in records}))
     return (
         f"{record['processor']} ({record['cores']} cores), sparsetransfer "
         f"{versions['sparsetransfer']} at SIMD level {versions['simd']}, {versions['compiler']}, "
         f"Eigen {versions['eigen']}, spams-bin {versions['spams-bin']}, scikit-learn "
-        f"{versions['scikit-learn']}, NumPy {versions['numpy']}; medians of {record['rounds']} "
+        f"{versions['scikit-learn']}, NumPy {versions['numpy']}; medians of {rounds} "
         "rounds, with their range where ± is given."
     )
 
@@ -153,7 +155,8 @@ def table(head, rows):
 
 
 def place(record):
-    return [record["size"], record["kind"], f"{record['share']:.0%}", str(record["signals"])]
+    share = f"{record['share']:.0%}" if record["problem"] == "lasso" else "ten atoms"
+    return [record["size"], record["kind"], share, str(record["signals"])]
 
 
 def lasso_table(records):
@@ -245,12 +248,11 @@ def omp_table(records):
             seconds(record["coders"]["ours_omp"]),
             seconds(record["coders"]["ours_ols"]),
             f"{ratio(record, 'spams', 'ours_ols'):.2f}",
-            f"{ratio(record, 'sklearn', 'ours_omp'):.1f}" if "sklearn" in record["coders"] else "",
         ]
         for record in records
     ]
     head = ["features x atoms", "dictionary", "signals", "ours `omp`, s", "ours `ols`, s"]
-    return table([*head, "SPAMS / `ols`", "scikit-learn / `omp`"], rows)
+    return table([*head, "SPAMS / `ols`"], rows)
 
 
 def others_table(records):
