@@ -27,10 +27,9 @@ void add_rows(const double* const* rows, const double* factors, Index length, do
   }
 }
 
-/// The triangle that a group of rows has on the diagonal, times the inverse of its diagonal: by
-/// rows
-/// (`Upper`) or by columns, so that a substitution is one chain of multiply-adds, kept in
-/// registers. Missing rows of the last group are zero.
+/// The triangle that a group of rows has on the diagonal, its rows or its columns times the inverse
+/// of its diagonal, so that a substitution is one chain of multiply-adds, kept in registers.
+/// Missing rows of the last group have an inverse of zero.
 struct Corner {
   double entries[kGroup][kGroup];
   double inverse[kGroup];

@@ -116,7 +116,7 @@ double ActiveSet::step(double* rhs) {
     crossing[i] = sign[i] * (a[i] + direction[i]) <= 0.0;
     crossings += crossing[i];
   }
-  const Eigen::Map<const Eigen::VectorXd> y(rhs, m);
+  const Eigen::Map<const Vector<double>> y(rhs, m);
   if (crossings == 0) {
     const double energy = y.squaredNorm();
     for (Index i = 0; i < m; ++i) a[i] += direction[i];
@@ -127,7 +127,7 @@ double ActiveSet::step(double* rhs) {
   for (Index i = 0; i < m; ++i) direction[i] = crossing[i] ? -a[i] : direction[i];
   double* image = image_.data();
   factor_.multiply_transposed(direction, image);
-  const Eigen::Map<const Eigen::VectorXd> u(image, m);
+  const Eigen::Map<const Vector<double>> u(image, m);
   double decrease = y.dot(u) - 0.5 * u.squaredNorm();
   if (decrease > 0.0) {
     for (Index i = 0; i < m; ++i) {

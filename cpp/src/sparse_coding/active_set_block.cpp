@@ -35,6 +35,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
       over_(padded_),
       rhs_(round_up(shape.capacity, UpdatableCholesky::kGroup)) {
   reference_penalty_ = static_cast<double>(thresholds_.head(atoms_).maxCoeff());
+  wanted_ = settings.tolerance * reference_penalty_;
   if constexpr (std::is_same_v<T, float>) {
     reference_.setZero(atoms_, width_);
     exact_.resize(padded_, width_);
@@ -56,10 +57,9 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
 
 template <typename T>
 double ActiveSetBlock<T>::tolerance(const Signal& signal) const {
-  const double wanted = settings_.tolerance * reference_penalty_;
   // After a verification the gradient is exact around the reference: aim well below the target,
   // so that rounding the code does not undo it.
-  return std::max(signal.exact ? 0.25 * wanted : wanted, signal.noise);
+  return std::max(signal.exact ? 0.25 * wanted_ : wanted_, signal.noise);
 }
 
 template <typename T>
@@ -75,6 +75,7 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
   }
   finished_.clear();
   while (!running_.empty()) {
+    for (const Index index : running_) list_changes(index);
     refresh(block.gram);
     std::size_t kept = 0;
     for (const Index index : running_) {
@@ -130,7 +131,6 @@ void ActiveSetBlock<T>::list_changes(Index index) {
 
 template <typename T>
 void ActiveSetBlock<T>::refresh(const PanelGram<T>& gram) {
-  for (const Index index : running_) list_changes(index);
   for (Index p = 0; p < gram.num_panels(); ++p) {
     for (const Index index : running_)
       refresh_panel(gram.panel(p), entries_.data() + index * atoms_, entry_count_[index],
@@ -371,16 +371,22 @@ void ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
   }
 }
 
+// By how much the conditions are violated at the gradient, which is left as it was.
+template <typename T>
+double ActiveSetBlock<T>::violation(Index index) {
+  double stationarity = 0.0;
+  const double excess = inspect(index, stationarity);
+  restore(index);
+  return std::max({excess, stationarity, 0.0});
+}
+
 // A code close to its reference needs no second look at the signal: the gradient there is known
 // exactly, and what it changes by is small enough to be found with the Gram matrix.
 template <typename T>
 void ActiveSetBlock<T>::verify_near(const PanelGram<T>& gram) {
-  const double wanted = settings_.tolerance * reference_penalty_;
   std::size_t far = 0;
   for (const Index index : finished_) {
-    if (signals_[index].exact) list_changes(index);
-    const bool near = signals_[index].exact && signals_[index].noise <= kNear * wanted;
-    if (near) {
+    if (signals_[index].exact && signals_[index].noise <= kNear * wanted_) {
       running_.push_back(index);
     } else {
       finished_[far++] = index;
@@ -390,11 +396,8 @@ void ActiveSetBlock<T>::verify_near(const PanelGram<T>& gram) {
   refresh(gram);
   for (const Index index : running_) {
     Signal& signal = signals_[index];
-    double stationarity = 0.0;
-    const double excess = inspect(index, stationarity);
-    restore(index);
-    const double kkt = std::max({excess, stationarity, 0.0});
-    if (!(kkt <= wanted)) {
+    signal.kkt = violation(index);
+    if (!(signal.kkt <= wanted_)) {
       finished_.push_back(index);
       continue;
     }
@@ -405,7 +408,6 @@ void ActiveSetBlock<T>::verify_near(const PanelGram<T>& gram) {
       signal.residual -= static_cast<double>(value) * (static_cast<double>(base_(atom, index)) +
                                                        static_cast<double>(gradient_(atom, index)));
     }
-    signal.kkt = kkt;
     signal.status = Status::converged;
     verified_.push_back(index);
   }
@@ -414,7 +416,10 @@ void ActiveSetBlock<T>::verify_near(const PanelGram<T>& gram) {
 
 template <typename T>
 void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
-  for (const Index index : finished_) round(block.gram, index);
+  for (const Index index : finished_) {
+    round(block.gram, index);
+    list_changes(index);
+  }
   verified_.clear();
   verify_near(block.gram);
   if (block.signals) {
@@ -435,10 +440,7 @@ void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
       }
     }
   } else {
-    for (const Index index : finished_) {
-      list_changes(index);
-      signals_[index].residual = exact_gradient(block, index);
-    }
+    for (const Index index : finished_) signals_[index].residual = exact_gradient(block, index);
   }
   std::size_t kept = 0;
   for (const Index index : finished_) {
@@ -461,12 +463,8 @@ bool ActiveSetBlock<T>::accept(const Execution& execution, Index index) {
   for (Index i = 0; i < signal.active.size(); ++i)
     reference_(signal.active.atoms()[i], index) = static_cast<T>(signal.active.coefficients()[i]);
   gradient_.col(index) = base_.col(index);
-  double stationarity = 0.0;
-  const double excess = inspect(index, stationarity);
-  restore(index);
-  signal.kkt = std::max({excess, stationarity, 0.0});
-  const bool good =
-      signal.kkt <= settings_.tolerance * reference_penalty_ || reference_penalty_ == 0.0;
+  signal.kkt = violation(index);
+  const bool good = signal.kkt <= wanted_ || reference_penalty_ == 0.0;
   const bool late = execution.out_of_time();
   signal.status = good ? Status::converged : late ? Status::stopped : Status::max_iterations;
   signal.stalled = 0;

@@ -54,6 +54,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void list_changes(Index index);
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
+  double violation(Index index);
   Index choose(Index index, double excess, double tolerance);
   Index list_above(T limit);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
@@ -71,6 +72,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   CodingSettings settings_;
   double scale_ = 0.0;        // the largest squared norm of an atom
   double reference_penalty_;  // scale of the tolerance: the largest penalty of an atom
+  double wanted_;             // the violation that codes must not exceed
   Vector<T> thresholds_;      // penalty per atom, padded with infinity
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_, verified_;
