@@ -62,20 +62,23 @@ void bind_regression(py::module_& m) {
       py::arg("strengths").noconvert(), py::arg("tolerance"), py::arg("max_iterations"),
       py::arg("newton_from"), py::arg("coefficients").noconvert(), py::arg("num_threads"));
   m.def(
-      "transfer_regression_shrink",
-      [](const Array<double>& point, double step, double element, double row,
-         const Array<std::int32_t>& groups, const Array<double>& strengths) {
+      "transfer_regression_certify",
+      [](const Array<double>& quadratic, const Array<double>& linear, double energy, double element,
+         double row, const Array<std::int32_t>& groups, const Array<double>& strengths,
+         double tolerance, const Array<double>& coefficients, int num_threads) {
         const RegressionProblem problem =
-            as_problem(point, point, 0, element, row, groups, strengths);
-        const auto from = as_columns(point, "point");
-        Array<double> result = make_array<double>(point.shape(0), point.shape(1));
-        auto to = as_mutable_columns(result);
-        to = from;
-        transfer::shrink(problem, step, to);
-        return result;
+            as_problem(quadratic, linear, energy, element, row, groups, strengths);
+        RegressionSettings settings;
+        settings.tolerance = tolerance;
+        const auto w = as_columns(coefficients, "coefficients");
+        const Execution execution = make_execution(num_threads);
+        const ReleasedGil released;
+        return transfer::certify(execution, problem, settings, w);
       },
-      py::arg("point").noconvert(), py::kw_only(), py::arg("step"), py::arg("element"),
-      py::arg("row"), py::arg("groups").noconvert(), py::arg("strengths").noconvert());
+      py::arg("quadratic").noconvert(), py::arg("linear").noconvert(), py::arg("energy"),
+      py::kw_only(), py::arg("element"), py::arg("row"), py::arg("groups").noconvert(),
+      py::arg("strengths").noconvert(), py::arg("tolerance"), py::arg("coefficients").noconvert(),
+      py::arg("num_threads"));
 }
 
 }  // namespace sparsetransfer::python

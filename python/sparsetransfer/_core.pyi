@@ -549,12 +549,16 @@ def transfer_regression(
     coefficients: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> RegressionReport: ...
-def transfer_regression_shrink(
-    point: numpy.typing.NDArray[typing.Any],
+def transfer_regression_certify(
+    quadratic: numpy.typing.NDArray[typing.Any],
+    linear: numpy.typing.NDArray[typing.Any],
+    energy: typing.SupportsFloat | typing.SupportsIndex,
     *,
-    step: typing.SupportsFloat | typing.SupportsIndex,
     element: typing.SupportsFloat | typing.SupportsIndex,
     row: typing.SupportsFloat | typing.SupportsIndex,
     groups: numpy.typing.NDArray[numpy.int32],
     strengths: numpy.typing.NDArray[typing.Any],
-) -> numpy.typing.NDArray[typing.Any]: ...
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    coefficients: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> RegressionReport: ...

@@ -131,6 +131,28 @@ double duality_gap(const RegressionProblem& problem, const RegressionPoint& poin
   return std::max(point.objective - factor * correlation + 0.5 * factor * factor * length, 0.0);
 }
 
+RegressionPoint evaluated(const Execution& execution, const RegressionProblem& problem,
+                          const ConstMatrixRef<double>& coefficients) {
+  RegressionPoint point;
+  point.coefficients = coefficients;
+  point.product.resize(problem.features(), problem.outputs());
+  multiply_support(execution, problem, point);
+  assess(problem, point);
+  // Whatever is not finite in the product or the coefficients makes the objective so.
+  if (!std::isfinite(point.objective))
+    throw NumericalError("the objective of the coefficients is not finite");
+  return point;
+}
+
+void report_point(const RegressionProblem& problem, const RegressionSettings& settings,
+                  const RegressionPoint& point, RegressionReport& report) {
+  report.objective = point.objective;
+  report.kkt_violation = point.violation;
+  report.duality_gap = duality_gap(problem, point);
+  report.status = point.violation <= settings.tolerance * problem.scale() ? Status::converged
+                                                                          : Status::max_iterations;
+}
+
 }  // namespace
 
 double RegressionProblem::scale() const {
@@ -149,13 +171,7 @@ RegressionReport solve(const Execution& execution, const RegressionProblem& prob
   settings.validate();
   validate(problem, coefficients);
   RegressionReport report;
-  RegressionPoint point;
-  point.coefficients = coefficients;
-  point.product.resize(problem.features(), problem.outputs());
-  multiply_support(execution, problem, point);
-  assess(problem, point);
-  if (!std::isfinite(point.objective))
-    throw NumericalError("the objective of the starting coefficients is not finite");
+  RegressionPoint point = evaluated(execution, problem, coefficients);
   report.history.push_back(point.objective);
   const double target = settings.tolerance * problem.scale();
   for (int set = 0; set < kMaxSets && !(point.violation <= target); ++set) {
@@ -181,10 +197,17 @@ RegressionReport solve(const Execution& execution, const RegressionProblem& prob
       break;
   }
   coefficients = point.coefficients;
-  report.objective = point.objective;
-  report.kkt_violation = point.violation;
-  report.duality_gap = duality_gap(problem, point);
-  report.status = point.violation <= target ? Status::converged : Status::max_iterations;
+  report_point(problem, settings, point, report);
+  return report;
+}
+
+RegressionReport certify(const Execution& execution, const RegressionProblem& problem,
+                         const RegressionSettings& settings,
+                         const ConstMatrixRef<double>& coefficients) {
+  settings.validate();
+  validate(problem, coefficients);
+  RegressionReport report;
+  report_point(problem, settings, evaluated(execution, problem, coefficients), report);
   return report;
 }
 

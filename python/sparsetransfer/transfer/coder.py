@@ -36,7 +36,7 @@ from sparsetransfer.transfer.preparation import (
     resolve_domains,
     source_labels,
 )
-from sparsetransfer.transfer.problem import Solver, default_kkt_tol
+from sparsetransfer.transfer.problem import Solver, resolve_kkt_tol
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 
 __all__ = ["TransferSparseCoding"]
@@ -452,7 +452,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             l2=check_real(self.l2, "l2", minimum=0),
             positive=self.positive_code,
             positive_dict=self.positive_dict,
-            kkt_tol=default_kkt_tol(dtype) if self.kkt_tol is None else self.kkt_tol,
+            kkt_tol=resolve_kkt_tol(self.kkt_tol, dtype),
             threads=resolve_threads(self.n_jobs, "n_jobs"),
         )
         self.components_ = self._stream.components
@@ -578,7 +578,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             links, diagonal = self._graph.rows(signals, threads)
             linear = linear + self.laplacian * (links @ self.codes_)
             ridge = self.laplacian * diagonal
-        tolerance = default_kkt_tol(signals.dtype) if self.kkt_tol is None else self.kkt_tol
+        tolerance = resolve_kkt_tol(self.kkt_tol, signals.dtype)
         codes, violation, converged = encode_shifted(
             signals,
             self.components_,

@@ -14,6 +14,7 @@ from sparsetransfer._validation import FloatArray, check_integer, check_real, re
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
 from sparsetransfer.transfer.label_regression import relative_penalty
+from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.regression import QuadraticProblem, warn_unconverged
 
 __all__ = ["TSDSL"]
@@ -35,8 +36,9 @@ class TSDSL(DomainTransformer):
     ridge : float, default=0.01
         Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
         length of the centred source samples.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sparse penalty, at which to stop.
+    kkt_tol : float, optional
+        KKT violation, relative to the sparse penalty, at which to stop:
+        1e-6 by default in float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -106,7 +108,7 @@ class TSDSL(DomainTransformer):
         n_neighbors: int = 5,
         l21: float = 0.02,
         ridge: float = 0.01,
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.graph = graph
@@ -165,9 +167,10 @@ class TSDSL(DomainTransformer):
         penalty = relative_penalty(
             problem.linear, l21=check_real(self.l21, "l21", minimum=0, maximum=1)
         )
-        tolerance = check_real(self.kkt_tol, "kkt_tol", minimum=0, strict=True)
+        tolerance = resolve_kkt_tol(self.kkt_tol, given.dtype)
         found = problem.solve(penalty, kkt_tol=tolerance, threads=threads)
-        self.projection_ = found.coef.astype(given.dtype)
+        found = problem.rounded(found, penalty, given.dtype, kkt_tol=tolerance, threads=threads)
+        self.projection_ = found.coef
         self.mean_ = mean.astype(given.dtype)
         self.support_ = np.any(found.coef != 0, axis=0)
         self.objective_ = found.objective
@@ -178,7 +181,7 @@ class TSDSL(DomainTransformer):
         self.converged_ = found.converged
         self._n_features_out = len(self.classes_)
         if not found.converged:
-            warn_unconverged(found, penalty, stacklevel=3)
+            warn_unconverged(found, stacklevel=3)
         return self
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.label_regression import (
@@ -17,6 +17,7 @@ from sparsetransfer.transfer.label_regression import (
     TransferRows,
     relative_penalty,
 )
+from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
 from sparsetransfer.transfer.regression import QuadraticProblem
 
@@ -48,8 +49,9 @@ class ImplicitDistributionAlignment(LabelRegression):
         Relative decrease of the objective per round at which to stop.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation of the coefficients, relative to their sparse penalty, at which to stop.
+    kkt_tol : float, optional
+        KKT violation of the coefficients, relative to their sparse penalty, at which to stop:
+        1e-6 by default in float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -114,7 +116,7 @@ class ImplicitDistributionAlignment(LabelRegression):
         max_iter: int = 50,
         tol: float = 1e-4,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.alignment = alignment
@@ -128,11 +130,12 @@ class ImplicitDistributionAlignment(LabelRegression):
         self.kkt_tol = kkt_tol
         self.n_jobs = n_jobs
 
-    def _fit_rows(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
+    def _fit_rows(self, data: TransferRows, threads: int) -> FloatArray:
         alignment = check_real(self.alignment, "alignment", minimum=0)
         sparsity = check_real(self.sparsity, "sparsity", minimum=0, strict=True)
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
         tolerance = check_real(self.tol, "tol", minimum=0)
+        kkt_tol = resolve_kkt_tol(self.kkt_tol, data.dtype)
         if self.penalty not in ("l1", "l21"):
             raise ValueError(f"penalty must be 'l1' or 'l21', got {self.penalty!r}")
         term = data.fit_term(data.targets)
@@ -145,7 +148,7 @@ class ImplicitDistributionAlignment(LabelRegression):
         source, target = data.rows[data.source], data.rows[~data.source]
         share = alignment / max(1, len(target))
         rebuilt = _Rebuilt(self.penalty, sparsity, len(target), len(source), threads)
-        fit = term.solve(strengths, kkt_tol=self.kkt_tol, threads=threads)
+        fit = term.solve(strengths, kkt_tol=kkt_tol, threads=threads)
         history: list[float] = []
         while len(history) < rounds:
             if share > 0 and len(target):
@@ -154,15 +157,16 @@ class ImplicitDistributionAlignment(LabelRegression):
             problem = QuadraticProblem(
                 term.quadratic + share * left.T @ left, term.linear, term.energy
             )
-            fit = problem.solve(strengths, init=fit.coef, kkt_tol=self.kkt_tol, threads=threads)
+            fit = problem.solve(strengths, init=fit.coef, kkt_tol=kkt_tol, threads=threads)
             history.append(fit.objective + share * sparsity * rebuilt.size)
             if len(history) > 1 and history[-2] - history[-1] <= tolerance * history[-2]:
                 break
         self.n_iter_ = len(history)
         self.history_ = np.array(history)
         self.reconstruction_ = rebuilt.coef
-        self._certify(fit, strengths)
-        self.objective_ = history[-1]
+        fit = problem.rounded(fit, strengths, data.dtype, kkt_tol=kkt_tol, threads=threads)
+        self._certify(fit)
+        self.objective_ = fit.objective + share * sparsity * rebuilt.size
         return fit.coef
 
 

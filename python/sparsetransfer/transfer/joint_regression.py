@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.transfer.label_regression import (
     ClassWeight,
     LabelRegression,
@@ -15,6 +15,7 @@ from sparsetransfer.transfer.label_regression import (
     neighbour_laplacian,
     relative_penalty,
 )
+from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.regression import QuadraticProblem
 
 __all__ = ["AKTLR", "JDAR", "DoSL", "TRaSL"]
@@ -34,7 +35,7 @@ class _AlignedRegression(LabelRegression):
     groups: ArrayLike | None = None
     max_rounds: int = 10
 
-    def _fit_rows(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
+    def _fit_rows(self, data: TransferRows, threads: int) -> FloatArray:
         conditional = check_real(self.conditional, "conditional", minimum=0)
         rounds = check_integer(self.max_rounds, "max_rounds", minimum=1)
         fixed = self._fixed_problem(data, threads)
@@ -48,7 +49,9 @@ class _AlignedRegression(LabelRegression):
             group=check_real(self.group, "group", minimum=0, maximum=1),
             groups=groups,
         )
-        fit = fixed.solve(penalty, kkt_tol=self.kkt_tol, threads=threads)
+        tolerance = resolve_kkt_tol(self.kkt_tol, data.dtype)
+        problem = fixed
+        fit = problem.solve(penalty, kkt_tol=tolerance, threads=threads)
         self.n_iter_ = 1
         used = np.zeros(0, np.int64)
         target = data.rows[~data.source]
@@ -63,12 +66,13 @@ class _AlignedRegression(LabelRegression):
                 fixed.linear,
                 fixed.energy,
             )
-            fit = problem.solve(penalty, init=fit.coef, kkt_tol=self.kkt_tol, threads=threads)
+            fit = problem.solve(penalty, init=fit.coef, kkt_tol=tolerance, threads=threads)
             self.n_iter_ += 1
         self.pseudo_labels_ = self.classes_[used]
         self.history_ = fit.history
+        fit = problem.rounded(fit, penalty, data.dtype, kkt_tol=tolerance, threads=threads)
         self.support_ = np.any(fit.coef != 0, axis=0)
-        self._certify(fit, penalty)
+        self._certify(fit)
         return fit.coef
 
     def _fixed_problem(self, data: TransferRows, threads: int) -> QuadraticProblem:
@@ -104,8 +108,9 @@ class DoSL(_AlignedRegression):
         length of the centred source samples.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sparse penalties, at which to stop.
+    kkt_tol : float, optional
+        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
+        float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -173,7 +178,7 @@ class DoSL(_AlignedRegression):
         l21: float = 0.02,
         ridge: float = 0.01,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.mmd = mmd
@@ -205,8 +210,9 @@ class JDAR(_AlignedRegression):
         Most rounds of pseudo-labels; without `conditional` there are none.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sparse penalties, at which to stop.
+    kkt_tol : float, optional
+        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
+        float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -262,7 +268,7 @@ class JDAR(_AlignedRegression):
         ridge: float = 0.01,
         max_rounds: int = 10,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.mmd = mmd
@@ -298,8 +304,9 @@ class TRaSL(_AlignedRegression):
         length of the centred source samples.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sparse penalties, at which to stop.
+    kkt_tol : float, optional
+        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
+        float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -358,7 +365,7 @@ class TRaSL(_AlignedRegression):
         l21: float = 0.01,
         ridge: float = 0.01,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.mmd = mmd
@@ -400,8 +407,9 @@ class AKTLR(_AlignedRegression):
         Most rounds of pseudo-labels; without `conditional` there are none.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sparse penalties, at which to stop.
+    kkt_tol : float, optional
+        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
+        float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -470,7 +478,7 @@ class AKTLR(_AlignedRegression):
         ridge: float = 0.01,
         max_rounds: int = 10,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.mmd = mmd

@@ -22,7 +22,7 @@ from sparsetransfer._domains import (
     encode_source_labels,
     labelled,
 )
-from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer._validation import FloatArray, check_integer, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
@@ -68,6 +68,8 @@ class TransferRows:
         Weighted mean of the source.
     prior : numpy.ndarray of shape (n_classes,)
         Weighted mean of the one-hot labels.
+    dtype : numpy.dtype
+        Precision of the samples as they were given, and of the coefficients.
     """
 
     rows: NDArray[np.float64]
@@ -78,6 +80,7 @@ class TransferRows:
     targets: NDArray[np.float64]
     centre: NDArray[np.float64]
     prior: NDArray[np.float64]
+    dtype: np.dtype[Any]
 
     @property
     def energy(self) -> float:
@@ -135,7 +138,7 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
 
     class_weight: ClassWeight
-    kkt_tol: float
+    kkt_tol: float | None
     n_jobs: int | None
 
     def fit(
@@ -177,13 +180,9 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
-        check_real(self.kkt_tol, "kkt_tol", minimum=0, strict=True)
-        prepared = self._prepare(
-            given.astype(np.float64), check_labels(y, len(given)), sample_domain
-        )
-        coef = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
-        self.coef_ = coef.astype(given.dtype)
-        self.intercept_ = (prepared.prior - coef @ prepared.centre).astype(given.dtype)
+        prepared = self._prepare(given, check_labels(y, len(given)), sample_domain)
+        self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
+        self.intercept_ = (prepared.prior - self.coef_ @ prepared.centre).astype(given.dtype)
         return self
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
@@ -243,8 +242,9 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(rows @ self.coef_.T + self.intercept_)
 
     def _prepare(
-        self, rows: NDArray[np.float64], labels: NDArray[Any], sample_domain: ArrayLike | None
+        self, given: FloatArray, labels: NDArray[Any], sample_domain: ArrayLike | None
     ) -> TransferRows:
+        rows = given.astype(np.float64)
         if sample_domain is None:
             domains = domains_from_labels(labels)
         else:
@@ -271,20 +271,29 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         prior = weights @ one_hot
         centre = weights @ rows[source]
         return TransferRows(
-            rows - centre, source, domains, codes, weights, one_hot - prior, centre, prior
+            rows - centre,
+            source,
+            domains,
+            codes,
+            weights,
+            one_hot - prior,
+            centre,
+            prior,
+            given.dtype,
         )
 
-    def _fit_rows(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
+    def _fit_rows(self, data: TransferRows, threads: int) -> FloatArray:
+        """Return coefficients in the precision of the data, whose certificate is set."""
         raise NotImplementedError
 
-    def _certify(self, fit: RegressionCoefficients, penalty: SparsePenalty) -> None:
+    def _certify(self, fit: RegressionCoefficients) -> None:
         """Set the attributes of the last convex problem and warn if it was not solved."""
         self.objective_ = fit.objective
         self.kkt_violation_ = fit.kkt_violation
         self.duality_gap_ = fit.duality_gap
         self.converged_ = fit.converged
         if not fit.converged:
-            warn_unconverged(fit, penalty, stacklevel=4)
+            warn_unconverged(fit, stacklevel=4)
 
 
 def domain_coupling(data: TransferRows) -> MeanCoupling | None:

@@ -24,10 +24,10 @@ __all__ = [
     "Coupling",
     "Solver",
     "check_strengths",
-    "default_kkt_tol",
     "encode_settings",
     "initial_codes",
     "pack_codes",
+    "resolve_kkt_tol",
     "warn_unconverged",
 ]
 
@@ -43,9 +43,11 @@ _SOLVERS = {
 }
 
 
-def default_kkt_tol(dtype: np.dtype[np.floating]) -> float:
-    """Return the relative KKT violation that solvers reach by default in a precision."""
-    return 1e-3 if dtype == np.float32 else 1e-6
+def resolve_kkt_tol(given: float | None, dtype: np.dtype[Any]) -> float:
+    """Return the relative KKT violation at which to stop; by default what a precision allows."""
+    if given is None:
+        return 1e-3 if dtype == np.float32 else 1e-6
+    return check_real(given, "kkt_tol", minimum=0, strict=True)
 
 
 class Coupling:
@@ -175,14 +177,9 @@ def encode_settings(
         raise ValueError(f"solver must be one of {', '.join(_SOLVERS)}, got {solver!r}")
     if solver == "gauss-seidel" and positive:
         raise ValueError("solver='gauss-seidel' is the published loop, without positive codes")
-    tolerance = (
-        default_kkt_tol(dtype)
-        if kkt_tol is None
-        else check_real(kkt_tol, "kkt_tol", minimum=0, strict=True)
-    )
     return _core.TransferEncodeSettings(
         solver=_SOLVERS[solver],
-        tolerance=tolerance,
+        tolerance=resolve_kkt_tol(kkt_tol, dtype),
         max_iterations=check_integer(max_iter, "max_iter", minimum=0),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.transfer.problem import resolve_kkt_tol
 
 __all__ = [
     "QuadraticProblem",
@@ -94,6 +95,16 @@ class SparsePenalty:
         """The strength to which KKT violations are compared."""
         return self.l1 + self.l21 + float(self.strengths.max(initial=0.0))
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The penalty as the kernels take it."""
+        return {
+            "element": self.l1,
+            "row": self.l21,
+            "groups": self.groups,
+            "strengths": self.strengths,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class QuadraticProblem:
@@ -123,17 +134,12 @@ class QuadraticProblem:
         threads: int = 1,
     ) -> RegressionCoefficients:
         """Minimise the sum with a penalty; without one, solve the linear equations."""
-        coef = np.zeros_like(self.linear) if init is None else np.array(init, order="C")
         if penalty.scale == 0:
-            return self._solve_smooth()
+            return self._solve_smooth(kkt_tol)
+        coef = np.zeros_like(self.linear) if init is None else np.array(init, order="C")
         report = _core.transfer_regression(
-            np.ascontiguousarray(self.quadratic),
-            np.ascontiguousarray(self.linear),
-            self.energy,
-            element=penalty.l1,
-            row=penalty.l21,
-            groups=penalty.groups,
-            strengths=penalty.strengths,
+            *self._arrays(),
+            **penalty.arguments,
             tolerance=kkt_tol,
             max_iterations=max_iter,
             newton_from=0.3,
@@ -142,21 +148,41 @@ class QuadraticProblem:
         )
         return RegressionCoefficients(
             coef=coef,
-            objective=report.objective,
-            kkt_violation=report.kkt_violation,
-            duality_gap=report.duality_gap,
-            converged=report.converged,
+            **_certificate(report),
             n_iter=report.iterations,
             n_newton=report.newton_steps,
             history=np.array(report.history),
         )
 
-    def objective(self, coef: NDArray[np.float64]) -> float:
-        """Evaluate the smooth part."""
-        product = coef @ self.quadratic
-        return float(0.5 * np.vdot(coef, product) - np.vdot(coef, self.linear) + self.energy / 2)
+    def rounded(
+        self,
+        fit: RegressionCoefficients,
+        penalty: SparsePenalty,
+        dtype: np.dtype[Any],
+        *,
+        kkt_tol: float,
+        threads: int = 1,
+    ) -> RegressionCoefficients:
+        """Return coefficients in a precision, with the certificate of what rounding left."""
+        if fit.coef.dtype == dtype:
+            return fit
+        coef = fit.coef.astype(dtype)
+        exact = coef.astype(np.float64)
+        if penalty.scale == 0:
+            return replace(fit, coef=coef, **self._certify_smooth(exact, kkt_tol))
+        report = _core.transfer_regression_certify(
+            *self._arrays(),
+            **penalty.arguments,
+            tolerance=kkt_tol,
+            coefficients=exact,
+            num_threads=threads,
+        )
+        return replace(fit, coef=coef, **_certificate(report))
 
-    def _solve_smooth(self) -> RegressionCoefficients:
+    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        return np.ascontiguousarray(self.quadratic), np.ascontiguousarray(self.linear), self.energy
+
+    def _solve_smooth(self, kkt_tol: float) -> RegressionCoefficients:
         try:
             factor = scipy.linalg.cho_factor(self.quadratic, lower=True)
             coef = scipy.linalg.cho_solve(factor, self.linear.T).T
@@ -164,20 +190,39 @@ class QuadraticProblem:
             # Singular without a ridge: the solution of least norm.
             coef = scipy.linalg.lstsq(self.quadratic, self.linear.T)[0].T
         coef = np.ascontiguousarray(coef)
-        gradient = coef @ self.quadratic - self.linear
-        objective = self.objective(coef)
-        # With r the gradient, the optimum is 1/2 <r, H^+ r> below.
-        behind = scipy.linalg.lstsq(self.quadratic, gradient.T)[0].T if gradient.any() else gradient
+        certificate = self._certify_smooth(coef, kkt_tol)
         return RegressionCoefficients(
             coef=coef,
-            objective=objective,
-            kkt_violation=float(np.abs(gradient).max()),
-            duality_gap=max(0.5 * float(np.vdot(gradient, behind)), 0.0),
-            converged=True,
+            **certificate,
             n_iter=0,
             n_newton=1,
-            history=np.array([self.energy / 2, objective]),
+            history=np.array([self.energy / 2, certificate["objective"]]),
         )
+
+    def _certify_smooth(self, coef: NDArray[np.float64], kkt_tol: float) -> dict[str, Any]:
+        product = coef @ self.quadratic
+        objective = 0.5 * np.vdot(coef, product) - np.vdot(coef, self.linear) + self.energy / 2
+        if not np.isfinite(objective):
+            raise _core.NumericalError("the objective of the coefficients is not finite")
+        gradient = product - self.linear
+        # With r the gradient, the optimum is 1/2 <r, H^+ r> below.
+        behind = scipy.linalg.lstsq(self.quadratic, gradient.T)[0].T if gradient.any() else gradient
+        violation = float(np.abs(gradient).max())
+        return {
+            "objective": float(objective),
+            "kkt_violation": violation,
+            "duality_gap": max(0.5 * float(np.vdot(gradient, behind)), 0.0),
+            "converged": violation <= kkt_tol * float(np.abs(self.linear).max()),
+        }
+
+
+def _certificate(report: Any) -> dict[str, Any]:
+    return {
+        "objective": report.objective,
+        "kkt_violation": report.kkt_violation,
+        "duality_gap": report.duality_gap,
+        "converged": report.converged,
+    }
 
 
 def sparse_regression(
@@ -191,7 +236,7 @@ def sparse_regression(
     ridge: float = 0.0,
     coupling: ArrayLike | None = None,
     init: ArrayLike | None = None,
-    kkt_tol: float = 1e-6,
+    kkt_tol: float | None = None,
     max_iter: int = 20000,
     n_threads: int | None = None,
 ) -> RegressionCoefficients:
@@ -219,8 +264,10 @@ def sparse_regression(
         their strength.
     init : array_like of shape (n_outputs, n_features), optional
         Coefficients to start from.
-    kkt_tol : float, default=1e-6
-        KKT violation, relative to the sum of the strengths, at which to stop.
+    kkt_tol : float, optional
+        KKT violation at which to stop, relative to the sum of the strengths, or to the largest
+        correlation of `X` and `Y` where there are none: 1e-6 by default in float64, 1e-3 in
+        float32.
     max_iter : int, default=20000
         Most proximal gradient iterations.
     n_threads : int, optional
@@ -229,7 +276,8 @@ def sparse_regression(
     Returns
     -------
     RegressionCoefficients
-        In the precision of `X`; the work is done in float64.
+        In the precision of `X` and `Y`, and the certificate is that of what is returned; the work
+        is done in float64.
 
     Raises
     ------
@@ -296,17 +344,18 @@ def sparse_regression(
         )
         if len(start) != targets.shape[1]:
             raise ValueError(f"init must have {targets.shape[1]} rows, got {len(start)}")
+    threads = resolve_threads(n_threads)
+    tolerance = resolve_kkt_tol(kkt_tol, dtype)
     fit = problem.solve(
         penalty,
         init=start,
-        kkt_tol=check_real(kkt_tol, "kkt_tol", minimum=0, strict=True),
+        kkt_tol=tolerance,
         max_iter=check_integer(max_iter, "max_iter", minimum=0),
-        threads=resolve_threads(n_threads),
+        threads=threads,
     )
+    fit = problem.rounded(fit, penalty, dtype, kkt_tol=tolerance, threads=threads)
     if not fit.converged:
-        warn_unconverged(fit, penalty, stacklevel=3)
-    if dtype == np.float32:
-        return RegressionCoefficients(**{**vars(fit), "coef": fit.coef.astype(np.float32)})
+        warn_unconverged(fit, stacklevel=3)
     return fit
 
 
@@ -325,14 +374,13 @@ def group_strengths(
     return numbers.astype(np.int32), strength * np.sqrt(sizes)
 
 
-def warn_unconverged(
-    fit: RegressionCoefficients, penalty: SparsePenalty, *, stacklevel: int
-) -> None:
+def warn_unconverged(fit: RegressionCoefficients, *, stacklevel: int) -> None:
     """Warn that coefficients missed their tolerance."""
+    precision = ", or pass float64" if fit.coef.dtype == np.float32 else ""
     warnings.warn(
-        f"the coefficients stopped at a KKT violation of {fit.kkt_violation / penalty.scale:.2g} "
-        f"of the penalties (duality gap {fit.duality_gap:.2g}) after {fit.n_iter} iterations; "
-        "raise max_iter or kkt_tol",
+        f"the coefficients stopped at a KKT violation of {fit.kkt_violation:.2g} (duality gap "
+        f"{fit.duality_gap:.2g}) after {fit.n_iter} iterations; raise max_iter or kkt_tol"
+        f"{precision}",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

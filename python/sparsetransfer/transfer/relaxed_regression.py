@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.transfer.label_regression import (
     ClassWeight,
     LabelRegression,
@@ -15,6 +15,7 @@ from sparsetransfer.transfer.label_regression import (
     neighbour_laplacian,
     relative_penalty,
 )
+from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
 from sparsetransfer.transfer.regression import QuadraticProblem
 
@@ -55,8 +56,9 @@ class TDLR(LabelRegression):
         Relative decrease of the objective per round at which to stop.
     class_weight : {"balanced", None} or dict, default="balanced"
         Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, default=1e-6
-        KKT violation of the coefficients, relative to their sparse penalty, at which to stop.
+    kkt_tol : float, optional
+        KKT violation of the coefficients, relative to their sparse penalty, at which to stop:
+        1e-6 by default in float64, 1e-3 in float32.
     n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
 
@@ -125,7 +127,7 @@ class TDLR(LabelRegression):
         max_iter: int = 50,
         tol: float = 1e-4,
         class_weight: ClassWeight = "balanced",
-        kkt_tol: float = 1e-6,
+        kkt_tol: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.mmd = mmd
@@ -142,10 +144,11 @@ class TDLR(LabelRegression):
         self.kkt_tol = kkt_tol
         self.n_jobs = n_jobs
 
-    def _fit_rows(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
+    def _fit_rows(self, data: TransferRows, threads: int) -> FloatArray:
         conditional = check_real(self.conditional, "conditional", minimum=0)
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
         tolerance = check_real(self.tol, "tol", minimum=0)
+        kkt_tol = resolve_kkt_tol(self.kkt_tol, data.dtype)
         fixed = self._fixed_quadratic(data, threads)
         first = data.fit_term(data.targets)
         penalty = relative_penalty(
@@ -160,7 +163,7 @@ class TDLR(LabelRegression):
         )
         relaxed = _Relaxation(data)
         fit = QuadraticProblem(first.quadratic + fixed, first.linear, first.energy).solve(
-            penalty, kkt_tol=self.kkt_tol, threads=threads
+            penalty, kkt_tol=kkt_tol, threads=threads
         )
         guesses = np.zeros(0, np.int64)
         matched = np.zeros_like(fixed)
@@ -180,7 +183,7 @@ class TDLR(LabelRegression):
                 term.linear + rebuilt.linear(relaxed.labels),
                 term.energy + rebuilt.energy(relaxed.labels),
             )
-            fit = problem.solve(penalty, init=fit.coef, kkt_tol=self.kkt_tol, threads=threads)
+            fit = problem.solve(penalty, init=fit.coef, kkt_tol=kkt_tol, threads=threads)
             history.append(fit.objective + rebuilt.penalty)
             settled = len(history) > 1 and abs(history[-2] - history[-1]) <= tolerance * history[-2]
             if settled and np.array_equal(previous, guesses):
@@ -189,8 +192,9 @@ class TDLR(LabelRegression):
         self.history_ = np.array(history)
         self.reconstruction_ = rebuilt.found.coef
         self.relaxation_ = relaxed.excess
-        self._certify(fit, penalty)
-        self.objective_ = history[-1]
+        fit = problem.rounded(fit, penalty, data.dtype, kkt_tol=kkt_tol, threads=threads)
+        self._certify(fit)
+        self.objective_ = fit.objective + rebuilt.penalty
         return fit.coef
 
     def _fixed_quadratic(self, data: TransferRows, threads: int) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from sklearn.linear_model import (
     Ridge,
 )
 
-from sparsetransfer import _core
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer import sparse_regression
 
@@ -99,38 +98,6 @@ def test_agrees_with_plain_proximal_gradient(options, correlated):
     assert_allclose(fit.objective, objective(X, Y, fit.coef, coupling=coupling, **options))
     assert_allclose(fit.coef, expected, atol=1e-5)
     assert_array_equal(fit.coef == 0, np.abs(expected) < 1e-5)
-
-
-@pytest.mark.parametrize("options", PENALTIES)
-def test_the_proximal_operator_minimises(options):
-    penalty = {key: value for key, value in options.items() if key != "ridge"}
-    rng = np.random.default_rng(0)
-    Z = 3 * rng.normal(size=(3, 8))
-    groups = np.zeros(0, np.int32)
-    strengths = np.zeros(0)
-    if "groups" in penalty:
-        groups = GROUPS.astype(np.int32)
-        strengths = penalty["group"] * np.sqrt(np.bincount(GROUPS))
-    P = _core.transfer_regression_shrink(
-        Z,
-        step=0.6,
-        element=penalty.get("l1", 0.0),
-        row=penalty.get("l21", 0.0),
-        groups=groups,
-        strengths=strengths,
-    )
-    assert_allclose(P, plain_shrink(Z, 0.6, **penalty), atol=1e-14)
-    eye = np.eye(8)
-
-    def value(point):
-        scaled = {k: v if k == "groups" else 0.6 * v for k, v in penalty.items()}
-        return objective(eye, Z.T, point, **scaled)
-
-    best = value(P)
-    for size in (1e-3, 1e-2, 0.1, 1.0):
-        for _ in range(50):
-            assert value(P + size * rng.normal(size=P.shape)) > best
-            assert value(P * (1 + size * rng.normal(size=P.shape))) >= best
 
 
 @pytest.mark.parametrize("n_features", [8, 60, 300])

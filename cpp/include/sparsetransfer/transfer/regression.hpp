@@ -58,6 +58,11 @@ struct RegressionReport {
 RegressionReport solve(const Execution& execution, const RegressionProblem& problem,
                        const RegressionSettings& settings, MatrixRef<double> coefficients);
 
+/// The objective, violation, gap and status of given coefficients, without a step.
+RegressionReport certify(const Execution& execution, const RegressionProblem& problem,
+                         const RegressionSettings& settings,
+                         const ConstMatrixRef<double>& coefficients);
+
 /// prox of step * penalty at `point` (features x outputs), in place.
 void shrink(const RegressionProblem& problem, double step, MatrixRef<double> point);
 

@@ -1,0 +1,161 @@
+"""Certificates are those of what is returned: recomputed in extended precision on hard problems."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.transfer import (
+    TDLR,
+    TSDSL,
+    DoSL,
+    ImplicitDistributionAlignment,
+    sparse_regression,
+)
+
+KINDS = ("plain", "nearly equal", "duplicated", "offset", "badly scaled")
+DTYPES = (np.float64, np.float32)
+LONG = np.longdouble
+
+
+def draw_matrix(kind, rng, n_samples, n_features, dtype):
+    X = rng.normal(size=(n_samples, n_features))
+    if kind == "nearly equal":
+        X = X[:, :1] + 10.0 ** rng.uniform(-6, -1) * X
+    elif kind == "duplicated":
+        X = X[:, rng.integers(0, max(1, n_features // 2), n_features)]
+    elif kind == "offset":
+        X = X + 10.0 ** rng.uniform(0, 3)
+    elif kind == "badly scaled":
+        X = X * 10.0 ** rng.uniform(-3, 3, n_features)
+    return np.ascontiguousarray(X, dtype)
+
+
+def solve_quietly(solve, *args, **options):
+    """The result, and whether the one warning of a miss came with it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = solve(*args, **options)
+    assert all(issubclass(one.category, ConvergenceWarning) for one in caught)
+    assert len(caught) == (not result.converged)
+    return result
+
+
+def check_certificate(reported, true, converged, tolerance, rounding):
+    """`rounding` is what a double-precision evaluation of the violation may be off by."""
+    assert reported >= 0.99 * true - rounding
+    assert reported <= 1.01 * true + rounding
+    if converged:
+        assert true <= 1.01 * tolerance + rounding
+    else:
+        assert true >= 0.99 * tolerance - rounding
+
+
+def regression_violation(W, gradient, *, l1=0.0, l21=0.0, group=0.0, groups=None):
+    """By the definition: entries of features in use, norms of features and groups that are not."""
+    groups = np.arange(W.shape[1]) if groups is None else np.asarray(groups)
+    worst = LONG(0)
+    for name in np.unique(groups):
+        inside = groups == name
+        block, slope = W[:, inside], gradient[:, inside]
+        strength = group * np.sqrt(LONG(inside.sum()))
+        left = np.sqrt((np.maximum(abs(slope) - l1, 0) ** 2).sum(axis=0))
+        if not block.any():
+            found = np.sqrt((np.maximum(left - l21, 0) ** 2).sum()) - strength
+            worst = max(worst, found)
+            continue
+        size = np.sqrt((block**2).sum())
+        for w, g, rest in zip(block.T, slope.T, left, strict=True):
+            if not w.any():
+                worst = max(worst, rest - l21)
+                continue
+            smooth = g + (l21 / np.sqrt((w**2).sum()) + strength / size) * w
+            entries = np.where(w != 0, abs(smooth + l1 * np.sign(w)), abs(g) - l1)
+            worst = max(worst, entries.max())
+    return worst
+
+
+def regression_objective(X, Y, W, *, l1=0.0, l21=0.0, group=0.0, groups=None):
+    value = ((Y - X @ W.T) ** 2).sum() / 2 + l1 * abs(W).sum()
+    value += l21 * np.sqrt((W**2).sum(axis=0)).sum()
+    for name in np.unique(groups) if group else ():
+        inside = np.asarray(groups) == name
+        value += group * np.sqrt(LONG(inside.sum())) * np.sqrt((W[:, inside] ** 2).sum())
+    return value
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_sparse_regression(kind, dtype):
+    rng = np.random.default_rng(KINDS.index(kind))
+    for trial in range(200):
+        n, d, c = rng.integers(2, 25), rng.integers(1, 12), rng.integers(1, 4)
+        X = draw_matrix(kind, rng, n, d, dtype)
+        Y = rng.normal(size=(n, c)).astype(dtype)
+        strength = 10.0 ** rng.uniform(-6, 0) * abs(X.T.astype(float) @ Y).max()
+        options = {name: strength for name in ("l1", "l21", "group") if rng.random() < 0.5}
+        if "group" in options:
+            options["groups"] = rng.integers(0, 3, d)
+        kkt_tol = 10.0 ** rng.uniform(-8, -2)
+        fit = solve_quietly(sparse_regression, X, Y, kkt_tol=kkt_tol, **options)
+        assert fit.coef.dtype == dtype
+        W, X16, Y16 = (np.asarray(value, LONG) for value in (fit.coef, X, Y))
+        gradient = (W @ X16.T - Y16.T) @ X16
+        scale = sum(options.get(name, 0.0) for name in ("l1", "l21"))
+        if "group" in options:
+            scale += strength * np.sqrt(np.bincount(options["groups"]).max())
+        if not scale:
+            scale = abs(Y16.T @ X16).max()
+        size = ((abs(W) @ abs(X16.T) + abs(Y16.T)) @ abs(X16)).max()
+        rounding = 20 * np.finfo(float).eps * float(size)
+        true = regression_violation(W, gradient, **options)
+        check_certificate(fit.kkt_violation, true, fit.converged, kkt_tol * scale, rounding)
+        value = regression_objective(X16, Y16, W, **options)
+        assert abs(fit.objective - value) <= 1e-9 * value + rounding * abs(W).sum()
+        if trial % 10 == 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                best = sparse_regression(X.astype(float), Y.astype(float), **options).coef
+            lower = regression_objective(X16, Y16, best.astype(LONG), **options)
+            energy = float((Y16**2).sum()) + float(abs(W).sum()) * float(size)
+            assert fit.duality_gap >= 0.99 * (value - lower) - 1e-14 * energy
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize(
+    "model",
+    [
+        DoSL(mmd=0.0, class_weight=None),
+        ImplicitDistributionAlignment(alignment=0.0, l21=0.02, class_weight=None),
+        TDLR(mmd=0.0, reconstruction=0.0, max_iter=1, class_weight=None),
+        TSDSL(graph=0.0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_label_regression(model, offset, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(60, 8)) + offset).astype(dtype)
+    y = rng.integers(0, 3, 60)
+    model = clone(model).fit(X, y, sample_domain=np.repeat([1, -1], [50, 10]))
+    W = getattr(model, "projection_", None)
+    W = (model.coef_ if W is None else W).astype(LONG)
+    source = X[:50].astype(float)
+    source -= source.mean(axis=0)
+    sizes = np.bincount(y[:50])
+    targets = np.eye(3)[y[:50]] - sizes / 50
+    penalised = targets
+    if isinstance(model, TSDSL):
+        penalised = targets = targets * np.sqrt(50 / sizes)
+    if isinstance(model, TDLR):
+        signs = np.where(np.eye(3)[y[:50]] > 0, 1, -1)
+        targets = targets + signs * model.relaxation_
+    l21 = 0.02 * np.linalg.norm(penalised.T @ source, axis=0).max() / 50
+    ridge = 0.01 * (source**2).sum() / 50
+    gradient = (W @ source.T - targets.T) @ source / 50 + ridge * W
+    true = regression_violation(W, gradient, l21=l21)
+    assert model.kkt_violation_ == pytest.approx(float(true), rel=1e-2, abs=1e-12)
+    tolerance = 1e-6 if dtype == np.float64 else 1e-3
+    assert model.converged_ == (model.kkt_violation_ <= tolerance * l21)
