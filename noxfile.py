@@ -19,7 +19,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 
 @nox.session(python=PYTHONS, default=True)
 def tests(session: nox.Session) -> None:
-    """Install with every SIMD level and run pytest."""
+    """Install from source and run pytest."""
     session.install(".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 

@@ -1,7 +1,8 @@
 """Choose the compiled level of the extension that this processor can run.
 
-The package carries the whole extension once per x86-64 level. ``SPARSETRANSFER_SIMD`` (``v2``,
-``v3``, ``v4`` or ``plain``) overrides the choice.
+A published wheel carries the whole extension once per x86-64 level, a build from source the level
+of the machine that built it. ``SPARSETRANSFER_SIMD`` (``v2``, ``v3``, ``v4`` or ``plain``) overrides
+the choice.
 """
 
 import importlib
@@ -37,7 +38,9 @@ def _choose() -> str:
     if not usable:
         raise ImportError(
             f"this processor offers the instruction set level {_cpu.level()!r}, but this "
-            f"installation was compiled for {', '.join(available)} only"
+            f"installation was compiled for {', '.join(available)} only: install a published wheel, "
+            "or build from source on this machine, or elsewhere with "
+            '-Ccmake.define.SPARSETRANSFER_SIMD_LEVELS="v2;v3;v4"'
         )
     return usable[-1]
 

@@ -1,4 +1,4 @@
-"""One wheel, several instruction sets: the right one is chosen, and any can be asked for."""
+"""Several instruction sets: the right one is chosen, and any that is built can be asked for."""
 
 import importlib.util
 import json
@@ -69,6 +69,14 @@ def test_a_level_that_does_not_exist_is_refused_by_name():
     finished = run("v9")
     assert finished.returncode != 0
     assert "SPARSETRANSFER_SIMD='v9': this installation has the levels" in finished.stderr
+
+
+def test_a_lesser_processor_is_told_how_to_get_a_build_for_it(monkeypatch):
+    monkeypatch.delenv("SPARSETRANSFER_SIMD", raising=False)
+    monkeypatch.setattr(_simd, "built", lambda: ("v4",))
+    monkeypatch.setattr(_cpu, "level", lambda: "v3")
+    with pytest.raises(ImportError, match=r"'v3'.*compiled for v4 only.*SIMD_LEVELS=\"v2;v3;v4\""):
+        _simd._choose()
 
 
 def uses_avx(library):
