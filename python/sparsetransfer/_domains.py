@@ -1,6 +1,5 @@
 """Domain labels: which rows are source, which are target, and which class labels are known."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,24 @@ from sklearn.utils.validation import column_or_1d
 from sparsetransfer.exceptions import DomainError
 
 __all__ = [
+    "UNKNOWN_LABELS",
     "check_domains",
     "check_labels",
+    "class_values",
     "domains_from_labels",
     "encode_source_labels",
+    "label_array",
     "labelled",
     "mean_weights",
+    "missing_labels",
     "new_domains",
+    "refuse_missing",
 ]
+
+UNKNOWN_LABELS = (
+    "-1, NaN, None and pandas.NA stand for unknown labels; rename a class that is called -1, for "
+    "example to 0"
+)
 
 
 def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
@@ -42,16 +51,6 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
         If an entry is 0, or source or target has no sample.
     """
     domains = _one_per_sample(sample_domain, n_samples)
-    if domains.dtype.kind not in "iu":
-        whole = domains.astype(np.int64) if domains.dtype.kind in "fb" else None
-        if whole is None or domains.dtype.kind == "b" or not np.array_equal(whole, domains):
-            raise ValueError(
-                f"sample_domain must consist of integers (positive: source, negative: target), "
-                f"got dtype {domains.dtype}"
-            )
-        domains = whole
-    domains = domains.astype(np.int64)
-    _refuse_zero(domains)
     for name, present in (("source", domains > 0), ("target", domains < 0)):
         if not present.any():
             sign = "positive" if name == "source" else "negative"
@@ -62,7 +61,7 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
     return domains
 
 
-def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[Any]:
+def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.int64]:
     """Return domain labels of samples to transform, of which one domain may be all there is.
 
     Parameters
@@ -74,20 +73,18 @@ def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[Any]
 
     Returns
     -------
-    numpy.ndarray of shape (n_samples,)
+    numpy.ndarray of shape (n_samples,), int64
 
     Raises
     ------
     ValueError
-        If the length differs.
+        If the length differs or an entry is not an integer.
     DomainError
         If an entry is 0.
     """
     if sample_domain is None:
         return np.full(n_samples, -1)
-    domains = _one_per_sample(sample_domain, n_samples)
-    _refuse_zero(domains)
-    return domains
+    return _one_per_sample(sample_domain, n_samples)
 
 
 def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
@@ -109,14 +106,51 @@ def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
     return np.where(known, 1, -1).astype(np.int64)
 
 
+def label_array(y: ArrayLike) -> NDArray[Any]:
+    """Return labels as an array in which a missing one is None, or NaN among floats.
+
+    Parameters
+    ----------
+    y : array_like
+        Labels: a sequence, an array (masked arrays too) or a pandas column of any dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape. Missing entries of anything but float arrays (None, NaN, pandas.NA,
+        masked ones) are None.
+    """
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), np.array(None), y.data)
+    labels = np.asarray(y)
+    if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
+        # NumPy turns NaN among names into the name "nan", and -1 into "-1".
+        given = np.asarray(y, dtype=object)
+        if not all(isinstance(value, str) for value in given.flat):
+            labels = given
+    if labels.dtype.kind in "OT":
+        labels = labels.astype(object)
+        labels[missing_labels(labels)] = None
+    return labels
+
+
+def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which entries of an array are None, NaN or pandas.NA; -1 is not missing here."""
+    if labels.dtype.kind == "f":
+        return np.asarray(np.isnan(labels))
+    if labels.dtype.kind != "O":
+        return np.zeros(labels.shape, np.bool_)
+    return np.fromiter(map(_is_missing, labels.flat), np.bool_, labels.size).reshape(labels.shape)
+
+
 def labelled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which labels are known.
+    """Return which labels are known.
 
     Parameters
     ----------
     y : array_like of shape (n_samples,)
-        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN and None among
-        objects.
+        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN, None and pandas.NA
+        among objects.
 
     Returns
     -------
@@ -136,7 +170,7 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
     >>> labelled(["anger", None])
     array([ True, False])
     """
-    labels = np.asarray(y)
+    labels = label_array(y)
     if labels.ndim != 1:
         raise ValueError(f"y must be one-dimensional, got shape {labels.shape}")
     if labels.dtype.kind == "i":
@@ -144,7 +178,7 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
     if labels.dtype.kind == "f":
         return np.asarray(~np.isnan(labels))
     if labels.dtype.kind == "O":
-        return np.array([_known(value) for value in labels], dtype=np.bool_)
+        return np.array([_is_known(value) for value in labels], dtype=np.bool_)
     return np.ones(len(labels), dtype=np.bool_)
 
 
@@ -173,7 +207,7 @@ def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
     ValueError
         If the length or the number of dimensions does not fit, or a label is infinite.
     """
-    labels: NDArray[Any] = column_or_1d(y, warn=True)
+    labels: NDArray[Any] = column_or_1d(label_array(y), warn=True)
     if labels.dtype.kind == "f" and np.isinf(labels).any():
         raise ValueError("y contains infinity")
     if len(labels) != n_samples:
@@ -181,8 +215,36 @@ def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
     return labels
 
 
+def class_values(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return known labels as an array of their own type: objects compare as what they hold.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of shape (n_samples,)
+        Labels, none of them missing.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If there are both strings and numbers.
+    """
+    if labels.dtype.kind != "O":
+        return labels
+    names = np.fromiter((isinstance(value, str) for value in labels), np.bool_, len(labels))
+    if names.any() and not names.all():
+        raise ValueError(
+            f"y must hold either names or numbers, got both: {labels[names][0]!r} and "
+            f"{labels[~names][0]!r}"
+        )
+    return np.array(labels.tolist())
+
+
 def encode_source_labels(
-    y: NDArray[Any], source: NDArray[np.bool_]
+    y: NDArray[Any], source: NDArray[np.bool_], *, n_least: int = 1
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Assign numbers to the classes of the source; labels of the target are not read.
 
@@ -192,6 +254,8 @@ def encode_source_labels(
         Labels.
     source : numpy.ndarray of shape (n_samples,), bool
         Which samples are source.
+    n_least : int, default=1
+        The least number of classes.
 
     Returns
     -------
@@ -204,33 +268,57 @@ def encode_source_labels(
     ------
     DomainError
         If a source sample has no label.
+    ValueError
+        If there are fewer classes than `n_least`, or the labels are 1 and -1.
     """
     labels = y[source]
-    known = labelled(labels)
-    if not known.all():
-        raise DomainError(
-            f"y: {int((~known).sum())} source samples have no label (-1, NaN and None stand for "
-            "unknown)"
+    unknown = int((~labelled(labels)).sum())
+    if unknown:
+        raise DomainError(f"y: {unknown} source samples have no label ({UNKNOWN_LABELS})")
+    classes, codes = np.unique(class_values(labels), return_inverse=True)
+    signs = classes.tolist() == [1] and bool(np.any(y == -1))
+    if signs or len(classes) < n_least:
+        raise ValueError(
+            f"y must have at least {max(2, n_least)} classes, got 1 class"
+            + (f", {classes[0]!r} ({UNKNOWN_LABELS})" if signs else "")
         )
-    if labels.dtype.kind == "O":
-        labels = np.array(labels.tolist())
-    classes, codes = np.unique(labels, return_inverse=True)
     return classes, codes.astype(np.int64)
 
 
-def _known(value: object) -> bool:
-    if isinstance(value, float) and math.isnan(value):
-        return False
+def refuse_missing(labels: NDArray[Any], name: str = "y") -> None:
+    """Raise ValueError if a label is missing."""
+    count = int(missing_labels(labels).sum())
+    if count:
+        raise ValueError(f"{name} must have a label for every row, got {count} missing ones")
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or isinstance(value, str):
+        return value is None
+    try:
+        return bool(value != value)  # noqa: PLR0124 - NaN of any type
+    except TypeError:  # pandas.NA: its comparisons have no truth value
+        return True
+
+
+def _is_known(value: object) -> bool:
     return value is not None and (isinstance(value, str) or value != -1)
 
 
-def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[Any]:
+def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
     domains = np.asarray(sample_domain)
     if domains.shape != (n_samples,):
         raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")
-    return domains
-
-
-def _refuse_zero(domains: NDArray[Any]) -> None:
+    if domains.dtype.kind == "O":  # nullable integers of pandas
+        domains = np.array(domains.tolist())
+    whole = domains
+    if domains.dtype.kind == "f" and np.isfinite(domains).all():
+        whole = domains.astype(np.int64)
+    if whole.dtype.kind not in "iu" or not np.array_equal(whole, domains):
+        raise ValueError(
+            f"sample_domain must consist of integers (positive: source, negative: target), "
+            f"got dtype {domains.dtype}"
+        )
     if (domains == 0).any():
         raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
+    return whole.astype(np.int64)

@@ -21,6 +21,7 @@ __all__ = [
     "check_integer",
     "check_masked",
     "check_matrix",
+    "check_pair",
     "check_real",
     "check_vector",
     "common_dtype",
@@ -86,6 +87,57 @@ def check_matrix(
     if n_features is not None and array.shape[1] != n_features:
         raise ValueError(f"{name} must have {n_features} features, got {array.shape[1]}")
     return _require_finite(array, name)
+
+
+def check_pair(
+    source: ArrayLike,
+    target: ArrayLike,
+    names: tuple[str, str] = ("source", "target"),
+    *,
+    dtype: DTypeLike | None = None,
+    min_samples: int = 1,
+) -> tuple[FloatArray, FloatArray]:
+    """Return two samples of the same features, each as `check_matrix` does.
+
+    Parameters
+    ----------
+    source : array_like of shape (n_source, n_features)
+        One sample.
+    target : array_like of shape (n_target, n_features)
+        The other. If both are data frames with named columns, its columns are put in the order of
+        those of `source`.
+    names : tuple of str, default=("source", "target")
+        The arguments' names, for error messages.
+    dtype, min_samples
+        As in `check_matrix`.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_source, n_features)
+    numpy.ndarray of shape (n_target, n_features)
+
+    Raises
+    ------
+    TypeError
+        As in `check_matrix`.
+    ValueError
+        If the named columns differ, or as in `check_matrix`.
+    """
+    wanted, given = _column_names(source), _column_names(target)
+    if wanted is not None and given is not None and wanted != given:
+        strange = sorted(set(wanted) ^ set(given))
+        if strange or len(given) != len(wanted) or len(set(given)) < len(given):
+            listed = ", ".join(strange[:5]) + (" ..." if len(strange) > 5 else "")
+            raise ValueError(
+                f"{names[0]} and {names[1]} must have the same columns, each once; "
+                f"{len(strange)} stand in one only: {listed}"
+            )
+        target = target[wanted]  # type: ignore[call-overload, index]
+    first = check_matrix(source, names[0], dtype=dtype, min_samples=min_samples)
+    second = check_matrix(
+        target, names[1], dtype=dtype, n_features=first.shape[1], min_samples=min_samples
+    )
+    return first, second
 
 
 def check_masked(
@@ -246,6 +298,13 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
     if number > 0:
         return number
     return max(1, (_threads.limit() or _threads.available_processors()) + 1 + number)
+
+
+def _column_names(value: object) -> list[str] | None:
+    """Return the names of a data frame's columns; None if they are not strings."""
+    columns = getattr(value, "columns", None)
+    names = [] if columns is None else list(columns)
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArray:

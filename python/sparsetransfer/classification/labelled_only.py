@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import (
+    UNKNOWN_LABELS,
+    check_labels,
+    encode_source_labels,
+    labelled,
+)
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer.domains import labelled
 
 __all__ = ["LabelledOnly"]
 
@@ -44,6 +49,8 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         Known labels, sorted.
     n_features_in_ : int
         Number of columns of the fitted rows.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if the fitted rows had string names.
 
     Examples
     --------
@@ -84,27 +91,24 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         """
         if y is None:
             raise ValueError("LabelledOnly requires y to be passed, but the target y is None")
-        y = column_or_1d(y, warn=True)
+        rows = validate_data(
+            self, X if hasattr(X, "shape") else np.asarray(X), skip_check_array=True
+        )
+        y = check_labels(y, rows.shape[0])
         known = labelled(y)
-        rows = X if hasattr(X, "shape") else np.asarray(X)
-        if rows.shape[0] != len(known):
-            raise ValueError(f"X has {rows.shape[0]} rows, y has {len(known)} labels")
         if not known.any():
             raise DomainError(
                 f"y has no known label among {len(known)}: the source must be labelled "
-                "(-1, NaN and None stand for unknown)"
+                f"({UNKNOWN_LABELS})"
             )
-        labels = np.asarray(y)[known]
-        if labels.dtype.kind == "O":
-            labels = np.array(labels.tolist())
-        chosen = rows if known.all() else rows[np.flatnonzero(known)]
+        classes, codes = encode_source_labels(y, known)
+        chosen = rows if known.all() else _safe_indexing(rows, np.flatnonzero(known))
         params = {
             name: np.asarray(value)[known] if np.shape(value)[:1] == known.shape else value
             for name, value in fit_params.items()
         }
-        self.estimator_ = clone(self.estimator).fit(chosen, labels, **params)
+        self.estimator_ = clone(self.estimator).fit(chosen, classes[codes], **params)
         self.classes_ = self.estimator_.classes_
-        self.n_features_in_ = rows.shape[1]
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -120,8 +124,8 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         ndarray of shape (n,)
             Labels out of `classes_`.
         """
-        check_is_fitted(self, "estimator_")
-        return np.asarray(self.estimator_.predict(X))
+        rows = self._checked(X)
+        return np.asarray(self.estimator_.predict(rows))
 
     @_delegates("predict_proba")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -137,8 +141,8 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         ndarray of shape (n, n_classes)
             Probabilities in the order of `classes_`.
         """
-        check_is_fitted(self, "estimator_")
-        return np.asarray(self.estimator_.predict_proba(X))
+        rows = self._checked(X)
+        return np.asarray(self.estimator_.predict_proba(rows))
 
     @_delegates("decision_function")  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -154,8 +158,15 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
         ndarray of shape (n,) or (n, n_classes)
             Scores as the classifier defines them.
         """
+        rows = self._checked(X)
+        return np.asarray(self.estimator_.decision_function(rows))
+
+    def _checked(self, X: Any) -> Any:
+        """Return the rows as they are, if their columns are those that were fitted."""
         check_is_fitted(self, "estimator_")
-        return np.asarray(self.estimator_.decision_function(X))
+        if getattr(X, "ndim", 2) != 2:
+            return X  # The classifier refuses it, with advice.
+        return validate_data(self, X, reset=False, skip_check_array=True)
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of the classifier inside, as far as they concern its input."""

@@ -10,13 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import (
+    check_domains,
+    check_labels,
+    class_values,
+    domains_from_labels,
+    encode_source_labels,
+    labelled,
+)
 from sparsetransfer._validation import check_integer, check_matrix, check_real
 from sparsetransfer.classification.priors import PriorBalance, balance_prior
 from sparsetransfer.classification.ridge import RidgeFit, class_targets, class_weights, ridge
-from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
 
 __all__ = ["MultiView", "join_views", "view_columns"]
 
@@ -233,7 +239,7 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_integer(self.rounds, "rounds", minimum=0)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)
         labels, source = source_rows(y, sample_domain, len(rows))
-        self.classes_, codes = class_numbers(labels[source])
+        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
         self.columns_ = view_columns(self.views, rows.shape[1])
         represented = self._encode(rows, np.where(source, 1, -1), sample_domain)
         target = ~source if not source.all() else source
@@ -266,7 +272,7 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _learn(
         self,
         views: Sequence[NDArray[np.float64]],
-        codes: NDArray[np.intp],
+        codes: NDArray[np.int64],
         source: NDArray[np.bool_],
         target: NDArray[np.bool_],
     ) -> None:
@@ -353,52 +359,23 @@ def _confidence(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(certainty, _LEAST_CONFIDENCE), dtype=np.float64)
 
 
-def class_numbers(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return the sorted classes of known labels, and the number of each label among them.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two classes, or labels are no classes.
-    """
-    known = np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
-    check_classification_targets(known)
-    classes, numbers = np.unique(known, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError("y must have at least two classes, got 1 class")
-    return classes, numbers
-
-
 def source_rows(
     y: ArrayLike | None, sample_domain: ArrayLike | None, size: int
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return labels as an array and which rows are labelled source rows.
+    """Return labels as an array and which rows are source rows.
 
     Raises
     ------
-    DomainError
-        If the label of a source row is unknown.
     ValueError
-        If there is not one label per row.
+        If there is not one label per row, or labels are no classes.
     """
     if y is None:
         raise ValueError("this classifier requires y to be passed, but the target y is None")
-    labels = np.asarray(column_or_1d(y, warn=True))
-    if len(labels) != size:
-        raise ValueError(f"X has {size} rows, y has {len(labels)} labels")
-    if labels.dtype.kind == "f" and np.isinf(labels).any():
-        raise ValueError("y contains infinity; only NaN stands for an unknown label")
+    labels = check_labels(y, size)
     if sample_domain is None:
         domains = domains_from_labels(labels)
-        if domains is not None:
-            return labels, np.asarray(domains > 0)
-        if not labelled(labels).any():
-            raise DomainError(f"y has no known label among {size}: the source must be labelled")
-        return labels, np.ones(size, dtype=np.bool_)
-    source = np.asarray(check_domains(sample_domain, size) > 0)
-    unknown = int((~labelled(labels) & source).sum())
-    if unknown:
-        raise DomainError(
-            f"y: {unknown} source rows have no label (-1, NaN and None stand for unknown)"
-        )
+        source = np.ones(size, dtype=np.bool_) if domains is None else domains > 0
+    else:
+        source = check_domains(sample_domain, size) > 0
+    check_classification_targets(class_values(labels[source & labelled(labels)]))
     return labels, source

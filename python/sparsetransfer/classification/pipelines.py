@@ -10,9 +10,9 @@ import sklearn
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
+from sparsetransfer._domains import UNKNOWN_LABELS, labelled
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer.domains import labelled
 
 __all__ = ["TransferPipeline", "make_transfer_pipeline"]
 
@@ -113,10 +113,7 @@ class TransferPipeline(Pipeline):  # type: ignore[misc]
         if y is not None and domain.shape == np.shape(y):
             unknown = int((~labelled(y) & (domain > 0)).sum())
             if unknown:
-                raise DomainError(
-                    f"y: {unknown} source rows have no label (-1, NaN and None stand for "
-                    "unknown; choose other names if -1 is a class)"
-                )
+                raise DomainError(f"y: {unknown} source rows have no label ({UNKNOWN_LABELS})")
         if sklearn.get_config()["enable_metadata_routing"]:
             return {"sample_domain": sample_domain}
         return {

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import class_values, label_array, refuse_missing
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 
 __all__ = ["BalancedRidge", "RidgeFit", "class_targets", "class_weights", "ridge"]
@@ -176,7 +177,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.alpha = alpha
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None
     ) -> BalancedRidge:
         """Fit the coefficients.
 
@@ -199,7 +200,9 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If there is one class only, or a weight is negative.
         """
-        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        rows, labels = validate_data(self, X, y if y is None else label_array(y), dtype=np.float64)
+        refuse_missing(labels)
+        labels = class_values(labels)
         check_classification_targets(labels)
         weights = np.ones(len(rows))
         if sample_weight is not None:

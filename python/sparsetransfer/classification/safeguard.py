@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import encode_source_labels
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
     Rise,
@@ -25,7 +26,6 @@ from sparsetransfer.classification.evidence import (
 from sparsetransfer.classification.multi_view import (
     MultiView,
     View,
-    class_numbers,
     source_rows,
     view_columns,
 )
@@ -247,7 +247,7 @@ class Safeguard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threshold = check_real(self.threshold, "threshold", minimum=0.0)
         check_integer(self.n_resamples, "n_resamples", minimum=0)
         labels, source = source_rows(y, sample_domain, len(rows))
-        self.classes_, codes = class_numbers(labels[source])
+        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
         columns = view_columns(self.views, rows.shape[1])
         numbers = np.full(len(rows), -1)
         numbers[source] = codes

@@ -17,7 +17,14 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sparsetransfer._domains import check_domains, domains_from_labels, labelled, new_domains
+from sparsetransfer._domains import (
+    check_domains,
+    domains_from_labels,
+    encode_source_labels,
+    label_array,
+    labelled,
+    new_domains,
+)
 from sparsetransfer.deep.checkpoint import (
     CheckpointError,
     load_module,
@@ -68,7 +75,7 @@ class SpectrogramClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):  
         sequences = check_sequences(X)
         if y is None:
             raise ValueError(f"{type(self).__name__} needs y: labels of the source samples")
-        labels = np.asarray(y)
+        labels = label_array(y)
         if labels.shape != (len(sequences),):
             raise ValueError(f"y must have shape ({len(sequences)},), got {labels.shape}")
         known = labelled(labels)
@@ -79,11 +86,7 @@ class SpectrogramClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):  
         is_source = from_source & known
         if not is_source.any():
             raise DomainError("y has no known label of a source sample")
-        self.classes_, numbers = np.unique(
-            np.array(labels[is_source].tolist()), return_inverse=True
-        )
-        if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")
+        self.classes_, numbers = encode_source_labels(labels, is_source, n_least=2)
         self.n_bands_ = sequences[0].shape[1]
         self.scaler_ = BandScaler.fit(sequences, from_source)
         targets = np.full(len(labels), -1, dtype=np.int64)

@@ -13,10 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from sparsetransfer._domains import check_domains, domains_from_labels, labelled, new_domains
+from sparsetransfer._domains import (
+    check_domains,
+    check_labels,
+    class_values,
+    domains_from_labels,
+    labelled,
+    new_domains,
+)
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
@@ -158,9 +165,7 @@ class MetricAutoencoder(TransformerMixin, ClassifierMixin, BaseEstimator):  # ty
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        labels = None if y is None else column_or_1d(y, warn=True)
-        if labels is not None:
-            _check_labels(labels, len(X))
+        labels = None if y is None else check_labels(y, len(X))
         is_source = self._source(labels, sample_domain, len(X))
         known = is_source & (labelled(labels) if labels is not None else False)
         wanted = self._wanted(labels, known, is_source, dimensions, affect)
@@ -189,7 +194,7 @@ class MetricAutoencoder(TransformerMixin, ClassifierMixin, BaseEstimator):  # ty
         self.network_ = network
         if known.any():
             embedded = self._embed(scaled[torch.from_numpy(known)])
-            self._fit_classifier(embedded, np.array(np.asarray(labels)[known].tolist()))
+            self._fit_classifier(embedded, class_values(np.asarray(labels)[known]))
         elif hasattr(self, "classifier_"):
             del self.classifier_, self.classes_
         return self
@@ -413,13 +418,6 @@ class MetricAutoencoder(TransformerMixin, ClassifierMixin, BaseEstimator):  # ty
         parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
         written: dict[str, Any] = json.loads(json.dumps(parameters))
         return written
-
-
-def _check_labels(labels: NDArray[Any], count: int) -> None:
-    if len(labels) != count:
-        raise ValueError(f"y must have shape ({count},), got {labels.shape}")
-    if labels.dtype.kind == "f" and np.isinf(labels).any():
-        raise ValueError("y has infinite entries; unknown labels are NaN, -1 or None")
 
 
 def _has_classifier(model: MetricAutoencoder) -> bool:

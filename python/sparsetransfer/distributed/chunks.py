@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import labelled
+from sparsetransfer._domains import class_values, label_array, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Chunk", "Chunks", "DaskBlock"]
@@ -172,15 +172,14 @@ class Chunks(Sequence[Chunk]):
         >>> [c.labels.tolist() for c in chunks.with_labels(["sad", None, "glad", "sad"])]
         [[1, -1], [0, 1]]
         """
-        given = np.asarray(labels)
+        given = label_array(labels)
         if given.shape != (self.n_samples,):
             raise ValueError(f"labels must have shape ({self.n_samples},), got {given.shape}")
         known = labelled(given)
         if not known.any():
             raise ValueError("labels must hold a known class, got masked ones only")
         numbers = np.full(len(given), -1, dtype=np.intp)
-        # Labels of object arrays compare as what they hold.
-        numbers[known] = np.unique(given[known].tolist(), return_inverse=True)[1]
+        numbers[known] = np.unique(class_values(given[known]), return_inverse=True)[1]
         ends = np.cumsum([chunk.n_samples for chunk in self])
         parts = np.split(numbers, ends[:-1])
         return Chunks(replace(c, labels=part) for c, part in zip(self, parts, strict=True))

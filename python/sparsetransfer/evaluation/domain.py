@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._domains import label_array, missing_labels
 from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
@@ -50,7 +51,7 @@ class Domain:
     features : ndarray of shape (n, d), float64
         One finite row per recording, before any normalisation.
     labels : ndarray of shape (n,), str
-        Emotion of each row; never empty.
+        Emotion of each row; never empty or missing.
     speakers : ndarray of shape (n,), str
         Speaker of each row; the empty string means unknown, which a target may be but a source
         may not.
@@ -107,7 +108,8 @@ class Domain:
         if self.digests is not None:
             columns["digests"] = self.digests
         for title, column in columns.items():
-            values = np.array(column, dtype=np.str_)
+            values = label_array(column)
+            values = np.where(missing_labels(values), "", values).astype(np.str_)
             if values.shape != (features.shape[0],):
                 raise CorpusError(
                     f"corpus {self.name!r}: {title} must have one entry for each of the "

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
-from sparsetransfer._validation import FloatArray, check_matrix, common_dtype, resolve_threads
+from sparsetransfer._validation import (
+    FloatArray,
+    check_matrix,
+    check_pair,
+    common_dtype,
+    resolve_threads,
+)
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
@@ -112,8 +118,7 @@ def gaussian(
     1.657
     """
     dtype = common_dtype(source, target)
-    xs = check_matrix(source, "source", dtype=dtype)
-    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    xs, xt = check_pair(source, target, dtype=dtype)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
@@ -196,8 +201,7 @@ def witness(
     array([ 1., -1.])
     """
     dtype = common_dtype(points, source, target)
-    xs = check_matrix(source, "source", dtype=dtype)
-    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    xs, xt = check_pair(source, target, dtype=dtype)
     at = check_matrix(points, "points", dtype=dtype, n_features=xs.shape[1])
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     contrasts = resolve_contrasts(len(xs), len(xt), "biased", source_weights, target_weights)

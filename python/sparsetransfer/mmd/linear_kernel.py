@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._validation import FloatArray, check_matrix, common_dtype
+from sparsetransfer._validation import FloatArray, check_pair, common_dtype
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import Contrasts, resolve_contrasts
@@ -77,8 +77,7 @@ def linear(
     array([[0., 6.]])
     """
     dtype = common_dtype(source, target)
-    xs = check_matrix(source, "source", dtype=dtype)
-    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    xs, xt = check_pair(source, target, dtype=dtype)
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, gradient)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
-from sparsetransfer._validation import check_integer, check_matrix, resolve_threads
+from sparsetransfer._validation import check_integer, check_pair, resolve_threads
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 
 __all__ = ["TwoSampleTest", "two_sample_test"]
@@ -111,8 +111,7 @@ def two_sample_test(
     """
     if estimator not in ("biased", "unbiased"):
         raise ValueError(f"estimator must be 'biased' or 'unbiased', got {estimator!r}")
-    xs = check_matrix(source, "source", dtype=np.float64, min_samples=2)
-    xt = check_matrix(target, "target", dtype=np.float64, n_features=xs.shape[1], min_samples=2)
+    xs, xt = check_pair(source, target, dtype=np.float64, min_samples=2)
     check_integer(n_permutations, "n_permutations", minimum=1)
     threads = resolve_threads(n_threads)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix, common_dtype
+from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.linear_kernel import contrast_pulls, contrast_value, linear
 from sparsetransfer.mmd.paired import check_pairs
@@ -91,8 +91,7 @@ def random_features(
     0.0
     """
     dtype = common_dtype(source, target)
-    xs = check_matrix(source, "source", dtype=dtype)
-    xt = check_matrix(target, "target", dtype=dtype, n_features=xs.shape[1])
+    xs, xt = check_pair(source, target, dtype=dtype)
     check_integer(n_frequencies, "n_frequencies", minimum=1)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     generator = np.random.default_rng(random_state)

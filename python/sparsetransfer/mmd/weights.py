@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._domains import class_values, label_array, refuse_missing
 from sparsetransfer._validation import FloatArray, check_matrix, check_vector
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.mmd.result import Estimator
@@ -151,10 +152,11 @@ def class_weights(
 
 
 def _labels(labels: ArrayLike, name: str) -> NDArray[np.generic]:
-    array = np.asarray(labels)
+    array = label_array(labels)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a 1-D array with entries, got shape {array.shape}")
-    return array
+    refuse_missing(array, name)
+    return class_values(array)
 
 
 def _columns(weights: ArrayLike | None, size: int, name: str) -> NDArray[np.float64]:

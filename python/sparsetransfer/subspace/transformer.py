@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _num_samples
 
-from sparsetransfer._domains import check_domains, domains_from_labels
+from sparsetransfer._domains import check_domains, domains_from_labels, label_array
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.exceptions import DomainWarning
 
@@ -62,7 +62,7 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     ) -> NDArray[np.int64] | None:
         if sample_domain is not None:
             return check_domains(sample_domain, n_samples)
-        labels = None if y is None else np.asarray(y)
+        labels = None if y is None else label_array(y)
         return None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
 
     def _fit_domains(

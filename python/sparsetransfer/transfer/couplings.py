@@ -7,9 +7,9 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._domains import check_domains, class_values, label_array, labelled
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer.domains import check_domains, labelled
 
 __all__ = ["Contrast", "MeanCoupling", "couple_classes", "couple_domains"]
 
@@ -281,13 +281,12 @@ def _memberships(
     classes: ArrayLike | None,
 ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
     """Return the classes and the share of every sample in every class."""
-    given = np.asarray(labels)
+    given = label_array(labels)
     if given.shape != domains.shape:
         raise ValueError(f"labels must have shape {domains.shape}, got {given.shape}")
     read = labelled(given)
-    known = (
-        np.unique(given[read & (domains > 0)].tolist()) if classes is None else np.asarray(classes)
-    )
+    found = class_values(given[read & (domains > 0)])
+    known = np.unique(found) if classes is None else np.asarray(classes)
     if target_probabilities is not None:
         read &= domains > 0
     membership = np.zeros((len(domains), len(known)))

@@ -5,15 +5,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import check_domains, domains_from_labels, labelled
-from sparsetransfer._validation import check_matrix
+from sparsetransfer._domains import (
+    UNKNOWN_LABELS,
+    check_domains,
+    domains_from_labels,
+    label_array,
+    labelled,
+)
+from sparsetransfer._validation import check_pair
 
 __all__ = ["check_domains", "domains_from_labels", "labelled", "pack"]
 
 
 def pack(
     Xs: ArrayLike, ys: ArrayLike, Xt: ArrayLike, yt: ArrayLike | None = None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+) -> tuple[Any, NDArray[Any], NDArray[np.int64]]:
     """Put a source and a target into one array, as the estimators take them.
 
     Parameters
@@ -23,15 +29,16 @@ def pack(
     ys : array_like of shape (n_source,)
         Source labels.
     Xt : array_like of shape (n_target, n_features)
-        Target samples.
+        Target samples. Of two data frames the columns are matched by name.
     yt : array_like of shape (n_target,), optional
         Target labels. By default they are masked: -1 where the source labels are integers, NaN
         where they are floats, None otherwise.
 
     Returns
     -------
-    X : numpy.ndarray of shape (n_source + n_target, n_features)
-        Source rows, then target rows.
+    X : numpy.ndarray or pandas.DataFrame of shape (n_source + n_target, n_features)
+        Source rows, then target rows. A data frame if `Xs` and `Xt` are data frames of pandas with
+        named columns, so that estimators can check the names.
     y : numpy.ndarray of shape (n_source + n_target,)
         Their labels.
     sample_domain : numpy.ndarray of shape (n_source + n_target,), int64
@@ -40,7 +47,7 @@ def pack(
     Raises
     ------
     ValueError
-        If the numbers of features, or of samples and labels, differ, if an entry is NaN, or if -1
+        If the columns, or the numbers of samples and labels, differ, if an entry is NaN, or if -1
         is one of the integer source labels and would be taken for a mask.
 
     Examples
@@ -50,13 +57,10 @@ def pack(
     >>> y, sample_domain
     (array([ 3,  4, -1]), array([ 1,  1, -1]))
     """
-    source = check_matrix(Xs, "Xs")
-    target = check_matrix(Xt, "Xt", n_features=source.shape[1])
+    source, target = check_pair(Xs, Xt, ("Xs", "Xt"))
     source_labels = _labels(ys, "ys", len(source))
     if not labelled(source_labels).all():
-        raise ValueError(
-            "ys must be known for every source sample; -1, NaN and None stand for unknown labels"
-        )
+        raise ValueError(f"ys must be known for every source sample ({UNKNOWN_LABELS})")
     if yt is None:
         kind = source_labels.dtype.kind
         if kind == "f":
@@ -70,15 +74,29 @@ def pack(
             target_labels = np.full(len(target), None)
     else:
         target_labels = _labels(yt, "yt", len(target))
+    if source_labels.dtype.kind != target_labels.dtype.kind:
+        # NumPy would spell a NaN beside names "nan", and -1 "-1".
+        y = label_array([*source_labels.tolist(), *target_labels.tolist()])
+    else:
+        y = np.concatenate([source_labels, target_labels])
+    X = np.concatenate([source, target])
     return (
-        np.concatenate([source, target]),
-        np.concatenate([source_labels, target_labels]),
+        _like(Xs, Xt, X),
+        y,
         np.repeat(np.array([1, -1], dtype=np.int64), [len(source), len(target)]),
     )
 
 
 def _labels(y: ArrayLike, name: str, size: int) -> NDArray[Any]:
-    labels = np.asarray(y)
+    labels = label_array(y)
     if labels.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), got {labels.shape}")
     return labels
+
+
+def _like(Xs: Any, Xt: Any, X: NDArray[Any]) -> Any:
+    """Return the rows as a pandas data frame if both samples were such frames with names."""
+    frames = all(hasattr(part, "iloc") and hasattr(part, "columns") for part in (Xs, Xt))
+    if not frames or not all(isinstance(name, str) for name in Xs.columns):
+        return X
+    return type(Xs)(X, index=Xs.index.append(Xt.index), columns=Xs.columns)

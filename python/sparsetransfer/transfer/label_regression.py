@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsetransfer._domains import (
     check_domains,
     check_labels,
+    class_values,
     domains_from_labels,
     encode_source_labels,
     labelled,
@@ -250,12 +251,9 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             domains = check_domains(sample_domain, len(rows))
         source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
-        known = labels[source & labelled(labels)]
-        check_classification_targets(known.astype(str) if known.dtype.kind == "O" else known)
-        self.classes_, codes = encode_source_labels(labels, source)
+        check_classification_targets(class_values(labels[source & labelled(labels)]))
+        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
         n_classes = len(self.classes_)
-        if n_classes < 2:
-            raise ValueError(f"y must have at least 2 classes, got {n_classes} class")
         if domains is None:
             warnings.warn(
                 f"all samples form one domain: {type(self).__name__} is plain regression; give "

@@ -9,6 +9,13 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
 
+from sparsetransfer._domains import (
+    check_domains,
+    class_values,
+    domains_from_labels,
+    label_array,
+    labelled,
+)
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.transfer.couplings import (
@@ -17,7 +24,6 @@ from sparsetransfer.transfer.couplings import (
     couple_classes,
     couple_domains,
 )
-from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled
 
 __all__ = ["ClassCoupling", "first_dictionary", "resolve_domains", "source_labels"]
 
@@ -28,7 +34,7 @@ def resolve_domains(
     """Return the domain numbers, from masked labels if need be; None for one domain."""
     if sample_domain is not None:
         return check_domains(sample_domain, n_samples)
-    labels = None if y is None else np.asarray(y)
+    labels = None if y is None else label_array(y)
     domains = None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
     if domains is None and mmd > 0:
         warnings.warn(
@@ -43,8 +49,8 @@ def resolve_domains(
 def source_labels(y: ArrayLike | None, domains: NDArray[np.int64] | None) -> NDArray[Any] | None:
     """Return labels without those of the target, which nobody may read."""
     if y is None or domains is None:
-        return None if y is None else np.asarray(y)
-    labels = np.asarray(y)
+        return None if y is None else label_array(y)
+    labels = label_array(y)
     masked = np.full(labels.shape, None, dtype=object)
     if labels.shape == domains.shape:
         masked[domains > 0] = labels[domains > 0].tolist()
@@ -104,7 +110,7 @@ class ClassCoupling:
         self.marginal = couple_domains(domains, contrast=contrast)
         if conditional == 0:
             return
-        labels = None if y is None else np.asarray(y)
+        labels = None if y is None else label_array(y)
         if labels is None or labels.shape != domains.shape:
             raise ValueError(f"conditional={conditional} needs y with a label per source sample")
         if class_weight not in (None, "prior"):
@@ -112,9 +118,8 @@ class ClassCoupling:
         self.known = self.source & labelled(labels)
         if not self.known.any():
             raise ValueError(f"conditional={conditional} needs labels of source samples in y")
-        self.labels = labels[self.known]
-        # Labels of object arrays compare as what they hold.
-        self.classes, counts = np.unique(self.labels.tolist(), return_counts=True)
+        self.labels = class_values(labels[self.known])
+        self.classes, counts = np.unique(self.labels, return_counts=True)
         self.class_weight = counts / counts.mean() if class_weight == "prior" else None
         self.classifier = KNeighborsClassifier(1) if classifier is None else classifier
         self.soft = soft_labels
@@ -136,7 +141,7 @@ class ClassCoupling:
 
     def estimate(self, codes: FloatArray) -> NDArray[np.float64]:
         """Return probabilities of the target's classes by the classifier on the source's codes."""
-        model = clone(self.classifier).fit(codes[self.known], self.labels.tolist())
+        model = clone(self.classifier).fit(codes[self.known], self.labels)
         target = codes[~self.source]
         if self.soft:
             return np.asarray(model.predict_proba(target), dtype=np.float64)

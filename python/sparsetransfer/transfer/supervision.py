@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import labelled
+from sparsetransfer._domains import class_values, label_array, labelled
 from sparsetransfer._validation import check_real
 from sparsetransfer.transfer.problem import Coupling
 
@@ -37,15 +37,14 @@ class Supervision:
                 f"label={label} needs solver='auto', 'fista' or 'newton', got {solver!r}: the "
                 "others share one quadratic term among all codes"
             )
-        labels = None if y is None else np.asarray(y)
+        labels = None if y is None else label_array(y)
         if labels is None or labels.shape != (n_samples,):
             got = "none" if labels is None else f"shape {labels.shape}"
             raise ValueError(f"label={label} needs y of shape ({n_samples},), got {got}")
         known = labelled(labels)
         if not known.any():
             raise ValueError(f"label={label} needs labels, but all of y are masked")
-        # Labels of object arrays compare as what they hold.
-        self.classes = np.unique(labels[known].tolist())
+        self.classes = np.unique(class_values(labels[known]))
         targets = np.zeros((n_samples, len(self.classes)), dtype)
         targets[known] = labels[known, None] == self.classes
         self.targets = coupling.scale(targets)

@@ -158,7 +158,7 @@ def test_bad_arguments(domains):
     with pytest.raises(ValueError, match="rounds must be at least 0"):
         MultiView(rounds=-1).fit(X, y, sample_domain=domain)
     y[3] = None
-    with pytest.raises(DomainError, match="1 source rows have no label"):
+    with pytest.raises(DomainError, match="1 source samples have no label"):
         MultiView().fit(X, y, sample_domain=domain)
     with pytest.raises(ValueError, match="equal numbers of rows"):
         join_views([[[1.0]], [[1.0], [2.0]]])

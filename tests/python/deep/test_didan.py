@@ -199,7 +199,7 @@ LABELS = ["a", "b", None, None]
         ([*GOOD[:3], np.full((5, 3), "a")], LABELS, None, {}, TypeError, r"X\[3\]"),
         (GOOD, None, None, {}, ValueError, "needs y"),
         (GOOD, ["a", "b"], None, {}, ValueError, "y must have shape"),
-        (GOOD, ["a", "a", None, None], None, {}, ValueError, "two classes"),
+        (GOOD, ["a", "a", None, None], None, {}, ValueError, "2 classes, got 1 class"),
         (GOOD, LABELS, [1, 1, 1, 1], {}, DomainError, "target"),
         (GOOD, LABELS, [-1, -1, 1, 1], {}, DomainError, "no known label"),
         (GOOD, LABELS, None, {"alignment": "kl"}, ValueError, "alignment"),
