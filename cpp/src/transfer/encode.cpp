@@ -34,6 +34,7 @@ template <typename T>
 void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
                   const EncodeSettings& settings, const Matrix<T>& correlations, double target,
                   Iterate<T>& point, EncodeReport& report) {
+  if (settings.max_iterations == 0) return;  // the codes are to be certified, not changed
   Fista<T> fista(execution, problem, correlations);
   Newton<T> newton(execution, problem, correlations);
   const double alpha = static_cast<double>(problem.alpha);

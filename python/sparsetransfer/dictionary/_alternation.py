@@ -97,10 +97,10 @@ class State:
         weights = weights.astype(np.float64)
         objective = float(weights @ certificate.objective)
         stationarity = self.step.stationarity(self.components, self.codes)
-        codes = self.codes
+        codes, violation = self.codes, certificate.kkt
         if problem.kept is not None:
-            codes = np.zeros((len(problem.all_X), codes.shape[1]), codes.dtype)
-            problem.coder(problem.all_X, self.components, codes, warm=False, mask=problem.all_mask)
+            codes, others = self._with_the_rest()
+            violation = np.concatenate([violation, others.kkt])
         result = LearnedDictionary(
             components=self.components,
             codes=codes,
@@ -109,12 +109,26 @@ class State:
             n_iter=len(history),
             status=status,
             duality_gap=float(weights @ certificate.gap) / max(objective, np.finfo(float).tiny),
-            kkt_violation=float(certificate.kkt.max()),
+            kkt_violation=float(violation.max()),
             stationarity=stationarity,
             statistics=self.step.statistics,
         )
         warn_unless_converged(result, certificate)
         return result
+
+    def _with_the_rest(self) -> tuple[FloatArray, Certificate]:
+        """Return codes of all signals, and the certificate of those that had no weight."""
+        problem = self.problem
+        assert problem.kept is not None
+        rest = ~problem.kept
+        found = np.zeros((int(rest.sum()), self.codes.shape[1]), self.codes.dtype)
+        mask = None if problem.all_mask is None else problem.all_mask[rest]
+        certificate = problem.coder(
+            problem.all_X[rest], self.components, found, warm=False, mask=mask
+        )
+        codes = np.empty((len(rest), self.codes.shape[1]), self.codes.dtype)
+        codes[problem.kept], codes[rest] = self.codes, found
+        return codes, certificate
 
 
 def warn_unless_converged(result: LearnedDictionary, certificate: Certificate | None) -> None:
@@ -126,7 +140,7 @@ def warn_unless_converged(result: LearnedDictionary, certificate: Certificate | 
         failed = len(certificate.converged) - int(np.sum(certificate.converged))
         parts.append(
             f"{failed} of {len(certificate.gap)} codes did not "
-            f"converge (worst violation {result.kkt_violation:.1e} alpha)"
+            f"converge (worst violation {result.kkt_violation:.1e})"
         )
     if parts:
         warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=3)

@@ -62,7 +62,8 @@ class LearnedDictionary:
         What the codes' objective can at most be above its optimum at `components`, relative to
         `objective`; NaN without codes.
     kkt_violation : float
-        The largest violation of a code's optimality conditions, relative to α; NaN without codes.
+        The largest violation of a code's optimality conditions, in the unit of α; NaN without
+        codes.
     stationarity : float
         The farthest that an atom would move in its own exact update at `codes`.
     statistics : Statistics or None

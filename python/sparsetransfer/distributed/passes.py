@@ -18,6 +18,7 @@ from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.graph.functional import Weights
 from sparsetransfer.sparse_coding import lasso_gram
+from sparsetransfer.sparse_coding.functional import TOLERANCE
 
 __all__ = ["Coded", "Graph", "Pass", "Summary", "Supports", "code_chunk", "merge"]
 
@@ -25,6 +26,8 @@ _core = _simd.load()
 
 _GRAPH_TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 """KKT violation, in units of alpha, of codes that a graph joins."""
+
+_MOST_ITERATIONS = 5000
 
 _HELD_BACK = 0.3
 """Share of the graph's diagonal that holds a sample back when all move alike: with none, or all, the
@@ -223,16 +226,13 @@ def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Sum
     components = task.components
     rows = chunk.load(components.dtype)
     groups = task.groups(chunk)
-    gram = components @ components.T
-    correlations = rows @ components.T
-    if task.pull is not None:
-        for members, weights in groups:
-            correlations[members] -= (task.pull @ weights).astype(components.dtype)
     links = None if last is None else last.laplacian
     if task.graph is not None and links is None:
         links = task.graph.laplacian(chunk, rows, task.n_threads)
     start = None if last is None else last.codes.toarray()
-    solution = _solve(task, gram, correlations, rows, links, start)
+    solution = _solve(task, groups, rows, links, start)
+    if components.dtype == np.float32:
+        solution = _certify_rounded(task, groups, rows, links, solution)
     found = solution.codes
     statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
     statistics.add(rows, found, n_threads=task.n_threads)
@@ -268,13 +268,21 @@ class _Solution:
 
 def _solve(
     task: Pass,
-    gram: FloatArray,
-    correlations: FloatArray,
+    groups: list[tuple[Any, NDArray[np.float64]]],
     rows: FloatArray,
     links: sparse.csr_array | None,
     start: FloatArray | None,
+    *,
+    certify: bool = False,
 ) -> _Solution:
-    """Solve for the codes of a chunk: one by one, or together where a graph joins them."""
+    """Solve for codes one by one, or together where a graph joins them, or certify the start."""
+    dtype, tolerance = rows.dtype, task.components.dtype
+    components = task.components.astype(dtype, copy=False)
+    gram = components @ components.T
+    correlations = rows @ components.T
+    if task.pull is not None:
+        for members, weights in groups:
+            correlations[members] -= (task.pull @ weights).astype(dtype)
     norms = np.einsum("ij,ij->i", rows, rows)
     if task.graph is None or links is None:
         with warnings.catch_warnings():
@@ -288,7 +296,9 @@ def _solve(
                 l2=task.l2,
                 positive=task.positive,
                 init=start,
+                tol=TOLERANCE[tolerance],
                 n_threads=task.n_threads,
+                max_iter=0 if certify else _MOST_ITERATIONS,
             )
         return _Solution(
             coded.codes,
@@ -297,26 +307,50 @@ def _solve(
             int((~coded.converged).sum()),
         )
     codes = np.zeros_like(correlations) if start is None else start
-    gram = gram + task.l2 * np.eye(len(gram), dtype=gram.dtype)
+    gram = gram + task.l2 * np.eye(len(gram), dtype=dtype)
     report = _core.transfer_encode(
         gram,
         correlations,
         float(norms.sum(dtype=np.float64)),
-        np.zeros((0, len(rows)), rows.dtype),
+        np.zeros((0, len(rows)), dtype),
         links.indptr.astype(np.int64),
         links.indices.astype(np.int32),
-        task.graph.strength * links.data,
+        task.graph.strength * links.data.astype(dtype, copy=False),
         alpha=task.alpha,
         positive=task.positive,
         settings=_core.TransferEncodeSettings(
-            solver=_core.CodeSolver.automatic, tolerance=_GRAPH_TOLERANCE[rows.dtype]
+            solver=_core.CodeSolver.automatic,
+            tolerance=_GRAPH_TOLERANCE[tolerance],
+            max_iterations=0 if certify else _MOST_ITERATIONS,
         ),
-        penalties=np.zeros(0, rows.dtype),
+        penalties=np.zeros(0, dtype),
         codes=codes,
         num_threads=resolve_threads(task.n_threads),
     )
     missed = 0 if report.converged else len(rows)
     return _Solution(codes, report.duality_gap, report.kkt_violation, missed)
+
+
+def _certify_rounded(
+    task: Pass,
+    groups: list[tuple[Any, NDArray[np.float64]]],
+    rows: FloatArray,
+    links: sparse.csr_array | None,
+    found: _Solution,
+) -> _Solution:
+    """Certify float32 codes in float64; solve on there, and round, where they fall short."""
+    rows = rows.astype(np.float64)
+
+    def certified(codes: FloatArray) -> _Solution:
+        exact = _solve(task, groups, rows, links, codes.astype(np.float64), certify=True)
+        return replace(exact, codes=codes)
+
+    first = certified(found.codes)
+    if not first.n_unconverged:
+        return first
+    better = _solve(task, groups, rows, links, found.codes.astype(np.float64))
+    second = certified(better.codes.astype(np.float32))
+    return min(second, first, key=lambda one: one.n_unconverged)
 
 
 def _inner(first: FloatArray, second: FloatArray) -> float:

@@ -1,6 +1,5 @@
 """Transfer sparse coding as a scikit-learn estimator."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -23,7 +22,6 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.distributed import Chunks, Engine
-from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.chunked import learn_chunks
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
@@ -36,7 +34,7 @@ from sparsetransfer.transfer.preparation import (
     resolve_domains,
     source_labels,
 )
-from sparsetransfer.transfer.problem import Solver, resolve_kkt_tol
+from sparsetransfer.transfer.problem import Solver, warn_unconverged
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 
 __all__ = ["TransferSparseCoding"]
@@ -444,7 +442,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
             )
         dtype = self._stream.components.dtype
-        self.codes_, self.kkt_violation_ = self._stream.step(
+        found = self._stream.step(
             signals.astype(dtype, copy=False),
             domains,
             alpha=check_real(self.alpha, "alpha", minimum=0, strict=True),
@@ -452,9 +450,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             l2=check_real(self.l2, "l2", minimum=0),
             positive=self.positive_code,
             positive_dict=self.positive_dict,
-            kkt_tol=resolve_kkt_tol(self.kkt_tol, dtype),
+            kkt_tol=self.kkt_tol,
             threads=resolve_threads(self.n_jobs, "n_jobs"),
         )
+        self.codes_ = found.codes
+        self.kkt_violation_ = found.kkt_violation
         self.components_ = self._stream.components
         self.mean_difference_ = self._stream.mean_difference().astype(dtype)
         self._graph = None
@@ -578,8 +578,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             links, diagonal = self._graph.rows(signals, threads)
             linear = linear + self.laplacian * (links @ self.codes_)
             ridge = self.laplacian * diagonal
-        tolerance = resolve_kkt_tol(self.kkt_tol, signals.dtype)
-        codes, violation, converged = encode_shifted(
+        found = encode_shifted(
             signals,
             self.components_,
             linear,
@@ -587,16 +586,12 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             alpha=self.alpha,
             l2=self.l2,
             positive=self.positive_code,
-            kkt_tol=tolerance,
+            kkt_tol=self.kkt_tol,
             threads=threads,
         )
-        if not converged:
-            warnings.warn(
-                f"the codes stopped at a KKT violation of {violation / self.alpha:.2g} alpha",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        return codes
+        if not found.converged:
+            warn_unconverged(found, self.alpha)
+        return found.codes
 
     def inverse_transform(self, codes: ArrayLike) -> FloatArray:
         """Return the signals that codes stand for, ``codes @ components_``.

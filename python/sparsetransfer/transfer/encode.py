@@ -1,26 +1,22 @@
 """The coupled sparse codes of samples of several domains in a given dictionary."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from sparsetransfer import _simd
 from sparsetransfer._validation import check_matrix, resolve_threads
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
-    Coupling,
     Solver,
     check_strengths,
-    encode_settings,
     initial_codes,
-    pack_codes,
+    resolve_coupling,
+    resolve_effort,
+    solve_codes,
     warn_unconverged,
 )
 from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = ["transfer_encode"]
-
-_core = _simd.load()
 
 
 def transfer_encode(
@@ -80,7 +76,8 @@ def transfer_encode(
     init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default. They change the time, not the answer.
     max_iter : int, default=5000
-        Most iterations: proximal gradient steps, alternating directions, or sweeps.
+        Most iterations: proximal gradient steps, alternating directions, or sweeps. 0 certifies
+        `init` as it is.
     kkt_tol : float, optional
         KKT violation, relative to `alpha`, at which to stop: 1e-6 by default in float64, 1e-3 in
         float32.
@@ -148,28 +145,18 @@ def transfer_encode(
     dictionary = check_matrix(components, "components", dtype=signals.dtype, n_features=d)
     threads = resolve_threads(n_threads)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
-    terms = Coupling(
-        n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype, sample_weight
-    )
-    signals = terms.scale(signals)
-    codes = terms.scale(initial_codes(init, n, len(dictionary), signals.dtype, positive))
-    settings = encode_settings(solver, max_iter, kkt_tol, signals.dtype, positive)
-    # Not by NumPy, whose last bits may depend on the threads of its BLAS.
-    gram = _core.gram(dictionary, threads)
-    gram[np.diag_indices_from(gram)] += l2
-    report = _core.transfer_encode(
-        gram,
-        _core.correlations(dictionary, signals, threads),
-        _core.squared_norm(signals, threads),
-        *terms.arrays,
+    terms = resolve_coupling(n, sample_domain, coupling, mmd, laplacian, graph, sample_weight)
+    result = solve_codes(
+        signals,
+        dictionary,
+        initial_codes(init, n, len(dictionary), signals.dtype, positive),
+        terms,
+        resolve_effort(solver, max_iter, kkt_tol, signals.dtype, positive),
         alpha=alpha,
+        l2=l2,
         positive=bool(positive),
-        settings=settings,
-        penalties=terms.penalties,
-        codes=codes,
-        num_threads=threads,
+        threads=threads,
     )
-    result = pack_codes(report, codes, terms)
     if not result.converged:
         warn_unconverged(result, alpha)
     return result

@@ -4,16 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from sparsetransfer import _simd
 from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
 from sparsetransfer.graph.functional import Metric, Weights
 from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.problem import Coupling, resolve_effort, solve_codes
+from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = ["GraphExtension", "MeanPull", "encode_shifted"]
-
-_core = _simd.load()
 
 
 class MeanPull:
@@ -141,36 +140,29 @@ def encode_shifted(
     alpha: float,
     l2: float,
     positive: bool,
-    kkt_tol: float,
+    kkt_tol: float | None,
     threads: int,
-    means: FloatArray | None = None,
-) -> tuple[FloatArray, float, bool]:
+    factor: NDArray[np.float64] | None = None,
+) -> TransferCodes:
     r"""Solve for every sample on its own, with everything else held fixed.
 
     .. math:: \min_s \tfrac12\|x_i - Ds\|^2 + \alpha\|s\|_1 + c_i^\top s + \tfrac{l_2 + h_i}2\|s\|^2
 
-    `means`, of shape (n_samples, rank), couples the samples by :math:`\tfrac12\|SE\|_F^2`.
-    Returns the codes, their KKT violation and whether it is within ``kkt_tol * alpha``.
+    `factor`, of shape (n_samples, rank), couples the samples by :math:`\tfrac12\|SE\|_F^2`.
     """
-    n, dtype = len(signals), signals.dtype
-    gram = _core.gram(dictionary, threads)
-    gram[np.diag_indices_from(gram)] += l2
-    if ridge is None:
-        curvature = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, dtype))
-    else:
-        curvature = (np.arange(n + 1), np.arange(n, dtype=np.int32), ridge.astype(dtype))
-    codes = np.zeros((n, len(dictionary)), dtype)
-    report = _core.transfer_encode(
-        gram,
-        np.ascontiguousarray(_core.correlations(dictionary, signals, threads) - linear, dtype),
-        _core.squared_norm(signals, threads),
-        np.zeros((0, n), dtype) if means is None else np.ascontiguousarray(means.T),
-        *curvature,
+    n = len(signals)
+    laplacian = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))
+    if ridge is not None:
+        laplacian = (np.arange(n + 1), np.arange(n, dtype=np.int32), ridge.astype(np.float64))
+    return solve_codes(
+        signals,
+        dictionary,
+        np.zeros((n, len(dictionary)), signals.dtype),
+        Coupling(np.zeros((n, 0)) if factor is None else factor, laplacian),
+        resolve_effort("auto", 5000, kkt_tol, signals.dtype, positive),
         alpha=alpha,
+        l2=l2,
         positive=positive,
-        settings=_core.TransferEncodeSettings(solver=_core.CodeSolver.automatic, tolerance=kkt_tol),
-        penalties=np.zeros(0, dtype),
-        codes=codes,
-        num_threads=threads,
+        threads=threads,
+        linear=linear,
     )
-    return codes, report.kkt_violation, report.converged

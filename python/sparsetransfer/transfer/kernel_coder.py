@@ -17,7 +17,7 @@ from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.kernel import kernel_learn
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.preparation import first_dictionary, resolve_domains
-from sparsetransfer.transfer.proximal import descend_rows
+from sparsetransfer.transfer.proximal import descend_rows, violations
 
 __all__ = ["KernelTransferSparseCoding"]
 
@@ -393,7 +393,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             value += weights[rows] * height + self.alpha * np.abs(S).sum(axis=1)
             return value, residual @ D.T + self.l2 * S + weights[rows, None] * slope
 
-        found = descend_rows(
+        descend_rows(
             evaluate,
             codes,
             alpha=self.alpha,
@@ -402,7 +402,10 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             tol=self.tol * self.alpha,
             max_iter=40 * self.code_iter,
         )
-        return float(found.max())
+        # What counts is the violation of the codes as they are returned.
+        codes[:] = codes.astype(self.components_.dtype)
+        _, gradient = evaluate(codes, np.arange(len(codes)))
+        return float(violations(codes, gradient, self.alpha, self.positive_code).max())
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

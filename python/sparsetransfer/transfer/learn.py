@@ -8,15 +8,22 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from sparsetransfer import _simd
-from sparsetransfer._validation import check_integer, check_matrix, check_real, resolve_threads
+from sparsetransfer._validation import (
+    FloatArray,
+    check_integer,
+    check_matrix,
+    check_real,
+    resolve_threads,
+)
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
-    Coupling,
     Solver,
+    certify_rounded,
     check_strengths,
-    encode_settings,
     initial_codes,
     pack_codes,
+    resolve_coupling,
+    resolve_effort,
     warn_unconverged,
 )
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
@@ -162,29 +169,19 @@ def transfer_learn(
     dictionary = check_matrix(dict_init, "dict_init", dtype=signals.dtype, n_features=d)
     threads = resolve_threads(n_threads)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
-    terms = Coupling(
-        n, sample_domain, coupling, mmd, laplacian, graph, signals.dtype, sample_weight
-    )
-    signals = terms.scale(signals)
+    terms = resolve_coupling(n, sample_domain, coupling, mmd, laplacian, graph, sample_weight)
     if positive_dict:
         dictionary = np.maximum(dictionary, 0)
     lengths = np.linalg.norm(dictionary, axis=1, keepdims=True)
     dictionary = np.ascontiguousarray(dictionary / np.maximum(lengths, 1))
     codes = terms.scale(initial_codes(code_init, n, len(dictionary), signals.dtype, positive))
-    supervision = Supervision(y, n, len(dictionary), label, label_l2, terms, solver)
-    settings = _core.TransferLearnSettings(
-        max_iterations=check_integer(max_iter, "max_iter", minimum=0),
-        tolerance=check_real(tol, "tol", minimum=0),
-        l2=l2,
-        positive_codes=bool(positive),
-        positive_atoms=bool(positive_dict),
-        code_tolerance=1e-2,
-        passes=3,
-        dictionary_update=_dictionary_update(dictionary_update, positive_dict),
-        encode=encode_settings(
-            solver, 1 if solver == "gauss-seidel" else 5000, kkt_tol, signals.dtype, positive
-        ),
+    supervision = Supervision(y, n, len(dictionary), label, label_l2, terms, solver, signals.dtype)
+    effort = resolve_effort(
+        solver, 1 if solver == "gauss-seidel" else 5000, kkt_tol, signals.dtype, positive
     )
+    iterations = check_integer(max_iter, "max_iter", minimum=0)
+    tolerance = check_real(tol, "tol", minimum=0)
+    update = _dictionary_update(dictionary_update, positive_dict)
     history: list[float] = []
 
     def observe(progress: TransferProgress) -> bool:
@@ -194,22 +191,41 @@ def transfer_learn(
         state = TransferProgress(progress.iteration, progress.objective, progress.kkt_violation)
         return bool(callback(state))
 
-    report = _core.transfer_learn(
-        signals,
-        *terms.arrays,
-        alpha=alpha,
-        settings=settings,
-        penalties=terms.penalties,
-        targets=supervision.targets,
-        target_weights=supervision.weights,
-        ridge=supervision.ridge,
-        map=supervision.map,
-        observer=observe,
-        dictionary=dictionary,
-        codes=codes,
-        num_threads=threads,
-    )
+    def learn(atoms: FloatArray, codes: FloatArray, alternations: int, code_iter: int) -> Any:
+        dtype = codes.dtype
+        return _core.transfer_learn(
+            terms.scale(signals.astype(dtype, copy=False)),
+            *terms.arrays(dtype),
+            alpha=alpha,
+            settings=_core.TransferLearnSettings(
+                max_iterations=alternations,
+                tolerance=tolerance,
+                l2=l2,
+                positive_codes=bool(positive),
+                positive_atoms=bool(positive_dict),
+                code_tolerance=1e-2,
+                passes=3,
+                dictionary_update=update,
+                encode=effort.settings(code_iter),
+            ),
+            penalties=terms.penalties(dtype),
+            **supervision.arguments(dtype),
+            observer=observe,
+            dictionary=atoms,
+            codes=codes,
+            num_threads=threads,
+        )
+
+    report = learn(dictionary, codes, iterations, effort.max_iter)
     result = pack_codes(report.codes, codes, terms)
+    if signals.dtype == np.float32:
+        atoms = dictionary.astype(np.float64)
+        result = certify_rounded(
+            result,
+            lambda exact, steps: learn(atoms, exact, 0, steps).codes,
+            terms,
+            0 if solver == "gauss-seidel" else effort.max_iter - result.n_iter,
+        )
     if not result.converged:
         warn_unconverged(result, alpha)
     return TransferDictionary(

@@ -1,6 +1,5 @@
 """Transfer sparse coding from mini-batches: running statistics and running domain means."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import Statistics, update_dictionary
-from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.exceptions import DomainError
 from sparsetransfer.transfer.inductive import encode_shifted
+from sparsetransfer.transfer.problem import warn_unconverged
+from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = ["TransferStream", "batch_domains", "takes_batches"]
 
@@ -75,22 +76,22 @@ class TransferStream:
         l2: float,
         positive: bool,
         positive_dict: bool,
-        kkt_tol: float,
+        kkt_tol: float | None,
         threads: int,
-    ) -> tuple[FloatArray, float]:
-        """Code a batch, take it in and move the atoms; return codes and their KKT violation."""
+    ) -> TransferCodes:
+        """Code a batch, take it in and move the atoms; return the codes."""
         self._forget(len(X))
         sides = [np.zeros(len(X), bool)] * 2 if domains is None else [domains > 0, domains < 0]
         counts = self.counts + [side.sum() for side in sides]
-        linear = np.zeros((len(X), len(self.components)), X.dtype)
-        means = np.zeros((len(X), 0), X.dtype)
+        linear = np.zeros((len(X), len(self.components)))
+        factor = None
         if domains is not None and mmd > 0 and (counts > 0).all():
             strength = mmd / (1 / counts).sum()
             weights = sides[0] / counts[0] - sides[1] / counts[1]
-            means = (np.sqrt(strength) * weights)[:, None].astype(X.dtype)
+            factor = (np.sqrt(strength) * weights)[:, None]
             fixed = self.sums[0] / counts[0] - self.sums[1] / counts[1]
-            linear = (strength * np.outer(weights, fixed)).astype(X.dtype)
-        codes, violation, converged = encode_shifted(
+            linear = strength * np.outer(weights, fixed)
+        found = encode_shifted(
             X,
             self.components,
             linear,
@@ -100,14 +101,11 @@ class TransferStream:
             positive=positive,
             kkt_tol=kkt_tol,
             threads=threads,
-            means=means,
+            factor=factor,
         )
-        if not converged:
-            warnings.warn(
-                f"the codes stopped at a KKT violation of {violation / alpha:.2g} alpha",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        if not found.converged:
+            warn_unconverged(found, alpha, stacklevel=4)
+        codes = found.codes
         for row, side in enumerate(sides):
             self.sums[row] += codes[side].sum(axis=0, dtype=np.float64)
         self.counts = counts
@@ -116,7 +114,7 @@ class TransferStream:
         self.components = update_dictionary(
             self.components, self.statistics, positive=positive_dict, n_threads=threads
         )
-        return codes, violation
+        return found
 
     def mean_difference(self) -> NDArray[np.float64]:
         """Return the mean source code minus the mean target code; zeros before both are known."""

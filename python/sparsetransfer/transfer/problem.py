@@ -1,6 +1,8 @@
 """The coupled problem as the compiled solvers take it: checked, and in their layout."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,12 +24,16 @@ from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = [
     "Coupling",
+    "Effort",
     "Solver",
+    "certify_rounded",
     "check_strengths",
-    "encode_settings",
     "initial_codes",
     "pack_codes",
+    "resolve_coupling",
+    "resolve_effort",
     "resolve_kkt_tol",
+    "solve_codes",
     "warn_unconverged",
 ]
 
@@ -50,39 +56,35 @@ def resolve_kkt_tol(given: float | None, dtype: np.dtype[Any]) -> float:
     return check_real(given, "kkt_tol", minimum=0, strict=True)
 
 
+@dataclass(frozen=True, eq=False)
 class Coupling:
-    """The coupling terms as the kernels take them: E (transposed), and L in compressed rows."""
+    """The terms that couple samples, and what codes of weighted samples are scaled by.
 
-    def __init__(
-        self,
-        n_samples: int,
-        sample_domain: ArrayLike | None,
-        coupling: MeanCoupling | None,
-        mmd: float,
-        laplacian: float,
-        graph: sparse.sparray | sparse.spmatrix | None,
-        dtype: np.dtype[np.floating],
-        sample_weight: ArrayLike | None = None,
-    ) -> None:
-        self.roots = _root_weights(sample_weight, n_samples)
-        if sample_domain is not None:
-            if coupling is not None:
-                raise ValueError("give sample_domain or coupling, not both")
-            domains = check_domains(sample_domain, n_samples)
-            coupling = couple_domains(domains, sample_weight=sample_weight)
-        elif coupling is not None and coupling.n_samples != n_samples:
-            raise ValueError(
-                f"coupling must be one of {n_samples} samples, got one of {coupling.n_samples}"
-            )
-        self.means = coupling
-        factor = np.zeros((n_samples, 0)) if coupling is None else coupling.factor(mmd)
-        if self.roots is not None:
-            factor = factor / self.roots[:, None]
-        self.arrays = (
-            np.ascontiguousarray(factor.T, dtype),
-            *_laplacian_arrays(n_samples, laplacian, graph, dtype, self.roots),
-        )
-        self.penalties = np.zeros(0, dtype) if self.roots is None else self.roots.astype(dtype)
+    Attributes
+    ----------
+    factor : numpy.ndarray of shape (n_samples, rank)
+        E of the term half the squared norm of S E.
+    laplacian : tuple of numpy.ndarray
+        Row starts, column numbers and values of L, its strength included; empty without.
+    roots : numpy.ndarray of shape (n_samples,), optional
+        Roots of the sample weights.
+    means : MeanCoupling, optional
+        Whose mean difference a result reports.
+    """
+
+    factor: NDArray[np.float64]
+    laplacian: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+    roots: NDArray[np.float64] | None = None
+    means: MeanCoupling | None = None
+
+    def arrays(self, dtype: np.dtype[Any]) -> tuple[FloatArray, Any, Any, FloatArray]:
+        """Return E (transposed) and L as the kernels take them."""
+        starts, columns, values = self.laplacian
+        return np.ascontiguousarray(self.factor.T, dtype), starts, columns, values.astype(dtype)
+
+    def penalties(self, dtype: np.dtype[Any]) -> FloatArray:
+        """Return the weights of the samples' penalties in the scaled codes; empty without."""
+        return np.zeros(0, dtype) if self.roots is None else self.roots.astype(dtype)
 
     def scale(self, rows: FloatArray) -> FloatArray:
         """Return rows times the roots of the sample weights: the variables of the solvers."""
@@ -95,6 +97,32 @@ class Coupling:
         if self.roots is None:
             return codes
         return np.ascontiguousarray(codes / self.roots[:, None], codes.dtype)
+
+
+def resolve_coupling(
+    n_samples: int,
+    sample_domain: ArrayLike | None,
+    coupling: MeanCoupling | None,
+    mmd: float,
+    laplacian: float,
+    graph: sparse.sparray | sparse.spmatrix | None,
+    sample_weight: ArrayLike | None = None,
+) -> Coupling:
+    """Check what couples samples and return it as one object."""
+    roots = _root_weights(sample_weight, n_samples)
+    if sample_domain is not None:
+        if coupling is not None:
+            raise ValueError("give sample_domain or coupling, not both")
+        domains = check_domains(sample_domain, n_samples)
+        coupling = couple_domains(domains, sample_weight=sample_weight)
+    elif coupling is not None and coupling.n_samples != n_samples:
+        raise ValueError(
+            f"coupling must be one of {n_samples} samples, got one of {coupling.n_samples}"
+        )
+    factor = np.zeros((n_samples, 0)) if coupling is None else coupling.factor(mmd)
+    if roots is not None:
+        factor = factor / roots[:, None]
+    return Coupling(factor, _laplacian_arrays(n_samples, laplacian, graph, roots), roots, coupling)
 
 
 def _root_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
@@ -110,11 +138,10 @@ def _laplacian_arrays(
     n_samples: int,
     laplacian: float,
     graph: sparse.sparray | sparse.spmatrix | None,
-    dtype: np.dtype[np.floating],
     roots: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], FloatArray]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
     if laplacian == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, dtype)
+        return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0)
     if graph is None:
         raise ValueError(f"graph is required for laplacian={laplacian}")
     if not sparse.issparse(graph) or graph.shape != (n_samples, n_samples):
@@ -132,11 +159,7 @@ def _laplacian_arrays(
         scale = sparse.diags_array(1 / roots)
         matrix = sparse.csr_array(scale @ matrix @ scale)
     matrix.sort_indices()
-    return (
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int32),
-        matrix.data.astype(dtype),
-    )
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
 
 
 def check_strengths(alpha: float, mmd: float, laplacian: float, l2: float) -> tuple[float, ...]:
@@ -165,22 +188,39 @@ def initial_codes(
     return np.maximum(codes, 0) if positive else codes.copy()
 
 
-def encode_settings(
+@dataclass(frozen=True)
+class Effort:
+    """How codes are solved for, and when the solver stops."""
+
+    solver: Any
+    kkt_tol: float
+    max_iter: int
+
+    def settings(self, max_iter: int | None = None) -> Any:
+        """Return the settings of the kernels; no iterations certify the codes as they are."""
+        return _core.TransferEncodeSettings(
+            solver=self.solver,
+            tolerance=self.kkt_tol,
+            max_iterations=self.max_iter if max_iter is None else max_iter,
+        )
+
+
+def resolve_effort(
     solver: str,
     max_iter: int,
     kkt_tol: float | None,
-    dtype: np.dtype[np.floating],
+    dtype: np.dtype[Any],
     positive: bool,
-) -> Any:
-    """Return how the codes are solved for and when the solver stops."""
+) -> Effort:
+    """Check how codes are to be solved for."""
     if solver not in _SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(_SOLVERS)}, got {solver!r}")
     if solver == "gauss-seidel" and positive:
         raise ValueError("solver='gauss-seidel' is the published loop, without positive codes")
-    return _core.TransferEncodeSettings(
-        solver=_SOLVERS[solver],
-        tolerance=resolve_kkt_tol(kkt_tol, dtype),
-        max_iterations=check_integer(max_iter, "max_iter", minimum=0),
+    return Effort(
+        _SOLVERS[solver],
+        resolve_kkt_tol(kkt_tol, dtype),
+        check_integer(max_iter, "max_iter", minimum=0),
     )
 
 
@@ -202,12 +242,115 @@ def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCo
     )
 
 
-def warn_unconverged(result: TransferCodes, alpha: float) -> None:
-    """Say that codes are short of their tolerance, to the caller of the public function."""
+def certify_rounded(
+    found: TransferCodes,
+    solve: Callable[[FloatArray, int], Any],
+    coupling: Coupling,
+    max_iter: int,
+) -> TransferCodes:
+    """Certify float32 codes in float64; solve on there, and round, where they fall short.
+
+    Parameters
+    ----------
+    found : TransferCodes
+        Codes in float32, with a certificate in float32.
+    solve : callable
+        ``solve(codes, max_iter)`` improves scaled float64 codes in place and returns the report.
+    coupling : Coupling
+        What scales codes.
+    max_iter : int
+        Most iterations that are left.
+
+    Returns
+    -------
+    TransferCodes
+        Codes in float32 with their own certificate.
+    """
+    exact = coupling.scale(found.codes.astype(np.float64))
+    report = solve(exact, 0)
+    result = _recertified(found, found.codes, report, coupling)
+    if report.converged or max_iter <= 0:
+        return result
+    more = solve(exact, max_iter)
+    codes = coupling.unscale(exact).astype(np.float32)
+    report = solve(coupling.scale(codes.astype(np.float64)), 0)
+    if report.kkt_violation < result.kkt_violation:
+        result = _recertified(found, codes, report, coupling)
+    return replace(
+        result,
+        n_iter=found.n_iter + more.iterations,
+        n_newton=found.n_newton + more.newton_steps,
+    )
+
+
+def _recertified(
+    found: TransferCodes, codes: FloatArray, report: Any, coupling: Coupling
+) -> TransferCodes:
+    certified = pack_codes(report, codes, replace(coupling, roots=None))
+    return replace(certified, n_iter=found.n_iter, n_newton=found.n_newton)
+
+
+def solve_codes(
+    signals: FloatArray,
+    dictionary: FloatArray,
+    start: FloatArray,
+    coupling: Coupling,
+    effort: Effort,
+    *,
+    alpha: float,
+    l2: float,
+    positive: bool,
+    threads: int,
+    linear: FloatArray | None = None,
+) -> TransferCodes:
+    """Solve for coupled codes from `start`, in the precision of the signals.
+
+    `linear`, of shape (n_samples, n_components), is added to the gradient.
+    """
+
+    def solver(dtype: np.dtype[Any]) -> Callable[[FloatArray, int], Any]:
+        atoms = dictionary.astype(dtype, copy=False)
+        rows = coupling.scale(signals.astype(dtype, copy=False))
+        # Not by NumPy, whose last bits may depend on the threads of its BLAS.
+        gram = _core.gram(atoms, threads)
+        gram[np.diag_indices_from(gram)] += l2
+        correlations = _core.correlations(atoms, rows, threads)
+        if linear is not None:
+            correlations -= linear.astype(dtype, copy=False)
+        energy = _core.squared_norm(rows, threads)
+
+        def solve(codes: FloatArray, max_iter: int) -> Any:
+            return _core.transfer_encode(
+                gram,
+                correlations,
+                energy,
+                *coupling.arrays(dtype),
+                alpha=alpha,
+                positive=positive,
+                settings=effort.settings(max_iter),
+                penalties=coupling.penalties(dtype),
+                codes=codes,
+                num_threads=threads,
+            )
+
+        return solve
+
+    codes = coupling.scale(start)
+    report = solver(codes.dtype)(codes, effort.max_iter)
+    result = pack_codes(report, codes, coupling)
+    if codes.dtype == np.float32:
+        left = effort.max_iter - result.n_iter
+        result = certify_rounded(result, solver(np.dtype(np.float64)), coupling, left)
+    return result
+
+
+def warn_unconverged(result: TransferCodes, alpha: float, *, stacklevel: int = 3) -> None:
+    """Warn that codes are short of their tolerance; by default the caller of the function."""
+    precision = ", or pass float64" if result.codes.dtype == np.float32 else ""
     warnings.warn(
         f"the codes stopped at a KKT violation of {result.kkt_violation / alpha:.2g} alpha "
         f"(duality gap {result.duality_gap:.2g}) after {result.n_iter} iterations; raise max_iter "
-        "or kkt_tol",
+        f"or kkt_tol{precision}",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )

@@ -38,7 +38,7 @@ def descend_rows(
     length: float,
     tol: float,
     max_iter: int,
-) -> FloatArray:
+) -> None:
     """Lower the objectives of codes that do not influence each other.
 
     Parameters
@@ -59,22 +59,15 @@ def descend_rows(
     max_iter : int
         Most steps of a row.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-        The largest violation of every row.
-
     Notes
     -----
     Barzilai-Borwein steps, halved until they descend, each row with lengths of its own.
     """
     rows = np.arange(len(codes))
-    worst = np.zeros(len(codes))
     lengths = np.full(len(codes), length)
     value, gradient = evaluate(codes, rows)
     for iteration in range(max_iter + 1):
-        worst[rows] = violations(codes[rows], gradient, alpha, positive).max(axis=1)
-        go = worst[rows] > tol
+        go = violations(codes[rows], gradient, alpha, positive).max(axis=1) > tol
         rows, lengths, value, gradient = rows[go], lengths[go], value[go], gradient[go]
         if not rows.size or iteration == max_iter:
             break
@@ -100,4 +93,3 @@ def descend_rows(
         # A row without any step that descends has come to rounding.
         going = change.any(axis=1)
         rows, lengths, value, gradient = rows[going], lengths[going], value[going], gradient[going]
-    return worst

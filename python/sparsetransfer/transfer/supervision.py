@@ -1,5 +1,7 @@
 """The supervised term: classes that a linear map is to read from the codes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,8 +24,8 @@ class Supervision:
         label_l2: float,
         coupling: Coupling,
         solver: str,
+        dtype: np.dtype[Any],
     ) -> None:
-        dtype = coupling.penalties.dtype
         strength = check_real(label, "label", minimum=0)
         self.ridge = check_real(label_l2, "label_l2", minimum=0, strict=True)
         self.classes: NDArray[np.generic] | None = None
@@ -51,3 +53,12 @@ class Supervision:
         self.weights = np.where(known, strength, 0.0).astype(dtype)
         # One class per column: the kernels see (classes x atoms) in the same memory.
         self.map = np.zeros((n_components, len(self.classes)), dtype)
+
+    def arguments(self, dtype: np.dtype[Any]) -> dict[str, Any]:
+        """Return the term as the kernels take it; in its own precision they change the map."""
+        return {
+            "targets": self.targets.astype(dtype, copy=False),
+            "target_weights": self.weights.astype(dtype, copy=False),
+            "ridge": self.ridge,
+            "map": self.map.astype(dtype, copy=False),
+        }

@@ -279,3 +279,22 @@ def test_public_updates_refuse_misuse():
     components, codes = update_ksvd(X, result.components, result.codes, alpha=0.2)
     after = 0.5 * np.sum((X - codes @ components) ** 2) + 0.2 * np.abs(codes).sum()
     assert after <= result.objective * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_certificate_covers_samples_without_weight(masked):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(40, 6)), rng.uniform(0.5, 1, 40)
+    weights[:15] = 0
+    mask = rng.random(X.shape) < 0.9 if masked else None
+    with pytest.warns(ConvergenceWarning, match="2 iterations"):
+        found = learn_dictionary(
+            X, 8, alpha=0.3, max_iter=2, sample_weight=weights, mask=mask, rng=0
+        )
+    residual = found.codes @ found.components - X
+    if masked:
+        residual[~mask] = 0
+    gradient = residual @ found.components.T
+    at_zero = np.maximum(np.abs(gradient) - 0.3, 0)
+    off = np.where(found.codes != 0, np.abs(gradient + 0.3 * np.sign(found.codes)), at_zero)
+    assert off.max() <= found.kkt_violation + 1e-14

@@ -281,11 +281,41 @@ def test_a_killed_run_goes_on_to_the_same_answer(tmp_path):
         quiet(chunks, 9, **options, checkpoint=path)
 
 
-def test_float32_is_kept():
+@pytest.mark.parametrize(
+    ("mmd", "gamma", "offset"),
+    [(0, 0, 0), (0, 0, 100), (0, 0.3, 0), (0, 0.3, 100), (5, 0, 0), (5, 0, 100), (5, 0.3, 0)],
+)
+def test_float32_is_kept_and_certified(tmp_path, mmd, gamma, offset):
+    parts = [(part + offset).astype(np.float32) for part in pair()[:2]]
+    chunks = Chunks.from_array(parts[0]) + Chunks.from_array(parts[1], domain=-1)
     found = quiet(
-        pair()[2], 9, alpha=0.1, mmd=5.0, dtype=np.float32, max_iter=2, rng=0, coupling_tol=1e-4
+        chunks,
+        9,
+        alpha=0.1,
+        mmd=mmd,
+        laplacian=gamma,
+        graph_weights="binary",
+        dtype=np.float32,
+        max_iter=2,
+        rng=0,
+        coupling_tol=1e-4,
+        codes_to=tmp_path,
     )
     assert found.components.dtype == np.float32
+    saved = [sparse.load_npz(path).toarray() for path in sorted(tmp_path.glob("*.npz"))]
+    codes = np.vstack(saved).astype(np.longdouble)
+    X, D = np.vstack(parts).astype(np.longdouble), found.components_coded.astype(np.longdouble)
+    gradient = (codes @ D - X) @ D.T
+    if gamma:
+        graphs = [laplacian(knn_graph(part, 5, weights="binary")) for part in parts]
+        gradient += gamma * (sparse.block_diag(graphs).toarray() @ codes)
+    if mmd:
+        m = np.repeat([1 / 200, -1 / 150], [200, 150])
+        gradient += mmd / (m @ m) * np.outer(m, m) @ codes
+    off = np.where(
+        codes != 0, abs(gradient + 0.1 * np.sign(codes)), np.maximum(abs(gradient) - 0.1, 0)
+    )
+    assert found.kkt_violation >= 0.99 * off.max() - 1e-12
 
 
 def test_atoms_without_use_are_replaced():

@@ -7,12 +7,16 @@ import pytest
 from sklearn.base import clone
 
 from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer import (
     TDLR,
     TSDSL,
     DoSL,
     ImplicitDistributionAlignment,
+    TransferSparseCoding,
     sparse_regression,
+    transfer_encode,
+    transfer_learn,
 )
 
 KINDS = ("plain", "nearly equal", "duplicated", "offset", "badly scaled")
@@ -121,6 +125,104 @@ def test_sparse_regression(kind, dtype):
             lower = regression_objective(X16, Y16, best.astype(LONG), **options)
             energy = float((Y16**2).sum()) + float(abs(W).sum()) * float(size)
             assert fit.duality_gap >= 0.99 * (value - lower) - 1e-14 * energy
+
+
+def coupled_point(X, D, S, L, *, alpha, mmd, gamma, l2, domains, weights, positive):
+    """Violation in units of alpha, objective and rounding of coupled codes, by the definition."""
+    X, D, S, L, weights = (np.asarray(value, LONG) for value in (X, D, S, L, weights))
+    m = np.zeros(len(X), LONG)
+    if mmd:
+        for side in (1, -1):
+            inside = domains == side
+            m[inside] = side * weights[inside] / weights[inside].sum()
+    share = mmd / (m @ m) if mmd else LONG(0)
+    coupled = share * np.outer(m, m) + gamma * L
+    residual = S @ D - X
+    gradient = weights[:, None] * (residual @ D.T + l2 * S) + coupled @ S
+    gradient /= weights[:, None]
+    outward = -gradient if positive else abs(gradient)
+    off = np.where(S != 0, abs(gradient + alpha * np.sign(S)), np.maximum(outward - alpha, 0))
+    value = (weights * ((residual**2).sum(axis=1) + l2 * (S**2).sum(axis=1))).sum() / 2
+    value += alpha * (weights * abs(S).sum(axis=1)).sum() + np.trace(S.T @ coupled @ S) / 2
+    size = (abs(S) @ abs(D) + abs(X)) @ abs(D).T + l2 * abs(S) + abs(coupled) @ abs(S)
+    return off.max(), value, float((size / np.minimum(weights, 1)[:, None]).max())
+
+
+def draw_coupled(kind, rng, dtype):
+    n, d, k = rng.integers(6, 20), rng.integers(2, 8), rng.integers(2, 10)
+    X = draw_matrix(kind if kind == "offset" else "plain", rng, n, d, dtype)
+    D = draw_matrix(kind, rng, d, k, dtype).T.copy()
+    alpha = 10.0 ** rng.uniform(-5, 0) * abs(X.astype(float) @ D.T).max()
+    domains = rng.permutation(np.where(np.arange(n) % 2, 1, -1))
+    terms = {
+        "mmd": 10.0 ** rng.uniform(-1, 3) * (rng.random() < 0.7),
+        "l2": 0.1 * (rng.random() < 0.3),
+        "positive": bool(rng.random() < 0.3),
+    }
+    gamma = 0.1 * (rng.random() < 0.3)
+    L = laplacian(knn_graph(X, 3)) if gamma else None
+    weights = rng.uniform(0.1, 3, n) if rng.random() < 0.3 else None
+    given = {**terms, "alpha": alpha, "laplacian": gamma, "graph": L, "sample_weight": weights}
+    point = {
+        **terms,
+        "alpha": alpha,
+        "gamma": gamma,
+        "domains": domains,
+        "weights": np.ones(n) if weights is None else weights,
+    }
+    return X, D, domains, np.zeros((n, n)) if L is None else L.toarray(), given, point
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_transfer_encode(kind, dtype):
+    rng = np.random.default_rng(KINDS.index(kind))
+    for trial in range(100):
+        X, D, domains, L, given, point = draw_coupled(kind, rng, dtype)
+        solver = ("auto", "fista", "newton", "admm")[trial % 4]
+        kkt_tol = 10.0 ** rng.uniform(-7, -2)
+        found = solve_quietly(
+            transfer_encode, X, D, domains, kkt_tol=kkt_tol, solver=solver, max_iter=300, **given
+        )
+        assert found.codes.dtype == dtype
+        true, value, size = coupled_point(X, D, found.codes, L, **point)
+        rounding = 50 * np.finfo(float).eps * size
+        tolerance = kkt_tol * given["alpha"]
+        check_certificate(found.kkt_violation, true, found.converged, tolerance, rounding)
+        if trial % 5 == 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                best = transfer_encode(X.astype(float), D.astype(float), domains, **given).codes
+            _, lower, _ = coupled_point(X, D, best, L, **point)
+            slack = 1e-13 * float((X.astype(float) ** 2).sum()) * 4 + rounding * abs(best).sum()
+            assert found.duality_gap >= 0.99 * (value - lower) - slack
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_transfer_learn_and_batches(kind, dtype):
+    rng = np.random.default_rng(KINDS.index(kind))
+    for _ in range(15):
+        X, D, domains, L, given, point = draw_coupled(kind, rng, dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = transfer_learn(X, D, domains, max_iter=3, **given)
+        codes, atoms = found.codes, found.components
+        assert codes.codes.dtype == atoms.dtype == dtype
+        true, _, size = coupled_point(X, atoms, codes.codes, L, **point)
+        rounding = 50 * np.finfo(float).eps * size
+        tolerance = (1e-6 if dtype == np.float64 else 1e-3) * given["alpha"]
+        check_certificate(codes.kkt_violation, true, codes.converged, tolerance, rounding)
+        coder = TransferSparseCoding(
+            len(D), alpha=given["alpha"], mmd=given["mmd"], l2=given["l2"], dict_init=D
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            coder.partial_fit(X, sample_domain=domains)
+        plain = {**point, "weights": np.ones(len(X)), "gamma": 0.0, "positive": False}
+        true, _, size = coupled_point(X, D, coder.codes_, L, **plain)
+        rounding = 50 * np.finfo(float).eps * size
+        assert coder.kkt_violation_ == pytest.approx(float(true), rel=1e-2, abs=rounding)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -16,7 +16,8 @@ enum class CodeSolver {
 struct EncodeSettings {
   CodeSolver solver = CodeSolver::automatic;
   double tolerance = 1e-6;    ///< KKT violation relative to alpha at which to stop
-  int max_iterations = 5000;  ///< of proximal gradient, alternating directions, or sweeps
+  int max_iterations = 5000;  ///< of proximal gradient, alternating directions, or sweeps; 0
+                              ///< certifies the codes as they are
   double newton_from =
       0.1;  ///< relative KKT violation below which Newton steps are tried; 0: never
   double newton_bytes = 1e9;  ///< memory the Newton factors may take
