@@ -25,10 +25,10 @@ _HINTS = {
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn errors about input into a line on the standard error and exit status 2."""
+    """Turn errors about input and missing extras into a line on standard error, exit status 2."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         # CorpusError and DomainError are ValueErrors. The traceback is for --verbose.
         logger.debug("where the error came from", exc_info=True)
         text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

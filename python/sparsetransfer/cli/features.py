@@ -17,8 +17,6 @@ features = typer.Typer(
     help="List, describe and extract feature sets.", no_args_is_help=True, add_completion=False
 )
 
-_OPTIONAL = "opensmile"
-
 
 @features.command("list")
 def list_sets() -> None:
@@ -32,8 +30,8 @@ def list_sets() -> None:
     for name in names():
         try:
             chosen = feature_set(name)
-        except ModuleNotFoundError:
-            table.add_row(name, f"needs the extra '{_OPTIONAL}'", "", style="dim")
+        except (ModuleNotFoundError, ValueError, OSError) as error:
+            table.add_row(name, str(error), "", style="dim")
         else:
             table.add_row(name, chosen.id, str(len(chosen.names)))
     Console().print(table)
@@ -50,10 +48,7 @@ def describe(
     from sparsetransfer.features import feature_set
 
     with one_line_errors():
-        try:
-            chosen = feature_set(name)
-        except ModuleNotFoundError as error:
-            raise ValueError(str(error)) from error
+        chosen = feature_set(name)
     typer.echo(f"{chosen.id}: {len(chosen.names)} columns at {chosen.sample_rate} Hz")
     for what, value in getattr(chosen, "parameters", {}).items():
         typer.echo(f"  {what}: {value}")
@@ -100,10 +95,7 @@ def extract(
     with one_line_errors():
         if output.suffix.lower() not in (".csv", ".parquet"):
             raise ValueError(f"--output must end in .csv or .parquet, got '{output.name}'")
-        try:
-            chosen = feature_set(name)
-        except ModuleNotFoundError as error:
-            raise ValueError(str(error)) from error
+        chosen = feature_set(name)
         found = read_corpus(
             corpus, label_map=parse_label_map(label_map or []), drop_unmapped=drop_unmapped
         )

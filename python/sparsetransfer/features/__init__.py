@@ -3,18 +3,20 @@
 from sparsetransfer.features.descriptors import DESCRIPTORS, Frames, describe
 from sparsetransfer.features.encoder import Encoder
 from sparsetransfer.features.extraction import extract
-from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
+from sparsetransfer.features.feature_set import BatchFeatureSet, FeatureSet, feature_set, names
 from sparsetransfer.features.files import read_table, write_table
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
 from sparsetransfer.features.opensmile import OpenSmile
 from sparsetransfer.features.sequences import SequenceTable, extract_sequences
+from sparsetransfer.features.speaker import Speaker, SpeakerFrames
 from sparsetransfer.features.spectrogram import LogMel
 from sparsetransfer.features.table import FeatureTable
 from sparsetransfer.features.wide import Wide
 
 __all__ = [
     "DESCRIPTORS",
+    "BatchFeatureSet",
     "ChallengeStyle",
     "Encoder",
     "FeatureSet",
@@ -24,6 +26,8 @@ __all__ = [
     "LogMel",
     "OpenSmile",
     "SequenceTable",
+    "Speaker",
+    "SpeakerFrames",
     "Wide",
     "describe",
     "extract",

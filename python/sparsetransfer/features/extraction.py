@@ -16,7 +16,7 @@ from sparsetransfer import audio
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
-from sparsetransfer.features.feature_set import FeatureSet
+from sparsetransfer.features.feature_set import BatchFeatureSet, FeatureSet
 from sparsetransfer.features.feature_set import feature_set as by_name
 from sparsetransfer.features.pool import compute_all, n_workers
 from sparsetransfer.features.table import FeatureTable
@@ -25,6 +25,7 @@ __all__ = ["extract"]
 
 _log = logging.getLogger(__name__)
 
+_GROUP = 32  # utterances that a set which works in batches gets at once
 _LISTED = 5  # columns named in the message about an utterance
 
 
@@ -128,8 +129,10 @@ def extract(
             outcomes[utterance.row] = cached
     report(len(outcomes), len(utterances))
     compute = functools.partial(_compute, chosen=chosen, store=store)
-    for outcome in compute_all(pending, compute, workers, executor):
-        outcomes[outcome.row] = outcome
+    size = _GROUP if isinstance(chosen, BatchFeatureSet) else 1
+    groups = [pending[first : first + size] for first in range(0, len(pending), size)]
+    for done in compute_all(groups, compute, workers, executor):
+        outcomes.update((outcome.row, outcome) for outcome in done)
         report(len(outcomes), len(utterances))
     ordered = [outcomes[row] for row in range(len(utterances))]
     return _table(corpus, chosen, ordered, drop=on_error == "drop")
@@ -151,23 +154,55 @@ def _look_up(utterance: _Utterance, store: Cache) -> _Outcome | None:
     )
 
 
-def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> _Outcome:
-    """Compute one utterance and keep its values."""
+def _compute(
+    group: Sequence[_Utterance], chosen: FeatureSet, store: Cache | None
+) -> list[_Outcome]:
+    """Compute utterances and keep their values."""
+    outcomes, readable, signals = [], [], []
+    for utterance in group:
+        try:
+            content = "" if store is None else audio.content_hash(utterance.file)
+            signals.append(
+                audio.load(
+                    utterance.file,
+                    sample_rate=chosen.sample_rate,
+                    start=utterance.start,
+                    end=utterance.end,
+                )
+            )
+        except CorpusError as error:
+            outcomes.append(_Outcome(utterance.row, None, str(error)))
+        else:
+            readable.append((utterance, content))
+    with _blas().limit(limits=1):
+        rows: Sequence[NDArray[np.float64] | str]
+        if isinstance(chosen, BatchFeatureSet):
+            rows = chosen.compute_many(signals) if signals else []
+        else:
+            rows = [_row(chosen, signal) for signal in signals]
+    for (utterance, content), values in zip(readable, rows, strict=True):
+        outcome = _checked(utterance, chosen, values)
+        if store is not None and outcome.values is not None:
+            store.save(store.path(content, utterance.start, utterance.end), outcome.values)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _row(chosen: FeatureSet, signal: NDArray[np.float32]) -> NDArray[np.float64] | str:
+    """Compute one utterance, or return why it has no values."""
     try:
-        content = None if store is None else audio.content_hash(utterance.file)
-        signal = audio.load(
-            utterance.file,
-            sample_rate=chosen.sample_rate,
-            start=utterance.start,
-            end=utterance.end,
-        )
+        return chosen.compute(signal)
     except CorpusError as error:
-        return _Outcome(utterance.row, None, str(error))
-    try:
-        with _blas().limit(limits=1):
-            values = np.asarray(chosen.compute(signal), dtype=np.float64)
-    except CorpusError as error:
-        return _Outcome(utterance.row, None, f"'{utterance.file}': {error}")
+        return str(error)
+
+
+def _checked(
+    utterance: _Utterance, chosen: FeatureSet, values: NDArray[np.float64] | str
+) -> _Outcome:
+    """Accept a row of finite values; a wrong shape is the feature set's own fault."""
+    if isinstance(values, str):
+        return _Outcome(utterance.row, None, f"'{utterance.file}': {values}")
+    values = np.asarray(values, dtype=np.float64)
     if values.shape != (len(chosen.names),):
         raise ValueError(
             f"feature set {chosen.id} returned the shape {values.shape} for '{utterance.file}', "
@@ -182,8 +217,6 @@ def _compute(utterance: _Utterance, chosen: FeatureSet, store: Cache | None) -> 
             None,
             f"'{utterance.file}': {len(wrong)} values are not finite: {listed}",
         )
-    if store is not None and content is not None:
-        store.save(store.path(content, utterance.start, utterance.end), values)
     return _Outcome(utterance.row, values)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,9 +12,10 @@ from sparsetransfer.features.encoder import Encoder
 from sparsetransfer.features.functionals import Functionals
 from sparsetransfer.features.is09 import ChallengeStyle
 from sparsetransfer.features.opensmile import OPENSMILE_SETS, OpenSmile
+from sparsetransfer.features.speaker import Speaker
 from sparsetransfer.features.wide import Wide
 
-__all__ = ["FeatureSet", "feature_set", "names"]
+__all__ = ["BatchFeatureSet", "FeatureSet", "feature_set", "names"]
 
 
 @runtime_checkable
@@ -72,7 +73,29 @@ class FeatureSet(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchFeatureSet(FeatureSet, Protocol):
+    """A feature set that is faster on several utterances at once; `extract` makes use of it."""
+
+    def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
+        """
+        Compute the features of several utterances.
+
+        Parameters
+        ----------
+        signals : sequence of ndarray of float32, shape (n_samples,)
+            Mono signals as for `compute`.
+
+        Returns
+        -------
+        list of ndarray of float64, shape (len(names),)
+            What `compute` returns for each, but for rounding.
+        """
+        ...
+
+
 _ENCODER = "encoder:"
+_SPEAKER = {"speaker": "campplus", "speaker-ge2e": "ge2e"}
 
 _KNOWN: dict[str, Callable[[], FeatureSet]] = {
     "functionals": Functionals,
@@ -80,6 +103,7 @@ _KNOWN: dict[str, Callable[[], FeatureSet]] = {
     "wide": Wide,
 }
 _KNOWN.update({name: functools.partial(OpenSmile, name) for name in OPENSMILE_SETS})
+_KNOWN.update({name: functools.partial(Speaker, network) for name, network in _SPEAKER.items()})
 
 
 def names() -> tuple[str, ...]:
@@ -89,8 +113,8 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names for `feature_set`, sorted. Those that begin with ``opensmile-`` need the extra of
-        that name.
+        Names for `feature_set`, sorted. Those that begin with ``opensmile-`` or ``speaker`` need
+        the extra of that name, and the latter the weights of a network (see `Speaker`).
     """
     return tuple(sorted(_KNOWN))
 
@@ -102,7 +126,8 @@ def feature_set(name: str) -> FeatureSet:
     Parameters
     ----------
     name : str
-        One of `names`, or ``encoder:MODEL`` or ``encoder:MODEL@LAYER`` for an `Encoder`.
+        One of `names`; ``speaker:LAYER`` or ``speaker-ge2e:LAYER+LAYER`` for other layers of a
+        `Speaker` network; ``encoder:MODEL`` or ``encoder:MODEL@LAYER`` for an `Encoder`.
 
     Returns
     -------
@@ -114,7 +139,7 @@ def feature_set(name: str) -> FeatureSet:
     ValueError
         If no such set is known.
     ModuleNotFoundError
-        If it needs an extra that is not installed.
+        If it needs an extra or weights that are not installed.
 
     Examples
     --------
@@ -126,6 +151,9 @@ def feature_set(name: str) -> FeatureSet:
         if at and re.fullmatch(r"-?\d+", layer):
             return Encoder(model, layer=int(layer))
         return Encoder(name.removeprefix(_ENCODER))
+    network, colon, layers = name.partition(":")
+    if colon and network in _SPEAKER:
+        return Speaker(_SPEAKER[network], layers=layers.split("+"))
     if name not in _KNOWN:
         raise ValueError(f"feature_set must be one of {', '.join(names())}, got {name!r}")
     return _KNOWN[name]()

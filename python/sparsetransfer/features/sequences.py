@@ -16,6 +16,7 @@ from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
 from sparsetransfer.features.pool import compute_all, n_workers
+from sparsetransfer.features.speaker import SpeakerFrames
 from sparsetransfer.features.spectrogram import LogMel
 
 __all__ = ["SequenceTable", "extract_sequences"]
@@ -63,14 +64,14 @@ class SequenceTable:
 def extract_sequences(
     corpus: Corpus,
     folder: str | os.PathLike[str],
-    spectrogram: LogMel | None = None,
+    spectrogram: LogMel | SpeakerFrames | None = None,
     *,
     n_jobs: int | None = None,
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> SequenceTable:
     """
-    Compute the spectrogram of every utterance of a corpus, each into a file of its own.
+    Compute the spectrogram or frames of every utterance of a corpus, each into a file of its own.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def extract_sequences(
     folder : path-like
         Where the files go, by content of the audio, segment and `spectrogram`. What is there is
         not computed again.
-    spectrogram : LogMel, optional
-        What to compute; 64 bands by default.
+    spectrogram : LogMel or SpeakerFrames, optional
+        What to compute; a spectrogram of 64 bands by default.
     n_jobs : int, optional
         Processes at most; None or -1 is every CPU this process may use.
     on_error : {"raise", "drop"}, default="raise"
@@ -143,7 +144,7 @@ def extract_sequences(
 
 
 def _compute(
-    item: tuple[int, str, float, float], chosen: LogMel, store: Cache
+    item: tuple[int, str, float, float], chosen: LogMel | SpeakerFrames, store: Cache
 ) -> tuple[int, Path, int | str]:
     """Compute one utterance into its file; return the number of frames or the error."""
     row, file, start, end = item

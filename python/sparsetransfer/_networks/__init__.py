@@ -1,0 +1,1 @@
+"""Pretrained speaker networks as PyTorch modules, and where their weights are found."""

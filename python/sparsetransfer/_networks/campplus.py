@@ -1,0 +1,302 @@
+"""CAM++, a speaker verification network: densely connected TDNN with context-aware masking."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Campplus"]
+
+_SEGMENT = 100  # frames of a local context in the context-aware mask
+
+
+class Campplus(nn.Module):
+    r"""
+    CAM++, by the names of the published state dict.
+
+    Parameters
+    ----------
+    n_bands : int, default=80
+        Mel bands of a frame; a multiple of 8.
+    channels : int, default=32
+        Channels of the two-dimensional front end.
+    width : int, default=128
+        Channels that enter the first dense block, and of every layer's bottleneck.
+    growth : int, default=32
+        Channels that a dense layer adds.
+    blocks : sequence of int, default=(12, 24, 16)
+        Layers of the dense blocks, whose dilations are 1, 2 and 2.
+    embedding : int, default=192
+        Size of the speaker embedding.
+
+    References
+    ----------
+    H. Wang, S. Zheng, Y. Chen, L. Cheng and Q. Chen, "CAM++: A Fast and Efficient Network for
+    Speaker Verification Using Context-Aware Masking", Interspeech 2023,
+    doi:10.21437/Interspeech.2023-1513: section 2 and table 1.
+    """
+
+    def __init__(
+        self,
+        n_bands: int = 80,
+        channels: int = 32,
+        width: int = 128,
+        growth: int = 32,
+        blocks: Sequence[int] = (12, 24, 16),
+        embedding: int = 192,
+    ) -> None:
+        super().__init__()
+        self.n_bands = n_bands
+        self.head = _FrontEnd(channels)
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
+        parts["tdnn"] = nn.ModuleDict(
+            {
+                "linear": nn.Conv1d(channels * n_bands // 8, width, 5, 2, 2, bias=False),
+                "nonlinear": _norm(width, nn.ReLU()),
+            }
+        )
+        self.widths = {"tdnn": width}
+        total = width
+        for number, (n_layers, dilation) in enumerate(zip(blocks, (1, 2, 2), strict=True), 1):
+            parts[f"block{number}"] = _DenseBlock(total, n_layers, width, growth, dilation)
+            total += n_layers * growth
+            self.widths[f"block{number}"] = total
+            parts[f"transit{number}"] = nn.ModuleDict(
+                {
+                    "nonlinear": _norm(total, nn.ReLU()),
+                    "linear": nn.Conv1d(total, total // 2, 1, bias=False),
+                }
+            )
+            total //= 2
+            self.widths[f"transit{number}"] = total
+        parts["out_nonlinear"] = _norm(total, nn.ReLU())
+        parts["dense"] = nn.ModuleDict(
+            {
+                "linear": nn.Conv1d(2 * total, embedding, 1, bias=False),
+                "nonlinear": nn.ModuleDict({"batchnorm": nn.BatchNorm1d(embedding, affine=False)}),
+            }
+        )
+        self.widths["embedding"] = embedding
+        self.xvector = nn.ModuleDict(parts)
+
+    def forward(
+        self, frames: Tensor, lengths: Tensor | None = None, layers: Sequence[str] = ("embedding",)
+    ) -> dict[str, Tensor]:
+        """
+        Compute the outputs of layers.
+
+        Parameters
+        ----------
+        frames : Tensor, shape (n_utterances, n_frames, n_bands)
+            Log mel energies, each utterance's mean removed.
+        lengths : Tensor of int, shape (n_utterances,), optional
+            Frames of each utterance, the rest of its row is padding; None: all of them.
+        layers : sequence of str, default=("embedding",)
+            Keys of `widths`. Nothing beyond the last of them is computed.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``embedding`` has the shape (n_utterances, width), every other layer
+            (n_utterances, width, (n_frames + 1) // 2) with undefined values in padded frames.
+        """
+        mask = None if lengths is None else _mask(lengths, frames.shape[1], frames.dtype)
+        hidden = self.head(frames.transpose(1, 2).unsqueeze(1), mask)
+        if lengths is None:
+            mask = None
+        else:
+            lengths = (lengths + 1) // 2
+            mask = _mask(lengths, (frames.shape[1] + 1) // 2, frames.dtype)
+        wanted, found = set(layers), {}
+        part: Any
+        for name, part in self.xvector.items():
+            if name == "out_nonlinear":
+                break
+            if isinstance(part, _DenseBlock):
+                hidden = part(hidden, mask)
+            elif name == "tdnn":
+                hidden = part["nonlinear"](part["linear"](hidden))
+            else:
+                hidden = part["linear"](part["nonlinear"](hidden))
+            if name in wanted:
+                found[name] = hidden
+                if len(found) == len(wanted):
+                    return found
+        pooled = statistics(self.xvector["out_nonlinear"](hidden), mask)
+        dense: Any = self.xvector["dense"]
+        found["embedding"] = dense["nonlinear"]["batchnorm"](
+            dense["linear"](pooled.unsqueeze(-1)).squeeze(-1)
+        )
+        return found
+
+
+def statistics(hidden: Tensor, mask: Tensor | None = None) -> Tensor:
+    """
+    Pool mean and standard deviation over time (one degree of freedom removed).
+
+    Parameters
+    ----------
+    hidden : Tensor, shape (n_utterances, channels, n_frames)
+        Activations.
+    mask : Tensor, shape (n_utterances, 1, n_frames), optional
+        1 where a frame is the utterance's, 0 where it is padding.
+
+    Returns
+    -------
+    Tensor, shape (n_utterances, 2 * channels)
+        Means, then standard deviations.
+    """
+    if mask is None:
+        mask = torch.ones_like(hidden[:1, :1])
+    count = mask.sum(-1)
+    mean = (hidden * mask).sum(-1) / count
+    squares = ((hidden - mean.unsqueeze(-1)) ** 2 * mask).sum(-1)
+    variance = squares / (count - 1).clamp(min=1)
+    # The root has no derivative at zero, and fine-tuning passes through here.
+    return torch.cat([mean, variance.clamp(min=1e-20).sqrt()], dim=1)
+
+
+def _norm(channels: int, *then: nn.Module) -> nn.Sequential:
+    """Normalise over the batch; whatever comes next has no parameters."""
+    return nn.Sequential(
+        OrderedDict(batchnorm=nn.BatchNorm1d(channels), **dict(zip(("relu",), then, strict=False)))
+    )
+
+
+def _mask(lengths: Tensor, n_frames: int, dtype: torch.dtype) -> Tensor:
+    """Return 1 for the frames of utterances and 0 for padding, shape (n, 1, n_frames)."""
+    at = torch.arange(n_frames, device=lengths.device)
+    return (at < lengths[:, None]).to(dtype).unsqueeze(1)
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside a shortcut; only the frequency axis is decimated."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, (stride, 1), 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.shortcut = (
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 1, (stride, 1), bias=False),
+                nn.BatchNorm2d(channels),
+            )
+            if stride > 1
+            else nn.Sequential()
+        )
+
+    def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        inner = _masked(functional.relu(self.bn1(self.conv1(hidden)), inplace=True), mask)
+        outer = self.bn2(self.conv2(inner)) + self.shortcut(hidden)
+        return _masked(functional.relu(outer, inplace=True), mask)
+
+
+class _FrontEnd(nn.Module):
+    """Residual network over time and frequency, which leaves an eighth of the bands."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, channels, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.layer1 = nn.ModuleList([_Residual(channels, 2), _Residual(channels, 1)])
+        self.layer2 = nn.ModuleList([_Residual(channels, 2), _Residual(channels, 1)])
+        self.conv2 = nn.Conv2d(channels, channels, 3, (2, 1), 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, bands: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is not None:
+            mask = mask.unsqueeze(1)
+        hidden = functional.relu(self.bn1(self.conv1(_masked(bands, mask))), inplace=True)
+        hidden = _masked(hidden, mask)
+        for part in (*self.layer1, *self.layer2):
+            hidden = part(hidden, mask)
+        hidden = functional.relu(self.bn2(self.conv2(hidden)), inplace=True)
+        return _masked(hidden, mask).flatten(1, 2)
+
+
+def _masked(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """Set padding to zero, which is what a convolution finds beyond the end of an utterance."""
+    return hidden if mask is None else hidden * mask
+
+
+class _Context(nn.Module):
+    """Context-aware mask: a local convolution, scaled by what utterance and segment hold."""
+
+    def __init__(self, width: int, growth: int, dilation: int) -> None:
+        super().__init__()
+        self.linear_local = nn.Conv1d(width, growth, 3, 1, dilation, dilation, bias=False)
+        self.linear1 = nn.Conv1d(width, width // 2, 1)
+        self.linear2 = nn.Conv1d(width // 2, growth, 1)
+
+    def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        context = segment_context(hidden, mask)
+        scale = torch.sigmoid(self.linear2(functional.relu(self.linear1(context))))
+        scale = scale.repeat_interleave(_SEGMENT, dim=-1)[..., : hidden.shape[-1]]
+        return self.linear_local(hidden) * scale
+
+
+def segment_context(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """
+    Return the utterance's mean plus each segment's mean (equation 5 of the paper).
+
+    Parameters
+    ----------
+    hidden : Tensor, shape (n_utterances, channels, n_frames)
+        Activations, zero in padded frames.
+    mask : Tensor, shape (n_utterances, 1, n_frames), optional
+        1 where a frame is the utterance's, 0 where it is padding.
+
+    Returns
+    -------
+    Tensor, shape (n_utterances, channels, ceil(n_frames / 100))
+        One context per segment of 100 frames, the last of which may be shorter.
+    """
+    n_frames = hidden.shape[-1]
+    n_segments = math.ceil(n_frames / _SEGMENT)
+    missing = (0, n_segments * _SEGMENT - n_frames)
+    if mask is None:
+        mask = torch.ones_like(hidden[:1, :1])
+    sums = functional.pad(hidden, missing).unflatten(-1, (n_segments, _SEGMENT)).sum(-1)
+    counts = functional.pad(mask, missing).unflatten(-1, (n_segments, _SEGMENT)).sum(-1)
+    overall = sums.sum(-1, keepdim=True) / counts.sum(-1, keepdim=True)
+    return overall + sums / counts.clamp(min=1)
+
+
+class _DenseLayer(nn.Module):
+    """Bottleneck of one frame, then the context-aware mask over time."""
+
+    def __init__(self, inputs: int, width: int, growth: int, dilation: int) -> None:
+        super().__init__()
+        self.nonlinear1 = _norm(inputs, nn.ReLU())
+        self.linear1 = nn.Conv1d(inputs, width, 1, bias=False)
+        self.nonlinear2 = _norm(width, nn.ReLU())
+        self.cam_layer = _Context(width, growth, dilation)
+
+    def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        inner = self.nonlinear2(self.linear1(self.nonlinear1(hidden)))
+        return self.cam_layer(_masked(inner, mask), mask)
+
+
+class _DenseBlock(nn.ModuleDict):
+    """Layers, each of which reads the outputs of all before it."""
+
+    def __init__(self, inputs: int, n_layers: int, width: int, growth: int, dilation: int) -> None:
+        super().__init__(
+            {
+                f"tdnnd{layer + 1}": _DenseLayer(inputs + layer * growth, width, growth, dilation)
+                for layer in range(n_layers)
+            }
+        )
+
+    def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        for layer in self.values():
+            hidden = torch.cat([hidden, layer(hidden, mask)], dim=1)
+        return hidden
