@@ -11,6 +11,7 @@ from sparsetransfer import _simd
 __all__ = ["available_processors", "get_num_threads", "limit", "set_num_threads"]
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+MOST_THREADS = 2**31 - 1  # what the kernels' integers hold
 _VARIABLES = ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS")
 
 _limit: int | None = None
@@ -41,7 +42,7 @@ def get_num_threads() -> int:
     >>> sparsetransfer.get_num_threads() >= 1
     True
     """
-    return limit() or _default()
+    return limit() or _from_environment() or available_processors()
 
 
 def set_num_threads(n_threads: int | None) -> None:
@@ -61,7 +62,7 @@ def set_num_threads(n_threads: int | None) -> None:
     TypeError
         If `n_threads` is neither an integer nor None.
     ValueError
-        If `n_threads` is below 1.
+        If `n_threads` is below 1 or above 2**31 - 1.
 
     Examples
     --------
@@ -76,8 +77,8 @@ def set_num_threads(n_threads: int | None) -> None:
         if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
             raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
         n_threads = n_threads.__index__()
-        if n_threads < 1:
-            raise ValueError(f"n_threads must be at least 1, got {n_threads}")
+        if not 1 <= n_threads <= MOST_THREADS:
+            raise ValueError(f"n_threads must be between 1 and {MOST_THREADS}, got {n_threads}")
     _limit = n_threads
 
 
@@ -101,20 +102,24 @@ def available_processors() -> int:
     return max(1, count)
 
 
-def _default() -> int:
-    return _from_environment() or available_processors()
-
-
 def _from_environment() -> int | None:
     for variable in _VARIABLES:
         text = os.environ.get(variable, "").strip()
         if text:
             # OMP_NUM_THREADS may list one number per nesting level.
             first = text.split(",")[0].strip()
-            if not first.isdecimal() or int(first) < 1:
-                raise ValueError(f"{variable} must be a positive integer, got {text!r}")
+            if not first.isdecimal() or not 1 <= int(first[:20]) <= MOST_THREADS:
+                raise ValueError(
+                    f"{variable} must be an integer between 1 and {MOST_THREADS}, got {text!r}"
+                )
             return int(first)
     return None
+
+
+class _Found(int):
+    """A number of threads, with the limit that it came from: None where it is the default."""
+
+    limit: int | None
 
 
 class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
@@ -124,13 +129,15 @@ class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
     internal_api = "sparsetransfer"
     filename_prefixes = tuple(f"_core_{level}" for level in _simd.LEVELS)
 
+    # `threadpool_limits` ends by setting the number it found. If that was the default, the default
+    # must go on following the environment and the affinity; if it was a limit, it must stay one.
     def get_num_threads(self) -> int:
-        return get_num_threads()
+        found = _Found(get_num_threads())
+        found.limit = _limit
+        return found
 
     def set_num_threads(self, num_threads: int) -> None:
-        # `threadpool_limits` ends by setting the number it found. If that was the default, the
-        # default must go on following the environment and the affinity.
-        set_num_threads(None if num_threads == _default() else num_threads)
+        set_num_threads(num_threads.limit if isinstance(num_threads, _Found) else num_threads)
 
     def get_version(self) -> str | None:
         return None

@@ -288,11 +288,11 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
     TypeError
         If `n_threads` is not an integer.
     ValueError
-        If `n_threads` is 0, or an environment variable is not a positive integer.
+        If `n_threads` is 0 or above 2**31 - 1, or an environment variable is not a positive integer.
     """
     if n_threads is None:
         return _threads.get_num_threads()
-    number = check_integer(n_threads, name)
+    number = check_integer(n_threads, name, maximum=_threads.MOST_THREADS)
     if number == 0:
         raise ValueError(f"{name} must be positive, or negative as in joblib, got 0")
     if number > 0:

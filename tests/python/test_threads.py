@@ -32,9 +32,9 @@ def test_a_call_resolves_its_own_number_against_the_limit():
     assert _validation.resolve_threads(6) == 6
 
 
-@pytest.mark.parametrize("bad", [0, -1])
+@pytest.mark.parametrize("bad", [0, -1, 2**31])
 def test_a_limit_below_one_is_refused(bad):
-    with pytest.raises(ValueError, match=f"n_threads must be at least 1, got {bad}"):
+    with pytest.raises(ValueError, match=f"n_threads must be between 1 and 2147483647, got {bad}"):
         sparsetransfer.set_num_threads(bad)
 
 
@@ -66,6 +66,26 @@ def test_leaving_threadpool_limits_keeps_a_limit():
     with threadpoolctl.threadpool_limits(limits=1):
         assert sparsetransfer.get_num_threads() == 1
     assert sparsetransfer.get_num_threads() == 5
+
+
+def test_leaving_threadpool_limits_keeps_a_limit_that_equals_the_default(monkeypatch):
+    monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "2")
+    sparsetransfer.set_num_threads(2)
+    with threadpoolctl.threadpool_limits(limits=1):
+        with threadpoolctl.threadpool_limits(limits=3):
+            assert sparsetransfer.get_num_threads() == 3
+        assert sparsetransfer.get_num_threads() == 1
+    monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "9")
+    assert sparsetransfer.get_num_threads() == 2
+
+
+def test_more_threads_than_an_integer_holds_are_refused_by_name(monkeypatch):
+    with pytest.raises(ValueError, match="must be at most 2147483647, got 2147483648"):
+        sparsetransfer.sparse_encode([[1.0]], [[1.0]], alpha=0.1, n_jobs=2**31)
+    for digits in (20, 5000):
+        monkeypatch.setenv("OMP_NUM_THREADS", "9" * digits)
+        with pytest.raises(ValueError, match="OMP_NUM_THREADS must be an integer between 1 and"):
+            sparsetransfer.get_num_threads()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
