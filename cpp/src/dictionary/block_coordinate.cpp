@@ -6,6 +6,7 @@
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
+#include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -39,6 +40,8 @@ class Pass {
       for (Index i = 0; i < count; ++i) farthest = std::max(farthest, move_atom(begin, i));
       execution_.check();
     }
+    if (!dictionary_.allFinite())
+      throw NumericalError("an atom overflows: the statistics B are too large for A");
     return farthest;
   }
 

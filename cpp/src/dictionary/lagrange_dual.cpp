@@ -18,6 +18,9 @@ using MatrixD = Matrix<double>;
 using VectorD = Vector<double>;
 
 constexpr Index kPanel = 128;
+// More than the rounding of float32 sums over many samples makes eigenvalues negative by, relative
+// to the trace.
+constexpr double kMostRidge = 1e-3;
 
 std::vector<Index> used_atoms(const VectorD& curvature) {
   std::vector<Index> used;
@@ -28,9 +31,11 @@ std::vector<Index> used_atoms(const VectorD& curvature) {
   return used;
 }
 
-/// The problem restricted to its used atoms, in double.
+/// The problem restricted to its used atoms, in double, and divided by 2^exponent: neither tiny nor
+/// huge statistics leave the range of its factors.
 struct Restricted {
   std::vector<Index> used;
+  int exponent = 0;
   MatrixD A, B, dictionary;
 
   template <typename T>
@@ -40,6 +45,10 @@ struct Restricted {
     A = all_A(used, used).template cast<double>();
     B = all_B(Eigen::all, used).template cast<double>();
     dictionary = all_atoms(Eigen::all, used).template cast<double>();
+    if (!used.empty()) std::frexp(A.diagonal().maxCoeff(), &exponent);
+    const auto divide = [this](double value) { return std::ldexp(value, -exponent); };
+    A = A.unaryExpr(divide).eval();
+    B = B.unaryExpr(divide).eval();
     // Unused atoms stay, and with them their share of the signals: B − D_unused A_unused,used
     // differs from B by rounding only, since |A_ij|² ≤ A_ii A_jj.
   }
@@ -142,6 +151,12 @@ class BarrierPath {
   double barrier_;
 };
 
+[[noreturn]] void throw_indefinite() {
+  throw NumericalError(
+      "A of the statistics is not positive semi-definite, or overflows: sum the statistics of the "
+      "codes again, in float64 if they were float32");
+}
+
 MatrixD inside_unit_ball(const MatrixD& atoms) {
   MatrixD inside = atoms;
   project_atoms_to_unit_ball<double>(inside);
@@ -192,12 +207,14 @@ LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstM
   const double implied_value = dual.evaluate(implied);
   bool converged = std::isfinite(implied_value) && certify(implied_value);
   BarrierPath path(execution, dual, implied.cwiseMax(1e-2 * problem.A.diagonal().mean()));
+  if (!std::isfinite(path.value())) throw_indefinite();
   while (!converged && report.iterations < settings.max_iterations && path.step()) {
     ++report.iterations;
     converged = certify(path.value());
     execution.check();
   }
   report.status = converged ? Status::converged : Status::max_iterations;
+  report.gap = std::ldexp(report.gap, problem.exponent);
   for (std::size_t i = 0; i < problem.used.size(); ++i) {
     dictionary.col(problem.used[i]) = best.col(static_cast<Index>(i)).template cast<T>();
   }
@@ -211,18 +228,23 @@ void update_optimal_directions(const Execution& execution, const ConstMatrixRef<
   require_shape("B", B.rows(), B.cols(), dictionary.rows(), dictionary.cols());
   if (dictionary.size() == 0) return;
   require_finite<T>(A, B);
-  execution.check();
   Restricted problem(A, B, dictionary);
   if (problem.used.empty()) return;
   // Solving for the change, D += (B − D A) (A + ridge)⁻¹, leaves alone what A does not see.
   const MatrixD residual = problem.B - problem.dictionary * problem.A;
   const double before =
       dictionary_objective<double>(execution, problem.A, problem.B, problem.dictionary);
-  for (double ridge = problem.rounding();; ridge *= 100.0) {
+  const double largest = problem.A.trace();
+  // With a ridge as large as A the step is a gradient step; if that fails, D is optimal.
+  for (double ridge = problem.rounding(); ridge <= 100.0 * largest; ridge *= 100.0) {
+    execution.check();
     MatrixD shifted = problem.A;
     shifted.diagonal().array() += ridge;
     PanelCholesky factor;
-    if (!factor.compute(execution, std::move(shifted))) continue;
+    if (!factor.compute(execution, std::move(shifted))) {
+      if (!(ridge < kMostRidge * largest)) throw_indefinite();
+      continue;
+    }
     const MatrixD moved =
         problem.dictionary + factor.solve(execution, residual.transpose()).transpose();
     const double after = dictionary_objective<double>(execution, problem.A, problem.B, moved);
@@ -232,8 +254,6 @@ void update_optimal_directions(const Execution& execution, const ConstMatrixRef<
       }
       return;
     }
-    // With a ridge as large as A the step is a gradient step; if that fails, D is optimal.
-    if (ridge > problem.A.trace()) return;
   }
 }
 

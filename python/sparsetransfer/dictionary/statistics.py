@@ -291,6 +291,11 @@ class Statistics:
             raise ValueError(f"{os.fspath(path)}: A {A.shape} and B {B.shape} do not fit")
         if not all(np.isfinite(values).all() for values in (A, B, scalars)):
             raise ValueError(f"{os.fspath(path)} holds numbers that are not finite")
+        if not _is_semidefinite(A) or np.any(scalars < 0):
+            raise ValueError(
+                f"{os.fspath(path)} is damaged: A is not symmetric and positive semi-definite, or a "
+                "sum is negative; sum the statistics of the codes again"
+            )
         statistics = cls(B.shape[0], B.shape[1], dtype=A.dtype)
         statistics.A[...] = A
         statistics.B[...] = B
@@ -304,6 +309,21 @@ class Statistics:
             f"{type(self).__name__}(n_components={self.n_components}, n_features={self.n_features}, "
             f"dtype={self.A.dtype}, n={self.n:g})"
         )
+
+
+def _is_semidefinite(A: FloatArray) -> bool:
+    """Return whether the matrices A, of products of codes, can be sums of products, to rounding."""
+    values = A.astype(np.float64)
+    largest = np.abs(values).max(axis=(-2, -1), keepdims=True, initial=0.0)
+    values /= np.where(largest > 0, largest, 1.0)
+    rounding = np.sqrt(np.finfo(A.dtype).eps)
+    if np.any(np.abs(values - np.swapaxes(values, -1, -2)) > rounding):
+        return False
+    try:
+        np.linalg.cholesky(values + 2 * rounding * np.eye(values.shape[-1]))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def empty_statistics(components: FloatArray) -> Statistics:

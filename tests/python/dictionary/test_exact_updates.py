@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer import _core
+from sparsetransfer.dictionary import Statistics, update_dictionary
 
 
 def problem(seed=0, n=60, k=9, d=7, density=0.3, dtype=np.float64):
@@ -106,6 +107,32 @@ def test_overflow_is_an_error(broken):
     A[0, 0] = broken
     with pytest.raises(ArithmeticError, match="overflowed"):
         lagrange_dual(A, B, dictionary)
+
+
+@pytest.mark.parametrize("method", ["lagrange_dual", "optimal_directions"])
+@pytest.mark.parametrize("A", [[[1.0, 2.0], [2.0, 1.0]], [[1e308, 0.0], [0.0, 1e308]]])
+def test_statistics_of_no_codes_are_refused(method, A):
+    sums = Statistics(2, 3)
+    sums.A[:] = A
+    sums.B[:] = 1e308 if sums.A[0, 0] > 1 else 1.0
+    if sums.A[0, 0] > 1:
+        update_dictionary(np.eye(2, 3), sums, method=method)  # large, but a sum of products
+        sums.A[:] = [[1.0, 1e300], [1e300, 1.0]]
+    with pytest.raises(ArithmeticError, match="not positive semi-definite"):
+        update_dictionary(np.eye(2, 3), sums, method=method)
+
+
+@pytest.mark.parametrize("method", ["lagrange_dual", "optimal_directions"])
+def test_tiny_statistics_give_the_update_of_their_multiple(method):
+    rng = np.random.default_rng(3)
+    codes = rng.integers(-1, 2, (30, 4)).astype(float)
+    signals = rng.integers(-2, 3, (30, 5)).astype(float)
+    sums, tiny = Statistics(4, 5).add(signals, codes), Statistics(4, 5)
+    tiny.A[:], tiny.B[:] = np.ldexp(sums.A, -1074), np.ldexp(sums.B, -1074)  # the last denormals
+    start = np.eye(4, 5)
+    updated = update_dictionary(start, sums, method=method, passes=50)
+    np.testing.assert_array_equal(update_dictionary(start, tiny, method=method, passes=50), updated)
+    assert not np.array_equal(updated, start)
 
 
 @pytest.mark.parametrize(("n", "k"), [(60, 9), (12, 25)])

@@ -92,6 +92,9 @@ def test_files_hold_all_of_it(tmp_path, dtype):
         {"B": np.ones(6)},
         {"scalars": np.ones(2)},
         {"schema": 99},
+        {"A": np.eye(6) - 0.5 * np.ones((6, 6))},  # indefinite
+        {"A": np.eye(6) + np.eye(6, k=1)},  # not symmetric
+        {"scalars": -np.ones(3)},
     ],
 )
 def test_broken_files_are_refused(tmp_path, broken):
