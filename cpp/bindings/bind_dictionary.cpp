@@ -38,7 +38,7 @@ void bind_updates(py::module_& m) {
          bool positive, double l1_ratio, int num_threads) {
         const auto a = as_columns(A, "A");
         const auto b = as_columns(B, "B");
-        auto d = as_mutable_columns(dictionary);
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return update_block_coordinate<T>(execution, a, b,
@@ -53,7 +53,7 @@ void bind_updates(py::module_& m) {
          double tolerance, int num_threads) {
         const auto a = as_columns(A, "A");
         const auto b = as_columns(B, "B");
-        auto d = as_mutable_columns(dictionary);
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         LagrangeDualReport report;
         {
@@ -69,7 +69,7 @@ void bind_updates(py::module_& m) {
       [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int num_threads) {
         const auto a = as_columns(A, "A");
         const auto b = as_columns(B, "B");
-        auto d = as_mutable_columns(dictionary);
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         update_optimal_directions<T>(execution, a, b, d);
@@ -81,8 +81,8 @@ void bind_updates(py::module_& m) {
       [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, double alpha,
          bool positive_dictionary, bool positive_codes, double l1_ratio, int num_threads) {
         const auto x = as_columns(signals, "signals");
-        auto s = as_mutable_columns(codes);
-        auto d = as_mutable_columns(dictionary);
+        auto s = as_mutable_columns(codes, "codes");
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return update_ksvd<T>(execution, x,
@@ -103,8 +103,8 @@ void bind_data(py::module_& m) {
         const auto x = as_columns(signals, "signals");
         const auto s = as_columns(codes, "codes");
         const auto w = as_vector(weights, "weights");
-        auto a = as_mutable_columns(A);
-        auto b = as_mutable_columns(B);
+        auto a = as_mutable_columns(A, "A");
+        auto b = as_mutable_columns(B, "B");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         accumulate_statistics<T>(execution, x, s, w, a, b);
@@ -116,8 +116,8 @@ void bind_data(py::module_& m) {
       [](const Array<T>& signals, Array<T> codes, Array<T> dictionary, bool positive,
          double l1_ratio, int num_threads) {
         const auto x = as_columns(signals, "signals");
-        auto s = as_mutable_columns(codes);
-        auto d = as_mutable_columns(dictionary);
+        auto s = as_mutable_columns(codes, "codes");
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         std::vector<Index> replaced;
         {
@@ -134,7 +134,7 @@ void bind_data(py::module_& m) {
       [](const Array<T>& dictionary, Array<T> codes, double tolerance, bool positive_codes,
          int num_threads) {
         const auto d = as_columns(dictionary, "dictionary");
-        auto s = as_mutable_columns(codes);
+        auto s = as_mutable_columns(codes, "codes");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return merge_duplicate_atoms<T>(execution, d, tolerance, positive_codes, s);
@@ -148,7 +148,7 @@ void bind_constraint(py::module_& m) {
   m.def(
       "dictionary_project_atoms",
       [](Array<T> dictionary, bool positive, double l1_ratio, bool to_boundary) {
-        auto d = as_mutable_columns(dictionary);
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const AtomConstraint constraint{positive, l1_ratio};
         constraint.validate();
         const ReleasedGil released;
@@ -170,7 +170,7 @@ void bind_constraint(py::module_& m) {
         const AtomConstraint constraint{positive, l1_ratio};
         constraint.validate();
         auto out = make_array<T>(a.cols(), a.rows());
-        auto d = as_mutable_columns(out);
+        auto d = as_mutable_columns(out, "out");
         {
           const ReleasedGil released;
           for (Index j = 0; j < d.cols(); ++j)
@@ -193,7 +193,7 @@ void bind_masked(py::module_& m) {
         const auto observed = as_columns(mask, "mask");
         const auto s = as_columns(codes, "codes");
         const auto w = as_vector(weights, "weights");
-        auto d = as_mutable_columns(dictionary);
+        auto d = as_mutable_columns(dictionary, "dictionary");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return update_masked<T>(execution, x, observed, s, w,
@@ -211,8 +211,11 @@ void bind_masked(py::module_& m) {
         const auto observed = as_columns(mask, "mask");
         const auto s = as_columns(codes, "codes");
         const auto w = as_vector(weights, "weights");
-        auto b = as_mutable_columns(B);
-        require(A.size() == b.rows() * b.cols() * b.cols(), "A must have one matrix per feature");
+        auto b = as_mutable_columns(B, "B");
+        require_array(A, 3, "A");
+        require(A.shape(0) == b.rows() && A.shape(1) == b.cols() && A.shape(2) == b.cols(),
+                "A must have one matrix per feature");
+        require_writeable(A, "A");
         T* a = A.mutable_data();
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
@@ -226,8 +229,10 @@ void bind_masked(py::module_& m) {
       [](const Array<T>& A, const Array<T>& B, Array<T> dictionary, int passes, double tolerance,
          bool positive, double l1_ratio, int num_threads) {
         const auto b = as_columns(B, "B");
-        auto d = as_mutable_columns(dictionary);
-        require(A.size() == b.rows() * b.cols() * b.cols(), "A must have one matrix per feature");
+        auto d = as_mutable_columns(dictionary, "dictionary");
+        require_array(A, 3, "A");
+        require(A.shape(0) == b.rows() && A.shape(1) == b.cols() && A.shape(2) == b.cols(),
+                "A must have one matrix per feature");
         const T* a = A.data();
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;

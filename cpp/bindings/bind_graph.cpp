@@ -32,8 +32,8 @@ py::tuple neighbours(const Array<T>& reference, const std::optional<Array<T>>& q
   require(n_neighbors >= 1, "n_neighbors must be at least 1");
   Array<std::int64_t> indices = make_array<std::int64_t>(to.cols(), n_neighbors);
   Array<T> distances = make_array<T>(to.cols(), n_neighbors);
-  auto indices_out = as_mutable_columns(indices);
-  auto distances_out = as_mutable_columns(distances);
+  auto indices_out = as_mutable_columns(indices, "indices");
+  auto distances_out = as_mutable_columns(distances, "distances");
   const Execution execution = make_execution(num_threads);
   {
     const ReleasedGil released;

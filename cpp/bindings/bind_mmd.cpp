@@ -37,8 +37,8 @@ py::tuple gaussian(const Array<T>& source, const Array<T>& target,
   }
   Array<T> source_gradient = make_array<T>(left.cols(), left.rows());
   Array<T> target_gradient = make_array<T>(right.cols(), right.rows());
-  MatrixRef<T> left_gradient = as_mutable_columns(source_gradient);
-  MatrixRef<T> right_gradient = as_mutable_columns(target_gradient);
+  MatrixRef<T> left_gradient = as_mutable_columns(source_gradient, "source_gradient");
+  MatrixRef<T> right_gradient = as_mutable_columns(target_gradient, "target_gradient");
   {
     const ReleasedGil released;
     value = gaussian_mmd<T>(execution, kernel, left, right, coefficients, &left_gradient,
@@ -55,7 +55,7 @@ Array<double> sums(const Array<T>& points, const Array<T>& samples, const Array<
   const auto by = as_columns(weights, "weights");
   const GaussianMixture kernel(bandwidths);
   Array<double> result = make_array<double>(by.cols(), to.cols());
-  auto result_out = as_mutable_columns(result);
+  auto result_out = as_mutable_columns(result, "result");
   const Execution execution = make_execution(num_threads);
   {
     const ReleasedGil released;
@@ -71,8 +71,8 @@ py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& wei
   const GaussianMixture kernel(bandwidths);
   Array<double> forms(by.cols());
   Array<double> row_sums(from.cols());
-  auto forms_out = as_mutable_vector(forms);
-  auto row_sums_out = as_mutable_vector(row_sums);
+  auto forms_out = as_mutable_vector(forms, "forms");
+  auto row_sums_out = as_mutable_vector(row_sums, "row_sums");
   const Execution execution = make_execution(num_threads);
   {
     const ReleasedGil released;

@@ -36,7 +36,7 @@ void bind_typed(py::module_& m) {
       [](const Array<T>& dictionary, int num_threads) {
         const auto d = as_columns(dictionary, "dictionary");
         Array<T> result = make_array<T>(d.cols(), d.cols());
-        auto g = as_mutable_columns(result);
+        auto g = as_mutable_columns(result, "result");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         gram<T>(execution, d, g);
@@ -49,7 +49,7 @@ void bind_typed(py::module_& m) {
         const auto d = as_columns(dictionary, "dictionary");
         const auto x = as_columns(signals, "signals");
         Array<T> result = make_array<T>(x.cols(), d.cols());
-        auto a = as_mutable_columns(result);
+        auto a = as_mutable_columns(result, "result");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         correlations<T>(execution, d, x, a);

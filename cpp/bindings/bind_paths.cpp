@@ -51,7 +51,7 @@ py::array_t<int> lars(const Array<double>& gram, const Array<double>& correlatio
                       Array<double> codes, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
-  auto out = as_mutable_columns(codes);
+  auto out = as_mutable_columns(codes, "codes");
   py::array_t<int> steps(b.cols());
   int* const counts = steps.mutable_data();
   const Execution execution = make_execution(n_threads);

@@ -23,10 +23,13 @@ RegressionProblem as_problem(const Array<double>& quadratic, const Array<double>
   problem.energy = energy;
   problem.element = element;
   problem.row = row;
-  if (strengths.size() > 0) {
-    require(groups.size() == b.rows(), "groups must have one entry per feature");
-    problem.groups = groups.data();
-    new (&problem.strengths) Eigen::Map<const Vector<double>>(strengths.data(), strengths.size());
+  const auto group_of = as_vector(groups, "groups");
+  const auto group_strengths = as_vector(strengths, "strengths");
+  if (group_strengths.size() > 0) {
+    require(group_of.size() == b.rows(), "groups must have one entry per feature");
+    problem.groups = group_of.data();
+    new (&problem.strengths)
+        Eigen::Map<const Vector<double>>(group_strengths.data(), group_strengths.size());
   }
   return problem;
 }
@@ -52,7 +55,7 @@ void bind_regression(py::module_& m) {
         const RegressionProblem problem =
             as_problem(quadratic, linear, energy, element, row, groups, strengths);
         const RegressionSettings settings{tolerance, max_iterations, newton_from};
-        auto w = as_mutable_columns(coefficients);
+        auto w = as_mutable_columns(coefficients, "coefficients");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return transfer::solve(execution, problem, settings, w);

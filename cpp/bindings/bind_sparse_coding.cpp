@@ -46,7 +46,7 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
   const auto d = as_columns(dictionary, "dictionary");
   const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
                                Vector<T>()};
-  auto out = as_mutable_columns(codes);
+  auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
@@ -71,7 +71,7 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
   const auto b = as_columns(correlations, "correlations");
   const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
                                optional_vector(squared_norms, "squared_norms")};
-  auto out = as_mutable_columns(codes);
+  auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
@@ -88,7 +88,7 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
                   int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
-  auto out = as_mutable_columns(codes);
+  auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
@@ -108,7 +108,7 @@ py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
   const auto norms = as_vector(squared_norms, "squared_norms");
-  auto out = as_mutable_columns(codes);
+  auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {

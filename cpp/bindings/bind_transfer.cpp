@@ -24,18 +24,19 @@ using transfer::LearnSettings;
 template <typename T>
 transfer::SymmetricSparse<T> as_sparse(const Array<std::int64_t>& indptr,
                                        const Array<std::int32_t>& indices, const Array<T>& values) {
-  if (indptr.size() == 0) return {};
-  require(indices.size() == values.size() && indptr.data()[indptr.size() - 1] == indices.size(),
-          "laplacian indptr, indices and values must fit together");
-  return {indptr.data(), indices.data(), values.data(), indptr.size() - 1};
+  const auto starts = as_vector(indptr, "indptr");
+  const auto columns = as_vector(indices, "indices");
+  const auto entries = as_vector(values, "values");
+  if (starts.size() == 0) return {};
+  require(columns.size() == entries.size(), "indices and values must agree in number");
+  return {starts.data(), columns.data(), entries.data(), starts.size() - 1, entries.size()};
 }
 
 /// means (samples x r) is C-ordered as (r, samples) outside.
 template <typename T>
 Coupling<T> as_coupling(const Array<T>& means, const Array<std::int64_t>& indptr,
                         const Array<std::int32_t>& indices, const Array<T>& values) {
-  require(means.ndim() == 2, "means must have two dimensions");
-  return {{means.data(), means.shape(1), means.shape(0)}, as_sparse<T>(indptr, indices, values)};
+  return {as_columns(means, "means"), as_sparse<T>(indptr, indices, values)};
 }
 
 template <typename T>
@@ -57,7 +58,7 @@ void bind_typed(py::module_& m) {
                                      positive,
                                      as_vector(penalties, "penalties"),
                                      {}};
-        auto s = as_mutable_columns(codes);
+        auto s = as_mutable_columns(codes, "codes");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return transfer::encode<T>(execution, problem, settings, s);
@@ -77,7 +78,7 @@ void bind_typed(py::module_& m) {
          Array<T> codes, int num_threads) {
         const auto x = as_columns(signals, "signals");
         const auto h = as_columns(targets, "targets");
-        auto w = as_mutable_columns(map);
+        auto w = as_mutable_columns(map, "map");
         const LearnProblem<T> problem{as_coupling<T>(means, indptr, indices, values),
                                       alpha,
                                       as_vector(penalties, "penalties"),
@@ -85,8 +86,8 @@ void bind_typed(py::module_& m) {
                                        as_vector(target_weights, "target_weights"),
                                        {w.data(), w.rows(), w.cols()},
                                        ridge}};
-        auto d = as_mutable_columns(dictionary);
-        auto s = as_mutable_columns(codes);
+        auto d = as_mutable_columns(dictionary, "dictionary");
+        auto s = as_mutable_columns(codes, "codes");
         const Execution execution = make_execution(num_threads);
         const ReleasedGil released;
         return transfer::learn<T>(execution, x, problem, settings, observer, d, s);

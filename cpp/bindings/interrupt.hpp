@@ -2,6 +2,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #endif
 
+#include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/numerics/parallel.hpp"
 
 namespace sparsetransfer::python {
@@ -63,12 +65,16 @@ class ReleasedGil {
 /// `time_limit` in seconds from now, if any, is for kernels that return what they have reached.
 inline Execution make_execution(int num_threads, std::optional<double> time_limit = {}) {
   using Clock = Execution::Clock;
+  // Kernels keep a workspace for each thread that they may use.
+  constexpr int kMostThreads = 4096;
+  require(num_threads >= 1, "the number of threads must be at least 1");
+  require(!time_limit || *time_limit >= 0, "time_limit must not be negative");
   constexpr double kLongest = 1e9;  // seconds: beyond it the clock would overflow
   const auto deadline = time_limit && *time_limit < kLongest
                             ? Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                  std::chrono::duration<double>(*time_limit))
                             : Clock::time_point::max();
-  return {num_threads,
+  return {std::min(num_threads, kMostThreads),
           [last = Clock::now(), finalizing_before = is_finalizing()]() mutable {
             const auto now = Clock::now();
             if (now - last < std::chrono::milliseconds(25)) return;

@@ -118,7 +118,8 @@ void project_atom(const AtomConstraint& constraint, VectorRef<T> atom) {
     if (length > T(1)) atom /= length;
     return;
   }
-  if (constraint_value<T>(constraint, atom) <= 1.0) return;
+  // An atom that is not a number stays one: nothing here could order its entries.
+  if (!(constraint_value<T>(constraint, atom) > 1.0)) return;
   const double multiplier = nearest_multiplier<T>(r, atom);
   const double scale = 1.0 + 2.0 * multiplier * (1.0 - r);
   for (Index f = 0; f < atom.size(); ++f)

@@ -58,16 +58,11 @@ SparseRows<T> symmetric_graph(
 template <typename T>
 SparseRows<T> graph_laplacian(const SparseRowsView<T>& graph, bool normalised) {
   const Index size = graph.starts.size() - 1;
-  require(size >= 0 && graph.starts[0] == 0 && graph.starts[size] == graph.columns.size() &&
-              graph.columns.size() == graph.values.size(),
-          "the graph's index arrays do not fit together");
+  require_sparse_rows("graph", graph.starts, graph.columns, graph.values.size(), size);
   Vector<double> degrees = Vector<double>::Zero(size);
   for (Index i = 0; i < size; ++i) {
-    require(graph.starts[i] <= graph.starts[i + 1], "row starts must ascend");
     for (Index e = graph.starts[i]; e < graph.starts[i + 1]; ++e) {
-      const std::int64_t j = graph.columns[e];
-      require(j >= 0 && j < size, "column indices must lie in [0, n_samples)");
-      if (j != i) degrees[i] += static_cast<double>(graph.values[e]);
+      if (graph.columns[e] != i) degrees[i] += static_cast<double>(graph.values[e]);
     }
   }
   Vector<double> scale = Vector<double>::Ones(size);

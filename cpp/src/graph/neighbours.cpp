@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -181,6 +182,9 @@ void nearest_neighbours(const Execution& execution, const ConstMatrixRef<T>& ref
     scanned_reference = normalised<T>(reference, direct.reference_lengths);
     if (!exclude_self) scanned_queries = normalised<T>(queries, direct.query_lengths);
   }
+  if (!scanned_reference.columns.allFinite() || !scanned_reference.half_norms.allFinite() ||
+      !scanned_queries.columns.allFinite() || !scanned_queries.half_norms.allFinite())
+    throw NumericalError("distances between samples overflow: scale the samples down");
   const Prepared<T>& from = exclude_self ? scanned_reference : scanned_queries;
 
   struct Workspace {

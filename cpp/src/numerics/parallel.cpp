@@ -63,10 +63,7 @@ class Pool {
   void run(Job& job, int helpers, const Execution& execution) {
     {
       std::lock_guard lock(mutex_);
-      while (static_cast<int>(threads_) < helpers) {
-        // Detached: idle helpers sleep on a pool that is never destroyed.
-        std::thread([this] { serve(); }).detach();
-        ++threads_;
+      while (threads_ < helpers && add_thread()) {
       }
       job.wanted = helpers;
       jobs_.push_back(&job);
@@ -83,6 +80,18 @@ class Pool {
   }
 
  private:
+  /// False where the system has no memory or no number for another thread: fewer do the work.
+  bool add_thread() {
+    try {
+      // Detached: idle helpers sleep on a pool that is never destroyed.
+      std::thread([this] { serve(); }).detach();
+    } catch (const std::exception&) {
+      return false;
+    }
+    ++threads_;
+    return true;
+  }
+
   void serve() {
     inside_worker = true;
     std::unique_lock lock(mutex_);

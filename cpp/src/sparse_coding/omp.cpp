@@ -231,8 +231,9 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
                    const Correlate& correlate) {
   settings.validate();
   require_shape("codes", codes.rows(), codes.cols(), gram.atoms(), samples);
-  const double flops = static_cast<double>(samples) * static_cast<double>(gram.atoms()) *
-                       static_cast<double>(settings.max_atoms * settings.max_atoms);
+  const auto most = static_cast<double>(std::min(settings.max_atoms, gram.atoms()));
+  const double flops =
+      static_cast<double>(samples) * static_cast<double>(gram.atoms()) * most * most;
   const Execution fitting = execution.for_work(flops);
   std::vector<std::unique_ptr<Pursuit<T>>> workers(
       static_cast<std::size_t>(std::max(1, fitting.num_threads)));

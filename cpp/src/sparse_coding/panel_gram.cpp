@@ -23,6 +23,7 @@ void PanelGram<T>::pad() {
 template <typename T>
 PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
                                            const ConstMatrixRef<T>& dictionary) {
+  require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
   const Index atoms = dictionary.cols();
   PanelGram gram(atoms);
   const Index tiles = num_blocks(atoms, kTile);
@@ -57,6 +58,7 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
 
 template <typename T>
 PanelGram<T> PanelGram<T>::from_gram(const Execution& execution, const ConstMatrixRef<T>& source) {
+  require_not_empty("gram", source.rows(), source.cols());
   require_shape("gram", source.rows(), source.cols(), source.cols(), source.cols());
   PanelGram gram(source.cols());
   const double size = static_cast<double>(source.size());

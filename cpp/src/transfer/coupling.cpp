@@ -7,6 +7,7 @@ namespace sparsetransfer::transfer {
 template <typename T>
 void validate(const CodeProblem<T>& problem) {
   const Index samples = problem.samples();
+  require_not_empty("correlations", problem.correlations.rows(), samples);
   require_shape("gram", problem.gram.rows(), problem.gram.cols(), problem.correlations.rows(),
                 problem.correlations.rows());
   require(problem.alpha >= 0, "alpha must not be negative");
@@ -23,13 +24,10 @@ void validate(const CodeProblem<T>& problem) {
   const SymmetricSparse<T>& laplacian = problem.coupling.laplacian;
   if (laplacian.empty()) return;
   require(laplacian.size == samples, "laplacian must have one row per sample");
-  require(laplacian.indptr[0] == 0, "laplacian indptr must start at 0");
-  for (Index row = 0; row < samples; ++row) {
-    require(laplacian.indptr[row] <= laplacian.indptr[row + 1], "laplacian indptr must not fall");
-    for (std::int64_t at = laplacian.indptr[row]; at < laplacian.indptr[row + 1]; ++at)
-      require(laplacian.indices[at] >= 0 && laplacian.indices[at] < samples,
-              "laplacian column index out of range");
-  }
+  require_sparse_rows("laplacian",
+                      Eigen::Map<const Vector<std::int64_t>>(laplacian.indptr, samples + 1),
+                      Eigen::Map<const Vector<std::int32_t>>(laplacian.indices, laplacian.entries),
+                      laplacian.entries, samples);
 }
 
 template void validate<float>(const CodeProblem<float>&);

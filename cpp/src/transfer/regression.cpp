@@ -29,7 +29,7 @@ void validate(const RegressionProblem& problem, const ConstMatrixRef<double>& co
   for (Index feature = 0; feature < features; ++feature)
     require(problem.groups[feature] >= 0 && problem.groups[feature] < problem.strengths.size(),
             "groups must number the strengths");
-  require(problem.strengths.size() > 0 && problem.strengths.minCoeff() >= 0,
+  require(problem.strengths.size() > 0 && (problem.strengths.array() >= 0).all(),
           "strengths must not be negative");
   require(problem.element + problem.row + problem.strengths.minCoeff() > 0,
           "every group must feel a positive strength");

@@ -14,7 +14,8 @@ class PanelGram {
  public:
   static constexpr Index kRows = 64;
 
-  /// D'D of a dictionary D (features x atoms); only one triangle is computed.
+  /// D'D of a dictionary D (features x atoms); only one triangle is computed. Both factories throw
+  /// if there is nothing in their argument.
   static PanelGram from_dictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary);
   /// A copy of a symmetric matrix (atoms x atoms). Throws if it is not square.
   static PanelGram from_gram(const Execution& execution, const ConstMatrixRef<T>& gram);

@@ -13,7 +13,8 @@ struct SymmetricSparse {
   const std::int64_t* indptr = nullptr;
   const std::int32_t* indices = nullptr;
   const T* values = nullptr;
-  Index size = 0;  ///< rows; 0: absent
+  Index size = 0;     ///< rows; 0: absent
+  Index entries = 0;  ///< of indices and values
 
   bool empty() const { return size == 0; }
 };
