@@ -9,6 +9,7 @@
 #include "sparsetransfer/sparse_coding/encode.hpp"
 #include "sparsetransfer/sparse_coding/masked.hpp"
 #include "sparsetransfer/sparse_coding/omp.hpp"
+#include "sparsetransfer/sparse_coding/pooled.hpp"
 
 namespace sparsetransfer::python {
 namespace {
@@ -81,6 +82,30 @@ py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
   return report_arrays(reports);
 }
 
+/// Writes `pooled`; returns the largest violation and the codes that did not converge per sequence.
+template <typename T>
+py::tuple lasso_pooled(const Array<T>& signals, const Array<Index>& lengths,
+                       const Array<T>& dictionary, const CodingSettings& settings,
+                       const PoolingSettings& pooling, Array<T> pooled, int n_threads) {
+  const auto x = as_columns(signals, "X");
+  const auto d = as_columns(dictionary, "dictionary");
+  const auto sizes = as_vector(lengths, "lengths");
+  auto out = as_mutable_columns(pooled);
+  std::vector<PooledReport> reports(static_cast<std::size_t>(sizes.size()));
+  const Execution execution = make_execution(n_threads);
+  {
+    const ReleasedGil released;
+    encode_pooled<T>(execution, x, sizes, d, settings, pooling, out, reports.data());
+  }
+  py::array_t<double> kkt(sizes.size());
+  py::array_t<Index> unconverged(sizes.size());
+  for (Index i = 0; i < sizes.size(); ++i) {
+    kkt.mutable_at(i) = reports[static_cast<std::size_t>(i)].kkt;
+    unconverged.mutable_at(i) = reports[static_cast<std::size_t>(i)].unconverged;
+  }
+  return py::make_tuple(kkt, unconverged);
+}
+
 template <typename T>
 py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
                   const PursuitSettings& settings, Array<T> codes,
@@ -131,6 +156,9 @@ void bind_coders(py::module_& m) {
         py::arg("weights").noconvert() = py::none(),
         py::arg("squared_norms").noconvert() = py::none(), py::arg("time_limit") = py::none(),
         py::arg("n_threads"));
+  m.def("lasso_pooled", &lasso_pooled<T>, py::arg("signals").noconvert(),
+        py::arg("lengths").noconvert(), py::arg("dictionary").noconvert(), py::arg("settings"),
+        py::arg("pooling"), py::arg("pooled").noconvert(), py::kw_only(), py::arg("n_threads"));
   m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
         py::arg("mask").noconvert() = py::none(), py::arg("time_limit") = py::none(),
@@ -166,6 +194,15 @@ void bind_sparse_coding(py::module_& m) {
       .def_readonly("nonnegative", &CodingSettings::nonnegative)
       .def_readonly("warm_start", &CodingSettings::warm_start)
       .def_readonly("algorithm", &CodingSettings::algorithm);
+  py::class_<PoolingSettings>(m, "PoolingSettings")
+      .def(py::init([](bool mean, bool root_mean_square, bool maximum) {
+             return PoolingSettings{mean, root_mean_square, maximum};
+           }),
+           py::kw_only(), py::arg("mean") = true, py::arg("root_mean_square") = false,
+           py::arg("maximum") = false)
+      .def_readonly("mean", &PoolingSettings::mean)
+      .def_readonly("root_mean_square", &PoolingSettings::root_mean_square)
+      .def_readonly("maximum", &PoolingSettings::maximum);
   py::enum_<SelectionRule>(m, "SelectionRule")
       .value("correlation", SelectionRule::correlation)
       .value("residual", SelectionRule::residual);

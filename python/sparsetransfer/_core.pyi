@@ -202,6 +202,17 @@ class CodingSettings:
     @property
     def warm_start(self) -> bool: ...
 
+class PoolingSettings:
+    def __init__(
+        self, *, mean: bool = True, root_mean_square: bool = False, maximum: bool = False
+    ) -> None: ...
+    @property
+    def maximum(self) -> bool: ...
+    @property
+    def mean(self) -> bool: ...
+    @property
+    def root_mean_square(self) -> bool: ...
+
 class SelectionRule:
     __members__: typing.ClassVar[dict[str, SelectionRule]]
     correlation: typing.ClassVar[SelectionRule]
@@ -462,6 +473,16 @@ def lasso_paths(
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> list[tuple[typing.Any, ...]]: ...
+def lasso_pooled(
+    signals: numpy.typing.NDArray[typing.Any],
+    lengths: numpy.typing.NDArray[numpy.int64],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    settings: CodingSettings,
+    pooling: PoolingSettings,
+    pooled: numpy.typing.NDArray[typing.Any],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
 def mean_pairwise_distance(
     samples: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,

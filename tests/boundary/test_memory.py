@@ -55,6 +55,11 @@ CALLS = {
     },
     "learn_dictionary_online": SMALL
     | {"call": "dictionary.learn_dictionary_online(X, 512, alpha=0.4, rng=0)"},
+    "lasso_pooled": SMALL
+    | {
+        "call": "sparse_coding.lasso_pooled(X, [len(X) // 4] * 4, X[:512], 0.4)",
+        "outputs": "result.values.nbytes",
+    },
     "lasso": SMALL
     | {"call": "sparse_coding.lasso(X, X[:512], 0.4)", "outputs": "result.codes.nbytes"},
 }

@@ -236,13 +236,21 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   check(settings, extras, dictionary.cols(), signals.cols(), codes);
   if (signals.cols() == 0) return;
-  const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
-  const PanelDictionary<T> panels(execution, dictionary);
+  encode<T>(execution, signals, PreparedDictionary<T>(execution, dictionary), signals.cols(),
+            settings, extras, codes, reports);
+}
+
+template <typename T>
+void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const PreparedDictionary<T>& prepared, Index total, const CodingSettings& settings,
+            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+  const auto& [dictionary, gram, panels] = prepared;
+  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
+  check(settings, extras, dictionary.cols(), signals.cols(), codes);
   const Index atoms = dictionary.cols();
   const bool ridged = extras.ridge.size() > 0;
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
-  const CodingShape shape{dictionary.rows(), atoms, capacity,
-                          block_width(signals.cols(), capacity)};
+  const CodingShape shape{dictionary.rows(), atoms, capacity, block_width(total, capacity)};
   const Index first = only_in_double<T>(settings) ? 0 : signals.cols();
   mark_missing(signals.cols() - first, reports);
   for_each_block(execution, first, shape, first_attempt<T>(settings), extras,
@@ -319,6 +327,9 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
                        const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,               \
+                       CodingReport*);                                                            \
+  template void encode(const Execution&, const ConstMatrixRef<T>&, const PreparedDictionary<T>&,  \
+                       Index, const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,        \
                        CodingReport*);                                                            \
   template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
                             const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,          \

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "sparsetransfer/numerics/parallel.hpp"
+#include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
+#include "sparsetransfer/sparse_coding/panel_gram.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 #include "sparsetransfer/types.hpp"
 
@@ -14,12 +16,32 @@ struct CodingExtras {
   ConstVectorRef<T> squared_norms = Vector<T>();      ///< |x|^2 per signal, for the duality gap
 };
 
+/// A dictionary D (features x atoms) with its Gram matrix, for several calls of `encode`. Refers to
+/// the dictionary, which has to outlive it.
+template <typename T>
+struct PreparedDictionary {
+  PreparedDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary)
+      : atoms(dictionary),
+        gram(PanelGram<T>::from_dictionary(execution, dictionary)),
+        panels(execution, dictionary) {}
+
+  ConstMatrixRef<T> atoms;
+  PanelGram<T> gram;
+  PanelDictionary<T> panels;
+};
+
 /// Codes signals (features x samples) on a dictionary (features x atoms) by the block active set.
 /// codes (atoms x samples) are written, and read first on a warm start; reports has one entry per
 /// sample. `squared_norms` of the extras is not used. Results do not depend on the thread count.
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
+            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports);
+
+/// The same for a part of `total` signals: signals are grouped into blocks as if all were given.
+template <typename T>
+void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const PreparedDictionary<T>& dictionary, Index total, const CodingSettings& settings,
             const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports);
 
 /// The same from a Gram matrix (atoms x atoms) and correlations (atoms x samples): each column i
