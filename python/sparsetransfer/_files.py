@@ -1,14 +1,66 @@
-"""Files that are complete or absent."""
+"""Files that are read: regular ones; files that are written: complete or absent."""
 
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_text"]
+__all__ = ["existing_file", "replacing", "write_text"]
+
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_POINTER_SIZE = 1024  # bytes that a pointer has at most, by its specification
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def existing_file(path: str | os.PathLike[str]) -> Path:
+    """Check that a path can be read like a file, before it is opened.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to read.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    OSError
+        If the path is a folder, FIFO, socket or device, which may block for ever, or a pointer
+        that Git LFS left in place of the file.
+    """
+    place = Path(path)
+    try:
+        about = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        broken = " (it is a link to a file that does not)" if place.is_symlink() else ""
+        raise FileNotFoundError(f"'{place}' does not exist{broken}") from None
+    if not stat.S_ISREG(about.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
+        raise OSError(f"'{place}' is {kind}; expected a regular file")
+    if about.st_size < _POINTER_SIZE:
+        with place.open("rb") as file:
+            pointer = file.read(len(_POINTER)) == _POINTER
+        if pointer:
+            raise OSError(
+                f"'{place}' is a Git LFS pointer, not the file itself; run `git lfs pull` in the "
+                "clone"
+            )
+    return place
 
 
 @contextmanager

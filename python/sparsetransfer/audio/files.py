@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from sparsetransfer._files import existing_file
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["EXTENSIONS", "content_hash", "find_files"]
@@ -82,11 +83,12 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with open(path, "rb") as stream:
+        with open(existing_file(path), "rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise CorpusError(f"'{os.fspath(path)}' cannot be read: {error.strerror}") from error
+        reason = str(error) if error.filename is None else error.strerror
+        raise CorpusError(f"'{os.fspath(path)}' cannot be read: {reason}") from error
     return digest.hexdigest()
 
 

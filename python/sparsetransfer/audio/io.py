@@ -3,21 +3,16 @@
 import math
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.audio.recording import Recording, open_recording
 from sparsetransfer.exceptions import CorpusError
-
-if TYPE_CHECKING:
-    import soundfile
 
 __all__ = ["load"]
 
-_BLOCK = 1 << 18  # frames per read: a header that promises too much allocates nothing
 _LONG = 1 << 23  # frames from which the rate is changed block by block: minutes, not utterances
-_UNKNOWN_LENGTH = 1 << 48  # libsndfile reports a huge count for streams of unstated length
 _SLACK = 0.01  # seconds by which a segment may end after the file: tables round their times
 
 
@@ -52,8 +47,8 @@ def load(
     Raises
     ------
     CorpusError
-        If the file is missing, not audio, truncated, without samples or with NaN or infinite
-        samples, or if the part lies outside the file. The message names the file.
+        If the file is missing, no regular file, not audio, truncated, without samples or with NaN
+        or infinite samples, or if the part lies outside the file. The message names the file.
     ValueError
         If `sample_rate` is not positive.
 
@@ -67,20 +62,13 @@ def load(
     (8000,)
     >>> folder.cleanup()
     """
-    import soundfile
-
     if sample_rate <= 0:
         raise ValueError(f"sample_rate must be positive (Hz), got {sample_rate}")
     name = os.fspath(path)
     first_second, last_second = _bounds(name, start, end)
-    if not os.path.isfile(name):
-        raise CorpusError(f"'{name}' does not exist or is not a file")
-    try:
-        with soundfile.SoundFile(name) as stream:
-            blocks = _mono_blocks(stream, name, first_second, last_second)
-            signal = _at_rate(blocks, int(stream.samplerate), sample_rate)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise CorpusError(f"'{name}' cannot be read as audio: {error}") from error
+    with open_recording(path) as recording:
+        blocks = _mono_blocks(recording, first_second, last_second)
+        signal = _at_rate(blocks, recording.sample_rate, sample_rate)
     if signal.size == 0:
         raise CorpusError(f"'{name}' holds less than one sample at {sample_rate} Hz")
     return np.ascontiguousarray(signal, dtype=np.float32)
@@ -96,38 +84,31 @@ def _bounds(name: str, start: float | None, end: float | None) -> tuple[float, f
 
 
 def _mono_blocks(
-    stream: "soundfile.SoundFile", name: str, first_second: float, last_second: float
+    recording: Recording, first_second: float, last_second: float
 ) -> Iterator[NDArray[np.float32]]:
-    """Read the part in blocks, averaging channels; check it against what the header promises."""
-    rate, promised = int(stream.samplerate), int(stream.frames)
-    if promised == 0:
+    """Read the part in blocks, averaging channels; refuse a part outside the recording."""
+    name, rate, n_frames = recording.name, recording.sample_rate, recording.n_frames
+    if n_frames == 0:
         raise CorpusError(f"'{name}' holds no samples")
-    known = promised < _UNKNOWN_LENGTH
     first = round(first_second * rate)
-    last = promised if math.isinf(last_second) else round(last_second * rate)
-    if known and (first >= promised or last > promised + _SLACK * rate):
+    last = None if math.isinf(last_second) else round(last_second * rate)
+    if n_frames is not None:
+        _check_inside(recording, first, last, n_frames)
+    position = first
+    for block in recording.blocks(first, last):
+        position += len(block)
+        yield block.mean(axis=1)
+    if n_frames is None:
+        _check_inside(recording, first, last, position)
+
+
+def _check_inside(recording: Recording, first: int, last: int | None, n_frames: int) -> None:
+    rate = recording.sample_rate
+    if first >= n_frames or (last is not None and last > n_frames + _SLACK * rate):
+        until = math.inf if last is None else last / rate
         raise CorpusError(
-            f"'{name}': segment [{first_second}, {last_second}) s lies outside the file "
-            f"({promised / rate:.3f} s)"
-        )
-    last = min(last, promised)
-    if first:
-        stream.seek(first)
-    left = last - first
-    while left > 0:
-        block = stream.read(min(_BLOCK, left), dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        left -= len(block)
-        mono = block.mean(axis=1)
-        if not np.isfinite(mono).all():
-            raise CorpusError(f"'{name}' holds NaN or infinite samples")
-        yield mono
-    if left == last - first:
-        raise CorpusError(f"'{name}' holds no samples")
-    if known and left:
-        raise CorpusError(
-            f"'{name}' is truncated: {last - first - left} of {last - first} frames can be read"
+            f"'{recording.name}': segment [{first / rate:g}, {until:g}) s lies outside the file "
+            f"({n_frames / rate:.3f} s)"
         )
 
 

@@ -5,11 +5,10 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.audio.recording import open_recording
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["levels"]
-
-_BLOCK = 1 << 18  # frames per read
 
 
 def levels(
@@ -41,19 +40,14 @@ def levels(
     CorpusError
         If the file cannot be read or holds no samples.
     """
-    import soundfile
-
     peak, squares, n_samples, n_clipped = 0.0, 0.0, 0, 0
-    try:
-        with soundfile.SoundFile(os.fspath(path)) as stream:
-            for block in stream.blocks(_BLOCK, dtype="float32", always_2d=True):
-                magnitude = np.abs(block)
-                peak = max(peak, float(magnitude.max()))
-                squares += float(np.sum(np.square(block, dtype=np.float64)))
-                n_samples += block.size
-                n_clipped += sum(_in_runs(column >= full_scale, run) for column in magnitude.T)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise CorpusError(f"'{os.fspath(path)}' cannot be read as audio: {error}") from error
+    with open_recording(path) as recording:
+        for block in recording.blocks():
+            magnitude = np.abs(block)
+            peak = max(peak, float(magnitude.max()))
+            squares += float(np.sum(np.square(block, dtype=np.float64)))
+            n_samples += block.size
+            n_clipped += sum(_in_runs(column >= full_scale, run) for column in magnitude.T)
     if n_samples == 0:
         raise CorpusError(f"'{os.fspath(path)}' holds no samples")
     return peak, n_clipped / n_samples, float(np.sqrt(squares / n_samples))

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparsetransfer._files import existing_file
+
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import CorpusEntry
@@ -44,7 +46,7 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for entry in entries:
         if entry.endswith(".json"):
-            content = json.loads(Path(entry).read_text(encoding="utf-8"))
+            content = json.loads(existing_file(entry).read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict) or not all(
                 isinstance(value, str) for value in content.values()
             ):

@@ -123,11 +123,19 @@ def check(
     files = list(dict.fromkeys(corpus.table["file"]))
     found = corpus.class_counts()
     by_content: defaultdict[str, list[str]] = defaultdict(list)
+    unreadable: dict[str, str] = {}
     for file in files:
-        by_content[audio.content_hash(file)].append(file)
+        try:
+            by_content[audio.content_hash(file)].append(file)
+        except CorpusError as error:
+            unreadable[file] = str(error)
     every = map(str, audio.find_files(Path(root)))
     known = set(facts.speakers)
-    unreadable, clipped, near_silent = _levels(files, progress) if levels else ({}, {}, {})
+    clipped: dict[str, float] = {}
+    near_silent: dict[str, float] = {}
+    if levels:
+        undecodable, clipped, near_silent = _levels(files, progress)
+        unreadable |= undecodable
     return CorpusCheck(
         corpus=corpus,
         facts=facts,

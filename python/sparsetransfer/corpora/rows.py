@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sparsetransfer._files import existing_file
 from sparsetransfer.corpora.audformat import read_audformat
 from sparsetransfer.exceptions import CorpusError
 
@@ -43,18 +44,19 @@ def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
     ending = manifest.suffix.lower()
     if table is not None and ending != ".yaml":
         raise ValueError(f"table is for audformat databases only, got {table!r} for '{manifest}'")
-    if ending == ".yaml":
-        records = read_audformat(manifest, table)
-    elif ending in FORMATS:
-        try:
-            records = FORMATS[ending](manifest)
-        except (OSError, UnicodeDecodeError, csv.Error, ImportError) as error:
-            raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
-    else:
+    if ending != ".yaml" and ending not in FORMATS:
         raise CorpusError(
             f"manifest '{manifest}': expected a file in {', '.join(FORMATS)} or an audformat "
             "header db.yaml"
         )
+    try:
+        existing_file(manifest)
+        if ending == ".yaml":
+            records = read_audformat(manifest, table)
+        else:
+            records = FORMATS[ending](manifest)
+    except (OSError, UnicodeDecodeError, csv.Error, ImportError) as error:
+        raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
     return [_named(record) for record in _with_columns(records, manifest)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
-from sparsetransfer._files import replacing
+from sparsetransfer._files import existing_file, replacing
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -278,7 +278,7 @@ class Statistics:
         ValueError
             If the file is not of this kind, its shapes disagree, or a number is not finite.
         """
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(existing_file(path), allow_pickle=False) as file:
             if set(file.files) != {"schema", "A", "B", "scalars"} or int(file["schema"]) != _SCHEMA:
                 raise ValueError(f"{os.fspath(path)} holds no dictionary statistics")
             A, B, scalars = file["A"], file["B"], file["scalars"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._files import replacing
+from sparsetransfer._files import existing_file, replacing
 from sparsetransfer.distributed.chunks import Chunks
 from sparsetransfer.distributed.coupling import State
 from sparsetransfer.distributed.passes import Pass
@@ -50,7 +50,7 @@ def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
     """Return the state that was saved, if it belongs to this run."""
     try:
         # Opened here: NumPy leaves a file open that turns out to be no archive.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open(existing_file(path), "rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         same = str(found["mark"]) == mark
         components, pull = found["components"], found["pull"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import class_values, label_array, labelled
+from sparsetransfer._files import existing_file
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Chunk", "Chunks", "DaskBlock"]
@@ -317,7 +318,7 @@ class Chunks(Sequence[Chunk]):
         """
         from pyarrow import parquet
 
-        file = parquet.ParquetFile(path)
+        file = parquet.ParquetFile(existing_file(path))
         names = list(columns) if columns is not None else list(file.schema_arrow.names)
         missing = sorted(set(names) - set(file.schema_arrow.names))
         if missing:
@@ -433,7 +434,7 @@ def _same(rows: NDArray[Any]) -> NDArray[Any]:
 
 def _map(path: str | os.PathLike[str]) -> NDArray[Any]:
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows = np.load(existing_file(path), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
     except (ValueError, EOFError, OSError) as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparsetransfer._files import existing_file
 from sparsetransfer.evaluation.designs import DESIGNS
 from sparsetransfer.evaluation.grid_method import with_grid
 from sparsetransfer.evaluation.methods import Method
@@ -214,7 +215,7 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
     """
     place = Path(path)
     try:
-        text = place.read_text(encoding="utf-8")
+        text = existing_file(place).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{place}: cannot be read: {error}") from error
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsetransfer._files import replacing
+from sparsetransfer._files import existing_file, replacing
 from sparsetransfer.evaluation.recogniser import Recogniser
 
 __all__ = ["ModelError", "load_model", "save_model"]
@@ -84,7 +84,7 @@ def load_model(path: str | os.PathLike[str]) -> Recogniser:
 
     place = Path(path)
     try:
-        size = place.stat().st_size
+        size = existing_file(place).stat().st_size
         if size > _SIZE_LIMIT:
             raise ModelError(f"{place}: {size} bytes are more than any model has")
         with place.open("rb") as stream:

@@ -229,7 +229,7 @@ def recognise(
     ValueError
         If `window` or `hop` is not positive, or the feature set is another version now.
     CorpusError
-        If the file cannot be read, or its length is not known.
+        If the file cannot be read.
     """
     from sparsetransfer import audio, features
 
@@ -241,7 +241,7 @@ def recognise(
             f"the model was fitted on {recogniser.feature_set_id}, this version computes "
             f"{described.id}; fit it again"
         )
-    duration = _duration(path)
+    duration = audio.duration(path)
     last = max(0.0, duration - window)
     starts = [*np.arange(0.0, last, hop).tolist(), last]
     for start in starts:
@@ -277,16 +277,3 @@ def overall(windows: Sequence[Window]) -> tuple[float, ...]:
     lengths = np.array([part.end - part.start for part in windows])
     mean = lengths @ np.log(shares) / lengths.sum()
     return tuple(_softmax(mean[None])[0].tolist())
-
-
-def _duration(path: str) -> float:
-    import soundfile
-
-    try:
-        about = soundfile.info(path)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise CorpusError(f"'{path}' cannot be read as audio: {error}") from error
-    # A stream of unstated length claims to have 2^63 frames.
-    if not 0 < about.frames < 1 << 48:
-        raise CorpusError(f"'{path}' holds no samples, or does not tell how many")
-    return float(about.frames / about.samplerate)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparsetransfer._files import replacing
+from sparsetransfer._files import existing_file, replacing
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
 from sparsetransfer.features.table import FeatureTable
@@ -79,7 +79,7 @@ def read_table(
         frame = _read_array(place, Path(index).expanduser().absolute())
     elif ending in _READERS:
         try:
-            frame = _READERS[ending](place)
+            frame = _READERS[ending](existing_file(place))
         except CorpusError:
             raise
         except (OSError, ValueError, ImportError) as error:
@@ -143,8 +143,8 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 def _read_array(place: Path, index: Path) -> pd.DataFrame:
     """Read an array and its index."""
     try:
-        values = np.load(place, allow_pickle=False)
-        rows = _read_csv(index)
+        values = np.load(existing_file(place), allow_pickle=False)
+        rows = _read_csv(existing_file(index))
     except (OSError, ValueError) as error:
         raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
     if values.ndim != 2 or len(values) != len(rows) or values.dtype.kind not in "fiu":

@@ -1,0 +1,230 @@
+"""What audio containers state about their length, and whether the file agrees."""
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["mp3_frames", "ogg_streams", "overstated", "understated"]
+
+_STATED = re.compile(
+    r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+_STATED_FRAMES = re.compile(r"Calculated frame count (\d+) does not match .*chunk of (\d+)")
+_STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
+_SPHERE_HEADER = 1024  # bytes that hold the fields
+_TRAILER = 4096  # bytes after the samples that may be anything
+
+# Encoders that write into a pipe cannot go back to the header; they state about 2 or 4 GiB.
+_PLACEHOLDERS = (1 << 31, 1 << 32)
+_BELOW_PLACEHOLDER = 4096
+
+_BITRATES = {  # kbit/s of layer III, for MPEG 1 and for MPEG 2 and 2.5
+    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_RESYNC = 1 << 16  # bytes that are searched for the first frame
+
+
+def overstated(log: str, path: Path) -> str:
+    """
+    Compare the length in a header of PCM data with the size of the file.
+
+    Parameters
+    ----------
+    log : str
+        What libsndfile logged while it parsed the header.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        What is missing; empty if nothing is, or if the header states no length.
+    """
+    size = path.stat().st_size
+    for stated, present in (map(int, pair) for pair in _STATED.findall(log)):
+        open_ended = any(end - _BELOW_PLACEHOLDER <= stated <= end for end in _PLACEHOLDERS)
+        # Some recorders state the size of the file instead of that of the samples.
+        if stated > present and not open_ended and stated not in (size, size - 8):
+            return f"{present} of {stated} bytes of samples are there"
+    if match := _STATED_FRAMES.search(log):
+        present, stated = int(match[1]), int(match[2])
+        if present < stated:
+            return f"{present} of {stated} frames are there"
+    if "Seems to be a truncated file" in log:
+        return "it is shorter than its header states"
+    with open(path, "rb") as file:
+        magic = file.read(8)
+        if magic.startswith(b"NIST_1A"):
+            end = _end_of_sphere(file)
+        elif magic.startswith(b"caff"):
+            end = _end_of_caf(file)
+        else:
+            return ""
+    return f"{size} of {end} bytes are there" if size < end else ""
+
+
+def _end_of_sphere(file: BinaryIO) -> int:
+    """Return where the samples of a NIST SPHERE file end by its header; 0 where it is unknown."""
+    file.seek(0)
+    text = file.read(_SPHERE_HEADER).decode("ascii", errors="replace")
+    fields = dict(re.findall(r"^(\w+) -i (\d+)\s*$", text, re.MULTILINE))
+    factors = ("sample_count", "channel_count", "sample_n_bytes")
+    n_bytes = math.prod(int(fields.get(name, 0)) for name in factors)
+    return int(text.split("\n")[1]) + n_bytes if n_bytes else 0
+
+
+def _end_of_caf(file: BinaryIO) -> int:
+    """Return where the samples of a CAF file end by its header; 0 where it is unknown."""
+    while len(header := file.read(12)) == 12:
+        size = int.from_bytes(header[4:], "big", signed=True)
+        if header[:4] == b"data":
+            return file.tell() + size if size > 0 else 0
+        file.seek(max(size, 0), os.SEEK_CUR)
+    return 0
+
+
+def understated(log: str, path: Path) -> str:
+    """
+    Find samples behind the end that a RIFF header states, as an unfinished recording has them.
+
+    Parameters
+    ----------
+    log : str
+        What libsndfile logged while it parsed the header.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        What is left over; empty if nothing is, or only tags and padding.
+    """
+    match = _STRANGE.search(log)
+    if match is None:
+        return ""
+    with open(path, "rb") as file:
+        file.seek(int(match[1]))
+        rest = file.read()
+    if len(rest) <= _TRAILER or rest.startswith(_TAGS) or not any(rest):
+        return ""
+    return f"{len(rest)} bytes lie behind the end that its header states"
+
+
+def ogg_streams(data: bytes) -> tuple[list[tuple[int, int]], str]:
+    """
+    Split an Ogg file into its chained streams.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content, which begins with a page.
+
+    Returns
+    -------
+    streams : list of (int, int)
+        First byte of every chained stream and the byte after its last.
+    shortage : str
+        What is missing at the end of a stream; empty if nothing is.
+    """
+    starts = [0]
+    shortage = ""
+    position, open_streams, opening = 0, set[bytes](), True
+    while data[position : position + 4] == b"OggS":
+        n_segments = data[position + 26] if position + 27 <= len(data) else 0
+        table = data[position + 27 : position + 27 + n_segments]
+        end = position + 27 + n_segments + sum(table)
+        if end > len(data) or len(table) < n_segments:
+            shortage = "its last page is incomplete"
+            break
+        flags, serial = data[position + 5], data[position + 14 : position + 18]
+        if flags & 2 and not opening:  # begin of stream after other pages: a link of a chain
+            shortage = shortage or _without_end(open_streams)
+            open_streams.clear()
+            starts.append(position)
+        opening = bool(flags & 2)
+        if opening:
+            open_streams.add(serial)
+        if flags & 4:
+            open_streams.discard(serial)
+        position = end
+    else:
+        rest = data[position:]
+        if rest and b"OggS".startswith(rest[:4]):
+            shortage = "its last page is incomplete"
+    shortage = shortage or _without_end(open_streams)
+    return list(zip(starts, [*starts[1:], len(data)], strict=True)), shortage
+
+
+def _without_end(open_streams: set[bytes]) -> str:
+    return "no page is marked as the end of the stream" if open_streams else ""
+
+
+def mp3_frames(data: bytes) -> tuple[int | None, int, int]:
+    """
+    Compare the number of frames in the first frame's Xing or Info tag with the frames there are.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content.
+
+    Returns
+    -------
+    stated : int or None
+        Frames by the tag; None where no tag states them.
+    found : int
+        Complete frames after the tag; 0 where no tag states their number.
+    first : int
+        Position of the first frame with sound.
+    """
+    position = _behind_id3(data)
+    start = position
+    while (length := _frame_length(data, position)) == 0 or (
+        position + length + 4 <= len(data) and not _frame_length(data, position + length)
+    ):
+        position = data.find(b"\xff", position + 1, start + _RESYNC)
+        if position < 0:
+            return None, 0, start
+    mpeg1, mono = (data[position + 1] >> 3) & 3 == 3, data[position + 3] >> 6 == 3
+    side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
+    tag = position + 4 + side
+    if data[tag : tag + 4] not in (b"Xing", b"Info") or not data[tag + 7] & 1:
+        return None, 0, position
+    stated = int.from_bytes(data[tag + 8 : tag + 12], "big")
+    position += length
+    first, found = position, 0
+    while (length := _frame_length(data, position)) and position + length <= len(data):
+        position += length
+        found += 1
+    return stated, found, first
+
+
+def _behind_id3(data: bytes) -> int:
+    """Return where the ID3v2 tags at the beginning end."""
+    position = 0
+    while data[position : position + 3] == b"ID3" and position + 10 <= len(data):
+        size = 0
+        for byte in data[position + 6 : position + 10]:
+            size = size << 7 | byte & 0x7F
+        position += 10 + size + (10 if data[position + 5] & 0x10 else 0)
+    return position
+
+
+def _frame_length(data: bytes, position: int) -> int:
+    """Return the bytes of the frame of layer III at a position, 0 if there is none."""
+    head = data[position : position + 4]
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return 0
+    version, padding = (head[1] >> 3) & 3, (head[2] >> 1) & 1
+    bitrate, rate = head[2] >> 4, (head[2] >> 2) & 3
+    if version == 1 or bitrate in (0, 15) or rate == 3:
+        return 0
+    mpeg1 = version == 3
+    return (144 if mpeg1 else 72) * 1000 * _BITRATES[mpeg1][bitrate] // _RATES[version][
+        rate
+    ] + padding

@@ -1,0 +1,296 @@
+"""A recording that is decoded to its end, whatever its header states of its length."""
+
+import contextlib
+import functools
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer._files import existing_file
+from sparsetransfer.audio import containers
+from sparsetransfer.exceptions import CorpusError
+
+if TYPE_CHECKING:
+    import soundfile
+
+__all__ = ["Recording", "duration", "open_recording"]
+
+_BLOCK = 1 << 18  # samples of all channels per read: no allocation follows a header
+_RATES = (1000, 1_000_000)  # Hz; outside of them a header is damaged
+_UNKNOWN_LENGTH = 1 << 48  # libsndfile reports a huge count for streams of unstated length
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a file has to be read: which bytes are streams of their own, if not all are one."""
+
+    shortage: str = ""
+    parts: tuple[tuple[int, int], ...] = ()
+    open_ended: bool = False
+
+
+@dataclass(frozen=True)
+class Recording:
+    """
+    An open recording.
+
+    Attributes
+    ----------
+    name : str
+        Path of the file.
+    sample_rate : int
+        Rate in Hz.
+    n_frames : int or None
+        Samples per channel; None where only decoding can tell.
+    """
+
+    name: str
+    sample_rate: int
+    n_frames: int | None
+    _streams: tuple["soundfile.SoundFile", ...]
+
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """
+        Decode the frames of a part.
+
+        Parameters
+        ----------
+        first : int, default=0
+            First frame.
+        last : int, optional
+            Frame after the last one; the end of the recording by default.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_frames, n_channels)
+            Frames in their order; fewer than asked for only if the recording ends before `last`.
+
+        Raises
+        ------
+        CorpusError
+            If the file ends before the recording does, or holds NaN or infinite samples.
+        """
+        position = 0
+        if len(self._streams) == 1 and self.n_frames is not None and first:
+            position = self._streams[0].seek(first)
+        for stream in self._streams:
+            size = max(1, _BLOCK // stream.channels)
+            while last is None or position < last:
+                block = self._read(stream, size, position)
+                if not len(block):
+                    break
+                begin, position = position, position + len(block)
+                block = block[max(first - begin, 0) : None if last is None else last - begin]
+                if len(block):
+                    if not np.isfinite(block).all():
+                        raise CorpusError(f"'{self.name}' holds NaN or infinite samples")
+                    yield block
+        if self.n_frames is not None and position < min(last or self.n_frames, self.n_frames):
+            raise self._cut(position)
+
+    def _read(self, stream: "soundfile.SoundFile", size: int, position: int) -> NDArray[np.float32]:
+        import soundfile
+
+        try:
+            block = stream.read(size, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+            raise self._cut(position) from error
+        return np.asarray(block)
+
+    def _cut(self, position: int) -> CorpusError:
+        of = "" if self.n_frames is None else f" of {self.n_frames}"
+        return CorpusError(
+            f"'{self.name}' is truncated or damaged: decoding ends after {position}{of} frames"
+        )
+
+
+@contextlib.contextmanager
+def open_recording(path: str | os.PathLike[str]) -> Iterator[Recording]:
+    """
+    Open a recording for decoding.
+
+    Parameters
+    ----------
+    path : path-like
+        Audio file.
+
+    Yields
+    ------
+    Recording
+        The recording; chained Ogg streams are one.
+
+    Raises
+    ------
+    CorpusError
+        If the path is missing or no regular file, or the file is not audio, truncated, or of a
+        sample rate that no recording has. The message names the file and the remedy.
+    """
+    name = os.fspath(path)
+    try:
+        about = existing_file(name).stat()
+    except OSError as error:
+        raise CorpusError(str(error)) from error
+    layout = _layout(name, about.st_size, about.st_mtime_ns)
+    if layout.shortage:
+        raise CorpusError(f"'{name}' is truncated or damaged: {layout.shortage}")
+    with contextlib.ExitStack() as stack:
+        streams = tuple(
+            stack.enter_context(_opened(name, source)) for source in _sources(name, layout)
+        )
+        rates = {int(stream.samplerate) for stream in streams}
+        if len(rates) > 1:
+            raise CorpusError(f"'{name}' chains streams of several sample rates: {sorted(rates)}")
+        rate = rates.pop()
+        if not _RATES[0] <= rate <= _RATES[1]:
+            raise CorpusError(
+                f"'{name}' is damaged: its header states {rate} Hz, expected "
+                f"{_RATES[0]} to {_RATES[1]} Hz"
+            )
+        n_frames = sum(int(stream.frames) for stream in streams)
+        known = n_frames < _UNKNOWN_LENGTH and not layout.open_ended
+        yield Recording(name, rate, n_frames if known else None, streams)
+
+
+def duration(path: str | os.PathLike[str]) -> float:
+    """
+    Return the length of a recording; it is decoded where its header cannot be relied on.
+
+    Parameters
+    ----------
+    path : path-like
+        Audio file.
+
+    Returns
+    -------
+    float
+        Seconds, > 0.
+
+    Raises
+    ------
+    CorpusError
+        As for `open_recording`, and if the file holds no samples.
+    """
+    with open_recording(path) as recording:
+        n_frames = recording.n_frames
+        if n_frames is None:
+            n_frames = sum(len(block) for block in recording.blocks())
+        if n_frames == 0:
+            raise CorpusError(f"'{os.fspath(path)}' holds no samples")
+        return n_frames / recording.sample_rate
+
+
+@functools.lru_cache(maxsize=64)
+def _layout(name: str, size: int, changed: int) -> _Layout:
+    """Find out how a file has to be read; windows of one file ask again and again."""
+    with open(name, "rb") as file:
+        is_ogg = file.read(4) == b"OggS"
+    if is_ogg:
+        parts, shortage = containers.ogg_streams(Path(name).read_bytes())
+        return _Layout(shortage, tuple(parts) if len(parts) > 1 else ())
+    with _opened(name, name) as stream:
+        kind, log, n_frames = stream.format, stream.extra_info, stream.frames
+    if kind == "MP3":
+        stated, found, first = containers.mp3_frames(Path(name).read_bytes())
+        if stated is None or found > stated + 1:
+            return _Layout(parts=((first, size),), open_ended=True)
+        return _Layout()
+    shortage = containers.overstated(log, Path(name))
+    if not shortage and kind in ("WAV", "WAVEX"):
+        shortage = containers.understated(log, Path(name))
+        if shortage and not n_frames:
+            shortage = "its header states no samples: the recording was not finished"
+    return _Layout(shortage)
+
+
+def _sources(name: str, layout: _Layout) -> Iterator[Any]:
+    """Give what libsndfile has to open, one after another."""
+    if not layout.parts:
+        yield name
+        return
+    data = Path(name).read_bytes()
+    for start, end in layout.parts:
+        part = data[start:end]
+        yield _OpenEnded(part) if layout.open_ended else io.BytesIO(part)
+
+
+@contextlib.contextmanager
+def _opened(name: str, source: Any) -> Iterator["soundfile.SoundFile"]:
+    """Open a stream that is read to its end, not to the number of frames in its header."""
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):  # type: ignore[misc]
+        # soundfile cuts reads of seekable files at the header's number of frames, and seeks after
+        # every one, which fails in FLAC streams of unstated length.
+        def seekable(self) -> Literal[False]:
+            return False
+
+    try:
+        stream = Sequential(source)
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        raise CorpusError(f"'{name}' {_reason(name, error)}") from error
+    with stream:
+        yield stream
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Say why a file is no audio, with a remedy where there is one."""
+    with open(name, "rb") as file:
+        head = file.read(12)
+    if not head:
+        return "is empty"
+    if head[4:8] == b"ftyp":
+        return (
+            "is an MP4 file (m4a, AAC), which libsndfile does not read; convert it first, for "
+            "example with: ffmpeg -i IN OUT.flac"
+        )
+    text = getattr(error, "error_string", str(error))
+    if "malformed" in text:
+        return f"is truncated or damaged: {text}"
+    return f"cannot be read as audio: {text}"
+
+
+class _OpenEnded(io.RawIOBase):
+    """
+    Bytes that claim to go on, read as a file.
+
+    Without a tag, libmpg123 estimates the number of frames by the size of the file and the bit
+    rate of its first frame, and libsndfile stops there. Of a file that seems to be much longer it
+    reads what there is.
+    """
+
+    _FACTOR = 64  # more than the highest bit rate over the lowest
+    _TAIL = 128  # an ID3v1 tag, which is looked for at the end
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._content = content
+        self._position = 0
+        self._size = self._FACTOR * len(content) + _BLOCK
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = origin + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._content[self._position : self._position + len(buffer)]
+        if self._position >= self._size - self._TAIL:
+            content = bytes(min(len(buffer), self._size - self._position))
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)

@@ -1,0 +1,239 @@
+"""A recording is decoded whole or refused as truncated, whatever its header states."""
+
+import io
+import os
+import re
+import socket
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+
+from sparsetransfer import audio
+from sparsetransfer.exceptions import CorpusError
+
+RATE = 48000
+SECONDS = 2.0
+NOISE = 0.1 * np.random.default_rng(0).standard_normal(round(RATE * SECONDS))
+QUIET = 0.003 * np.sin(np.arange(round(RATE * SECONDS)) / 30)
+FORMATS = {
+    "wav": ("WAV", None),
+    "wavex": ("WAVEX", "FLOAT"),
+    "rf64": ("RF64", None),
+    "w64": ("W64", None),
+    "aiff": ("AIFF", None),
+    "au": ("AU", None),
+    "caf": ("CAF", None),
+    "sph": ("NIST", None),
+    "voc": ("VOC", None),
+    "flac": ("FLAC", None),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", None),
+}
+
+
+def encoded(kind, signal=NOISE, rate=RATE, **options):
+    container, subtype = FORMATS[kind]
+    file = io.BytesIO()
+    soundfile.write(file, signal, rate, format=container, subtype=subtype, **options)
+    return file.getvalue()
+
+
+def without_tag(mp3):
+    """Remove the first frame of an MP3 file, which states the number of frames."""
+    return mp3[mp3.index(mp3[:2], 4) :]
+
+
+def without_length(flac):
+    """Set the number of samples of a FLAC file to "unknown", as encoders into a pipe do."""
+    return flac[:21] + bytes([flac[21] & 0xF0]) + bytes(4) + flac[26:]
+
+
+def id3(size):
+    """Return an ID3v2 tag with a picture of that size, full of false frame headers."""
+    size -= size % 4
+    digits = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\x00\x00" + digits + b"\xff\xfb\x90\x00" * (size // 4)
+
+
+def seconds(path):
+    signal = audio.load(path, sample_rate=RATE)
+    assert audio.duration(path) == pytest.approx(signal.size / RATE, abs=1e-6)
+    return signal.size / RATE
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.9, -1000, -3])
+def test_part_of_a_file_is_refused(tmp_path, kind, kept):
+    name = tmp_path / f"a.{kind}"
+    content = encoded(kind)
+    name.write_bytes(content)
+    assert seconds(name) == pytest.approx(SECONDS, abs=0.03)
+    name.write_bytes(content[: round(len(content) * kept) if kept > 0 else kept])
+    for read in (audio.load, audio.levels):
+        with pytest.raises(CorpusError, match=rf"a\.{kind}' is truncated"):
+            read(name)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE", "AVERAGE"])
+@pytest.mark.parametrize("signal", [np.r_[NOISE, QUIET], np.r_[QUIET, NOISE]], ids=["loud", "soft"])
+@pytest.mark.parametrize("rate", [48000, 44100, 22050, 16000, 8000])
+def test_mp3_without_a_length(tmp_path, mode, signal, rate):
+    whole = encoded("mp3", signal, rate, bitrate_mode=mode, compression_level=0.5)
+    name = tmp_path / "a.mp3"
+    name.write_bytes(id3(100_000) + without_tag(whole) + b"TAG" + b" " * 125)
+    found = audio.load(name, sample_rate=rate)
+    assert len(signal) <= found.size <= len(signal) + 3 * 1152
+    # with its tag, the same stream is the same signal without the delay of encoder and decoder
+    (tmp_path / "b.mp3").write_bytes(whole)
+    tagged = audio.load(tmp_path / "b.mp3", sample_rate=rate)
+    loud = int(np.argmax(np.abs(signal) > 0.1)) + 5000
+    probe = np.correlate(found[loud : loud + 6000], tagged[loud : loud + 2000], "valid")
+    delay = int(np.argmax(probe))
+    np.testing.assert_allclose(found[delay : delay + tagged.size], tagged, atol=1e-3)
+    cut = audio.load(name, sample_rate=rate, start=1.0, end=1.5)
+    np.testing.assert_array_equal(cut, found[rate : rate + rate // 2])
+    name.write_bytes(without_tag(whole)[:-100])
+    with pytest.raises(CorpusError, match="truncated"):
+        audio.load(name)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus"])
+def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
+    name = tmp_path / f"a.{kind}"
+    name.write_bytes(encoded(kind) + encoded(kind, QUIET))
+    assert seconds(name) == pytest.approx(2 * SECONDS, abs=0.12)
+    peak, _, _ = audio.levels(name)
+    assert peak > 0.2
+    tail = audio.load(name, sample_rate=RATE, start=SECONDS + 0.2, end=2 * SECONDS - 0.1)
+    assert 0.002 < np.abs(tail).max() < 0.05
+    name.write_bytes(encoded(kind) + encoded(kind, QUIET)[:-500])
+    with pytest.raises(CorpusError, match="truncated"):
+        audio.load(name)
+
+
+def test_chained_streams_of_different_rates_are_refused(tmp_path):
+    name = tmp_path / "a.ogg"
+    name.write_bytes(encoded("ogg") + encoded("ogg", QUIET, 16000))
+    with pytest.raises(CorpusError, match="several sample rates"):
+        audio.load(name)
+
+
+def test_flac_without_a_length(tmp_path):
+    name = tmp_path / "a.flac"
+    unknown = without_length(encoded("flac"))
+    name.write_bytes(unknown)
+    assert seconds(name) == SECONDS
+    part = audio.load(name, sample_rate=RATE, start=0.5, end=1.0)
+    np.testing.assert_allclose(part, NOISE[24000:48000], atol=1e-4)
+    with pytest.raises(CorpusError, match="outside the file"):
+        audio.load(name, start=2.5)
+    name.write_bytes(unknown[:-50])
+    with pytest.raises(CorpusError, match="truncated"):
+        audio.load(name)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac"])
+def test_cover_art_before_the_sound(tmp_path, kind):
+    name = tmp_path / f"a.{kind}"
+    name.write_bytes(id3(600_000) + encoded(kind))
+    assert seconds(name) == pytest.approx(SECONDS, abs=0.03)
+
+
+def test_mp4_gets_advice(tmp_path):
+    name = tmp_path / "a.m4a"
+    name.write_bytes(b"\x00\x00\x00\x20ftypM4A " + bytes(100))
+    with pytest.raises(CorpusError, match="ffmpeg"):
+        audio.load(name)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0xFFFFFFDB])
+def test_wav_from_a_pipe_is_whole(tmp_path, size):
+    content = bytearray(encoded("wav"))
+    content[40:44] = struct.pack("<I", size)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert seconds(tmp_path / "a.wav") == SECONDS
+
+
+@pytest.mark.parametrize("excess", [0, -8])
+def test_wav_that_states_the_size_of_the_file_is_whole(tmp_path, excess):
+    content = bytearray(encoded("wav"))
+    content[40:44] = struct.pack("<I", len(content) + excess)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert seconds(tmp_path / "a.wav") == SECONDS
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_unfinished_wav_is_refused(tmp_path, size):
+    content = bytearray(encoded("wav"))
+    content[4:8] = struct.pack("<I", 36 + size)
+    content[40:44] = struct.pack("<I", size)
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(CorpusError, match="its header states"):
+        audio.load(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 9000, id3(9000), b"TAG" + b"x" * 125])
+def test_tags_and_padding_after_the_samples_do_not_matter(tmp_path, tail):
+    (tmp_path / "a.wav").write_bytes(encoded("wav") + tail)
+    assert seconds(tmp_path / "a.wav") == SECONDS
+
+
+@pytest.mark.parametrize("rate", [1, 100, 2**31 - 1, 2**32 - 1])
+def test_rate_that_no_recording_has_allocates_nothing(tmp_path, rate):
+    content = bytearray(encoded("wav"))
+    content[24:28] = struct.pack("<I", rate)
+    (tmp_path / "a.wav").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorpusError, match=r"a\.wav"):
+            audio.load(tmp_path / "a.wav")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_frames_in_a_header_allocate_nothing(tmp_path):
+    content = bytearray(encoded("flac"))
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    (tmp_path / "a.flac").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorpusError, match="truncated"):
+            audio.load(tmp_path / "a.flac")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("read", [audio.load, audio.levels, audio.duration, audio.content_hash])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, monkeypatch):
+    os.mkfifo(tmp_path / "fifo.wav")
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "link.wav").symlink_to(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.wav")
+        for name, kind in (
+            ("fifo.wav", "FIFO"),
+            ("folder.wav", "folder"),
+            ("socket.wav", "socket"),
+            ("/dev/zero", "device"),
+            ("link.wav", "does not exist"),
+            ("missing.wav", "does not exist"),
+        ):
+            with pytest.raises(CorpusError, match=rf"{name}.*{kind}"):
+                read(name)
+
+
+@pytest.mark.parametrize("read", [audio.load, audio.levels, audio.content_hash])
+def test_git_lfs_pointer_is_named(tmp_path, read):
+    (tmp_path / "a.wav").write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 75324\n"
+    )
+    with pytest.raises(CorpusError, match=re.escape("`git lfs pull`")):
+        read(tmp_path / "a.wav")

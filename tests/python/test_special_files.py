@@ -1,0 +1,57 @@
+"""Paths that the user gives are regular files, or are refused before they are opened."""
+
+import os
+import signal
+
+import pytest
+
+from sparsetransfer import corpora, features
+from sparsetransfer.cli.inputs import parse_label_map
+from sparsetransfer.dictionary import Statistics
+from sparsetransfer.evaluation import load_model, read_config
+
+READERS = {
+    "manifest.csv": corpora.read_manifest,
+    "manifest.jsonl": corpora.read_manifest,
+    "manifest.parquet": corpora.read_manifest,
+    "db.yaml": corpora.read_manifest,
+    "table.csv": features.read_table,
+    "table.arff": features.read_table,
+    "table.parquet": features.read_table,
+    "table.npy": lambda path: features.read_table(path, index=path),
+    "model.safetensors": load_model,
+    "study.toml": read_config,
+    "statistics.npz": Statistics.load,
+    "labels.json": lambda path: parse_label_map([str(path)]),
+}
+
+
+@pytest.fixture(autouse=True)
+def deadline():
+    """Interrupt what waits for a FIFO's other end."""
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_fifo_folder_and_pointer_are_refused(tmp_path, name):
+    place = tmp_path / name
+    with pytest.raises((ValueError, OSError), match=r"does not exist"):
+        READERS[name](place)
+    os.mkfifo(place)
+    with pytest.raises((ValueError, OSError), match="is a FIFO"):
+        READERS[name](place)
+    place.unlink()
+    place.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    with pytest.raises((ValueError, OSError), match="git lfs pull"):
+        READERS[name](place)
+
+
+def test_fifo_among_recordings_costs_only_itself(tmp_path):
+    os.mkfifo(tmp_path / "03a01Fa.wav")
+    (tmp_path / "03a01Wa.wav").write_bytes(b"no audio")
+    result = corpora.check("emodb", tmp_path)
+    reasons = sorted(result.unreadable.values())
+    assert len(reasons) == 2
+    assert any("is a FIFO" in reason for reason in reasons)
