@@ -90,7 +90,7 @@ py::tuple lasso_pooled(const Array<T>& signals, const Array<Index>& lengths,
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   const auto sizes = as_vector(lengths, "lengths");
-  auto out = as_mutable_columns(pooled);
+  auto out = as_mutable_columns(pooled, "pooled");
   std::vector<PooledReport> reports(static_cast<std::size_t>(sizes.size()));
   const Execution execution = make_execution(n_threads);
   {
