@@ -26,6 +26,8 @@ SHAPES = {
     "correlations": "nk",
     "squared_norms": "n",
     "ridge": "n",
+    "lengths": "n",
+    "pooled": "nq",
     "weights": "n",
     "A": "kk",
     "B": "kf",
@@ -126,6 +128,7 @@ class Caller:
         self.sizes["p"] = self.sizes["n"] + 1
         if self.rng.random() < 0.5:  # half of the calls have nothing empty
             self.sizes = {axis: max(size, 1) for axis, size in self.sizes.items()}
+        self.sizes["q"] = 2 * self.sizes["k"]
         self.scale = self.one_of((1.0, 1.0, 1.0, 0.0, 1e-3, 1e30, 1e-30, 1e300, 5e-324))
         names = [name for name, _ in arguments]
         self.wrong = self.one_of(names) if names and self.rng.random() < 0.5 else None
@@ -192,6 +195,8 @@ class Caller:
         return values
 
     def integers(self, shape, name):
+        if name == "lengths":
+            return np.ones(shape, np.int64)
         if name in ("starts", "indptr"):
             edges = self.sizes["e"]
             starts = np.sort(self.rng.integers(0, edges + 1, shape))

@@ -116,8 +116,13 @@ void encode_pooled(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
                    const PoolingSettings& pooling, MatrixRef<T> pooled, PooledReport* reports) {
   const Index atoms = dictionary.cols(), samples = signals.cols();
-  require(lengths.size() == 0 || lengths.minCoeff() > 0, "lengths must be positive");
-  require(lengths.sum() == samples, "lengths must add up to the number of signals");
+  Index missing = samples;  // counted down: a sum of any lengths could overflow
+  for (const Index length : lengths) {
+    require(length > 0, "lengths must be positive");
+    require(length <= missing, "lengths must add up to the number of signals");
+    missing -= length;
+  }
+  require(missing == 0, "lengths must add up to the number of signals");
   require(pooling.count() > 0, "at least one statistic must be asked for");
   require_shape("pooled", pooled.rows(), pooled.cols(), 2 * atoms * pooling.count(),
                 lengths.size());
