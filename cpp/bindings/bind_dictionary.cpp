@@ -130,6 +130,26 @@ void bind_data(py::module_& m) {
       py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),
       py::arg("l1_ratio") = 0.0, py::arg("num_threads"));
   m.def(
+      "dictionary_replace_atoms",
+      [](const Array<T>& signals, const Array<Index>& atoms, Array<T> codes, Array<T> dictionary,
+         bool positive, double l1_ratio, int num_threads) {
+        const auto x = as_columns(signals, "signals");
+        const auto numbers = as_vector(atoms, "atoms");
+        auto s = as_mutable_columns(codes, "codes");
+        auto d = as_mutable_columns(dictionary, "dictionary");
+        const std::vector<Index> chosen(numbers.begin(), numbers.end());
+        const Execution execution = make_execution(num_threads);
+        std::vector<Index> replaced;
+        {
+          const ReleasedGil released;
+          replaced = replace_atoms<T>(execution, x, {positive, l1_ratio}, chosen, s, d);
+        }
+        return as_indices(replaced);
+      },
+      py::arg("signals").noconvert(), py::arg("atoms").noconvert(), py::arg("codes").noconvert(),
+      py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),
+      py::arg("l1_ratio") = 0.0, py::arg("num_threads"));
+  m.def(
       "dictionary_merge_duplicate_atoms",
       [](const Array<T>& dictionary, Array<T> codes, double tolerance, bool positive_codes,
          int num_threads) {

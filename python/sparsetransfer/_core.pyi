@@ -379,6 +379,16 @@ def dictionary_project_atoms(
     l1_ratio: typing.SupportsFloat | typing.SupportsIndex,
     to_boundary: bool = False,
 ) -> None: ...
+def dictionary_replace_atoms(
+    signals: numpy.typing.NDArray[typing.Any],
+    atoms: numpy.typing.NDArray[numpy.int64],
+    codes: numpy.typing.NDArray[typing.Any],
+    dictionary: numpy.typing.NDArray[typing.Any],
+    *,
+    positive: bool,
+    l1_ratio: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.int64]: ...
 def dictionary_replace_dead_atoms(
     signals: numpy.typing.NDArray[typing.Any],
     codes: numpy.typing.NDArray[typing.Any],

@@ -138,10 +138,22 @@ template <typename T>
 std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
                                       const AtomConstraint& constraint, MatrixRef<T> codes,
                                       MatrixRef<T> dictionary) {
+  const std::vector<Index> dead = find_zero_rows<T>(row_energies<T>(execution, codes));
+  return replace_atoms<T>(execution, signals, constraint, dead, codes, dictionary);
+}
+
+template <typename T>
+std::vector<Index> replace_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
+                                 const AtomConstraint& constraint, const std::vector<Index>& atoms,
+                                 MatrixRef<T> codes, MatrixRef<T> dictionary) {
   require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
   require_shape("dictionary", dictionary.rows(), dictionary.cols(), signals.rows(), codes.rows());
-  const std::vector<Index> dead = find_zero_rows<T>(row_energies<T>(execution, codes));
-  if (dead.empty()) return {};
+  Index previous = -1;
+  for (const Index atom : atoms) {
+    require(previous < atom && atom < dictionary.cols(), "atoms must be ascending column numbers");
+    previous = atom;
+  }
+  if (atoms.empty()) return {};
 
   const Vector<T> residual = squared_residuals<T>(execution, signals, codes, dictionary);
   std::vector<Index> order(static_cast<std::size_t>(signals.cols()));
@@ -149,7 +161,7 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
   std::stable_sort(order.begin(), order.end(),
                    [&](Index a, Index b) { return residual(a) > residual(b); });
 
-  Matrix<T> chosen(signals.rows(), static_cast<Index>(dead.size()));
+  Matrix<T> chosen(signals.rows(), static_cast<Index>(atoms.size()));
   Index count = 0;
   for (const Index signal : order) {
     if (count == chosen.cols() || !(residual(signal) > T(0))) break;
@@ -162,7 +174,7 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
     ++count;
   }
 
-  std::vector<Index> replaced(dead.begin(), dead.begin() + count);
+  std::vector<Index> replaced(atoms.begin(), atoms.begin() + count);
   for (Index i = 0; i < count; ++i) {
     scale_to_constraint<T>(constraint, chosen.col(i));
     dictionary.col(replaced[static_cast<std::size_t>(i)]) = chosen.col(i);
@@ -178,6 +190,9 @@ std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMat
                                                       double);                                    \
   template Index merge_duplicate_atoms<T>(const Execution&, const ConstMatrixRef<T>&, double,     \
                                           bool, MatrixRef<T>);                                    \
+  template std::vector<Index> replace_atoms<T>(const Execution&, const ConstMatrixRef<T>&,        \
+                                               const AtomConstraint&, const std::vector<Index>&,  \
+                                               MatrixRef<T>, MatrixRef<T>);                       \
   template std::vector<Index> replace_dead_atoms<T>(const Execution&, const ConstMatrixRef<T>&,   \
                                                     const AtomConstraint&, MatrixRef<T>,          \
                                                     MatrixRef<T>);

@@ -1,5 +1,6 @@
 """scikit-learn's `MiniBatchDictionaryLearning`, from statistics that can be merged."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -246,7 +247,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             ):
                 break
         self.n_iter_ = math.ceil(self.n_steps_ / math.ceil(n / batch_size))
-        self._keep(state)
+        state.expect_new_samples()
+        self._keep(state, problem)
         return self
 
     def partial_fit(
@@ -258,6 +260,9 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         mask: Mask = None,
     ) -> Self:
         """Learn from one more mini-batch.
+
+        When the first batch comes back, a pass is taken to begin anew, so that passes over the same
+        batches give the dictionary of `fit` without `shuffle`.
 
         Parameters
         ----------
@@ -294,15 +299,14 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             )
             self.n_steps_ = 0
         else:
-            state = OnlineState(self.components_.copy(), self.forgetting)
-            state.statistics = self.statistics_
-            state.n_seen = self.n_samples_seen_
-            state.unused_since = self._unused_since
+            state = copy.copy(self._state)
+            state.components = state.components.copy()
+            state.forgetting = check_real(self.forgetting, "forgetting", minimum=0.0)
         if problem.mask is not None and not isinstance(state.statistics, MaskedStatistics):
             raise ValueError("mask must be given from the first batch on")
         state.step(problem, problem.X, problem.weights, problem.mask)
         self.n_steps_ += 1
-        self._keep(state)
+        self._keep(state, problem)
         return self
 
     def _problem(self, signals: FloatArray, sample_weight: ArrayLike | None, mask: Mask) -> Problem:
@@ -324,7 +328,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         self,
         problem: Problem,
         rng: np.random.Generator,
-        n_samples: float = math.inf,
+        n_samples: float | None = None,
         *,
         masked: bool,
     ) -> OnlineState:
@@ -333,8 +337,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         components = first_dictionary(problem, dict_init, self.init, rng)
         return OnlineState(components, forgetting, n_samples, masked=masked)
 
-    def _keep(self, state: OnlineState) -> None:
-        self.components_ = state.components
+    def _keep(self, state: OnlineState, problem: Problem) -> None:
+        self.components_ = state.finished(problem.atoms)
         self.statistics_: Statistics = state.statistics
         self.n_samples_seen_ = state.n_seen
-        self._unused_since = state.unused_since
+        self._state = state

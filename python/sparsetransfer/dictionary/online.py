@@ -1,5 +1,6 @@
 """Dictionary learning from mini-batches: one pass, many passes, or a stream."""
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer import _core
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
 from sparsetransfer.dictionary._alternation import warn_unless_converged
 from sparsetransfer.dictionary._atoms import AtomSet, check_atom_set
@@ -20,9 +22,7 @@ from sparsetransfer.dictionary.updates import _update, stationarity
 
 __all__ = ["OnlineState", "learn_dictionary_online"]
 
-# Replacements with a larger cosine would compete for the same signals.
-_PARALLEL = 0.999
-# An atom is dead once it went unused for so many samples per atom.
+# An atom is dead once it went unused for so many samples per atom; one that never was used, for one.
 _PATIENCE = 10
 # Codes of a dictionary that is about to move need no more; the final codes are exact.
 _PASSING_TOLERANCE = 0.05
@@ -39,9 +39,10 @@ class OnlineState:
         The first dictionary; changed in place from then on.
     forgetting : float
         The exponent ρ of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples keep.
-    n_samples : float, default=inf
+    n_samples : float, optional
         How many samples there are, if they come back pass after pass: from the third pass on old
-        codes fade by exp(-2) a pass, lest later passes move the dictionary less and less.
+        codes fade by exp(-2) a pass, lest later passes move the dictionary less and less. By
+        default a pass ends when its first batch comes back.
     masked : bool, default=False
         Whether entries will be missing.
     """
@@ -50,20 +51,22 @@ class OnlineState:
         self,
         components: FloatArray,
         forgetting: float,
-        n_samples: float = math.inf,
+        n_samples: float | None = None,
         *,
         masked: bool = False,
     ) -> None:
         self.components = components
         self.forgetting = forgetting
-        self.n_samples = n_samples
+        self.n_samples = math.inf if n_samples is None else n_samples
         kind = MaskedStatistics if masked else Statistics
         self.statistics: Statistics = kind(
             components.shape[0], components.shape[1], dtype=components.dtype
         )
         self.n_seen = 0.0
-        self.unused_since = np.zeros(len(components))
-        self._codes: FloatArray = np.empty((0, len(components)), components.dtype)
+        self.unused_since = np.full(len(components), (_PATIENCE - 1.0) * len(components))
+        self._known_length = n_samples is not None
+        self._first_batch = ""
+        self._pass_began = 0.0
 
     def _kept_share(self, weight: float) -> float:
         """Return what the past keeps when samples of this weight come.
@@ -71,8 +74,8 @@ class OnlineState:
         Shares of successive batches multiply to the share of all of them in one batch: how samples
         are cut into batches does not matter.
         """
-        patience = _SLOWNESS * len(self.components)
-        past, now = self.n_seen + patience, self.n_seen + weight + patience
+        slowness = _SLOWNESS * len(self.components)
+        past, now = self.n_seen + slowness, self.n_seen + weight + slowness
         share = (past / now) ** self.forgetting
         if self.forgetting > 0 and self.n_seen >= 2 * self.n_samples:
             share = min(share, math.exp(-2 * weight / self.n_samples))
@@ -89,9 +92,9 @@ class OnlineState:
 
         Returns the batch's mean objective at the dictionary as it was, and the certificate.
         """
-        if len(self._codes) < len(X):
-            self._codes = np.empty((len(X), len(self.components)), X.dtype)
-        codes = self._codes[: len(X)]
+        if not self._known_length:
+            self._measure_pass(X)
+        codes = np.empty((len(X), len(self.components)), X.dtype)
         certificate = problem.coder(
             X, self.components, codes, warm=False, tolerance=_PASSING_TOLERANCE, mask=mask
         )
@@ -109,58 +112,66 @@ class OnlineState:
             atoms=problem.atoms,
             num_threads=problem.num_threads,
         )
-        self._revive(problem.atoms, X, codes, weight, mask)
+        self._revive(problem, X, codes, weight, mask)
         return float(
             np.average(certificate.objective, weights=weights if weights.size else None)
         ), certificate
 
+    def expect_new_samples(self) -> None:
+        """Forget how many samples there are: those to come may be others."""
+        self.n_samples, self._known_length = math.inf, False
+
+    def _measure_pass(self, X: FloatArray) -> None:
+        """Take the weight between two returns of the first batch for that of all samples."""
+        batch = hashlib.blake2b(np.ascontiguousarray(X).data, digest_size=16).hexdigest()
+        if not self._first_batch:
+            self._first_batch, self._pass_began = batch, self.n_seen
+        elif batch == self._first_batch:
+            self.n_samples, self._pass_began = self.n_seen - self._pass_began, self.n_seen
+        elif self.n_seen >= self._pass_began + self.n_samples:
+            self.n_samples = math.inf  # New samples: a stream after all.
+
     def _revive(
         self,
-        atoms: AtomSet,
+        problem: Problem,
         X: FloatArray,
         codes: FloatArray,
         weight: float,
         mask: NDArray[np.bool_] | None,
     ) -> None:
-        """Replace atoms long unused by the batch's signals that are explained worst."""
+        """Replace zero atoms, and atoms long unused, by the batch's signals explained worst."""
         self.unused_since += weight
         self.unused_since[codes.any(axis=0)] = 0.0
-        dead = np.flatnonzero(self.unused_since > _PATIENCE * len(self.components))
+        k = len(self.components)
+        dead = np.flatnonzero((self.unused_since > _PATIENCE * k) | ~self.components.any(axis=1))
         if not dead.size:
             return
         if mask is not None:
             # Missing entries as the dictionary explains them.
             X = np.where(mask, X, codes @ self.components)
-        signals = _worst_signals(X, codes, self.components, len(dead), atoms.positive)
-        dead = dead[: len(signals)]
-        self.components[dead] = atoms.scaled(signals)
-        self.statistics._forget(dead)
-        self.unused_since[dead] = 0.0
-
-
-def _worst_signals(
-    X: FloatArray, codes: FloatArray, components: FloatArray, count: int, positive: bool
-) -> FloatArray:
-    """Return normalised signals by falling residual, none parallel to another or to an atom."""
-    residual = np.linalg.norm(X - codes @ components, axis=1)
-    order = np.argsort(-residual, kind="stable")
-    floor = np.sqrt(np.finfo(X.dtype).eps) * np.linalg.norm(X, axis=1)
-    chosen = np.empty((count, X.shape[1]), X.dtype)
-    size = 0
-    for index in order:
-        if size == count or not residual[index] > floor[index]:
-            break
-        signal = np.maximum(X[index], 0) if positive else X[index]
-        length = np.linalg.norm(signal)
-        if not length > 0:
-            continue
-        chosen[size] = signal / length
-        known = max(
-            np.abs(atoms @ chosen[size]).max(initial=0.0) for atoms in (chosen[:size], components)
+        replaced = _core.dictionary_replace_atoms(
+            X,
+            dead,
+            codes,
+            self.components,
+            num_threads=problem.num_threads,
+            **problem.atoms._asdict(),
         )
-        if known <= _PARALLEL:
-            size += 1
-    return chosen[:size]
+        self.statistics._forget(replaced)
+        self.unused_since[replaced] = (_PATIENCE - 1.0) * k
+
+    def finished(self, atoms: AtomSet) -> FloatArray:
+        """Return the dictionary; atoms for which there were too few signals point anywhere."""
+        vacant = ~self.components.any(axis=1)
+        if not vacant.any():
+            return self.components
+        directions = np.random.default_rng(0).normal(size=self.components.shape)[vacant]
+        if atoms.positive:
+            directions = np.abs(directions)
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        components = self.components.copy()
+        components[vacant] = atoms.scaled(directions.astype(components.dtype))
+        return components
 
 
 def learn_dictionary_online(
@@ -255,7 +266,8 @@ def learn_dictionary_online(
     -----
     The statistics are sums over samples, so that batches of unequal size count by their samples:
     after N samples in whatever batches, one whose batch ended with the m-th weighs
-    ((m + 5 k) / (N + 5 k))^ρ. Memory: one batch's codes and the statistics, O(k (batch + k + d)).
+    ((m + 5 k) / (N + 5 k))^ρ. Zero atoms and atoms that no sample used for a while are replaced by
+    the signals of the batch that are represented worst. Memory: one batch's codes and the statistics, O(k (batch + k + d)).
 
     References
     ----------
@@ -353,6 +365,7 @@ def _finish(
     return_codes: bool,
     uncertain: Certificate | None,
 ) -> LearnedDictionary:
+    components = state.finished(problem.atoms)
     weights = problem.weights.astype(np.float64)
     if not weights.size:
         weights = np.ones(len(problem.X))
@@ -361,7 +374,7 @@ def _finish(
     if return_codes:
         codes = np.empty((len(problem.all_X), problem.n_components), problem.X.dtype)
         uncertain = problem.coder(
-            problem.all_X, state.components, codes, warm=False, mask=problem.all_mask
+            problem.all_X, components, codes, warm=False, mask=problem.all_mask
         )
         kept = slice(None) if problem.kept is None else problem.kept
         objective = float(weights @ uncertain.objective[kept])
@@ -370,7 +383,7 @@ def _finish(
     else:
         objective = math.nan
     result = LearnedDictionary(
-        components=state.components,
+        components=components,
         codes=codes,
         objective=objective,
         history=history,
@@ -378,7 +391,7 @@ def _finish(
         status=status,
         duality_gap=gap,
         kkt_violation=kkt,
-        stationarity=stationarity(state.components, state.statistics, problem.atoms),
+        stationarity=stationarity(components, state.statistics, problem.atoms),
         statistics=state.statistics,
     )
     warn_unless_converged(result, uncertain)

@@ -17,6 +17,7 @@ from sparsetransfer.dictionary import (
     dict_learning,
     dict_learning_online,
 )
+from sparsetransfer.sparse_coding import sparse_encode
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -162,6 +163,62 @@ def test_partial_fits_are_one_fit():
     assert parts.n_samples_seen_ == 90
     restored = pickle.loads(pickle.dumps(parts)).partial_fit(X)
     np.testing.assert_array_equal(restored.components_, parts.partial_fit(X).components_)
+
+
+@pytest.mark.parametrize("n_passes", [2, 3, 8])
+def test_partial_fits_over_several_passes_are_one_fit(n_passes):
+    X = signals(5, n=90)
+    options = {"shuffle": False, "tol": 0.0, "max_no_improvement": None, "dict_init": np.eye(6)}
+    options |= {"batch_size": 20}
+    whole = clone(ESTIMATORS["online"]).set_params(max_iter=n_passes, **options).fit(X)
+    parts = clone(ESTIMATORS["online"]).set_params(**options)
+    for _ in range(n_passes):
+        for begin in range(0, 90, 20):
+            parts.partial_fit(X[begin : begin + 20])
+    np.testing.assert_allclose(parts.components_, whole.components_, rtol=0, atol=1e-12)
+    # New samples end the passes: old codes no longer fade by the length of a pass.
+    fresh = signals(6, n=30)
+    for model in (parts, whole):
+        kept = model.statistics_.n
+        model.partial_fit(fresh)
+        seen = 90.0 * n_passes + 5 * len(model.components_)
+        assert model.statistics_.n == pytest.approx(kept * (seen / (seen + 30)) ** 4 + 30)
+
+
+@pytest.mark.parametrize("options", [{}, {"positive_dict": True}, {"l1_ratio": 0.5}])
+@pytest.mark.parametrize(("n_samples", "batch_size"), [(500, 50), (500, 9), (500, 500), (20, 8)])
+def test_no_atom_stays_zero_however_few_the_samples(n_samples, batch_size, options):
+    rng = np.random.default_rng(0)
+    atoms = rng.normal(size=(100, 49))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    X = ((rng.random((n_samples, 100)) < 0.1) * rng.normal(size=(n_samples, 100))) @ atoms
+    ours = MiniBatchDictionaryLearning(100, alpha=0.1, random_state=0, **options)
+    theirs = decomposition.MiniBatchDictionaryLearning(
+        100, alpha=0.1, random_state=0, positive_dict=bool(options.get("positive_dict"))
+    )
+    for begin in range(0, n_samples, batch_size):
+        ours.partial_fit(X[begin : begin + batch_size])
+        assert ours.components_.any(axis=1).all()
+        theirs.partial_fit(X[begin : begin + batch_size])
+    whole = clone(ours).set_params(max_iter=2).fit(X).components_
+    assert whole.any(axis=1).all()
+    if "l1_ratio" not in options:
+        threaded = clone(ours).set_params(max_iter=2, n_jobs=2).fit(X).components_
+        np.testing.assert_array_equal(threaded, whole)
+    if not options and batch_size in (50, 500):
+        found, expected = (
+            cost(X, sparse_encode(X, model.components_, alpha=0.1), model.components_, 0.1)
+            for model in (ours, theirs)
+        )
+        assert found <= expected
+
+
+def test_first_atoms_that_no_sample_uses_are_kept_for_a_while():
+    X = signals(5, n=90)
+    start = np.eye(6)
+    online = clone(ESTIMATORS["online"]).set_params(dict_init=start, alpha=1e6)
+    np.testing.assert_array_equal(online.partial_fit(X[:6]).components_, start)
+    assert not np.array_equal(online.partial_fit(X[6:13]).components_, start)
 
 
 def test_online_stops_by_either_rule():

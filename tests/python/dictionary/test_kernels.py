@@ -179,6 +179,23 @@ def test_codes_of_zero_change_nothing():
     np.testing.assert_array_equal(result, dictionary)
 
 
+def test_chosen_atoms_become_the_worst_signals():
+    rng = np.random.default_rng(3)
+    signals = rng.normal(size=(4, 5)) * np.array([[1.0], [4.0], [2.0], [3.0]])
+    dictionary, codes = np.zeros((6, 5)), np.zeros((4, 6))
+    options = {"positive": False, "num_threads": 1}
+    atoms = np.array([1, 4, 5])
+    replaced = _core.dictionary_replace_atoms(signals, atoms, codes, dictionary, **options)
+    assert replaced.tolist() == [1, 4, 5]
+    order = np.argsort(-np.linalg.norm(signals, axis=1))[:3]
+    expected = signals[order] / np.linalg.norm(signals[order], axis=1, keepdims=True)
+    np.testing.assert_allclose(dictionary[atoms], expected)
+    assert not dictionary[[0, 2, 3]].any()
+    for wrong in ([4, 1], [1, 1], [-1], [6]):
+        with pytest.raises(ValueError, match="atoms must be ascending column numbers"):
+            _core.dictionary_replace_atoms(signals, np.array(wrong), codes, dictionary, **options)
+
+
 def test_dead_atoms_become_the_worst_signals():
     signals, codes, dictionary = problem(seed=9)
     codes[:, [1, 4]] = 0

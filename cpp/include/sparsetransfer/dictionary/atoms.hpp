@@ -37,11 +37,18 @@ template <typename T>
 Index merge_duplicate_atoms(const Execution& execution, const ConstMatrixRef<T>& dictionary,
                             double tolerance, bool positive_codes, MatrixRef<T> codes);
 
-/// Replaces atoms that no code uses by the signals with the largest residual |x − D s|, scaled to
-/// the boundary of the atoms' set (ties: the first signal; no signal that is nearly parallel to an
-/// atom is taken). Signals without residual replace nothing. "No code" means a row of `codes`
-/// below rounding of the largest row; it becomes exactly zero, so the objective stays. Returns the
-/// replaced atoms in ascending order. signals (features x samples), codes (atoms x samples).
+/// Replaces `atoms`, given in ascending order, by the signals with the largest residual |x − D s|,
+/// scaled to the boundary of the atoms' set (ties: the first signal; no signal that is nearly
+/// parallel to an atom is taken). Signals without residual replace nothing. The codes of replaced
+/// atoms become zero. Returns the replaced atoms, the first of `atoms`.
+/// signals (features x samples), codes (atoms x samples).
+template <typename T>
+std::vector<Index> replace_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
+                                 const AtomConstraint& constraint, const std::vector<Index>& atoms,
+                                 MatrixRef<T> codes, MatrixRef<T> dictionary);
+
+/// Replaces, as `replace_atoms` does, the atoms that no code uses: whose row of `codes` is below
+/// rounding of the largest row, so that the objective stays.
 template <typename T>
 std::vector<Index> replace_dead_atoms(const Execution& execution, const ConstMatrixRef<T>& signals,
                                       const AtomConstraint& constraint, MatrixRef<T> codes,
