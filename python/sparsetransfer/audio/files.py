@@ -87,8 +87,9 @@ def content_hash(path: str | os.PathLike[str]) -> str:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        reason = str(error) if error.filename is None else error.strerror
-        raise CorpusError(f"'{os.fspath(path)}' cannot be read: {reason}") from error
+        if error.filename is None:
+            raise CorpusError(str(error)) from error
+        raise CorpusError(f"'{os.fspath(path)}' cannot be read: {error.strerror}") from error
     return digest.hexdigest()
 
 

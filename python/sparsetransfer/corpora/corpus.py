@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
+from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.corpora.emotions import map_labels, vocabulary
 from sparsetransfer.exceptions import CorpusError
 
@@ -41,8 +43,8 @@ class Corpus:
     name : str
         Name of the corpus.
     table : pandas.DataFrame
-        One row per utterance: ``file`` (absolute path), ``start`` and ``end`` (seconds; NaN is
-        the whole file), ``label`` (emotion), ``speaker`` (unique within the corpus), ``gender``
+        One row per utterance: ``file`` (absolute path), ``start`` and ``end`` (seconds; both
+        NaN for the whole file, else only `end` may be NaN), ``label`` (emotion), ``speaker`` (unique within the corpus), ``gender``
         ("f", "m"), ``language`` (BCP 47), ``sentence`` (what was said, any code), ``split`` (the
         part that the makers put it in), ``activation`` and ``valence`` (ratings on the corpus's
         own scale). Text columns hold an empty string and ratings NaN where a fact is unknown.
@@ -182,9 +184,11 @@ def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         raise CorpusError(f"corpus '{name}' has no utterance")
     clean = pd.DataFrame({"file": table["file"].astype(str).to_list()})
-    for column in ("start", "end"):
-        values = table[column].to_list() if column in table.columns else [float("nan")] * len(clean)
-        clean[column] = pd.array(values, dtype="float64")
+    bounds = [
+        seconds(table[column]) if column in table.columns else np.full(len(clean), np.nan)
+        for column in ("start", "end")
+    ]
+    clean["start"], clean["end"] = canonical_bounds(*bounds)
     for column in _TEXT:
         present = column in table.columns
         clean[column] = table[column].fillna("").astype(str).to_list() if present else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sparsetransfer.audio.segments import seconds
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import map_labels, synonyms
 from sparsetransfer.corpora.rows import manifest_in, manifest_rows
@@ -139,11 +140,11 @@ def _check_files(rows: list[dict[str, str]], manifest: Path) -> None:
 def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:
     """Return a number of the row, NaN for none; note what is no number."""
     text = row.get(column, "")
+    times = column in ("start", "end")
     try:
-        value = float(text) if text else math.nan
+        value = float(seconds([text])[0] if times and "day" in text else text or "nan")
     except ValueError:
         value = math.inf
-    times = column in ("start", "end")
     if math.isinf(value) or (times and value < 0):
         expected = "seconds >= 0" if times else "a number"
         wrong.append(f"{column} of '{row['file']}' must be {expected}, got '{text}'")

@@ -4,13 +4,13 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
 from sparsetransfer.features.table import FeatureTable
@@ -169,10 +169,16 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
         )
     files = [os.path.normpath(base / str(file)) for file in frame[alias]]
     index = pd.DataFrame({"file": files})
-    for column in ("start", "end"):
-        index[column] = _seconds(frame[lower[column]], place, column) if column in lower else np.nan
-    # a segment from 0 on, without an end, is the whole file: audformat spells it so
-    index.loc[(index["start"] == 0.0) & index["end"].isna(), "start"] = np.nan
+    try:
+        bounds = [
+            seconds(frame[lower[column]]) if column in lower else np.full(len(frame), np.nan)
+            for column in ("start", "end")
+        ]
+    except (ValueError, TypeError) as error:
+        raise CorpusError(
+            f"feature table '{place}': start and end must be seconds or time differences: {error}"
+        ) from error
+    index["start"], index["end"] = canonical_bounds(*bounds)
     twice = index[index.duplicated(_INDEX)]["file"]
     if len(twice):
         raise CorpusError(
@@ -199,15 +205,3 @@ def _features(frame: pd.DataFrame, place: Path) -> tuple[NDArray[np.float64], li
     if not chosen:
         raise CorpusError(f"feature table '{place}' has no numeric column that is a feature")
     return frame[chosen].to_numpy(dtype=np.float64), [str(name) for name in chosen]
-
-
-def _seconds(column: Any, place: Path, name: str) -> NDArray[np.float64]:
-    """Return times in seconds, NaN for none."""
-    try:
-        if pd.api.types.is_numeric_dtype(column):
-            return np.asarray(column, dtype=np.float64)
-        return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise CorpusError(
-            f"feature table '{place}': {name} must be seconds or time differences: {error}"
-        ) from error

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparsetransfer.audio.segments import match_segments
+
 __all__ = ["FeatureTable"]
 
 _INDEX = ["file", "start", "end"]
@@ -73,14 +75,9 @@ class FeatureTable:
         ValueError
             If a row of this table is not in `table`.
         """
-        position = {key: row for row, key in enumerate(_keys(table))}
-        missing = [key for key in _keys(self.index) if key not in position]
-        if missing:
-            raise ValueError(f"table lacks {len(missing)} utterances, the first is {missing[0]}")
-        return np.array([position[key] for key in _keys(self.index)], dtype=np.intp)
-
-
-def _keys(table: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return hashable row keys; NaN, which equals nothing, is spelt as -1."""
-    times = table[["start", "end"]].fillna(-1.0)
-    return list(zip(table["file"], times["start"], times["end"], strict=True))
+        rows = match_segments(self.index, table)
+        missing = self.index[rows < 0]
+        if len(missing):
+            first = missing.iloc[0].to_list()
+            raise ValueError(f"table lacks {len(missing)} utterances, the first is {first}")
+        return rows

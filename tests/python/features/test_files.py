@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
-from sparsetransfer import features
+from sparsetransfer import corpora, features
+from sparsetransfer.evaluation import join
 from sparsetransfer.exceptions import CorpusError
 
 NAMES = ["energy", "pitch"]
@@ -132,7 +134,7 @@ def test_labels_and_speakers_never_become_features(tmp_path):
         ("file,label\na.wav,2\n", "no numeric column"),
         ("file,energy\na.wav,1\n./a.wav,2\n", r"more than once: .*a\.wav"),
         ("file,energy\na.wav,1\nb.wav,inf\nc.wav,\n", r"in 2 rows: .*b\.wav, .*c\.wav"),
-        ("file,start,energy\na.wav,soon,1\n", "start must be seconds"),
+        ("file,start,energy\na.wav,soon,1\n", "start and end must be seconds"),
     ],
 )
 def test_unusable_tables_are_refused(tmp_path, text, message):
@@ -156,3 +158,29 @@ def test_failed_write_leaves_nothing(table, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         features.write_table(table, tmp_path / "sub" / "own.csv")
     assert not list((tmp_path / "sub").iterdir())
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("times", [",", "0,", "0,1.0", "0.25,0.75", "0 days,0 days 00:00:01"])
+def test_written_tables_join_their_corpus(tmp_path, ending, times):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).normal(size=16000), 16000)
+    (tmp_path / "m.csv").write_text(f"file,label,start,end\na.wav,anger,{times}\n")
+    corpus = corpora.read_manifest(tmp_path / "m.csv")
+    table = features.extract(corpus, n_jobs=1)
+    features.write_table(table, tmp_path / f"t.{ending}")
+    again = features.read_table(tmp_path / f"t.{ending}")
+    np.testing.assert_array_equal(join(corpus, again).features, join(corpus, table).features)
+
+
+def test_tables_of_time_differences_join_whole_files(tmp_path):
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.wav", np.full(12000, 0.1), 16000)
+    (tmp_path / "m.csv").write_text("file,label\na.wav,anger\nb.wav,neutral\n")
+    (tmp_path / "smile.csv").write_text(
+        "file,start,end,f0\nb.wav,0 days,0 days 00:00:00.750000,2\n"
+        "a.wav,0 days,0 days 00:00:00.750000,1\n"
+    )
+    domain = join(
+        corpora.read_manifest(tmp_path / "m.csv"), features.read_table(tmp_path / "smile.csv")
+    )
+    assert domain.features.tolist() == [[1.0], [2.0]]
