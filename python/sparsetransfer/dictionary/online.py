@@ -168,7 +168,6 @@ class OnlineState:
         directions = np.random.default_rng(0).normal(size=self.components.shape)[vacant]
         if atoms.positive:
             directions = np.abs(directions)
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         components = self.components.copy()
         components[vacant] = atoms.scaled(directions.astype(components.dtype))
         return components

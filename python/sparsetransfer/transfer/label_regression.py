@@ -10,12 +10,13 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import (
+    MaskedClassifierMixin,
     check_domains,
     check_labels,
     class_values,
@@ -130,7 +131,7 @@ def relative_penalty(
     )
 
 
-class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Base of linear classifiers that regress one-hot labels and know two domains.
 
     A subclass implements `_fit_rows`, which sets the certificate and returns coefficients.
