@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
@@ -395,7 +396,7 @@ def threshold(
     signals = check_matrix(X, "X")
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     limit = signals.dtype.type(check_real(alpha, "alpha", minimum=0.0))
-    cov = signals @ atoms.T
+    cov: FloatArray = matmul(signals, atoms.T)
     codes = np.maximum(np.abs(cov) - limit, 0) * np.sign(cov)
     return np.maximum(codes, 0) if positive else codes
 

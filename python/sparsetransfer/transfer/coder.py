@@ -14,6 +14,7 @@ from sklearn.base import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -608,7 +609,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self, "components_")
         checked = check_matrix(codes, "codes", n_features=len(self.components_))
-        return np.asarray(checked @ self.components_)
+        return np.asarray(matmul(checked, self.components_))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

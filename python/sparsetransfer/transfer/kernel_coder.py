@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
+from sparsetransfer._linalg import matmul, squared_spectral_norm
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
@@ -38,7 +39,7 @@ class _Witness:
         self.widths = widths
 
     def __call__(self, S: FloatArray) -> tuple[FloatArray, FloatArray]:
-        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * S @ self.fitted.T
+        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * matmul(S, self.fitted.T)
         squares = np.maximum(squares, 0)
         value = np.zeros(len(S))
         pull = np.zeros_like(squares)
@@ -46,7 +47,7 @@ class _Witness:
             kernel = np.exp(squares / (-2 * width**2)) * self.weights
             value += kernel.sum(axis=1)
             pull += kernel / width**2
-        return value, pull @ self.fitted - pull.sum(axis=1)[:, None] * S
+        return value, matmul(pull, self.fitted) - pull.sum(axis=1)[:, None] * S
 
 
 class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -358,8 +359,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             witness = _Witness(self.codes_, self._source, self.bandwidths_)
             pulls = self.mmd * witness.shares / np.abs(witness.shares).sum()
             weights = np.where(is_source, pulls[0], pulls[1])
-            curvature = float(np.linalg.norm(components @ components.T, 2))
-            length = 1 / max(curvature, np.finfo(np.float64).tiny)
+            length = 1 / max(squared_spectral_norm(components), np.finfo(np.float64).tiny)
             for begin in range(0, len(signals), _ROWS):
                 part = slice(begin, begin + _ROWS)
                 found = self._pull(
@@ -387,11 +387,11 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """Move `codes`, in place, to where the witness function counts; return the violation."""
 
         def evaluate(S: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-            residual = S @ D - X[rows]
+            residual = matmul(S, D) - X[rows]
             height, slope = witness(S)
             value = 0.5 * (residual**2).sum(axis=1) + 0.5 * self.l2 * (S**2).sum(axis=1)
             value += weights[rows] * height + self.alpha * np.abs(S).sum(axis=1)
-            return value, residual @ D.T + self.l2 * S + weights[rows, None] * slope
+            return value, matmul(residual, D.T) + self.l2 * S + weights[rows, None] * slope
 
         descend_rows(
             evaluate,
