@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
@@ -182,14 +183,14 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
     twice = index[index.duplicated(_INDEX)]["file"]
     if len(twice):
         raise CorpusError(
-            f"feature table '{place}': listed more than once: {', '.join(dict.fromkeys(twice))}"
+            f"feature table '{place}': listed more than once: {listing(dict.fromkeys(twice))}"
         )
     values, names = _features(frame.drop(columns=[alias]), place)
     bad = [files[row] for row in np.flatnonzero(~np.isfinite(values).all(axis=1))]
     if bad:
         raise CorpusError(
             f"feature table '{place}': values that are not finite in {len(bad)} rows: "
-            f"{', '.join(bad)}"
+            f"{listing(bad)}"
         )
     failures = pd.DataFrame({column: [] for column in (*_INDEX, "error")})
     return FeatureTable(values, names, index, name, failures)

@@ -82,7 +82,7 @@ def test_it_survives_the_json_of_a_report_folder(write):
         ("seeds", "sedes", 7, "unknown name 'sedes'"),
         ("first/manifest.csv", "first/lost.csv", 10, "there is no"),
         ('path = "first/manifest.csv"', "path = 3", 10, "path of 'first' must be a text"),
-        ('reader = "emodb"', 'reader = "nobody"', 14, "no reader named 'nobody'"),
+        ('reader = "emodb"', 'reader = "nobody"', 14, "no reader for a corpus named 'nobody'"),
         ('{ W = "anger" }', "{ W = 3 }", 15, "label_map must map labels to emotions"),
         ("label_map", "labels", 15, "unknown name 'labels'"),
         ("RandomForestClassifier", "Nothing", 17, "cannot be imported"),
