@@ -190,6 +190,8 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
+
     def __init__(
         self,
         views: Sequence[View] | None = None,

@@ -192,6 +192,8 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     False
     """
 
+    __metadata_request__fit = {"sample_domain": True, "sample_group": True}  # noqa: RUF012
+
     def __init__(
         self,
         cautious: Any = None,

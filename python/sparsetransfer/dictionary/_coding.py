@@ -106,7 +106,7 @@ class PursuitCoder:
         """
         settings = _core.PursuitSettings(
             rule=_core.SelectionRule.correlation,
-            max_atoms=min(self.n_nonzero_coefs, len(components)),
+            max_atoms=self.n_nonzero_coefs,
             tolerance=0.0,
         )
         objective = np.empty(len(X))

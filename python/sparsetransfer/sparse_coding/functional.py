@@ -473,12 +473,16 @@ def _pursuit_settings(
         raise ValueError(f"rule must be 'omp' or 'ols', got {rule!r}")
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+        if count > n_components:
+            raise ValueError(
+                f"n_nonzero_coefs must be at most the number of atoms, {n_components}, got {count}"
+            )
     else:
-        count = default if tol is None else n_components
+        count = min(default, n_components) if tol is None else n_components
     tolerance = 0.0 if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.PursuitSettings(
         rule=rules[rule],
-        max_atoms=min(count, n_components),
+        max_atoms=count,
         tolerance=tolerance,
         nonnegative=bool(positive),
     )

@@ -10,14 +10,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._linalg import matmul, squared_spectral_norm
-from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.kernel import kernel_learn
 from sparsetransfer.transfer.learn import transfer_learn
-from sparsetransfer.transfer.preparation import first_dictionary, resolve_domains
+from sparsetransfer.transfer.preparation import atom_count, first_dictionary, resolve_domains
 from sparsetransfer.transfer.proximal import descend_rows, violations
 
 __all__ = ["KernelTransferSparseCoding"]
@@ -55,8 +55,9 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     Parameters
     ----------
-    n_components : int, default=128
-        Number of atoms, at most the number of samples.
+    n_components : int, optional
+        Number of atoms, at most the number of samples; by default 128, or as many as there are
+        samples or rows of `dict_init`.
     alpha : float, default=0.02
         Weight of the l1 norm of the codes, > 0; for samples of unit length.
     mmd : float, default=60.0
@@ -150,7 +151,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: int | None = None,
         *,
         alpha: float = 0.02,
         mmd: float = 60.0,
@@ -215,10 +216,10 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
-        check_integer(self.n_components, "n_components", minimum=1)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(y, sample_domain, len(signals), mmd)
-        start = first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
+        n_components = atom_count(self.n_components, len(signals), self.dict_init)
+        start = first_dictionary(signals, n_components, self.dict_init, self.random_state)
         self.bandwidths_: tuple[float, ...] = ()
         self._source = None if domains is None else domains > 0
         if self._source is None:

@@ -42,6 +42,7 @@ __all__ = [
     "class_coupling",
     "domain_coupling",
     "neighbour_laplacian",
+    "on_simplex",
     "relative_penalty",
 ]
 
@@ -236,7 +237,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         numpy.ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
-        return _on_simplex(self._scores(X).astype(np.float64))
+        return on_simplex(self._scores(X).astype(np.float64))
 
     def _scores(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "coef_")
@@ -327,7 +328,7 @@ def neighbour_laplacian(data: TransferRows, n_neighbors: int, threads: int) -> s
     return laplacian(graph, normalized=True)
 
 
-def _on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Project rows on the probability simplex by the sorted threshold (Held et al., 1974)."""
     descending = -np.sort(-scores, axis=1)
     excess = np.cumsum(descending, axis=1) - 1
