@@ -45,7 +45,7 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     """
     mapping: dict[str, str] = {}
     for entry in entries:
-        if entry.endswith(".json"):
+        if entry.lower().endswith(".json"):
             content = json.loads(existing_file(entry).read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict) or not all(
                 isinstance(value, str) for value in content.values()

@@ -98,7 +98,9 @@ def _read_scheme(
 ) -> Corpus:
     """Read all files below `root` that follow the scheme."""
     files = audio.find_files(root)
-    known = None if facts.annotations is None else facts.annotations.read(root)
+    known: dict[str, dict[str, str]] | None = None
+    if facts.annotations is not None:
+        known = {file.lower(): row for file, row in facts.annotations.read(root).items()}
     dropped: Counter[str] = Counter()
     rows: list[dict[str, str]] = []
     for file, match in _matches(facts, files, root, dropped):
@@ -112,7 +114,7 @@ def _read_scheme(
             dropped[", ".join(other)] += 1
             continue
         if known is not None:
-            annotation = known.get(parts.get("file", file.stem))
+            annotation = known.get(parts.get("file", file.stem).lower())
             if annotation is None:
                 dropped["no annotation"] += 1
                 continue

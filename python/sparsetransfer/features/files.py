@@ -28,7 +28,7 @@ _SET_KEY = "feature_set"
 _NOT_FEATURES = {
     "label", "emotion", "class", "target", "speaker", "gender", "sex", "age", "language",
     "sentence", "split", "fold", "corpus", "dataset", "activation", "arousal", "valence",
-    "dominance",
+    "dominance", "frametime", "frameindex",
 }  # fmt: skip
 
 
@@ -45,7 +45,8 @@ def read_table(
     Parameters
     ----------
     path : path-like
-        ``.csv``, ``.parquet``, ``.arff`` or ``.npy``. A column ``file`` (or ``filename``, ``path``,
+        ``.csv`` (separated by commas, semicolons or tabs), ``.parquet``, ``.arff`` or ``.npy``. A
+        column ``file`` (or ``filename``, ``path``,
         ``name``) names the recording, ``start`` and ``end`` the segment, in seconds or as the time
         differences that audformat writes. All other numeric columns are features, except those that
         tell of label, speaker and the like (``label``, ``emotion``, ``class``, ``speaker``,
@@ -125,7 +126,9 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
 
 
 def _read_csv(place: Path) -> pd.DataFrame:
-    return pd.read_csv(place, encoding="utf-8-sig")
+    with open(place, encoding="utf-8-sig") as stream:
+        header = stream.readline()
+    return pd.read_csv(place, encoding="utf-8-sig", sep=max(",;\t", key=header.count))
 
 
 def _read_parquet(place: Path) -> pd.DataFrame:
@@ -168,7 +171,8 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
             f"feature table '{place}' has no column that names the file "
             f"({', '.join(_FILE_ALIASES)}); it has {', '.join(map(str, frame.columns[:8]))}, ..."
         )
-    files = [os.path.normpath(base / str(file)) for file in frame[alias]]
+    # openSMILE's own program quotes names like this
+    files = [os.path.normpath(base / str(file).strip("'")) for file in frame[alias]]
     index = pd.DataFrame({"file": files})
     try:
         bounds = [
