@@ -21,6 +21,12 @@ def test_lists_and_label_maps(tmp_path):
     }
 
 
+def test_label_map_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "MAP.JSON"
+    file.write_text(json.dumps({"W": "anger"}), encoding="utf-8-sig")
+    assert parse_label_map([str(file)]) == {"W": "anger"}
+
+
 @pytest.mark.parametrize("entry", ["anger", "=anger", "W="])
 def test_malformed_label_map(entry):
     with pytest.raises(ValueError, match="RAW=EMOTION"):
