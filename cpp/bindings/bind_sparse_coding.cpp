@@ -40,13 +40,12 @@ Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array
 
 template <typename T>
 py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
-                Array<T> codes, const std::optional<Array<T>>& ridge,
+                Array<T> codes, const std::optional<Array<double>>& ridge,
                 const std::optional<Array<double>>& weights, const std::optional<Array<bool>>& mask,
                 std::optional<double> time_limit, int n_threads) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
-  const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
-                               Vector<T>()};
+  const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
   auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
@@ -64,14 +63,14 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
 template <typename T>
 py::tuple lasso_gram(const Array<T>& gram, const Array<T>& correlations,
                      const CodingSettings& settings, Array<T> codes,
-                     const std::optional<Array<T>>& ridge,
+                     const std::optional<Array<double>>& ridge,
                      const std::optional<Array<double>>& weights,
-                     const std::optional<Array<T>>& squared_norms, std::optional<double> time_limit,
-                     int n_threads) {
+                     const std::optional<Array<double>>& squared_norms,
+                     std::optional<double> time_limit, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");
-  const CodingExtras<T> extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
-                               optional_vector(squared_norms, "squared_norms")};
+  const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights"),
+                            optional_vector(squared_norms, "squared_norms")};
   auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(b.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
@@ -128,7 +127,7 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
 
 template <typename T>
 py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
-                       const Array<T>& squared_norms, const PursuitSettings& settings,
+                       const Array<double>& squared_norms, const PursuitSettings& settings,
                        Array<T> codes, std::optional<double> time_limit, int n_threads) {
   const auto g = as_columns(gram, "gram");
   const auto b = as_columns(correlations, "correlations");

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+
 namespace sparsetransfer {
 namespace {
 
@@ -15,10 +17,7 @@ constexpr Index kMostAdded = 12;
 constexpr Index kMostDoubled = 64;
 constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
 constexpr Index kStrip = 16;      // atoms that are passed over together if none is chosen
-constexpr int kMaxVerifications = 10;  // of a float32 code
-constexpr int kMaxPlainRoundings = 6;
 constexpr int kMaxStalled = 4;
-constexpr double kNear = 0.25;  // of the tolerance that the rounding of a gradient may hide
 
 }  // namespace
 
@@ -31,23 +30,21 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
       width_(shape.width),
       settings_(settings),
       thresholds_(penalties<T>(settings, weights, atoms_, padded_)),
+      certifier_(shape, settings, weights),
       gradient_(padded_, width_),
       over_(padded_),
       rhs_(round_up(shape.capacity, UpdatableCholesky::kGroup)) {
-  reference_penalty_ = static_cast<double>(thresholds_.head(atoms_).maxCoeff());
-  wanted_ = settings.tolerance * reference_penalty_;
   if constexpr (std::is_same_v<T, float>) {
     reference_.setZero(atoms_, width_);
     exact_.resize(padded_, width_);
     residual_.resize(shape.features, width_);
-    exact_signal_.resize(shape.features);
-    exact_gradient_.resize(atoms_);
+    narrow_residual_.resize(shape.features, width_);
+    norms_.resize(padded_);
   }
   signals_.reserve(static_cast<std::size_t>(width_));
   for (Index i = 0; i < width_; ++i) signals_.emplace_back(atoms_, shape.capacity);
   running_.reserve(static_cast<std::size_t>(width_));
   finished_.reserve(static_cast<std::size_t>(width_));
-  verified_.reserve(static_cast<std::size_t>(width_));
   entries_.resize(static_cast<std::size_t>(atoms_ * width_));
   entry_count_.resize(static_cast<std::size_t>(width_));
   chosen_.resize(static_cast<std::size_t>(padded_ + 1));
@@ -59,16 +56,14 @@ template <typename T>
 double ActiveSetBlock<T>::tolerance(const Signal& signal) const {
   // After a verification the gradient is exact around the reference: aim well below the target,
   // so that rounding the code does not undo it.
-  return std::max(signal.exact ? 0.25 * wanted_ : wanted_, signal.noise);
+  return std::max(signal.exact ? 0.25 * signal.wanted : signal.wanted, signal.noise);
 }
 
 template <typename T>
 void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
                               CodingReport* reports) {
   running_.clear();
-  scale_ = 0.0;
-  for (Index j = 0; j < atoms_; ++j)
-    scale_ = std::max(scale_, static_cast<double>(block.gram(j, j)));
+  scale_ = block.gram.largest_diagonal();
   for (Index i = 0; i < count; ++i) {
     start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
     running_.push_back(i);
@@ -157,7 +152,7 @@ double ActiveSetBlock<T>::inspect(Index index, double& stationarity) {
     const int atom = active.atoms()[i];
     rhs[i] = static_cast<double>(gradient[atom]) -
              active.signs()[i] * static_cast<double>(thresholds_[atom]);
-    largest = std::max(largest, std::abs(rhs[i]));
+    largest = max_or_nan(largest, std::abs(rhs[i]));
     gradient[atom] = T(0);
   }
   stationarity = largest;
@@ -251,9 +246,7 @@ bool ActiveSetBlock<T>::advance(const CodingBlock<T>& block, Index index) {
   double stationarity = 0.0;
   const double excess = inspect(index, stationarity);
   const double accepted = tolerance(signal);
-  const double violation = std::max(excess, stationarity);
-  if (!std::isfinite(violation))
-    throw NumericalError("the gradient of a code is not finite: the data overflow");
+  const double violation = max_or_nan(excess, stationarity);
   signal.kkt = std::max(violation, 0.0);
   const bool late = block.execution.out_of_time();
   const bool exhausted =
@@ -306,178 +299,17 @@ void ActiveSetBlock<T>::restore(Index index) {
 }
 
 template <typename T>
-double ActiveSetBlock<T>::exact_residual(const CodingBlock<T>& block, Index index, Index column) {
-  const ActiveSet& active = signals_[index].active;
-  const Index features = block.dictionary->features();
-  double* residual = exact_signal_.data();
-  exact_signal_ = block.signals->col(index).template cast<double>();
-  for (Index begin = 0; begin < active.size(); begin += 4) {
-    // Four atoms for each pass over the residual; what is missing of four counts for nothing.
-    const T* atoms[4];
-    double factors[4];
-    for (Index q = 0; q < 4; ++q) {
-      const Index i = std::min(begin + q, active.size() - 1);
-      atoms[q] = block.dictionary->atom(active.atoms()[i]).data();
-      factors[q] = begin + q < active.size() ? active.coefficients()[i] : 0.0;
-    }
-    for (Index f = 0; f < features; ++f)
-      residual[f] -= (factors[0] * static_cast<double>(atoms[0][f]) +
-                      factors[1] * static_cast<double>(atoms[1][f])) +
-                     (factors[2] * static_cast<double>(atoms[2][f]) +
-                      factors[3] * static_cast<double>(atoms[3][f]));
-  }
-  residual_.col(column) = exact_signal_.template cast<T>();
-  return exact_signal_.squaredNorm();
-}
-
-template <typename T>
-double ActiveSetBlock<T>::exact_gradient(const CodingBlock<T>& block, Index index) {
-  // base is the gradient at the old reference (at first: b, the gradient at zero).
-  const Signal& signal = signals_[index];
-  exact_gradient_ = base_.col(index).head(atoms_).template cast<double>();
-  const Entry* entries = entries_.data() + index * atoms_;
-  for (Index e = 0; e < entry_count_[index]; ++e) {
-    const double value = entries[e].value;
-    for (Index j = 0; j < atoms_; ++j)
-      exact_gradient_[j] -= value * static_cast<double>(block.gram(j, entries[e].atom));
-    exact_gradient_[entries[e].atom] -= signal.ridge * value;
-  }
-  base_.col(index).head(atoms_) = exact_gradient_.template cast<T>();
-  if (!block.squared_norms) return std::numeric_limits<double>::quiet_NaN();
-  // |x|^2 - b'a - c'a with b = c + (G + h) a
-  const ActiveSet& active = signal.active;
-  double residual = static_cast<double>(block.squared_norms[index]);
-  for (Index i = 0; i < active.size(); ++i) {
-    double image = signal.ridge * active.coefficients()[i];
-    for (Index l = 0; l < active.size(); ++l)
-      image += static_cast<double>(block.gram(active.atoms()[l], active.atoms()[i])) *
-               active.coefficients()[l];
-    residual -= active.coefficients()[i] * (2 * exact_gradient_[active.atoms()[i]] + image);
-  }
-  return residual;
-}
-
-template <typename T>
-void ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
-  Signal& signal = signals_[index];
-  if constexpr (std::is_same_v<T, float>) {
-    // The factor at hand has the atoms in the order they came, large coefficients first; where that
-    // is not good enough a factor in the best order is worth its price.
-    if (signal.verifications < kMaxPlainRoundings)
-      signal.active.template round_to<T>();
-    else
-      rounding_.round(gram, signal.ridge, signal.active.size(), signal.active.atoms(),
-                      signal.active.coefficients());
-  }
-}
-
-// By how much the conditions are violated at the gradient, which is left as it was.
-template <typename T>
-double ActiveSetBlock<T>::violation(Index index) {
-  double stationarity = 0.0;
-  const double excess = inspect(index, stationarity);
-  restore(index);
-  return std::max({excess, stationarity, 0.0});
-}
-
-// A code close to its reference needs no second look at the signal: the gradient there is known
-// exactly, and what it changes by is small enough to be found with the Gram matrix.
-template <typename T>
-void ActiveSetBlock<T>::verify_near(const PanelGram<T>& gram) {
-  std::size_t far = 0;
-  for (const Index index : finished_) {
-    if (signals_[index].exact && signals_[index].noise <= kNear * wanted_) {
-      running_.push_back(index);
-    } else {
-      finished_[far++] = index;
-    }
-  }
-  finished_.resize(far);
-  refresh(gram);
-  for (const Index index : running_) {
-    Signal& signal = signals_[index];
-    signal.kkt = violation(index);
-    if (!(signal.kkt <= wanted_)) {
-      finished_.push_back(index);
-      continue;
-    }
-    // |x - D a|^2 + h |a|^2 after a change d, with the gradients c before and after: - d'(c + c).
-    const Entry* entries = entries_.data() + index * atoms_;
-    for (Index e = 0; e < entry_count_[index]; ++e) {
-      const auto [atom, value] = entries[e];
-      signal.residual -= static_cast<double>(value) * (static_cast<double>(base_(atom, index)) +
-                                                       static_cast<double>(gradient_(atom, index)));
-    }
-    signal.status = Status::converged;
-    verified_.push_back(index);
-  }
-  running_.clear();
-}
-
-template <typename T>
-void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
-  for (const Index index : finished_) {
-    round(block.gram, index);
-    list_changes(index);
-  }
-  verified_.clear();
-  verify_near(block.gram);
-  if (block.signals) {
-    Index column = 0;
-    for (const Index index : finished_) {
-      Signal& signal = signals_[index];
-      signal.residual = exact_residual(block, index, column++);
-    }
-    block.dictionary->correlate(residual_.leftCols(column), exact_.leftCols(column));
-    column = 0;
-    for (const Index index : finished_) {
-      Signal& signal = signals_[index];
-      base_.col(index) = exact_.col(column++);
-      for (Index i = 0; i < signal.active.size(); ++i) {
-        const double a = signal.active.coefficients()[i];
-        base_(signal.active.atoms()[i], index) -= static_cast<T>(signal.ridge * a);
-        signal.residual += signal.ridge * a * a;
-      }
-    }
-  } else {
-    for (const Index index : finished_) signals_[index].residual = exact_gradient(block, index);
-  }
-  std::size_t kept = 0;
-  for (const Index index : finished_) {
-    if (accept(block.execution, index)) {
-      finished_[kept++] = index;
-    } else {
-      running_.push_back(index);
-    }
-  }
-  finished_.resize(kept);
-  finished_.insert(finished_.end(), verified_.begin(), verified_.end());
-}
-
-template <typename T>
-bool ActiveSetBlock<T>::accept(const Execution& execution, Index index) {
-  Signal& signal = signals_[index];
-  signal.exact = true;
-  signal.largest = reference_penalty_;
-  reference_.col(index).setZero();
-  for (Index i = 0; i < signal.active.size(); ++i)
-    reference_(signal.active.atoms()[i], index) = static_cast<T>(signal.active.coefficients()[i]);
-  gradient_.col(index) = base_.col(index);
-  signal.kkt = violation(index);
-  const bool good = signal.kkt <= wanted_ || reference_penalty_ == 0.0;
-  const bool late = execution.out_of_time();
-  signal.status = good ? Status::converged : late ? Status::stopped : Status::max_iterations;
-  signal.stalled = 0;
-  return good || late || signal.iterations >= settings_.max_iterations ||
-         ++signal.verifications >= kMaxVerifications;
-}
-
-template <typename T>
 void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code,
                                CodingReport& report) {
   const Signal& signal = signals_[index];
   const ActiveSet& active = signal.active;
   std::fill(code, code + atoms_, T(0));
+  if constexpr (std::is_same_v<T, float>) {
+    for (Index i = 0; i < active.size(); ++i)
+      code[active.atoms()[i]] = static_cast<T>(active.coefficients()[i]);
+    report = signal.report;
+    return;
+  }
   CertificateTerms terms;
   double fit = 0.0;  // b'a
   for (Index i = 0; i < active.size(); ++i) {
@@ -488,12 +320,8 @@ void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code
     terms.alignment += static_cast<double>(gradient_(atom, index)) * a;
     fit += static_cast<double>(base_(atom, index)) * a;
   }
-  if constexpr (std::is_same_v<T, float>) {
-    terms.residual = signal.residual;
-  } else {
-    terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
-                                         : std::numeric_limits<double>::quiet_NaN();
-  }
+  terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
+                                       : std::numeric_limits<double>::quiet_NaN();
   // Unpenalised atoms have a vanishing gradient up to the reported violation: they set no scale.
   const T* gradient = gradient_.col(index).data();
   const T* limits = thresholds_.data();
@@ -503,6 +331,9 @@ void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code
   }
   const T largest = over_.maxCoeff();
   terms.dual_scale = largest > T(1) ? 1.0 / static_cast<double>(largest) : 1.0;
+  // A maximum may pass over NaN; a sum does not.
+  const double unbounded = static_cast<double>((gradient_.col(index) * T(0)).sum());
+  require_finite(signal.kkt + unbounded, terms, block.squared_norms);
   report = {signal.iterations, signal.status, duality_gap(terms), signal.kkt,
             coding_objective(terms)};
 }

@@ -21,7 +21,8 @@ template <typename T>
 void ActiveSetBlock<T>::start(const CodingBlock<T>& block, Index index, const T* code) {
   Signal& signal = signals_[index];
   signal.active.clear();
-  signal.ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  signal.ridge = block.ridge ? block.ridge[index] : 0.0;
+  signal.wanted = certifier_.tolerance(base_.col(index).data());
   signal.largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
   signal.growth = 0.5;
   signal.iterations = signal.stalled = signal.verifications = 0;

@@ -5,20 +5,31 @@
 #include <limits>
 #include <type_traits>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/wide_dot.hpp"
+
 namespace sparsetransfer {
 
 template <typename T>
 Certifier<T>::Certifier(const CodingShape& shape, const CodingSettings& settings,
                         const ConstVectorRef<double>& weights)
     : settings_(settings),
-      // Rounded to T like those that the coders know.
-      penalties_(penalties<T>(settings, weights, shape.atoms, shape.atoms).template cast<double>()),
+      penalties_(sparsetransfer::penalties<double>(settings, weights, shape.atoms, shape.atoms)),
       gradient_(round_up(shape.atoms, PanelGram<T>::kRows)),
-      residual_(shape.features) {}
+      residual_(shape.features) {
+  largest_penalty_ = penalties_.maxCoeff();
+}
+
+template <typename T>
+double Certifier<T>::tolerance(const T* correlations) const {
+  if (largest_penalty_ > 0.0) return settings_.tolerance * largest_penalty_;
+  const Eigen::Map<const Vector<T>> b(correlations, penalties_.size());
+  return settings_.tolerance * static_cast<double>(b.cwiseAbs().maxCoeff());
+}
 
 template <typename T>
 double Certifier<T>::by_signal(const CodingBlock<T>& block, Index index, const T* code) {
-  const double ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  const double ridge = block.ridge ? block.ridge[index] : 0.0;
   residual_ = block.signals->col(index).template cast<double>();
   double squares = 0.0;
   for (Index j = 0; j < penalties_.size(); ++j) {
@@ -28,7 +39,7 @@ double Certifier<T>::by_signal(const CodingBlock<T>& block, Index index, const T
     squares += value * value;
   }
   for (Index j = 0; j < penalties_.size(); ++j)
-    gradient_[j] = block.dictionary->atom(j).template cast<double>().dot(residual_) -
+    gradient_[j] = wide_dot(block.dictionary->atom(j).data(), residual_.data(), residual_.size()) -
                    ridge * static_cast<double>(code[j]);
   return residual_.squaredNorm() + ridge * squares;
 }
@@ -38,7 +49,7 @@ double Certifier<T>::by_gram(const CodingBlock<T>& block, Index index, const T* 
                              const T* code) {
   constexpr Index height = PanelGram<T>::kRows;
   const Index atoms = penalties_.size();
-  const double ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  const double ridge = block.ridge ? block.ridge[index] : 0.0;
   gradient_.setZero();
   for (Index j = 0; j < atoms; ++j) gradient_[j] = static_cast<double>(correlations[j]);
   for (Index j = 0; j < atoms; ++j) {
@@ -51,7 +62,7 @@ double Certifier<T>::by_gram(const CodingBlock<T>& block, Index index, const T* 
     gradient_[j] -= ridge * value;
   }
   if (!block.squared_norms) return std::numeric_limits<double>::quiet_NaN();
-  double residual = static_cast<double>(block.squared_norms[index]);
+  double residual = block.squared_norms[index];
   for (Index j = 0; j < atoms; ++j)
     residual -=
         static_cast<double>(code[j]) * (static_cast<double>(correlations[j]) + gradient_[j]);
@@ -69,7 +80,6 @@ CodingReport Certifier<T>::certify(const CodingBlock<T>& block, Index index, con
   double violation = 0.0;
   double largest = 1.0;  // of |c_j| / alpha_j
   double size = 0.0;
-  double scale = 0.0;
   double base = 0.0;
   for (Index j = 0; j < penalties_.size(); ++j) {
     const double a = static_cast<double>(code[j]);
@@ -77,19 +87,19 @@ CodingReport Certifier<T>::certify(const CodingBlock<T>& block, Index index, con
     const double limit = penalties_[j];
     const double upward = settings_.nonnegative ? c : std::abs(c);
     violation =
-        std::max(violation, a != 0.0 ? std::abs(c - std::copysign(limit, a)) : upward - limit);
+        max_or_nan(violation, a != 0.0 ? std::abs(c - std::copysign(limit, a)) : upward - limit);
     if (limit > 0.0) largest = std::max(largest, upward / limit);
     terms.penalty += limit * std::abs(a);
     terms.alignment += c * a;
     size += std::abs(a);
-    scale = std::max(scale, static_cast<double>(block.gram(j, j)));
     base = std::max(base, std::abs(static_cast<double>(correlations[j])));
   }
-  if (!std::isfinite(violation))
-    throw NumericalError("the gradient of a code is not finite: the data overflow");
   terms.dual_scale = 1.0 / largest;
-  const double rounding = 4 * std::numeric_limits<double>::epsilon() * (base + scale * size);
-  const double accepted = std::max(settings_.tolerance * penalties_.maxCoeff(), rounding);
+  require_finite(violation, terms, block.signals || block.squared_norms);
+  double accepted = tolerance(correlations);
+  if (std::is_same_v<T, double>)
+    accepted = std::max(accepted, 4 * std::numeric_limits<double>::epsilon() *
+                                      (base + block.gram.largest_diagonal() * size));
   return {0, violation <= accepted ? Status::converged : otherwise, duality_gap(terms), violation,
           coding_objective(terms)};
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+
 namespace sparsetransfer {
 namespace {
 
@@ -47,13 +49,13 @@ double CoordinateDescent<T>::look(const SignalProblem<T>& problem, const T* code
     const T c = gradient_[j];
     const T limit = problem.penalties[j];
     if (code[j] != T(0)) {
-      worst = std::max(worst, static_cast<double>(std::abs(c - std::copysign(limit, code[j]))));
+      worst = max_or_nan(worst, static_cast<double>(std::abs(c - std::copysign(limit, code[j]))));
       continue;
     }
     const double excess = static_cast<double>((problem.nonnegative ? c : std::abs(c)) - limit);
-    if (!(excess > 0.0)) continue;
+    if (excess <= 0.0) continue;
     violators_[violating_++] = {excess, static_cast<int>(j)};
-    worst = std::max(worst, excess);
+    worst = max_or_nan(worst, excess);
   }
   return worst;
 }

@@ -48,7 +48,7 @@ std::unique_ptr<BlockCoder<T>> make_coder(const CodingShape& shape, const Coding
 /// Runs solve(coder, begin, count) over all blocks; one coder per worker, made when first needed.
 template <typename T, typename Solve>
 void for_each_block(const Execution& execution, Index samples, const CodingShape& shape,
-                    const CodingSettings& settings, const CodingExtras<T>& extras,
+                    const CodingSettings& settings, const CodingExtras& extras,
                     const Solve& solve) {
   const double flops = static_cast<double>(samples) * static_cast<double>(shape.atoms) *
                        static_cast<double>(shape.features + shape.capacity);
@@ -63,8 +63,8 @@ void for_each_block(const Execution& execution, Index samples, const CodingShape
 }
 
 template <typename T>
-void check(const CodingSettings& settings, const CodingExtras<T>& extras, Index atoms,
-           Index samples, const MatrixRef<T>& codes) {
+void check(const CodingSettings& settings, const CodingExtras& extras, Index atoms, Index samples,
+           const MatrixRef<T>& codes) {
   settings.validate();
   require_shape("codes", codes.rows(), codes.cols(), atoms, samples);
   require(extras.ridge.size() == 0 || extras.ridge.size() == samples,
@@ -112,28 +112,27 @@ CodingSettings first_attempt(CodingSettings settings) {
 /// Leaves room for the rounding of the codes to float32.
 constexpr double kShareOfDouble = 0.1;
 
+Vector<double> select(const ConstVectorRef<double>& values, const std::vector<Index>& indices) {
+  return values.size() > 0 ? Vector<double>(values(indices)) : Vector<double>();
+}
+
 /// Codes the signals `again` in double precision, rounds the codes and writes them and their
-/// certificates back; `code` solves the converted problem given settings, extras, codes and
-/// reports, and correlate(i) gives the correlations of signal i.
+/// certificates back where they are better than what is there; `code` solves the converted problem
+/// given settings, extras, codes and reports, and correlate(i) gives the correlations of signal i.
 template <typename Code, typename Correlate>
 void code_again(const CodingBlock<float>& block, const CodingShape& shape,
-                const CodingSettings& settings, const CodingExtras<float>& extras,
+                const CodingSettings& settings, const CodingExtras& extras,
                 const std::vector<Index>& again, MatrixRef<float> codes, CodingReport* reports,
                 const Code& code, const Correlate& correlate) {
   if (again.empty()) return;
   const Index count = static_cast<Index>(again.size());
-  const auto select = [&](const ConstVectorRef<float>& values) {
-    Vector<double> out(values.size() > 0 ? count : 0);
-    for (Index i = 0; i < out.size(); ++i) out[i] = values[again[static_cast<std::size_t>(i)]];
-    return out;
-  };
-  const Vector<double> ridge = select(extras.ridge);
-  const Vector<double> norms = select(extras.squared_norms);
+  const Vector<double> ridge = select(extras.ridge, again);
+  const Vector<double> norms = select(extras.squared_norms, again);
   Matrix<double> start = codes(Eigen::all, again).cast<double>();
   std::vector<CodingReport> fresh(again.size());
   CodingSettings stricter = settings;
   stricter.tolerance *= kShareOfDouble;
-  code(stricter, CodingExtras<double>{ridge, extras.weights, norms}, MatrixRef<double>(start),
+  code(stricter, CodingExtras{ridge, extras.weights, norms}, MatrixRef<double>(start),
        fresh.data());
   std::vector<std::unique_ptr<CodeRounder>> rounders(
       static_cast<std::size_t>(std::max(1, block.execution.num_threads)));
@@ -143,21 +142,25 @@ void code_again(const CodingBlock<float>& block, const CodingShape& shape,
     const Index index = again[static_cast<std::size_t>(i)];
     const CodingReport& found = fresh[static_cast<std::size_t>(i)];
     CodingReport& report = reports[index];
-    // Out of time: the second attempt, which starts anew, may be behind the first.
-    if (found.status == Status::stopped && !(found.kkt < report.kkt)) {
-      report.status = Status::stopped;
-      return;
-    }
-    const int before = report.iterations;
     const Vector<float> correlations = correlate(index);
-    report = rounder->round(block, index, correlations.data(), start.col(i),
-                            codes.col(index).data(), found.status);
-    report.iterations = before + found.iterations;
+    const Status otherwise =
+        found.status == Status::stopped ? Status::stopped : Status::max_iterations;
+    CodingReport rounded =
+        rounder->round(block, index, correlations.data(), start.col(i), otherwise);
+    rounded.iterations = report.iterations + found.iterations;
+    // The second attempt, which starts anew, may be behind the first: out of time, or because the
+    // first was rounded more luckily.
+    if (rounded.kkt < report.kkt) {
+      codes.col(index) = rounder->code();
+      report = rounded;
+    } else {
+      report.status = rounded.status;
+      report.iterations = rounded.iterations;
+    }
   });
 }
 
-template <typename T>
-const T* column_or_null(const ConstVectorRef<T>& values, Index begin) {
+const double* entry_or_null(const ConstVectorRef<double>& values, Index begin) {
   return values.size() > 0 ? values.data() + begin : nullptr;
 }
 
@@ -165,18 +168,19 @@ const T* column_or_null(const ConstVectorRef<T>& values, Index begin) {
 template <typename T>
 void code_blocks(const Execution& execution, const PanelGram<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
   if (only_in_double<T>(settings)) return mark_missing(correlations.cols(), reports);
   const Index atoms = gram.atoms();
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
-  for_each_block<T>(
-      execution, correlations.cols(), shape, settings, extras,
-      [&](BlockCoder<T>& coder, Index begin, Index count) {
-        coder.correlations().topLeftCorner(atoms, count) = correlations.middleCols(begin, count);
-        coder.solve({execution, gram, nullptr, nullptr, column_or_null(extras.ridge, begin),
-                     column_or_null(extras.squared_norms, begin)},
-                    count, codes.middleCols(begin, count), reports + begin);
-      });
+  for_each_block<T>(execution, correlations.cols(), shape, settings, extras,
+                    [&](BlockCoder<T>& coder, Index begin, Index count) {
+                      const ConstMatrixRef<T> columns = correlations.middleCols(begin, count);
+                      coder.correlations().topLeftCorner(atoms, count) = columns;
+                      coder.solve({execution, gram, nullptr, nullptr, &columns,
+                                   entry_or_null(extras.ridge, begin),
+                                   entry_or_null(extras.squared_norms, begin)},
+                                  count, codes.middleCols(begin, count), reports + begin);
+                    });
 }
 
 /// Signals whose active set or path gave up before its rounds were over.
@@ -196,19 +200,15 @@ std::vector<Index> stalled(Index samples, const CodingSettings& settings,
 template <typename Correlate>
 void code_stalled(const Execution& execution, const PanelGram<double>& gram,
                   const Correlate& correlate, const CodingSettings& settings,
-                  const CodingExtras<double>& extras, MatrixRef<double> codes,
-                  CodingReport* reports) {
+                  const CodingExtras& extras, MatrixRef<double> codes, CodingReport* reports) {
   const std::vector<Index> again = stalled(codes.cols(), settings, reports);
   if (again.empty()) return;
   CodingSettings inner = settings;
   inner.warm_start = true;
   inner.algorithm = Algorithm::active_set;
   inner.tolerance *= 0.25;
-  const auto select = [&](const ConstVectorRef<double>& values) -> Vector<double> {
-    return values.size() > 0 ? Vector<double>(values(again)) : Vector<double>();
-  };
-  const Vector<double> ridge = select(extras.ridge);
-  const Vector<double> norms = select(extras.squared_norms);
+  const Vector<double> ridge = select(extras.ridge, again);
+  const Vector<double> norms = select(extras.squared_norms, again);
   const Matrix<double> correlations = correlate(again);
   Matrix<double> current = codes(Eigen::all, again);
   std::vector<CodingReport> fresh(again.size());
@@ -217,8 +217,8 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
       execution, gram, correlations, settings, {ridge, extras.weights, norms},
       [&](const Vector<double>& damped, const Matrix<double>& shifted, Matrix<double>& improved,
           CodingReport* inner_reports) {
-        code_blocks<double>(execution, gram, shifted, inner,
-                            {damped, extras.weights, Vector<double>()}, improved, inner_reports);
+        code_blocks<double>(execution, gram, shifted, inner, {damped, extras.weights}, improved,
+                            inner_reports);
       },
       current, fresh.data());
   for (std::size_t i = 0; i < again.size(); ++i) {
@@ -232,7 +232,7 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
-            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   check(settings, extras, dictionary.cols(), signals.cols(), codes);
   if (signals.cols() == 0) return;
@@ -243,7 +243,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& prepared, Index total, const CodingSettings& settings,
-            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
   const auto& [dictionary, gram, panels] = prepared;
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   check(settings, extras, dictionary.cols(), signals.cols(), codes);
@@ -252,24 +252,25 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
   const CodingShape shape{dictionary.rows(), atoms, capacity, block_width(total, capacity)};
   const Index first = only_in_double<T>(settings) ? 0 : signals.cols();
+  require_range<T>(gram.largest_diagonal(),
+                   squared_norms<T>(signals.rightCols(signals.cols() - first)));
   mark_missing(signals.cols() - first, reports);
-  for_each_block(execution, first, shape, first_attempt<T>(settings), extras,
-                 [&](BlockCoder<T>& coder, Index begin, Index count) {
-                   const ConstMatrixRef<T> block_signals = signals.middleCols(begin, count);
-                   panels.correlate(block_signals, coder.correlations().leftCols(count));
-                   const Vector<T> norms = block_signals.colwise().squaredNorm();
-                   coder.solve({execution, gram, &block_signals, &panels,
-                                column_or_null(extras.ridge, begin), norms.data()},
-                               count, codes.middleCols(begin, count), reports + begin);
-                 });
+  for_each_block<T>(execution, first, shape, first_attempt<T>(settings), extras,
+                    [&](BlockCoder<T>& coder, Index begin, Index count) {
+                      const ConstMatrixRef<T> columns = signals.middleCols(begin, count);
+                      const Vector<double> norms = squared_norms<T>(columns);
+                      require_range<T>(gram.largest_diagonal(), norms);
+                      panels.correlate(columns, coder.correlations().leftCols(count));
+                      coder.solve({execution, gram, &columns, &panels, nullptr,
+                                   entry_or_null(extras.ridge, begin), norms.data()},
+                                  count, codes.middleCols(begin, count), reports + begin);
+                    });
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(signals.cols(), settings, reports);
-    Vector<float> norms(signals.cols());
-    for (const Index i : again) norms[i] = signals.col(i).squaredNorm();
     code_again(
-        {execution, gram, &signals, &panels, column_or_null(extras.ridge, 0), norms.data()}, shape,
+        {execution, gram, &signals, &panels, nullptr, entry_or_null(extras.ridge, 0)}, shape,
         settings, extras, again, codes, reports,
-        [&](const CodingSettings& stricter, const CodingExtras<double>& wide, auto start,
+        [&](const CodingSettings& stricter, const CodingExtras& wide, auto start,
             CodingReport* fresh) {
           const Matrix<double> wide_signals = signals(Eigen::all, again).template cast<double>();
           encode<double>(execution, wide_signals, dictionary.template cast<double>().eval(),
@@ -277,8 +278,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
         },
         [&](Index i) -> Vector<float> { return dictionary.transpose() * signals.col(i); });
   } else {
-    Vector<double> norms(signals.cols());
-    for (Index i = 0; i < norms.size(); ++i) norms[i] = signals.col(i).squaredNorm();
+    const Vector<double> norms = squared_norms<double>(signals);
     code_stalled(
         execution, gram,
         [&](const std::vector<Index>& again) -> Matrix<double> {
@@ -291,7 +291,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports) {
+                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
   const Index atoms = gram_matrix.cols();
   require_shape("gram", gram_matrix.rows(), gram_matrix.cols(), atoms, atoms);
   require_shape("correlations", correlations.rows(), correlations.cols(), atoms,
@@ -303,10 +303,10 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(correlations.cols(), settings, reports);
     code_again(
-        {execution, gram, nullptr, nullptr, column_or_null(extras.ridge, 0),
-         column_or_null(extras.squared_norms, 0)},
+        {execution, gram, nullptr, nullptr, &correlations, entry_or_null(extras.ridge, 0),
+         entry_or_null(extras.squared_norms, 0)},
         {0, atoms, atoms, 1}, settings, extras, again, codes, reports,
-        [&](const CodingSettings& stricter, const CodingExtras<double>& wide, auto start,
+        [&](const CodingSettings& stricter, const CodingExtras& wide, auto start,
             CodingReport* fresh) {
           const Matrix<double> wide_correlations =
               correlations(Eigen::all, again).template cast<double>();
@@ -326,13 +326,12 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
-                       const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,               \
-                       CodingReport*);                                                            \
+                       const CodingSettings&, const CodingExtras&, MatrixRef<T>, CodingReport*);  \
   template void encode(const Execution&, const ConstMatrixRef<T>&, const PreparedDictionary<T>&,  \
-                       Index, const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,        \
+                       Index, const CodingSettings&, const CodingExtras&, MatrixRef<T>,           \
                        CodingReport*);                                                            \
   template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                            const CodingSettings&, const CodingExtras<T>&, MatrixRef<T>,          \
+                            const CodingSettings&, const CodingExtras&, MatrixRef<T>,             \
                             CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+
 namespace sparsetransfer {
 namespace {
 
@@ -35,7 +37,6 @@ FistaBlock<T>::FistaBlock(const CodingShape& shape, const CodingSettings& settin
       point_gradient_(padded_),
       entries_(static_cast<std::size_t>(atoms_ * shape.width)),
       first_entry_(static_cast<std::size_t>(shape.width + 1)) {
-  tolerance_ = settings.tolerance * static_cast<double>(penalties_.head(atoms_).maxCoeff());
   running_.reserve(static_cast<std::size_t>(shape.width));
 }
 
@@ -51,7 +52,7 @@ void FistaBlock<T>::estimate_curvature(const PanelGram<T>& gram) {
           Eigen::Map<const Matrix<T>>(gram.panel(p), kPanel, atoms_) * point_.head(atoms_);
     std::swap(point_, point_gradient_);
   }
-  curvature_ = std::max(static_cast<double>(point_.norm()), scale_);
+  curvature_ = std::max(static_cast<double>(point_.norm()), gram.largest_diagonal());
 }
 
 template <typename T>
@@ -160,29 +161,26 @@ bool FistaBlock<T>::arrived(const CodingBlock<T>& block, Index index) {
     const double c = static_cast<double>(gradient_(j, index));
     const double limit = static_cast<double>(penalties_[j]);
     norm += std::abs(a);
-    violation = std::max(violation, a != 0.0 ? std::abs(c - std::copysign(limit, a))
-                                             : (settings_.nonnegative ? c : std::abs(c)) - limit);
+    violation = max_or_nan(violation, a != 0.0 ? std::abs(c - std::copysign(limit, a))
+                                               : (settings_.nonnegative ? c : std::abs(c)) - limit);
   }
-  const double rounding =
-      4 * static_cast<double>(std::numeric_limits<T>::epsilon()) * (signal.largest + scale_ * norm);
+  const double rounding = 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                          (signal.largest + block.gram.largest_diagonal() * norm);
   signal.status = block.execution.out_of_time() ? Status::stopped : Status::max_iterations;
-  return violation <= std::max(tolerance_, rounding) ||
+  return !(violation > std::max(signal.wanted, rounding)) ||
          signal.iterations >= settings_.max_iterations || signal.status == Status::stopped;
 }
 
 template <typename T>
 void FistaBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
                           CodingReport* reports) {
-  if (scale_ == 0.0) {
-    for (Index j = 0; j < atoms_; ++j)
-      scale_ = std::max(scale_, static_cast<double>(block.gram(j, j)));
-    estimate_curvature(block.gram);
-  }
+  if (curvature_ == 0.0) estimate_curvature(block.gram);
   running_.clear();
   for (Index i = 0; i < count; ++i) {
     Signal& signal = signals_[i];
     signal = Signal();
-    signal.ridge = block.ridge ? static_cast<double>(block.ridge[i]) : 0.0;
+    signal.ridge = block.ridge ? block.ridge[i] : 0.0;
+    signal.wanted = certifier_.tolerance(base_.col(i).data());
     signal.largest = static_cast<double>(base_.col(i).cwiseAbs().maxCoeff());
     signal.curvature = std::max(curvature_ + signal.ridge, std::numeric_limits<double>::min());
     next_.col(i).setZero();

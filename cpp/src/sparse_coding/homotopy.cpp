@@ -29,6 +29,7 @@ Homotopy::Homotopy(Index atoms)
       base_(round_up(atoms, kPanel)),
       image_(round_up(atoms, kPanel)),
       zero_(Vector<double>::Zero(round_up(atoms, kPanel))),
+      gradient_(round_up(atoms, kPanel)),
       entries_(static_cast<std::size_t>(factor_.capacity())),
       cross_(factor_.capacity() * kBatch) {}
 
@@ -37,7 +38,6 @@ void Homotopy::start(const Problem& problem) {
   factor_.clear();
   std::fill(shut_.begin(), shut_.end(), char(0));
   penalty_ = std::numeric_limits<double>::infinity();
-  violation_ = 0.0;
   prepare();
 }
 
@@ -82,40 +82,32 @@ void Homotopy::prepare() {
     factor_.solve_lower(side->data());
     factor_.solve_upper(side->data());
   }
-  const auto image = [&](const Vector<double>& code, double sign, const double* from,
-                         Vector<double>& out) {
-    for (Index i = 0; i < m; ++i) entries_[i] = {atoms_[i], sign * code[i]};
-    for (Index p = 0; p < problem_->gram.num_panels(); ++p)
-      refresh_panel(problem_->gram.panel(p), entries_.data(), m, from + p * kPanel,
-                    out.data() + p * kPanel);
-    for (Index i = 0; i < m; ++i) out[atoms_[i]] -= problem_->ridge * entries_[i].value;
-  };
-  image(constant_, 1.0, problem_->correlations, base_);
-  image(slope_, -1.0, zero_.data(), image_);
+  subtract_image(constant_.data(), 1.0, problem_->correlations, base_);
+  subtract_image(slope_.data(), -1.0, zero_.data(), image_);
 }
 
-double Homotopy::violation_at(double penalty) const {
-  double worst = 0.0;
-  for (Index j = 0; j < atom_count_; ++j) {
-    const double c = base_[j] + penalty * image_[j];
-    const double limit = penalty * problem_->weights[j];
-    worst = std::max(worst, (problem_->nonnegative ? c : std::abs(c)) - limit);
-  }
-  for (Index i = 0; i < size(); ++i) {
-    const int atom = atoms_[i];
-    const double c = base_[atom] + penalty * image_[atom];
-    const double limit = penalty * problem_->weights[atom];
-    worst = std::max(worst, coefficients_[i] != 0.0 ? std::abs(c - signs_[i] * limit) : 0.0);
-  }
-  return worst;
+void Homotopy::subtract_image(const double* code, double sign, const double* from,
+                              Vector<double>& out) {
+  const Index m = size();
+  for (Index i = 0; i < m; ++i) entries_[i] = {atoms_[i], sign * code[i]};
+  for (Index p = 0; p < problem_->gram.num_panels(); ++p)
+    refresh_panel(problem_->gram.panel(p), entries_.data(), m, from + p * kPanel,
+                  out.data() + p * kPanel);
+  for (Index i = 0; i < m; ++i) out[atoms_[i]] -= problem_->ridge * entries_[i].value;
+}
+
+const Vector<double>& Homotopy::gradient() {
+  subtract_image(coefficients_.data(), 1.0, problem_->correlations, gradient_);
+  return gradient_;
 }
 
 void Homotopy::move_to(double penalty) {
-  const double from = penalty_;
-  for (Index i = 0; i < size(); ++i) coefficients_[i] = constant_[i] - penalty * slope_[i];
+  for (Index i = 0; i < size(); ++i) {
+    coefficients_[i] = constant_[i] - penalty * slope_[i];
+    // Where atoms leave at zero, rounding alone takes a coefficient beyond.
+    if (problem_->drops && signs_[i] * coefficients_[i] < 0.0) coefficients_[i] = 0.0;
+  }
   penalty_ = penalty;
-  violation_ = std::max(violation_, violation_at(penalty));
-  if (std::isfinite(from)) violation_ = std::max(violation_, violation_at(from));
 }
 
 bool Homotopy::join(int atom, double sign) {
@@ -150,7 +142,6 @@ void Homotopy::leave(Index position) {
 }
 
 bool Homotopy::advance(double floor) {
-  violation_ = 0.0;
   for (;;) {
     const Event event = next_event();
     if (event.atom < 0 || !(event.penalty > floor)) {

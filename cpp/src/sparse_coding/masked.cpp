@@ -60,8 +60,7 @@ void for_each_group(const Execution& execution, const std::vector<Group>& groups
                [&](Index i, int) { code(execution, *small[static_cast<std::size_t>(i)]); });
 }
 
-template <typename T>
-Vector<T> select(const ConstVectorRef<T>& values, const std::vector<Index>& samples) {
+Vector<double> select(const ConstVectorRef<double>& values, const std::vector<Index>& samples) {
   if (values.size() == 0) return {};
   return values(samples);
 }
@@ -103,17 +102,17 @@ void code_groups(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const CodingSettings& settings, const CodingExtras<T>& extras,
-                   MatrixRef<T> codes, CodingReport* reports) {
+                   const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                   CodingReport* reports) {
   settings.validate();
   require(extras.ridge.size() == 0 || extras.ridge.size() == signals.cols(),
           "ridge must have one entry per signal");
   code_groups<T>(execution, signals, mask, dictionary, codes, reports,
                  [&](const Execution& workers, const Matrix<T>& observed, const Matrix<T>& atoms,
                      const std::vector<Index>& samples, MatrixRef<T> part, CodingReport* fresh) {
-                   const Vector<T> ridge = select<T>(extras.ridge, samples);
-                   encode<T>(workers, observed, atoms, settings,
-                             CodingExtras<T>{ridge, extras.weights, Vector<T>()}, part, fresh);
+                   const Vector<double> ridge = select(extras.ridge, samples);
+                   encode<T>(workers, observed, atoms, settings, {ridge, extras.weights}, part,
+                             fresh);
                  });
 }
 
@@ -132,7 +131,7 @@ void pursue_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void encode_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
                                  const ConstMatrixRef<T>&, const CodingSettings&,                 \
-                                 const CodingExtras<T>&, MatrixRef<T>, CodingReport*);            \
+                                 const CodingExtras&, MatrixRef<T>, CodingReport*);               \
   template void pursue_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
                                  const ConstMatrixRef<T>&, const PursuitSettings&, MatrixRef<T>,  \
                                  CodingReport*);

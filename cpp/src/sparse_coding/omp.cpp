@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/numerics/simd.hpp"
+#include "sparsetransfer/numerics/wide_dot.hpp"
 #include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 
@@ -52,32 +54,47 @@ class Pursuit {
 
   Matrix<T>& correlations() { return block_; }
 
-  void code(const Execution& execution, const ConstVectorRef<T>& b, double squared_norm, T* code,
-            CodingReport& report) {
+  /// What is known of the signal; itself and the dictionary may be null.
+  struct Signal {
+    ConstVectorRef<T> correlations;
+    double squared_norm;
+    const T* entries = nullptr;
+    const PanelDictionary<T>* dictionary = nullptr;
+  };
+
+  void code(const Execution& execution, const Signal& signal, T* code, CodingReport& report) {
+    const ConstVectorRef<T>& b = signal.correlations;
     const double noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
     // A positive correlation below this is rounding, and no reason to take an atom.
     least_ = 4 * static_cast<T>(noise) * b.cwiseAbs().maxCoeff();
     begin(b);
-    const double start = squared_norm;
-    double residual = squared_norm;
+    const double start = signal.squared_norm;
+    double residual = start;
+    double error = 0.0;  // by which the residual of the code as it is exceeds the one kept here
     Index size = 0;
     Index rounds = 0;
     const Index most_rounds = kMostRounds * capacity_;
     bool late = false;
-    while (size < capacity_ && rounds < most_rounds && !(late = execution.out_of_time()) &&
-           residual > std::max(settings_.tolerance, noise * start)) {
-      const Index atom = choose();
-      if (atom < 0) break;
-      ++rounds;
-      residual -= take(atom, size++);
-      if (settings_.nonnegative) size = keep_positive(b, size, start, residual);
+    for (bool more = true; more;) {
+      more = false;
+      while (size < capacity_ && rounds < most_rounds && !(late = execution.out_of_time()) &&
+             residual + error > std::max(settings_.tolerance, noise * start)) {
+        const Index atom = choose();
+        if (atom < 0) break;
+        ++rounds;
+        more = true;
+        residual -= take(atom, size++);
+        if (settings_.nonnegative) size = keep_positive(b, size, start, residual);
+      }
+      write(size, code);
+      report = certify(signal, size, code);
+      error = 2 * report.objective - residual;
+      more = more && settings_.tolerance > 0 && 2 * report.objective > settings_.tolerance;
     }
-    write(size, code);
-    report = {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
-              0.0, 0.5 * std::max(residual, 0.0)};
     if (rounds == most_rounds && size < capacity_) report.status = Status::max_iterations;
     if (late) report.status = Status::stopped;
-    if (settings_.tolerance > 0 && residual > settings_.tolerance && size < capacity_)
+    if (settings_.tolerance > 0 && 2 * report.objective > settings_.tolerance &&
+        (size < capacity_ || capacity_ == gram_.atoms()))
       report.status = Status::stopped;  // no independent atom is left
   }
 
@@ -214,6 +231,39 @@ class Pursuit {
     for (Index i = 0; i < size; ++i) code[support_[i]] = static_cast<T>(next_[i]);
   }
 
+  /// The report of a code as it is returned, in double precision.
+  CodingReport certify(const Signal& signal, Index size, const T* code) {
+    double residual = 0.0;
+    double largest = 0.0;
+    const auto value = [&](Index i) { return static_cast<double>(code[support_[i]]); };
+    if (std::is_same_v<T, float> && signal.dictionary) {
+      const Index features = signal.dictionary->features();
+      rest_ = Eigen::Map<const Vector<T>>(signal.entries, features).template cast<double>();
+      for (Index i = 0; i < size; ++i)
+        rest_ -= value(i) * signal.dictionary->atom(support_[i]).template cast<double>();
+      residual = rest_.squaredNorm();
+      for (Index i = 0; i < size; ++i) {
+        const T* atom = signal.dictionary->atom(support_[i]).data();
+        largest = max_or_nan(largest, std::abs(wide_dot(atom, rest_.data(), features)));
+      }
+    } else {
+      residual = signal.squared_norm;
+      for (Index i = 0; i < size; ++i) {
+        const auto b = static_cast<double>(signal.correlations[support_[i]]);
+        double c = b;
+        for (Index l = 0; l < size; ++l)
+          c -= static_cast<double>(gram_(support_[l], support_[i])) * value(l);
+        residual -= value(i) * (b + c);
+        largest = max_or_nan(largest, std::abs(c));
+      }
+    }
+    CertificateTerms terms;
+    terms.residual = std::max(residual, 0.0);
+    require_finite(largest + residual, terms, true);
+    return {static_cast<int>(size), Status::converged, std::numeric_limits<double>::quiet_NaN(),
+            largest, coding_objective(terms)};
+  }
+
   const PanelGram<T>& gram_;
   const PursuitSettings& settings_;
   Index capacity_;
@@ -221,6 +271,7 @@ class Pursuit {
   Vector<T> correlation_, energy_, diagonal_, floor_, score_, known_;
   Vector<T> panel_best_;  // the best score in each panel
   T least_ = T(0);
+  Vector<double> rest_;
   std::vector<double> projections_, values_, next_, work_;
   std::vector<Index> support_;
 };
@@ -228,6 +279,7 @@ class Pursuit {
 template <typename T, typename Correlate>
 void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>& gram,
                    const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports,
+                   const ConstMatrixRef<T>* signals, const PanelDictionary<T>* dictionary,
                    const Correlate& correlate) {
   settings.validate();
   require_shape("codes", codes.rows(), codes.cols(), gram.atoms(), samples);
@@ -240,11 +292,13 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
   parallel_for_blocks(fitting, samples, kBlock, [&](Index begin, Index count, int worker) {
     auto& pursuit = workers[static_cast<std::size_t>(worker)];
     if (!pursuit) pursuit = std::make_unique<Pursuit<T>>(gram, settings);
-    Vector<double> norms(count);
+    Vector<double> norms;
     correlate(begin, count, pursuit->correlations(), norms);
     for (Index i = 0; i < count; ++i) {
       execution.check();
-      pursuit->code(execution, pursuit->correlations().col(i).head(gram.atoms()), norms[i],
+      pursuit->code(execution,
+                    {pursuit->correlations().col(i).head(gram.atoms()), norms[i],
+                     signals ? signals->col(begin + i).data() : nullptr, dictionary},
                     codes.col(begin + i).data(), reports[begin + i]);
     }
   });
@@ -264,28 +318,29 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
   const PanelDictionary<T> panels(execution, dictionary);
-  pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports,
+  pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports, &signals, &panels,
                    [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
                      out.resize(gram.padded_atoms(), count);
-                     panels.correlate(signals.middleCols(begin, count), out);
-                     for (Index i = 0; i < count; ++i)
-                       norms[i] = static_cast<double>(signals.col(begin + i).squaredNorm());
+                     const ConstMatrixRef<T> columns = signals.middleCols(begin, count);
+                     norms = squared_norms<T>(columns);
+                     require_range<T>(gram.largest_diagonal(), norms);
+                     panels.correlate(columns, out);
                    });
 }
 
 template <typename T>
 void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
-                 const ConstMatrixRef<T>& correlations, const ConstVectorRef<T>& squared_norms,
+                 const ConstMatrixRef<T>& correlations, const ConstVectorRef<double>& squared_norms,
                  const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports) {
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
   require_shape("correlations", correlations.rows(), correlations.cols(), gram.atoms(),
                 correlations.cols());
   require(squared_norms.size() == correlations.cols(),
           "squared_norms must have one entry per signal");
-  pursue_blocks<T>(execution, correlations.cols(), gram, settings, codes, reports,
+  pursue_blocks<T>(execution, correlations.cols(), gram, settings, codes, reports, nullptr, nullptr,
                    [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
                      out = correlations.middleCols(begin, count);
-                     norms = squared_norms.segment(begin, count).template cast<double>();
+                     norms = squared_norms.segment(begin, count);
                    });
 }
 
@@ -293,7 +348,7 @@ void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
   template void pursue(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
                        const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
   template void pursue_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                            const ConstVectorRef<T>&, const PursuitSettings&, MatrixRef<T>,       \
+                            const ConstVectorRef<double>&, const PursuitSettings&, MatrixRef<T>,  \
                             CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -1,6 +1,7 @@
 #include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace sparsetransfer {
 namespace {
@@ -79,6 +80,13 @@ void PanelDictionary<T>::correlate(const ConstMatrixRef<T>& signals, MatrixRef<T
       }
     }
   }
+}
+
+template <typename T>
+double PanelDictionary<T>::rounding() const {
+  // A chain of products, one of partial sums, and the signal; Cauchy-Schwarz bounds their terms.
+  const Index steps = std::min(kFeatures, features()) + num_blocks(features(), kFeatures) + 1;
+  return static_cast<double>(steps) * static_cast<double>(std::numeric_limits<T>::epsilon());
 }
 
 template class PanelDictionary<float>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -12,7 +13,9 @@ constexpr Index kTile = 256;  // atoms per side of a GEMM tile, a multiple of th
 }  // namespace
 
 template <typename T>
-void PanelGram<T>::pad() {
+void PanelGram<T>::complete() {
+  for (Index j = 0; j < atoms_; ++j)
+    largest_diagonal_ = max_or_nan(largest_diagonal_, static_cast<double>((*this)(j, j)));
   const Index filled = atoms_ % kRows;
   if (filled == 0) return;
   T* last = mutable_panel(num_panels() - 1);
@@ -52,7 +55,7 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
           Eigen::OuterStride<>(kRows)) = product.middleCols(begin, height).transpose();
     }
   });
-  gram.pad();
+  gram.complete();
   return gram;
 }
 
@@ -69,7 +72,7 @@ PanelGram<T> PanelGram<T>::from_gram(const Execution& execution, const ConstMatr
     for (Index col = 0; col < gram.atoms_; ++col)
       std::copy_n(source.col(col).data() + begin, height, out + col * kRows);
   });
-  gram.pad();
+  gram.complete();
   return gram;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/sparse_coding/homotopy.hpp"
 
 namespace sparsetransfer {
@@ -54,17 +55,48 @@ Vector<double> padded_weights(const ConstVectorRef<double>& weights,
   return out;
 }
 
-void record(const Homotopy& homotopy, CodePath& path) {
+/// The largest violation at penalty and gradient of a knot, where the atoms begin .. end of the
+/// path are in use.
+double violation_at(const CodePath& path, Index begin, Index end, double penalty,
+                    const Vector<double>& gradient, const Homotopy::Problem& problem) {
+  double worst = 0.0;
+  for (Index j = 0; j < problem.gram.atoms(); ++j)
+    worst = max_or_nan(worst, (problem.nonnegative ? gradient[j] : std::abs(gradient[j])) -
+                                  penalty * problem.weights[j]);
+  for (Index e = begin; e < end; ++e) {
+    const int atom = path.atoms[static_cast<std::size_t>(e)];
+    const double limit =
+        std::copysign(penalty * problem.weights[atom], path.values[static_cast<std::size_t>(e)]);
+    worst = max_or_nan(worst, std::abs(gradient[atom] - limit));
+  }
+  return worst;
+}
+
+/// Appends the knot that has been reached to the path. Between two knots codes, gradients and
+/// penalties are linear: no violation there is larger than those of the atoms in use at either knot
+/// at both. `previous` is the gradient at the last knot, and then at this one.
+void record(Homotopy& homotopy, const Homotopy::Problem& problem, Vector<double>& previous,
+            CodePath& path) {
+  const Index first = path.penalties.empty() ? 0 : path.begin[path.penalties.size() - 1];
+  const double above = path.penalties.empty() ? 0.0 : path.penalties.back();
   path.penalties.push_back(homotopy.penalty());
   for (Index i = 0; i < homotopy.size(); ++i) {
     if (homotopy.coefficient(i) == 0.0) continue;
     path.atoms.push_back(homotopy.atoms()[i]);
     path.values.push_back(homotopy.coefficient(i));
   }
-  path.begin.push_back(static_cast<Index>(path.atoms.size()));
-  path.kkt.push_back(homotopy.violation());
-  if (!std::isfinite(homotopy.violation()))
-    throw NumericalError("the gradient of a code is not finite: the data overflow");
+  const Index last = static_cast<Index>(path.atoms.size());
+  path.begin.push_back(last);
+  const Vector<double>& gradient = homotopy.gradient();
+  double violation = violation_at(path, first, last, homotopy.penalty(), gradient, problem);
+  if (path.penalties.size() > 1)
+    violation = max_or_nan(violation, violation_at(path, first, last, above, previous, problem));
+  previous = gradient;
+  path.kkt.push_back(violation);
+  if (!std::isfinite(violation))
+    throw NumericalError(
+        "the gradient of a code on the path is not finite: scale the signals and the "
+        "dictionary to norms of about one");
 }
 
 }  // namespace
@@ -86,6 +118,10 @@ std::vector<CodePath> code_paths(const Execution& execution, const PanelGram<dou
   require(weights.size() == 0 || weights.minCoeff() > 0.0, "weights must be positive");
   require(ridge.size() == 0 || ridge.size() == correlations.cols(),
           "ridge must have one entry per signal");
+  Vector<double> norms(correlations.cols());  // large enough for the correlations
+  for (Index i = 0; i < norms.size(); ++i)
+    norms[i] = correlations.col(i).allFinite() ? 0.0 : std::numeric_limits<double>::infinity();
+  require_range<double>(gram.largest_diagonal(), norms);
   const Vector<double> all_weights = padded_weights(weights, gram);
   std::vector<CodePath> paths(static_cast<std::size_t>(correlations.cols()));
   for_each_signal(
@@ -94,12 +130,13 @@ std::vector<CodePath> code_paths(const Execution& execution, const PanelGram<dou
         const Homotopy::Problem problem{gram, column, all_weights.data(),
                                         ridge.size() > 0 ? ridge[i] : 0.0, settings.nonnegative};
         homotopy.start(problem);
+        Vector<double> gradient;  // at the last knot
         Index steps = 0;
         bool more = true;
         while (more && steps < settings.most_steps) {
           execution.check();
           more = homotopy.advance(settings.least_penalty);
-          record(homotopy, path);
+          record(homotopy, problem, gradient, path);
           ++steps;
           if (more && execution.out_of_time()) {
             path.status = Status::stopped;

@@ -18,15 +18,15 @@ constexpr double kMostDamping = 1e-4;
 
 void proximal_point(const Execution& execution, const PanelGram<double>& gram,
                     const Matrix<double>& correlations, const CodingSettings& settings,
-                    const CodingExtras<double>& extras, const ShiftedProblem& solve,
-                    Matrix<double>& codes, CodingReport* reports) {
+                    const CodingExtras& extras, const ShiftedProblem& solve, Matrix<double>& codes,
+                    CodingReport* reports) {
   const Index atoms = gram.atoms();
-  double scale = 0.0;
-  for (Index j = 0; j < atoms; ++j) scale = std::max(scale, gram(j, j));
+  const double scale = gram.largest_diagonal();
   Certifier<double> certifier({0, atoms, atoms, 1}, settings, extras.weights);
   const CodingBlock<double> block{
       execution,
       gram,
+      nullptr,
       nullptr,
       nullptr,
       extras.ridge.size() > 0 ? extras.ridge.data() : nullptr,

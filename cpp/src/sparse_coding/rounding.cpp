@@ -62,7 +62,7 @@ void SortedRounding::round(const PanelGram<float>& gram, double ridge, Index cou
 
 CodingReport CodeRounder::round(const CodingBlock<float>& block, Index index,
                                 const float* correlations, const ConstVectorRef<double>& code,
-                                float* rounded, Status otherwise) {
+                                Status otherwise) {
   used_.clear();
   values_.clear();
   for (Index j = 0; j < code.size(); ++j) {
@@ -70,12 +70,20 @@ CodingReport CodeRounder::round(const CodingBlock<float>& block, Index index,
     used_.push_back(static_cast<int>(j));
     values_.push_back(code[j]);
   }
-  const double ridge = block.ridge ? static_cast<double>(block.ridge[index]) : 0.0;
+  const double ridge = block.ridge ? block.ridge[index] : 0.0;
   rounding_.round(block.gram, ridge, static_cast<Index>(used_.size()), used_.data(),
                   values_.data());
-  std::fill(rounded, rounded + code.size(), 0.0F);
-  for (std::size_t i = 0; i < used_.size(); ++i) rounded[used_[i]] = static_cast<float>(values_[i]);
-  return certifier_.certify(block, index, correlations, rounded, otherwise);
+  code_.setZero();
+  for (std::size_t i = 0; i < used_.size(); ++i) code_[used_[i]] = static_cast<float>(values_[i]);
+  const CodingReport sorted =
+      certifier_.certify(block, index, correlations, code_.data(), otherwise);
+  if (sorted.status == Status::converged) return sorted;
+  nearest_ = code.cast<float>();
+  const CodingReport nearest =
+      certifier_.certify(block, index, correlations, nearest_.data(), otherwise);
+  if (!(nearest.kkt < sorted.kkt)) return sorted;
+  code_.swap(nearest_);
+  return nearest;
 }
 
 }  // namespace sparsetransfer

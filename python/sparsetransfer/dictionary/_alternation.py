@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
-from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.dictionary._coding import Certificate
 from sparsetransfer.dictionary._problem import Problem
@@ -96,7 +95,7 @@ class State:
         self.step.gather(self.codes)
         weights = problem.weights if problem.weights.size else np.ones(len(self.codes))
         weights = weights.astype(np.float64)
-        objective = inner(weights, certificate.objective)
+        objective = float(weights @ certificate.objective)
         stationarity = self.step.stationarity(self.components, self.codes)
         codes, violation = self.codes, certificate.kkt
         if problem.kept is not None:
@@ -109,7 +108,7 @@ class State:
             history=history,
             n_iter=len(history),
             status=status,
-            duality_gap=inner(weights, certificate.gap) / max(objective, np.finfo(float).tiny),
+            duality_gap=float(weights @ certificate.gap) / max(objective, np.finfo(float).tiny),
             kkt_violation=float(violation.max()),
             stationarity=stationarity,
             statistics=self.step.statistics,

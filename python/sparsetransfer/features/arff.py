@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_arff"]
@@ -61,7 +60,7 @@ def read_arff(path: Path) -> pd.DataFrame:
     if crooked:
         raise CorpusError(
             f"'{path}': expected {len(names)} values, other numbers in the data rows "
-            f"{listing(crooked)}"
+            f"{', '.join(crooked)}"
         )
     frame = pd.DataFrame(cells, columns=names)
     wrong: list[str] = []
@@ -75,5 +74,5 @@ def read_arff(path: Path) -> pd.DataFrame:
             wrong += [f"row {row + 1} ({name})" for row in bad]
             frame[name] = values
     if wrong:
-        raise CorpusError(f"'{path}': no numbers in {listing(wrong)}")
+        raise CorpusError(f"'{path}': no numbers in {', '.join(wrong)}")
     return frame

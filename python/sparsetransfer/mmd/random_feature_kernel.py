@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.linear_kernel import contrast_pulls, contrast_value, linear
@@ -137,7 +136,7 @@ def _blocks(samples: FloatArray, columns: int) -> Iterator[slice]:
 def _features(
     samples: FloatArray, centre: FloatArray, frequencies: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    phases = matmul(samples - centre, frequencies.T)
+    phases = (samples - centre) @ frequencies.T
     scale = samples.dtype.type(1 / math.sqrt(len(frequencies)))
     return scale * np.cos(phases), scale * np.sin(phases)
 
@@ -152,7 +151,7 @@ def _feature_sums(
     sums = np.zeros((weights.shape[1], 2 * len(frequencies)))
     for rows in _blocks(samples, len(frequencies)):
         cosines, sines = _features(samples[rows], centre, frequencies)
-        sums += np.hstack([matmul(weights[rows].T, cosines), matmul(weights[rows].T, sines)])
+        sums += np.hstack([weights[rows].T @ cosines, weights[rows].T @ sines])
     return sums
 
 
@@ -171,9 +170,9 @@ def _pull_back(
     gradient = np.empty_like(samples)
     for rows in _blocks(samples, count):
         cosines, sines = _features(samples[rows], centre, frequencies)
-        by_features = (2 * matmul(weights[rows], pull)).astype(samples.dtype)
+        by_features = (2 * weights[rows] @ pull).astype(samples.dtype)
         slopes = by_features[:, count:] * cosines - by_features[:, :count] * sines
-        gradient[rows] = matmul(slopes, frequencies)
+        gradient[rows] = slopes @ frequencies
     return gradient
 
 
@@ -202,7 +201,7 @@ def _linear_time(
         ):
             if by is not None:
                 slopes = by[:, count:] * cosines - by[:, :count] * sines
-                out[rows] = share * (matmul(slopes, frequencies))
+                out[rows] = share * (slopes @ frequencies)
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
     return MMDResult(value, *gradients, tuple(widths))

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
-from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
@@ -25,7 +24,7 @@ __all__ = ["lasso", "lasso_gram", "omp", "omp_gram", "threshold"]
 LassoAlgorithm: TypeAlias = Literal["auto", "active_set", "coordinate_descent", "homotopy", "fista"]
 
 # Violation of the optimality conditions in units of alpha. Rounding a code to float32 leaves about
-# as much on atoms with much in common.
+# as much on atoms with much in common at penalties of a thousandth of the largest correlation.
 TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 8e-5}
 
 
@@ -64,8 +63,9 @@ def lasso(
     init : array_like of shape (n_samples, n_components), optional
         Codes to start from. They change the time, not the answer.
     tol : float, optional
-        The violation of the optimality conditions to accept, in units of `alpha`. By default 1e-9
-        for float64 and 8e-5 for float32.
+        The violation of the optimality conditions to accept in the returned code, in units of the
+        largest penalty of an atom (of the largest correlation where `alpha` is 0). By default 1e-9
+        for float64 and 8e-5 for float32. See the notes for what precision allows.
     max_iter : int, default=1000
         The largest number of rounds for one signal; of epochs with coordinate descent, knots with
         homotopy, and steps with FISTA.
@@ -120,6 +120,14 @@ def lasso(
     method is finite, as feature-sign search [1]_ is. float32 codes are refined with
     residuals in double precision.
 
+    Violation, gap and `converged` are those of the returned code, evaluated in double precision
+    from the data as they are given. That evaluation is exact up to some units of rounding of
+    :math:`\max_j \|d_j\| (\|x\| + \max_j \|d_j\| \, \|a\|_1)`; float64 codes count as converged
+    within four of them, too. float32 codes cannot satisfy the conditions better than the spacing
+    of float32 numbers lets them, about :math:`6 \cdot 10^{-8} \max_j |a_j| \|d_j\|^2`: where that
+    exceeds `tol`, as it does for penalties far below a thousandth of the largest correlation, they
+    do not converge, and say so. Take float64 data there, or a larger `tol`.
+
     References
     ----------
     .. [1] H. Lee, A. Battle, R. Raina, A. Y. Ng, "Efficient sparse coding algorithms", NIPS 2006.
@@ -148,7 +156,7 @@ def lasso(
         atoms,
         settings,
         codes,
-        ridge=_ridge(l2, shape[0], signals.dtype),
+        ridge=_ridge(l2, shape[0]),
         weights=_weights(weights, shape[1]),
         mask=observed,
         time_limit=check_seconds(time_limit),
@@ -209,7 +217,9 @@ def lasso_gram(
     shape = (correlations.shape[0], matrix.shape[0])
     norms = None
     if squared_norms is not None:
-        norms = check_vector(squared_norms, "squared_norms", size=shape[0], dtype=dtype, minimum=0)
+        norms = check_vector(
+            squared_norms, "squared_norms", size=shape[0], dtype=np.float64, minimum=0
+        )
     codes = _start(init, shape, dtype, positive)
     settings = _settings(alpha, tol, max_iter, positive, init is not None, dtype, algorithm)
     reports = _core.lasso_gram(
@@ -217,7 +227,7 @@ def lasso_gram(
         correlations,
         settings,
         codes,
-        ridge=_ridge(l2, shape[0], dtype),
+        ridge=_ridge(l2, shape[0]),
         weights=_weights(weights, shape[1]),
         squared_norms=norms,
         time_limit=check_seconds(time_limit),
@@ -268,7 +278,10 @@ def omp(
     Returns
     -------
     SparseCodes
-        `objective` is half the squared residual; `duality_gap` is NaN, as greedy codes have none.
+        `objective` is half the squared residual, `kkt_violation` the largest correlation of the
+        residual with an atom in use; `duality_gap` is NaN, as greedy codes have none. `converged`
+        is False where the squared residual of the returned code is above `tol` and less than
+        `n_nonzero_coefs` atoms could be taken.
 
     Raises
     ------
@@ -351,7 +364,7 @@ def omp_gram(
     matrix = _square(gram, dtype)
     correlations = check_matrix(cov, "cov", dtype=dtype, n_features=matrix.shape[0])
     norms = check_vector(
-        squared_norms, "squared_norms", size=correlations.shape[0], dtype=dtype, minimum=0
+        squared_norms, "squared_norms", size=correlations.shape[0], dtype=np.float64, minimum=0
     )
     settings = _pursuit_settings(n_nonzero_coefs, 1, tol, rule, positive, matrix.shape[0])
     codes = np.empty((correlations.shape[0], matrix.shape[0]), dtype)
@@ -396,7 +409,7 @@ def threshold(
     signals = check_matrix(X, "X")
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     limit = signals.dtype.type(check_real(alpha, "alpha", minimum=0.0))
-    cov: FloatArray = matmul(signals, atoms.T)
+    cov = signals @ atoms.T
     codes = np.maximum(np.abs(cov) - limit, 0) * np.sign(cov)
     return np.maximum(codes, 0) if positive else codes
 
@@ -447,11 +460,11 @@ def check_seconds(time_limit: float | None) -> float | None:
     return None if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
 
 
-def _ridge(l2: ArrayLike, n_samples: int, dtype: np.dtype[np.floating]) -> FloatArray | None:
+def _ridge(l2: ArrayLike, n_samples: int) -> FloatArray | None:
     if np.ndim(l2) == 0:
         value = check_real(l2, "l2", minimum=0.0)
-        return np.full(n_samples, value, dtype) if value > 0 else None
-    return check_vector(l2, "l2", size=n_samples, dtype=dtype, minimum=0.0)
+        return np.full(n_samples, value) if value > 0 else None
+    return check_vector(l2, "l2", size=n_samples, dtype=np.float64, minimum=0.0)
 
 
 def _weights(weights: ArrayLike | None, n_components: int) -> FloatArray | None:
@@ -473,16 +486,12 @@ def _pursuit_settings(
         raise ValueError(f"rule must be 'omp' or 'ols', got {rule!r}")
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
-        if count > n_components:
-            raise ValueError(
-                f"n_nonzero_coefs must be at most the number of atoms, {n_components}, got {count}"
-            )
     else:
-        count = min(default, n_components) if tol is None else n_components
+        count = default if tol is None else n_components
     tolerance = 0.0 if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.PursuitSettings(
         rule=rules[rule],
-        max_atoms=count,
+        max_atoms=min(count, n_components),
         tolerance=tolerance,
         nonnegative=bool(positive),
     )

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _core
-from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -186,7 +185,8 @@ def lasso_path(
         most_steps=check_integer(max_iter, "max_iter", minimum=1),
         nonnegative=bool(positive),
     )
-    gram, cov = matmul(atoms, atoms.T), matmul(signals, atoms.T)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below, by name
+        gram, cov = atoms @ atoms.T, signals @ atoms.T
     found = _core.lasso_paths(
         gram,
         cov,

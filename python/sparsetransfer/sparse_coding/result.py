@@ -30,12 +30,12 @@ class SparseCodes:
     duality_gap : numpy.ndarray of shape (n_samples,)
         An upper bound of the distance of `objective` from its minimum; NaN where it is not known.
     kkt_violation : numpy.ndarray of shape (n_samples,)
-        The largest violation of the optimality conditions, in units of `alpha`'s scale: compare
-        it to `alpha`.
+        The largest violation of the optimality conditions at the returned code, evaluated in double
+        precision: compare it to `alpha`.
     n_iter : numpy.ndarray of int, shape (n_samples,)
         Rounds of the active set, or atoms of a greedy pursuit.
     converged : numpy.ndarray of bool, shape (n_samples,)
-        Whether the requested tolerance was reached.
+        Whether the returned code reaches the requested tolerance.
     status : numpy.ndarray of str, shape (n_samples,)
         How each code ended: "converged"; "max_iter", where iterations, or what rounding leaves to
         gain, were used up; "stopped" by a time limit, or a pursuit that ran out of atoms.
@@ -69,9 +69,11 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
         stopped = np.count_nonzero(status == STATUS.index("stopped"))
         early = f" ({stopped} of them stopped early)" if stopped else ""
         worst_gap = f", worst duality gap {gaps.max():.2g}" if gaps.size else ""
+        narrow = codes.dtype == np.float32 and stopped < failed.sum()
+        remedy = "; float64 data allow smaller violations" if narrow else ""
         warnings.warn(
             f"{failed.sum()} of {len(status)} codes did not reach the tolerance{early}: worst violation "
-            f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}",
+            f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}{remedy}",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -13,7 +13,6 @@ from sparsetransfer.distributed import ChunkedDictionary, Chunks, Engine, learn
 
 if TYPE_CHECKING:
     from sparsetransfer.transfer.coder import TransferSparseCoding
-from sparsetransfer.transfer.preparation import atom_count
 
 __all__ = ["learn_chunks"]
 
@@ -61,18 +60,17 @@ def learn_chunks(
             raise ValueError(
                 f"{name}={given!r} does not work on chunks; it must be {value!r}, or X an array"
             )
-    n_components = atom_count(coder.n_components, chunks.n_samples, coder.dict_init)
-    if n_components > chunks.n_samples and coder.dict_init is None:
+    if coder.n_components > chunks.n_samples and coder.dict_init is None:
         raise ValueError(
             f"n_components must be at most the number of samples, {chunks.n_samples}, got "
-            f"{n_components}; leave it at its default to have as many atoms as fit"
+            f"{coder.n_components}; fewer atoms, or dict_init, would do"
         )
     source = sum(chunk.n_samples for chunk in chunks if chunk.domain > 0)
     target = chunks.n_samples - source
     mmd = check_real(coder.mmd, "mmd", minimum=0)
     learned = learn(
         chunks,
-        n_components,
+        coder.n_components,
         alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
         mmd=mmd,
         conditional=coder.conditional,
@@ -89,7 +87,7 @@ def learn_chunks(
         rng=_seed(coder.random_state),
         n_threads=coder.n_jobs,
     )
-    pulls = np.zeros((2, n_components))
+    pulls = np.zeros((2, coder.n_components))
     if mmd > 0:
         pulls = np.outer([1 / source, -1 / target], learned.multiplier)
     return learned, pulls

@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from sparsetransfer._validation import FloatArray, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 from sparsetransfer.transfer.coder import TransferSparseCoding
-from sparsetransfer.transfer.preparation import atom_count
 
 __all__ = ["TransferNMF"]
 
@@ -21,9 +20,8 @@ class TransferNMF(DomainTransformer):
 
     Parameters
     ----------
-    n_components : int, optional
-        Number of parts, at most the number of samples; by default 32, or as many as there are
-        samples.
+    n_components : int, default=32
+        Number of parts, at most the number of samples.
     alpha : float, default=0.01
         Weight of the sum of the codes, > 0, in units of the root mean square length of the
         samples.
@@ -98,7 +96,7 @@ class TransferNMF(DomainTransformer):
 
     def __init__(
         self,
-        n_components: int | None = None,
+        n_components: int = 32,
         *,
         alpha: float = 0.01,
         mmd: float = 10.0,
@@ -158,7 +156,7 @@ class TransferNMF(DomainTransformer):
         alpha = check_real(self.alpha, "alpha", minimum=0, strict=True)
         length = float(np.sqrt(np.mean(np.square(rows, dtype=np.float64).sum(axis=1))))
         self._coder = TransferSparseCoding(
-            atom_count(self.n_components, len(rows), most=32),
+            self.n_components,
             alpha=alpha * (length if length > 0 else 1.0),
             mmd=self.mmd,
             laplacian=self.laplacian,

@@ -102,7 +102,7 @@ void check_that_solving_allocates_nothing() {
   const MatrixRef<double> out = codes;
   const sparsetransfer::Execution execution;
   const long before = allocations;
-  coder.solve({execution, gram, nullptr, nullptr, nullptr, norms.data()}, width, out,
+  coder.solve({execution, gram, nullptr, nullptr, nullptr, nullptr, norms.data()}, width, out,
               reports.data());
   CHECK(allocations == before);
   CHECK(violation(X, D, codes, 0.02) < 1e-10);

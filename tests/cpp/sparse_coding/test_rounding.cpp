@@ -95,12 +95,10 @@ TEST(the_rounded_code_has_the_certificate_of_the_code_that_is_returned) {
   const ConstMatrixRef<float> signals(X), columns(D);
   const PanelDictionary<float> dictionary(execution, columns);
   const Vector<float> correlations = D.transpose() * X;
-  const float norm = X.squaredNorm();
   CodeRounder rounder({features, atoms, atoms, 1}, settings, Vector<double>());
-  Vector<float> out(atoms);
-  const CodingReport report =
-      rounder.round({execution, gram, &signals, &dictionary, nullptr, &norm}, 0,
-                    correlations.data(), code, out.data(), Status::max_iterations);
+  const CodingReport report = rounder.round({execution, gram, &signals, &dictionary}, 0,
+                                            correlations.data(), code, Status::max_iterations);
+  const Vector<float>& out = rounder.code();
   for (Index j = 0; j < atoms; ++j) CHECK((out[j] == 0.0F) == (code[j] == 0.0));
   const Vector<double> c = wide.transpose() * (X.cast<double>().col(0) - wide * out.cast<double>());
   double violation = 0.0;
@@ -125,10 +123,9 @@ TEST(dependent_atoms_are_rounded_all_the_same) {
   const PanelDictionary<float> dictionary(execution, columns);
   const Vector<float> correlations = D.transpose() * X;
   CodeRounder rounder({features, atoms, atoms, 1}, CodingSettings(), Vector<double>());
-  Vector<float> out(atoms);
-  const CodingReport report =
-      rounder.round({execution, gram, &signals, &dictionary, nullptr, nullptr}, 0,
-                    correlations.data(), code, out.data(), Status::converged);
+  const CodingReport report = rounder.round({execution, gram, &signals, &dictionary}, 0,
+                                            correlations.data(), code, Status::converged);
+  const Vector<float>& out = rounder.code();
   CHECK(std::isfinite(report.kkt));
   for (Index j = 0; j < atoms; ++j) CHECK_NEAR(out[j], code[j], 1e-5);
 }

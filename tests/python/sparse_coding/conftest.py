@@ -10,23 +10,42 @@ def unit_rows(array):
     return array / np.linalg.norm(array, axis=1, keepdims=True)
 
 
-def violation(X, D, codes, alpha, *, l2=0.0, weights=1.0, positive=False):
-    """The largest violation of the optimality conditions, in float64 and from their definition."""
-    X, D, codes = (np.asarray(array, dtype=np.float64) for array in (X, D, codes))
-    gradient = (X - codes @ D) @ D.T - np.reshape(l2, (-1, 1)) * codes
-    limits = np.broadcast_to(alpha * np.asarray(weights), codes.shape)
+def extended(*arrays):
+    return (np.asarray(array, dtype=np.longdouble) for array in arrays)
+
+
+def gradient(X, D, codes, l2=0.0):
+    """Minus the gradient of the smooth part, in extended precision."""
+    X, D, codes, l2 = extended(X, D, codes, l2)
+    return (X - codes @ D) @ D.T - np.reshape(l2, (-1, 1)) * codes
+
+
+def violation_at(c, codes, limits, *, positive=False):
+    """The largest violation of the optimality conditions for correlations `c` of the residual."""
     if positive:
         assert (codes >= 0).all()
-        off = np.maximum(gradient - limits, 0)
-    else:
-        off = np.maximum(np.abs(gradient) - limits, 0)
-    on = np.abs(gradient - limits * np.sign(codes))
-    return np.where(codes != 0, on, off).max(axis=1)
+    off = np.maximum((c if positive else np.abs(c)) - limits, 0)
+    return np.where(codes != 0, np.abs(c - limits * np.sign(codes)), off).max(axis=1)
+
+
+def violation(X, D, codes, alpha, *, l2=0.0, weights=1.0, positive=False):
+    """The largest violation of the optimality conditions, from their definition."""
+    alpha, weights, codes = extended(alpha, weights, codes)
+    c = gradient(X, D, codes, l2)
+    return violation_at(c, codes, alpha * weights, positive=positive).astype(float)
 
 
 def objective(X, D, codes, alpha):
     X, D, codes = (np.asarray(array, dtype=np.float64) for array in (X, D, codes))
     return 0.5 * ((X - codes @ D) ** 2).sum(axis=1) + alpha * np.abs(codes).sum(axis=1)
+
+
+def rounding(X, D, codes):
+    """What evaluating the conditions in double precision may be off by, per signal."""
+    X, D, codes = (np.asarray(array, dtype=np.float64) for array in (X, D, codes))
+    largest = np.linalg.norm(D, axis=1).max()
+    size = largest * (np.linalg.norm(X, axis=1) + largest * np.abs(codes).sum(axis=1))
+    return (8 + X.shape[1]) * np.finfo(np.float64).eps * size
 
 
 def gaussian(rng, n_samples=40, n_features=24, n_components=60):
@@ -67,7 +86,13 @@ def problem(request):
 
 @pytest.fixture
 def judge():
-    return SimpleNamespace(violation=violation, objective=objective)
+    return SimpleNamespace(
+        gradient=gradient,
+        violation=violation,
+        violation_at=violation_at,
+        objective=objective,
+        rounding=rounding,
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 
 #include "sparsetransfer/sparse_coding/active_set.hpp"
 #include "sparsetransfer/sparse_coding/block_coder.hpp"
+#include "sparsetransfer/sparse_coding/certifier.hpp"
 #include "sparsetransfer/sparse_coding/panel_gradient.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 #include "sparsetransfer/sparse_coding/rounding.hpp"
@@ -20,8 +21,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   ActiveSetBlock(const CodingShape& shape, const CodingSettings& settings,
                  const ConstVectorRef<double>& weights);
 
-  /// Allocates nothing, except for float32 codes: inside the matrix product that verifies them, and
-  /// for the workspace of the first ones that are hard to round.
+  /// Allocates nothing, except for the workspace of the first float32 codes that are hard to round.
   void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
              CodingReport* reports) override;
 
@@ -35,14 +35,15 @@ class ActiveSetBlock final : public BlockCoder<T> {
     double largest = 0.0;  // magnitude of the gradient at the base point
     double noise = 0.0;    // violations below are rounding of the gradient
     double growth = 0.0;   // share of the largest excess an atom needs to be added
+    double wanted = 0.0;   // the violation that the code must not exceed
     double kkt = 0.0;      // violation at the last look
     int iterations = 0;
     int stalled = 0;  // rounds in which the objective did not fall
     int verifications = 0;
-    bool single = false;    // add one atom only
-    bool exact = false;     // the gradient at `reference` is known to full precision
-    double residual = 0.0;  // |x - D a|^2 + h |a|^2 at the reference
+    bool single = false;  // add one atom only
+    bool exact = false;   // the gradient at `reference` is known to full precision
     Status status = Status::converged;
+    CodingReport report;  // of a float32 code
   };
   using Entry = CodeEntry<T>;
 
@@ -54,33 +55,31 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void list_changes(Index index);
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
-  double violation(Index index);
   Index choose(Index index, double excess, double tolerance);
   Index list_above(T limit);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
-  void verify(const CodingBlock<T>& block);
-  void verify_near(const PanelGram<T>& gram);
-  void round(const PanelGram<T>& gram, Index index);
   void restore(Index index);
+  void verify(const CodingBlock<T>& block);
+  void round(const PanelGram<T>& gram, Index index);
+  void find_residual(const CodingBlock<T>& block, Index index, Index column);
+  CodingReport certify_by_signal(const CodingBlock<T>& block, Index index, Index column);
   bool accept(const Execution& execution, Index index);
-  double exact_residual(const CodingBlock<T>& block, Index index, Index column);
-  double exact_gradient(const CodingBlock<T>& block, Index index);
   void finish(const CodingBlock<T>& block, Index index, T* code, CodingReport& report);
   double tolerance(const Signal& signal) const;
 
   Index atoms_, padded_, width_;
   CodingSettings settings_;
-  double scale_ = 0.0;        // the largest squared norm of an atom
-  double reference_penalty_;  // scale of the tolerance: the largest penalty of an atom
-  double wanted_;             // the violation that codes must not exceed
-  Vector<T> thresholds_;      // penalty per atom, padded with infinity
+  double scale_ = 0.0;    // the largest squared norm of an atom
+  Vector<T> thresholds_;  // penalty per atom, padded with infinity
+  Certifier<T> certifier_;
   std::vector<Signal> signals_;
-  std::vector<Index> running_, finished_, verified_;
+  std::vector<Index> running_, finished_;
   Matrix<T> gradient_, reference_;
   Eigen::Array<T, Eigen::Dynamic, 1> over_;  // by how much the atoms of one signal violate
-  // For float32 only: the gradient at a reference code, found in higher precision.
-  Matrix<T> residual_, exact_;
-  Vector<double> exact_signal_, exact_gradient_;
+  // For float32 only: residuals of rounded codes, and the gradient there.
+  Matrix<double> residual_;
+  Matrix<T> narrow_residual_, exact_;
+  Vector<T> norms_;  // upper bounds of those of the atoms
   SortedRounding rounding_;
   std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;

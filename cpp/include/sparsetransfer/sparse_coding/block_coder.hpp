@@ -7,16 +7,18 @@
 
 namespace sparsetransfer {
 
-/// What a block of signals is coded against. Signals (features x count) and dictionary may be null
-/// when only Gram matrix and correlations are known; ridge and squared norms may be null.
+/// What a block of signals is coded against: signals (features x count) and dictionary, or, where
+/// only the Gram matrix is known, correlations (atoms x count). Ridge and squared norms may be
+/// null.
 template <typename T>
 struct CodingBlock {
   const Execution& execution;  // checked between signals: a block may take long
   const PanelGram<T>& gram;
   const ConstMatrixRef<T>* signals = nullptr;
   const PanelDictionary<T>* dictionary = nullptr;
-  const T* ridge = nullptr;
-  const T* squared_norms = nullptr;
+  const ConstMatrixRef<T>* correlations = nullptr;
+  const double* ridge = nullptr;
+  const double* squared_norms = nullptr;
 };
 
 /// Sizes of the workspace: codes of at most `capacity` atoms, blocks of at most `width` signals.

@@ -9,11 +9,10 @@
 namespace sparsetransfer {
 
 /// Optional inputs of the coders; an empty vector stands for zeros (ridge) or ones (weights).
-template <typename T>
 struct CodingExtras {
-  ConstVectorRef<T> ridge = Vector<T>();              ///< h, per signal
-  ConstVectorRef<double> weights = Vector<double>();  ///< of the penalty, per atom
-  ConstVectorRef<T> squared_norms = Vector<T>();      ///< |x|^2 per signal, for the duality gap
+  ConstVectorRef<double> ridge = Vector<double>();          ///< h, per signal
+  ConstVectorRef<double> weights = Vector<double>();        ///< of the penalty, per atom
+  ConstVectorRef<double> squared_norms = Vector<double>();  ///< |x|^2 per signal, for the gap
 };
 
 /// A dictionary D (features x atoms) with its Gram matrix, for several calls of `encode`. Refers to
@@ -36,19 +35,19 @@ struct PreparedDictionary {
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
-            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports);
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
 
 /// The same for a part of `total` signals: signals are grouped into blocks as if all were given.
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& dictionary, Index total, const CodingSettings& settings,
-            const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports);
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
 
 /// The same from a Gram matrix (atoms x atoms) and correlations (atoms x samples): each column i
 /// solves min 1/2 s'(G + h_i I)s - b_i's + alpha |s|_1, whatever b is.
 template <typename T>
 void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras<T>& extras, MatrixRef<T> codes, CodingReport* reports);
+                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
 
 }  // namespace sparsetransfer

@@ -27,6 +27,7 @@ class FistaBlock final : public BlockCoder<T> {
 
   struct Signal {
     double ridge = 0.0;
+    double wanted = 0.0;     // the violation that the code must not exceed
     double largest = 0.0;    // magnitude of the correlations
     double curvature = 0.0;  // the inverse of the step
     double momentum = 1.0;
@@ -43,8 +44,7 @@ class FistaBlock final : public BlockCoder<T> {
 
   Index atoms_, padded_;
   CodingSettings settings_;
-  double scale_ = 0.0, curvature_ = 0.0;
-  double tolerance_;
+  double curvature_ = 0.0;
   Vector<T> penalties_;
   Certifier<T> certifier_;
   std::vector<Signal> signals_;

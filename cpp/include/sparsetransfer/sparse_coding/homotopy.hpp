@@ -37,9 +37,8 @@ class Homotopy {
   Index size() const { return factor_.size(); }
   const int* atoms() const { return atoms_.data(); }
   double coefficient(Index i) const { return coefficients_[i]; }
-  /// The largest violation of the optimality conditions, over the penalty, at both ends of the
-  /// segment walked last: between them it is not larger, as all sides are linear.
-  double violation() const { return violation_; }
+  /// c = b - G a - h a (padded atoms) at the code.
+  const Vector<double>& gradient();
 
  private:
   struct Event {
@@ -50,21 +49,23 @@ class Homotopy {
   };
 
   Event next_event() const;
-  double violation_at(double penalty) const;
   bool join(int atom, double sign);
   void leave(Index position);
   void prepare();
+  /// out <- from - sign (G + h) code, for a code on the atoms in use.
+  void subtract_image(const double* code, double sign, const double* from, Vector<double>& out);
   void move_to(double penalty);
 
   const Problem* problem_ = nullptr;
   Index atom_count_;
-  double penalty_ = 0.0, violation_ = 0.0;
+  double penalty_ = 0.0;
   UpdatableCholesky factor_;
   std::vector<int> atoms_;
   std::vector<double> signs_, coefficients_;
   std::vector<char> shut_;              // atoms in use, or dependent on those
   Vector<double> constant_, slope_;     // p and u
   Vector<double> base_, image_, zero_;  // r and g
+  Vector<double> gradient_;
   std::vector<CodeEntry<double>> entries_;
   AlignedBuffer<double> cross_;
 };

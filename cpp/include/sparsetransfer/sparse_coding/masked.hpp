@@ -15,8 +15,8 @@ using ConstMaskRef =
 template <typename T>
 void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const CodingSettings& settings, const CodingExtras<T>& extras,
-                   MatrixRef<T> codes, CodingReport* reports);
+                   const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                   CodingReport* reports);
 
 /// `pursue` on the observed entries, in the same manner.
 template <typename T>

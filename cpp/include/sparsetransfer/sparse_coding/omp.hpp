@@ -32,7 +32,7 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
 /// The same from Gram matrix, correlations (atoms x samples) and squared norms (samples).
 template <typename T>
 void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram,
-                 const ConstMatrixRef<T>& correlations, const ConstVectorRef<T>& squared_norms,
+                 const ConstMatrixRef<T>& correlations, const ConstVectorRef<double>& squared_norms,
                  const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports);
 
 }  // namespace sparsetransfer

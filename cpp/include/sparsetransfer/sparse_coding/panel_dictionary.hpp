@@ -22,6 +22,9 @@ class PanelDictionary {
   /// out (atoms rounded up to panels x signals) <- D' signals (features x signals); rows without an
   /// atom are zero. Signals do not influence each other.
   void correlate(const ConstMatrixRef<T>& signals, MatrixRef<T> out) const;
+  /// By how much rounding may change an entry of `correlate`, over the norms of atom and signal,
+  /// where the signal itself was rounded to T.
+  double rounding() const;
 
  private:
   ConstMatrixRef<T> columns_;

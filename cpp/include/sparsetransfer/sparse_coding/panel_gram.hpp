@@ -24,6 +24,8 @@ class PanelGram {
   Index padded_atoms() const { return num_panels() * kRows; }
   Index num_panels() const { return (atoms_ + kRows - 1) / kRows; }
   const T* panel(Index index) const { return panels_.data() + index * kRows * atoms_; }
+  /// The largest squared norm of an atom.
+  double largest_diagonal() const { return largest_diagonal_; }
   T operator()(Index row, Index col) const { return *address(row, col); }
   const T* address(Index row, Index col) const {
     return panel(row / kRows) + col * kRows + row % kRows;
@@ -33,9 +35,11 @@ class PanelGram {
   explicit PanelGram(Index atoms)
       : atoms_(atoms), panels_((atoms + kRows - 1) / kRows * kRows * atoms) {}
   T* mutable_panel(Index index) { return panels_.data() + index * kRows * atoms_; }
-  void pad();
+  /// Pads the last panel and finds the largest diagonal entry.
+  void complete();
 
   Index atoms_;
+  double largest_diagonal_ = 0.0;
   AlignedBuffer<T> panels_;
 };
 

@@ -52,6 +52,9 @@ struct CertificateTerms {
   double dual_scale = 1.0;  ///< min(1, min_j alpha_j / |c_j|): makes the residual dual feasible
 };
 
+/// Throws NumericalError unless the violation and, if |x|^2 is `known`, the terms are finite.
+void require_finite(double violation, const CertificateTerms& terms, bool known);
+
 /// The penalty of each atom, `weights` (atoms, or empty for ones) times alpha, in a vector of
 /// `padded` entries: the others are infinite, so that no padding ever violates anything.
 template <typename T>
@@ -62,6 +65,15 @@ extern template Vector<float> penalties(const CodingSettings&, const ConstVector
                                         Index);
 extern template Vector<double> penalties(const CodingSettings&, const ConstVectorRef<double>&,
                                          Index, Index);
+
+/// |x|^2 of every signal (features x signals), summed in double.
+template <typename T>
+Vector<double> squared_norms(const ConstMatrixRef<T>& signals);
+
+/// Throws NumericalError, saying what to scale, if inner products overflow T: those of atoms whose
+/// largest squared norm is `largest`, or of them with signals of these squared norms.
+template <typename T>
+void require_range(double largest, const ConstVectorRef<double>& squared_norms);
 
 /// P = residual / 2 + penalty.
 double coding_objective(const CertificateTerms& terms);

@@ -19,7 +19,7 @@ using ShiftedProblem =
 /// codes (atoms x signals) and replaces the reports of those it can certify.
 void proximal_point(const Execution& execution, const PanelGram<double>& gram,
                     const Matrix<double>& correlations, const CodingSettings& settings,
-                    const CodingExtras<double>& extras, const ShiftedProblem& solve,
-                    Matrix<double>& codes, CodingReport* reports);
+                    const CodingExtras& extras, const ShiftedProblem& solve, Matrix<double>& codes,
+                    CodingReport* reports);
 
 }  // namespace sparsetransfer

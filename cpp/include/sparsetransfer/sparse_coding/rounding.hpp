@@ -26,16 +26,20 @@ class CodeRounder {
  public:
   CodeRounder(const CodingShape& shape, const CodingSettings& settings,
               const ConstVectorRef<double>& weights)
-      : certifier_(shape, settings, weights) {}
+      : certifier_(shape, settings, weights), code_(shape.atoms) {}
 
-  /// Writes the rounded code of signal `index` of the block and returns its certificate; arguments
-  /// as in `Certifier::certify`.
+  /// Rounds the code of signal `index` of the block, to nearest where that happens to be better
+  /// than with care, and returns the certificate of the rounded one; arguments as in
+  /// `Certifier::certify`.
   CodingReport round(const CodingBlock<float>& block, Index index, const float* correlations,
-                     const ConstVectorRef<double>& code, float* rounded, Status otherwise);
+                     const ConstVectorRef<double>& code, Status otherwise);
+  /// The code rounded last.
+  const Vector<float>& code() const { return code_; }
 
  private:
   Certifier<float> certifier_;
   SortedRounding rounding_;
+  Vector<float> code_, nearest_;
   std::vector<int> used_;
   std::vector<double> values_;
 };

@@ -17,14 +17,13 @@ struct SignalProblem {
   const T* penalties;     // padded atoms, infinite in the padding
   double ridge = 0.0;
   double tolerance = 0.0;  // of the violation
-  double scale = 0.0;      // the largest squared norm of an atom
   Index max_iterations = 0;
   bool nonnegative = false;
 
   /// What rounding may make of the gradient at a code with this l1 norm.
   double rounding(double largest_correlation, double norm) const {
     return 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-           (largest_correlation + scale * norm);
+           (largest_correlation + gram.largest_diagonal() * norm);
   }
 };
 
@@ -44,11 +43,6 @@ class SignalCoder final : public BlockCoder<T> {
 
   void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
              CodingReport* reports) override {
-    double scale = 0.0;
-    for (Index j = 0; j < atoms_; ++j)
-      scale = std::max(scale, static_cast<double>(block.gram(j, j)));
-    const double tolerance =
-        settings_.tolerance * static_cast<double>(penalties_.head(atoms_).maxCoeff());
     for (Index i = 0; i < count; ++i) {
       block.execution.check();
       auto code = codes.col(i);
@@ -57,7 +51,7 @@ class SignalCoder final : public BlockCoder<T> {
       const T* correlations = this->base_.col(i).data();
       const int iterations =
           solver_.solve({block.execution, block.gram, correlations, penalties_.data(),
-                         block.ridge ? static_cast<double>(block.ridge[i]) : 0.0, tolerance, scale,
+                         block.ridge ? block.ridge[i] : 0.0, certifier_.tolerance(correlations),
                          settings_.max_iterations, settings_.nonnegative},
                         code.data());
       reports[i] = certifier_.certify(
