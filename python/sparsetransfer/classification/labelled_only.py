@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -107,9 +113,23 @@ class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type:
             name: np.asarray(value)[known] if np.shape(value)[:1] == known.shape else value
             for name, value in fit_params.items()
         }
+        if _routing_enabled():
+            params = process_routing(self, "fit", **params).estimator.fit
         self.estimator_ = clone(self.estimator).fit(chosen, classes[codes], **params)
         self.classes_ = self.estimator_.classes_
         return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what `fit` passes on, where scikit-learn's metadata routing is enabled.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            What it and the classifier request.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Label rows.

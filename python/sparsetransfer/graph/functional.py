@@ -11,6 +11,7 @@ from sparsetransfer._validation import (
     FloatArray,
     check_integer,
     check_matrix,
+    check_pair,
     check_real,
     common_dtype,
     resolve_threads,
@@ -79,7 +80,7 @@ def nearest_neighbours(
     samples = check_matrix(X, "X", dtype=dtype)
     queries = None
     if query is not None:
-        queries = check_matrix(query, "query", dtype=dtype, n_features=samples.shape[1])
+        queries = check_pair(X, query, ("X", "query"), dtype=dtype)[1]
     _check_n_neighbors(n_neighbors, len(samples), alone=query is None)
     indices, distances = _core.nearest_neighbours(
         samples, queries, n_neighbors, _metric(metric), resolve_threads(n_threads)

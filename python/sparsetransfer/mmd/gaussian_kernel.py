@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer._validation import (
     FloatArray,
-    check_matrix,
     check_pair,
     common_dtype,
     resolve_threads,
@@ -202,7 +201,7 @@ def witness(
     """
     dtype = common_dtype(points, source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
-    at = check_matrix(points, "points", dtype=dtype, n_features=xs.shape[1])
+    at = check_pair(source, points, ("source", "points"), dtype=dtype)[1]
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     contrasts = resolve_contrasts(len(xs), len(xt), "biased", source_weights, target_weights)
     if contrasts.source.shape[1] != 1:

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -51,6 +54,20 @@ def test_masked_rows_do_not_touch_the_classifier(mask):
     np.testing.assert_array_equal(ours.estimator_.coef_, alone.coef_)
     assert ours.classes_.tolist() == alone.classes_.tolist()
     np.testing.assert_array_equal(ours.predict(X), alone.predict(X))
+
+
+def test_metadata_is_routed_to_the_classifier_that_requests_it():
+    X, y = np.array([[0.0], [1.0], [0.2], [5.0]]), np.array([0, 1, 1, -1])
+    weights = np.array([1.0, 2.0, 0.5, 99.0])
+    with sklearn.config_context(enable_metadata_routing=True):
+        asks = LabelledOnly(RidgeClassifier().set_fit_request(sample_weight=True))
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), asks)
+        found = pipeline.fit(X, y, sample_weight=weights)[-1].estimator_
+        rows = StandardScaler().fit_transform(X)[:3]
+        alone = RidgeClassifier().fit(rows, y[:3], sample_weight=weights[:3])
+        with pytest.raises(TypeError, match="not routed to any object"):
+            LabelledOnly(RidgeClassifier()).fit(X, y, wrong=1)
+    np.testing.assert_array_equal(found.coef_, alone.coef_)
 
 
 def test_row_wise_parameters_are_cut_to_the_labelled_rows():

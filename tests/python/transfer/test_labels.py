@@ -18,6 +18,7 @@ from sparsetransfer.classification import (
 )
 from sparsetransfer.evaluation import Domain
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.graph import nearest_neighbours
 from sparsetransfer.transfer import (
     AKTLR,
     JDAR,
@@ -189,5 +190,9 @@ def test_columns_of_two_samples_are_matched_by_name(distance):
     assert getattr(found, value) == pytest.approx(getattr(expected, value), rel=1e-12)
     with pytest.raises(ValueError, match="same columns, each once; 2 stand in one only: a, z"):
         distance(source, target.rename(columns={"a": "z"}), **options)
+    value, points = mmd.witness(target, source, target), target[list("dbca")]
+    np.testing.assert_allclose(mmd.witness(points, source, points), value)
+    found, expected = (nearest_neighbours(source, 2, query=part) for part in (points, target))
+    np.testing.assert_array_equal(found[0], expected[0])
     with pytest.raises(ValueError, match="Xs and Xt must have the same columns"):
         pack(source, NAMES, target.rename(columns={"a": "z"}))
