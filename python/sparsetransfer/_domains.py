@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import column_or_1d
 
 from sparsetransfer.exceptions import DomainError
 
 __all__ = [
     "UNKNOWN_LABELS",
+    "MaskedClassifierMixin",
     "check_domains",
     "check_labels",
     "class_values",
@@ -180,6 +183,42 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
     if labels.dtype.kind == "O":
         return np.array([_is_known(value) for value in labels], dtype=np.bool_)
     return np.ones(len(labels), dtype=np.bool_)
+
+
+class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]
+    """A classifier whose `score` leaves out the samples without a known label."""
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy on the samples whose label is known.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples.
+        y : array_like of shape (n_samples,)
+            Labels, masked as in `sparsetransfer.transfer.labelled`.
+        sample_weight : array_like of shape (n_samples,), optional
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+
+        Raises
+        ------
+        DomainError
+            If no label is known.
+        """
+        labels = label_array(y)
+        known = labelled(labels)
+        if not known.any():
+            raise DomainError(
+                f"y has no known label among {len(known)} to score ({UNKNOWN_LABELS})"
+            )
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        found = np.asarray(self.predict(X))[known]
+        return float(accuracy_score(class_values(labels[known]), found, sample_weight=weights))
 
 
 def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:

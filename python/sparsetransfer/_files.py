@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["existing_file", "replacing", "write_text"]
+__all__ = ["existing_file", "is_lfs_pointer", "replacing", "write_text"]
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _POINTER_SIZE = 1024  # bytes that a pointer has at most, by its specification
@@ -52,15 +52,31 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
     if not stat.S_ISREG(about.st_mode):
         kind = _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
         raise OSError(f"'{place}' is {kind}; expected a regular file")
-    if about.st_size < _POINTER_SIZE:
-        with place.open("rb") as file:
-            pointer = file.read(len(_POINTER)) == _POINTER
-        if pointer:
-            raise OSError(
-                f"'{place}' is a Git LFS pointer, not the file itself; run `git lfs pull` in the "
-                "clone"
-            )
+    if is_lfs_pointer(place):
+        raise OSError(
+            f"'{place}' is a Git LFS pointer, not the file itself; run `git lfs pull` in the clone"
+        )
     return place
+
+
+def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
+    """Tell whether Git LFS left a pointer in place of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        Any path.
+
+    Returns
+    -------
+    bool
+        False for what is no regular file.
+    """
+    place = Path(path)
+    if not place.is_file() or place.stat().st_size >= _POINTER_SIZE:
+        return False
+    with place.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
 
 
 @contextmanager

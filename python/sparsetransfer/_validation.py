@@ -319,7 +319,8 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
     try:
         # What float32 cannot hold becomes infinite, and is refused by name where it must be finite.
         with np.errstate(over="ignore"):
-            return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
+            ready = np.require(array, wanted, ["C_CONTIGUOUS", "ALIGNED"])
+            return ready.reshape(array.shape)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must consist of numbers: {error}") from error
 

@@ -75,3 +75,16 @@ def test_the_deep_systems_name_their_extra_where_pytorch_is_absent():
         "    print(error)"
     )
     assert "sparsetransfer[deep]" in error
+
+
+@pytest.mark.parametrize("package", ["features", "corpora"])
+def test_what_needs_pandas_names_the_extra(package):
+    message = run(
+        "import sys; sys.modules['pandas'] = None\n"
+        f"try:\n    import sparsetransfer.{package}\n"
+        "except ModuleNotFoundError as error:\n    print(error)"
+    )
+    assert message == (
+        f"sparsetransfer.{package} needs pandas: install the extra, "
+        "pip install 'sparsetransfer[speech]'"
+    )

@@ -120,6 +120,10 @@ LONG_CALLS = {
             " n_threads={threads})"
         ),
     ),
+    "initial_dictionary, svd": (
+        "X = rng.normal(size=(5000, 2000))",
+        "dictionary.initial_dictionary(X, 2000, method='svd')",
+    ),
     "block_coordinate": (
         (
             "S = rng.normal(size=(4000, 2000)); X = rng.normal(size=(4000, 256));"

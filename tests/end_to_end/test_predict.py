@@ -11,6 +11,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from sparsetransfer.cli.application import application
+from sparsetransfer.exceptions import CorpusError
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 
@@ -101,3 +102,26 @@ def test_input_that_cannot_be_used_is_one_line(model, tmp_path):
         finished = invoke("predict", *arguments)
         assert finished.exit_code == 2
         assert message in " ".join(finished.stderr.split())
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25, 1e-5])
+def test_recordings_without_a_signal_are_refused(model, tmp_path, level):
+    from sparsetransfer.evaluation import load_model, recognise
+
+    recogniser = load_model(model)
+    noise = np.random.default_rng(0).normal(size=8 * 16_000)
+    constant = level + (1e-6 * noise if level < 1e-3 else 0 * noise)
+    soundfile.write(tmp_path / "silence.wav", constant, 16_000, subtype="FLOAT")
+    with pytest.raises(CorpusError, match="nothing but silence"):
+        list(recognise(recogniser, str(tmp_path / "silence.wav")))
+    soundfile.write(tmp_path / "click.wav", 0.1 * noise[:30], 16_000)
+    with pytest.raises(CorpusError, match=r"1.88 ms are too short .* at least 25 ms"):
+        list(recognise(recogniser, str(tmp_path / "click.wav")))
+    finished = invoke("predict", model, tmp_path / "silence.wav")
+    assert finished.exit_code != 0
+    assert "nothing but silence" in finished.output
+    # Silence beside speech costs its own windows only.
+    half = np.concatenate([constant[: 4 * 16_000], 0.1 * noise[: 4 * 16_000]])
+    soundfile.write(tmp_path / "half.wav", half, 16_000, subtype="FLOAT")
+    windows = list(recognise(recogniser, str(tmp_path / "half.wav")))
+    assert [part.start for part in windows] == [2.0, 4.0]

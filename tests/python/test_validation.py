@@ -90,7 +90,7 @@ def test_threads_follow_argument_then_environment(monkeypatch):
     monkeypatch.delenv("SPARSETRANSFER_NUM_THREADS")
     assert validation.resolve_threads(None) == 5
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    with pytest.raises(ValueError, match="OMP_NUM_THREADS must be a positive integer"):
+    with pytest.raises(ValueError, match="OMP_NUM_THREADS must be an integer between 1"):
         validation.resolve_threads(None)
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert validation.resolve_threads(None) == validation.resolve_threads(-1)

@@ -33,6 +33,14 @@ double nearest_multiplier(double r, const ConstVectorRef<T>& atom) {
   return multiplier;
 }
 
+/// Neither overflows nor depends on how the atom is aligned, as Eigen's stableNorm does.
+template <typename T>
+T euclidean_length(const ConstVectorRef<T>& atom) {
+  const T largest = atom.size() > 0 ? atom.cwiseAbs().maxCoeff() : T(0);
+  if (!(largest > T(0)) || !std::isfinite(largest)) return largest;
+  return largest * (atom / largest).norm();
+}
+
 double soft(double value, double threshold) {
   return std::copysign(std::max(std::abs(value) - threshold, 0.0), value);
 }
@@ -114,7 +122,7 @@ void project_atom(const AtomConstraint& constraint, VectorRef<T> atom) {
   if (constraint.positive) atom = atom.cwiseMax(T(0));
   const double r = constraint.l1_ratio;
   if (r == 0.0) {
-    const T length = atom.stableNorm();
+    const T length = euclidean_length<T>(atom);
     if (length > T(1)) atom /= length;
     return;
   }
@@ -129,7 +137,7 @@ void project_atom(const AtomConstraint& constraint, VectorRef<T> atom) {
 template <typename T>
 void scale_to_constraint(const AtomConstraint& constraint, VectorRef<T> atom) {
   if (constraint.positive) atom = atom.cwiseMax(T(0));
-  const T length = atom.stableNorm();
+  const T length = euclidean_length<T>(atom);
   if (!(length > T(0))) return;
   atom /= length;
   if (constraint.l1_ratio == 0.0) return;

@@ -93,7 +93,8 @@ void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture&
                          static_cast<double>(samples.rows() + weights.cols() + 20));
   auto tiles = tiles_for<double>(limited);
   Matrix<double> partial = Matrix<double>::Zero(weights.cols(), blocks);
-  row_sums.setZero();
+  // Sums go through memory of ours: Eigen's order follows the alignment of the destination.
+  Vector<double> total = Vector<double>::Zero(size);
   for_block_pairs(limited, blocks, [&](Index row, Index column, int worker) {
     const Index first = row * kWidth;
     const Index second = column * kWidth;
@@ -105,10 +106,12 @@ void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture&
     const double times = row == column ? 1 : 2;
     partial.col(row) +=
         times * sums.cwiseProduct(weights.middleRows(first, rows)).colwise().sum().transpose();
-    row_sums.segment(first, rows) += tile.rowwise().sum();
-    if (row != column) row_sums.segment(second, columns) += tile.colwise().sum().transpose();
+    total.segment(first, rows) += tile.rowwise().sum();
+    if (row != column) total.segment(second, columns) += tile.colwise().sum().transpose();
   });
-  forms = partial.rowwise().sum();
+  row_sums = total;
+  total = partial.rowwise().sum();
+  forms = total;
 }
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                \

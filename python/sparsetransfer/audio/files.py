@@ -15,6 +15,7 @@ EXTENSIONS = frozenset(
 )
 """File-name endings (lower case) that are taken for audio."""
 
+_CONVERTIBLE = frozenset({".aac", ".avi", ".flv", ".m4a", ".mkv", ".mov", ".mp4", ".webm", ".wma"})
 _BLOCK = 1 << 20
 
 
@@ -44,6 +45,7 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
         state = "is not a folder" if folder.exists() else "does not exist"
         raise CorpusError(f"root: '{folder}' {state}; expected a folder with audio files")
     found: list[Path] = []
+    convertible = 0
     visited: set[str] = set()
     for place, subfolders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -52,13 +54,20 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
             continue
         visited.add(real)
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found.extend(
-            Path(place, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
-        )
+        for name in names:
+            ending = Path(name).suffix.lower()
+            if not name.startswith("."):
+                convertible += ending in _CONVERTIBLE
+                if ending in EXTENSIONS:
+                    found.append(Path(place, name))
     if not found:
-        raise CorpusError(f"root: no audio file below '{folder}' (looked for {_endings()})")
+        advice = ""
+        if convertible:
+            advice = (
+                f"; it has {convertible} files with sound in other formats, which are to be "
+                "converted first, for example with: ffmpeg -i IN OUT.wav"
+            )
+        raise CorpusError(f"root: no audio file below '{folder}' (looked for {_endings()}){advice}")
     return sorted(found)
 
 

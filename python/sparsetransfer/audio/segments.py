@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.recording import duration
 from sparsetransfer.exceptions import CorpusError
 
@@ -115,7 +116,7 @@ def match_segments(wanted: pd.DataFrame, found: pd.DataFrame) -> NDArray[np.intp
             rows[row] = _position(others, begin, end)
     repeated += [file for file in right.keys() - set(left) if _has_repetition(right[file])]
     if repeated:
-        raise ValueError(f"listed more than once: {', '.join(sorted(repeated))}")
+        raise ValueError(f"listed more than once: {listing(sorted(repeated))}")
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from sparsetransfer.classification.evidence import Rise, agreement_rise, group_tie_rise
 from sparsetransfer.classification.labelled_only import LabelledOnly
+from sparsetransfer.classification.model_selection import SourceGroupKFold
 from sparsetransfer.classification.multi_view import MultiView, join_views, view_columns
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
 from sparsetransfer.classification.priors import PriorBalance, balance_prior
@@ -23,6 +24,7 @@ __all__ = [
     "Rise",
     "Safeguard",
     "SafeguardDecision",
+    "SourceGroupKFold",
     "TransferPipeline",
     "agreement_rise",
     "balance_prior",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import (
     UNKNOWN_LABELS,
+    MaskedClassifierMixin,
     check_labels,
     encode_source_labels,
     labelled,
@@ -36,7 +37,7 @@ def _delegates(name: str) -> Any:
     return available_if(check)
 
 
-class LabelledOnly(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LabelledOnly(MetaEstimatorMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fit a classifier on the rows whose label is known.
 
     After a transfer step the rows of source and target stand in one array, and the labels of the

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import (
+    MaskedClassifierMixin,
     check_domains,
     check_labels,
     class_values,
@@ -112,7 +113,7 @@ def view_columns(views: Sequence[View] | None, n_features: int) -> list[NDArray[
     return columns
 
 
-class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""Average the balanced posteriors of one ridge classifier per view.
 
     Every feature set misleads in its own way in a corpus it was not trained on; an average over
@@ -188,6 +189,8 @@ class MultiView(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> bool((model.predict(target) == labels).mean() > 0.9)
     True
     """
+
+    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
 
     def __init__(
         self,

@@ -9,12 +9,17 @@ import numpy as np
 import sklearn
 from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
 
 from sparsetransfer._domains import UNKNOWN_LABELS, labelled
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["TransferPipeline", "make_transfer_pipeline"]
+
+
+def _ends_in_a_transformer(pipeline: TransferPipeline) -> bool:
+    return hasattr(super(TransferPipeline, pipeline), "fit_transform")
 
 
 class TransferPipeline(Pipeline):  # type: ignore[misc]
@@ -71,6 +76,7 @@ class TransferPipeline(Pipeline):  # type: ignore[misc]
         super().fit(X, y, **params, **self._domain_params(y, sample_domain))
         return self
 
+    @available_if(_ends_in_a_transformer)  # type: ignore[untyped-decorator]
     def fit_transform(
         self,
         X: Any,

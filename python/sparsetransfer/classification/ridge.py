@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import class_values, label_array, refuse_missing
 from sparsetransfer._validation import check_matrix, check_real, check_vector
+from sparsetransfer.transfer.label_regression import on_simplex
 
 __all__ = ["BalancedRidge", "RidgeFit", "class_targets", "class_weights", "ridge"]
 
@@ -244,6 +245,26 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         scores = np.asarray(rows @ self.coef_.T + self.intercept_)
         return scores if len(self.classes_) > 2 else (scores[:, 1] - scores[:, 0]) / 2.0
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probabilities nearest to the scores.
+
+        Least squares on targets ±1 estimates 2 P - 1 for classes of equal weight, and shrinks it
+        with `alpha`, but may leave the simplex: this is the Euclidean projection on it.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return on_simplex((rows @ self.coef_.T + self.intercept_ + 1.0) / 2.0)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label rows.

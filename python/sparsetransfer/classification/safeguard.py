@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import encode_source_labels
+from sparsetransfer._domains import MaskedClassifierMixin, encode_source_labels
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
     Rise,
@@ -120,7 +120,7 @@ def _chosen_has(name: str) -> Any:
     return available_if(check)
 
 
-class Safeguard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""Choose between a cautious and an adaptive classifier without target labels.
 
     Pseudo-labels help on some targets and destroy others, and recall on the source does not tell
@@ -191,6 +191,8 @@ class Safeguard(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> guard.decision_.adapted  # a target without classes
     False
     """
+
+    __metadata_request__fit = {"sample_domain": True, "sample_group": True}  # noqa: RUF012
 
     def __init__(
         self,

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _CORPUS_HELP = (
-    "NAME=PATH: a reader's name and a folder, or a manifest: manifest=PATH or PATH.csv. Repeatable."
+    "NAME=PATH: a reader's name and a folder, or a manifest: NAME=PATH.csv, manifest=PATH or PATH.csv. "
+    "Repeatable."
 )
 
 

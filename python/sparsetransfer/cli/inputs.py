@@ -45,7 +45,7 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     """
     mapping: dict[str, str] = {}
     for entry in entries:
-        if entry.endswith(".json"):
+        if entry.lower().endswith(".json"):
             content = json.loads(existing_file(entry).read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict) or not all(
                 isinstance(value, str) for value in content.values()
@@ -72,8 +72,10 @@ def read_corpus_entry(
     ----------
     text : str
         ``NAME=FOLDER`` with the name of a reader; ``NAME=FILE.csv`` for a manifest that is given a
-        name; ``manifest=PATH`` or ``FILE.csv`` for a manifest that names itself. Manifests may
-        also end in ``.parquet`` or ``.jsonl``, or be an audformat header ``db.yaml``.
+        name, or that has a column ``corpus`` with that name; ``manifest=PATH`` or ``FILE.csv`` for
+        a manifest that names itself. Manifests may also end in ``.tsv``, ``.parquet`` or
+        ``.jsonl``, or be an audformat header ``db.yaml``, followed by ``#TABLE`` where several of
+        its tables have labels.
     label_map : mapping of str to str
         Raw labels to emotions, beside those of the reader.
     drop_unmapped : bool
@@ -95,19 +97,23 @@ def read_corpus_entry(
     from sparsetransfer.evaluation import MANIFESTS, CorpusEntry
 
     name, separator, path = text.partition("=")
-    if not separator and text.endswith(MANIFESTS):
+    if not separator and text.lower().partition("#")[0].endswith(MANIFESTS):
         name, path = "manifest", text
     if not name or not path:
         raise ValueError(
             f"corpus {text!r}: expected NAME=PATH, for example emodb=recordings/emodb, or a "
             f"manifest .csv; readers are {', '.join(corpora.names())}"
         )
+    path, _, table = path.partition("#") if "db.yaml#" in path else (path, "", "")
     place = Path(path).expanduser().absolute()
-    is_manifest = name == "manifest" or text.endswith(MANIFESTS)
-    entry = CorpusEntry(name, str(place), "manifest" if is_manifest else name, dict(label_map))
+    is_manifest = name == "manifest" or path.lower().endswith(MANIFESTS)
+    reader = "manifest" if is_manifest else name
+    entry = CorpusEntry(name, str(place), reader, dict(label_map), table or None)
     if name != "manifest":
         return entry
-    corpus = corpora.read_manifest(place, label_map=label_map, drop_unmapped=drop_unmapped)
+    corpus = corpora.read_manifest(
+        place, table=entry.table, label_map=label_map, drop_unmapped=drop_unmapped
+    )
     return replace(entry, name=corpus.name)
 
 

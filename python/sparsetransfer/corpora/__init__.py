@@ -1,5 +1,12 @@
 """Corpora: tables of labelled utterances, read by file-name scheme or from a manifest."""
 
+try:
+    import pandas as pd  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "sparsetransfer.corpora needs pandas: install the extra, pip install 'sparsetransfer[speech]'"
+    ) from error
+
 from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus
 from sparsetransfer.corpora.emotions import EMOTIONS, synonyms, vocabularies, vocabulary

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["Annotations"]
@@ -74,12 +75,11 @@ class Annotations:
                     disagreeing.add(key)
         if disagreeing:
             raise CorpusError(
-                f"root: annotations below '{root}' disagree about {', '.join(sorted(disagreeing))}"
+                f"root: annotations below '{root}' disagree about {listing(sorted(disagreeing))}"
             )
         if not found:
             raise CorpusError(
-                f"root: no annotation in {', '.join(map(str, places))}; expected lines like "
-                f"'{self.example}'"
+                f"root: no annotation in {listing(places)}; expected lines like '{self.example}'"
             )
         return found
 
@@ -103,7 +103,7 @@ class Annotations:
         absent = [column for column in absent if column not in present]
         if absent:
             raise CorpusError(
-                f"'{place}' lacks the columns {', '.join(absent)}; it has {', '.join(present)}"
+                f"'{place}' lacks the columns {', '.join(absent)}; it has {listing(sorted(present))}"
             )
         return [
             {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_audformat"]
@@ -76,7 +77,8 @@ def _chosen(database: Any, table: str | None, header: Path) -> str:
     if table not in fitting:
         raise CorpusError(
             f"'{header}': table must be one of those with a column {' or '.join(_LABELS)}, "
-            f"{', '.join(map(repr, fitting)) or 'of which there is none'}; got {table!r}"
+            f"{listing(map(repr, fitting)) or 'of which there is none'}; got {table!r} "
+            "(on the command line, choose one with db.yaml#TABLE)"
         )
     return str(table)
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.corpora.emotions import map_labels, vocabulary
 from sparsetransfer.exceptions import CorpusError
@@ -210,4 +211,4 @@ def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(files: Sequence[str]) -> str:
-    return ", ".join(f"'{file}'" for file in dict.fromkeys(files))
+    return listing(f"'{file}'" for file in dict.fromkeys(files))

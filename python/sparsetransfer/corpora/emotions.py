@@ -1,13 +1,15 @@
 """Emotion names: the common vocabulary and the maps from raw labels into it."""
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import resources
 
+from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["EMOTIONS", "map_labels", "synonyms", "vocabularies", "vocabulary"]
+__all__ = ["EMOTIONS", "check_label_map", "map_labels", "synonyms", "vocabularies", "vocabulary"]
 
 EMOTIONS = (
     "amusement",
@@ -94,6 +96,34 @@ def _vocabularies() -> dict[str, dict[str, dict[str, str]]]:
     return content
 
 
+def check_label_map(label_map: Mapping[str, str]) -> None:
+    """
+    Refuse a label map that leads out of the common vocabulary.
+
+    Parameters
+    ----------
+    label_map : mapping of str to str
+        Raw label to emotion.
+
+    Raises
+    ------
+    CorpusError
+        If a value is none of `EMOTIONS`; names the nearest one.
+    """
+    wrong = []
+    for raw, emotion in label_map.items():
+        if emotion not in EMOTIONS:
+            spellings = synonyms()
+            near = difflib.get_close_matches(str(emotion).lower(), spellings, n=1)
+            hint = f" (did you mean '{spellings[near[0]]}'?)" if near else ""
+            wrong.append(f"'{raw}' to '{emotion}'{hint}")
+    if wrong:
+        raise CorpusError(
+            f"label_map leads to no common emotion: {listing(wrong)}; emotions are "
+            f"{', '.join(EMOTIONS)}. Other classes are made of them with Corpus.gather"
+        )
+
+
 def map_labels(
     labels: Iterable[str], label_map: Mapping[str, str], *, drop_unmapped: bool, where: str
 ) -> tuple[list[str | None], Counter[str]]:
@@ -132,10 +162,9 @@ def map_labels(
             unmapped[label] += 1
         mapped.append(emotion)
     if unmapped and not drop_unmapped:
-        listed = ", ".join(f"'{label}' ({count})" for label, count in sorted(unmapped.items()))
-        known = ", ".join(f"'{label}'" for label in sorted(label_map))
+        listed = listing(f"'{label}' ({count})" for label, count in sorted(unmapped.items()))
         raise CorpusError(
-            f"{where}: no emotion is known for the labels {listed}; the label map has {known}. "
+            f"{where}: no emotion is known for the labels {listed}. "
             "Add them with label_map={...} or drop them with drop_unmapped=True"
         )
     return mapped, unmapped

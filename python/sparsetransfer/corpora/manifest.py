@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import seconds
 from sparsetransfer.corpora.corpus import Corpus
-from sparsetransfer.corpora.emotions import map_labels, synonyms
+from sparsetransfer.corpora.emotions import check_label_map, map_labels, synonyms
 from sparsetransfer.corpora.rows import manifest_in, manifest_rows
 from sparsetransfer.exceptions import CorpusError
 
@@ -35,8 +36,9 @@ def read_manifest(
     Parameters
     ----------
     path : path-like
-        CSV file in UTF-8 with a header, Parquet file, JSON Lines (``.jsonl``), the header
-        ``db.yaml`` of an audformat database, or a folder with one of these, called ``manifest``
+        Text table with a header (``.csv``, ``.tsv``; fields separated by commas, semicolons or
+        tabs; UTF-8, or UTF-16 with a byte order mark), Parquet file, JSON Lines (``.jsonl``,
+        ``.ndjson``), the header ``db.yaml`` of an audformat database, or a folder with one of these, called ``manifest``
         but for the last. Required columns: ``file`` (or ``path``; relative to the manifest's
         folder) and ``label`` (or ``emotion``). Optional: ``speaker``, ``corpus``, ``start`` and
         ``end`` (seconds, empty for the whole file), ``gender`` ("f", "m", or spelt out),
@@ -51,8 +53,8 @@ def read_manifest(
         Label to emotion; adds to `synonyms` and wins over it. Without it labels are looked up
         regardless of case.
     drop_unmapped : bool, default=False
-        Drop rows whose label is in no map, counted in `Corpus.dropped`, instead of refusing the
-        manifest.
+        Drop rows without a label or whose label is in no map, counted in `Corpus.dropped`, instead
+        of refusing the manifest.
 
     Returns
     -------
@@ -64,14 +66,16 @@ def read_manifest(
     CorpusError
         If the manifest is missing, empty, malformed or lacks a column, a file does not exist, a
         segment has no length, a label is in no map, or several corpora are named and `name` is
-        none of them. The message lists every offender.
+        none of them. The message counts the offenders and names
+        the first.
     """
+    check_label_map(label_map or {})
     manifest = Path(path).expanduser().absolute()
     if manifest.is_dir():
         manifest = manifest_in(manifest) or manifest / "manifest.csv"
     rows = _rows(manifest, table)
     rows, name = _one_corpus(rows, manifest, name)
-    _check_files(rows, manifest)
+    rows, n_unlabelled = _checked_rows(rows, manifest, drop_unmapped)
     known = synonyms()
     raw = [row["label"] for row in rows]
     for label in set(raw):
@@ -82,13 +86,15 @@ def read_manifest(
         raw, known, drop_unmapped=drop_unmapped, where=f"manifest '{manifest}'"
     )
     dropped = {f"label '{label}' unmapped": count for label, count in unmapped.items()}
+    if n_unlabelled:
+        dropped["no label"] = n_unlabelled
     frame = pd.DataFrame(rows)
     frame["label"] = emotions
     wrong: list[str] = []
     for column in ("start", "end", "activation", "valence"):
         frame[column] = [_number(row, column, wrong) for row in rows]
     if wrong:
-        raise CorpusError(f"manifest '{manifest}': {'; '.join(wrong)}")
+        raise CorpusError(f"manifest '{manifest}': {listing(wrong)}")
     frame = frame[frame["label"].notna()]
     for reason, count in dropped.items():
         _log.info("%s: %d rows left out: %s", name, count, reason)
@@ -114,27 +120,34 @@ def _one_corpus(
         return rows, name or found[0] or manifest.parent.name
     if name is None or name not in found:
         raise CorpusError(
-            f"manifest '{manifest}' names several corpora, {', '.join(map(repr, found))}: "
-            f"name must be one of them, got {name!r}"
+            f"manifest '{manifest}' names several corpora, {listing(map(repr, found))}: "
+            f"name must be one of them, got {name!r} (on the command line, choose one with NAME=FILE)"
         )
     return [row for row in rows if row["corpus"] == name], name
 
 
-def _check_files(rows: list[dict[str, str]], manifest: Path) -> None:
-    """Refuse rows without file or label and files that do not exist."""
-    bare = [
-        str(number) for number, row in enumerate(rows, 1) if not row["file"] or not row["label"]
-    ]
-    if bare:
+def _checked_rows(
+    rows: list[dict[str, str]], manifest: Path, drop_unlabelled: bool
+) -> tuple[list[dict[str, str]], int]:
+    """Return the rows with a label; refuse rows without a file and files that do not exist."""
+    nameless = [number for number, row in enumerate(rows, 1) if not row["file"]]
+    if nameless:
+        raise CorpusError(f"manifest '{manifest}': no file in the rows {listing(nameless)}")
+    bare = [number for number, row in enumerate(rows, 1) if not row["label"]]
+    if bare and not drop_unlabelled:
         raise CorpusError(
-            f"manifest '{manifest}': no file or no label in the rows {', '.join(bare)}"
+            f"manifest '{manifest}': no label in {len(bare)} rows: {listing(bare)}; drop them with "
+            "drop_unmapped=True"
         )
-    missing = [
-        file for file in dict.fromkeys(row["file"] for row in rows) if not os.path.isfile(file)
-    ]
+    labelled = [row for row in rows if row["label"]]
+    files = dict.fromkeys(row["file"] for row in labelled)
+    missing = [f"'{file}'" for file in files if not os.path.isfile(file)]
     if missing:
-        listed = ", ".join(f"'{file}'" for file in missing)
-        raise CorpusError(f"manifest '{manifest}': {len(missing)} files do not exist: {listed}")
+        raise CorpusError(
+            f"manifest '{manifest}': {len(missing)} files do not exist: {listing(missing)}; names "
+            "are relative to the manifest's folder"
+        )
+    return labelled, len(bare)
 
 
 def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:

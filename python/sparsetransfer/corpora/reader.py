@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from sparsetransfer import audio
+from sparsetransfer._files import is_lfs_pointer
+from sparsetransfer._messages import listing
 from sparsetransfer.corpora.corpus import Corpus
-from sparsetransfer.corpora.emotions import map_labels
+from sparsetransfer.corpora.emotions import check_label_map, map_labels
 from sparsetransfer.corpora.manifest import read_manifest
 from sparsetransfer.corpora.rows import manifest_in
-from sparsetransfer.corpora.scheme import Scheme, names, scheme
+from sparsetransfer.corpora.scheme import Scheme, scheme
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["NO_EMOTION", "read"]
@@ -35,7 +38,7 @@ def read(
     """
     Read a corpus from a folder of recordings or from a manifest.
 
-    A corpus in `names` is read by the names of its files, wherever below `root` they lie and
+    A corpus in `names` (in any capitals) is read by the names of its files, wherever below `root` they lie and
     whatever audio format they have. Any other name needs a manifest: `root` is then the manifest
     or a folder with one, see `read_manifest`.
 
@@ -69,20 +72,24 @@ def read(
     -----
     Names outside the scheme are not an error, as distributions carry other material, but they are
     counted in `Corpus.dropped`. Byte-identical copies of a recording, which some mirrors have, are
-    read once and counted as well.
+    read once and counted as well, and so is what lies beside the folder in which a distribution
+    keeps its recordings.
     """
+    check_label_map(label_map or {})
     path = Path(root).expanduser().absolute()
-    if path.is_file():
-        corpus = read_manifest(path, name=name, label_map=label_map, drop_unmapped=drop_unmapped)
-    elif name in names():
-        corpus = _read_scheme(scheme(name), path, label_map, drop_unmapped)
-    elif manifest_in(path) is not None:
+    facts: Scheme | None = None
+    if not path.is_file():
+        try:
+            facts = scheme(name)
+        except CorpusError as error:
+            if manifest_in(path) is None:
+                raise CorpusError(
+                    f"{error}; and no manifest.csv, .parquet, .jsonl or db.yaml in '{path}'"
+                ) from None
+    if facts is None:
         corpus = read_manifest(path, name=name, label_map=label_map, drop_unmapped=drop_unmapped)
     else:
-        raise CorpusError(
-            f"no reader for a corpus named '{name}' (there are {', '.join(names())}) "
-            f"and no manifest.csv, .parquet, .jsonl or db.yaml in '{path}'"
-        )
+        corpus = _read_scheme(facts, path, label_map, drop_unmapped)
     return corpus if classes is None else corpus.restrict(classes)
 
 
@@ -91,15 +98,13 @@ def _read_scheme(
 ) -> Corpus:
     """Read all files below `root` that follow the scheme."""
     files = audio.find_files(root)
-    known = None if facts.annotations is None else facts.annotations.read(root)
+    known: dict[str, dict[str, str]] | None = None
+    if facts.annotations is not None:
+        known = {file.lower(): row for file, row in facts.annotations.read(root).items()}
     dropped: Counter[str] = Counter()
     rows: list[dict[str, str]] = []
-    for file in files:
-        match = facts.match(file.relative_to(root).with_suffix("").as_posix())
-        if match is None:
-            dropped["name outside the scheme"] += 1
-            continue
-        parts = {name: value or "" for name, value in match.groupdict().items()}
+    for file, match in _matches(facts, files, root, dropped):
+        parts = facts.parts(match)
         other = [
             f"{group} {parts[group]}"
             for group, value in facts.keep.items()
@@ -109,25 +114,75 @@ def _read_scheme(
             dropped[", ".join(other)] += 1
             continue
         if known is not None:
-            annotation = known.get(parts.get("file", file.stem))
+            annotation = known.get(parts.get("file", file.stem).lower())
             if annotation is None:
                 dropped["no annotation"] += 1
                 continue
             parts |= annotation
-        rows.append({"key": match.group(), **_row(facts, file, parts)})
+        rows.append({"key": match.group().lower(), **_row(facts, file, parts)})
     if not rows:
-        shown = ", ".join(f"'{file.name}'" for file in files[:3])
-        unlabelled = f", {dropped['no annotation']} lack one" if known is not None else ""
-        raise CorpusError(
-            f"root: none of the {len(files)} audio files below '{root}' is named like a recording "
-            f"of {facts.name} ('{facts.example}'){unlabelled}; found for example {shown}"
-        )
+        raise CorpusError(_nothing_read(facts, root, files, dropped))
+    _refuse_pointers(root, rows)
     rows, copies = _without_copies(rows)
     if copies:
         dropped["identical copy"] = copies
     if known is not None and (absent := len(known) - len(rows)) > 0:
         dropped["annotation without recording"] = absent
     return _mapped(facts, rows, dropped, label_map, drop_unmapped)
+
+
+def _matches(
+    facts: Scheme, files: Sequence[Path], root: Path, dropped: Counter[str]
+) -> list[tuple[Path, re.Match[str]]]:
+    """Return the files that follow the scheme, below its folder if the distribution has it."""
+    found = []
+    for file in files:
+        match = facts.match(file.relative_to(root).with_suffix("").as_posix())
+        if match is None:
+            dropped["name outside the scheme"] += 1
+        else:
+            found.append((file, match))
+    folder = facts.folder.lower()
+    inside = [
+        pair for pair in found if folder in map(str.lower, pair[0].relative_to(root).parts[:-1])
+    ]
+    if inside and len(inside) < len(found):
+        dropped[f"outside '{facts.folder}'"] = len(found) - len(inside)
+    return inside or found
+
+
+def _nothing_read(
+    facts: Scheme, root: Path, files: Sequence[Path], dropped: Mapping[str, int]
+) -> str:
+    """Say why no file below a folder is a recording of the corpus."""
+    if dropped.get("name outside the scheme", 0) < len(files):
+        known = {
+            reason: ", ".join(facts.excluded.get(part, part) for part in reason.split(", "))
+            for reason in dropped
+        }
+        listed = [
+            f"{reason}{'' if known[reason] == reason else f' ({known[reason]})'}: {count}"
+            for reason, count in dropped.items()
+        ]
+        return (
+            f"root: none of the {len(files)} audio files below '{root}' is read as {facts.name}: "
+            f"{listing(listed)}" + (f". {facts.title}: {facts.obtain}" if facts.excluded else "")
+        )
+    shown = ", ".join(f"'{file.name}'" for file in files[:3])
+    return (
+        f"root: none of the {len(files)} audio files below '{root}' is named like a recording of "
+        f"{facts.name} ('{facts.example}'); found for example {shown}"
+    )
+
+
+def _refuse_pointers(root: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse what Git LFS has not fetched yet: the names are there, the recordings are not."""
+    pointers = [row["file"] for row in rows if is_lfs_pointer(row["file"])]
+    if pointers:
+        raise CorpusError(
+            f"root: {len(pointers)} of {len(rows)} recordings below '{root}' are Git LFS pointers, "
+            f"not audio: {listing(pointers)}; run `git lfs pull` in the clone"
+        )
 
 
 def _mapped(
@@ -162,10 +217,8 @@ def _mapped(
 
 def _spelt(label: str, label_map: Mapping[str, str], no_emotion: Sequence[str]) -> str:
     """Spell a label as the scheme does: distributions differ in capitals."""
-    if label in label_map or label in no_emotion:
-        return label
-    lower = label.lower()
-    return lower if lower in label_map or lower in no_emotion else label
+    known = {other.lower(): other for other in (*no_emotion, *label_map)}
+    return label if label in label_map else known.get(label.lower(), label)
 
 
 def _row(facts: Scheme, file: Path, parts: Mapping[str, str]) -> dict[str, str]:
@@ -198,6 +251,6 @@ def _without_copies(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], i
     if clashes:
         raise CorpusError(
             "root: different files carry the name of one recording; choose a folder that holds "
-            f"one version: {'; '.join(clashes)}"
+            f"one version: {listing(clashes)}"
         )
     return [same[0] for same in by_name.values()], len(rows) - len(by_name)

@@ -1,6 +1,8 @@
 """The rows of a manifest, whatever format it has."""
 
+import codecs
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsetransfer._files import existing_file
+from sparsetransfer._messages import listing
 from sparsetransfer.corpora.audformat import read_audformat
 from sparsetransfer.exceptions import CorpusError
 
@@ -85,7 +88,7 @@ def _with_columns(records: list[Row], manifest: Path) -> list[Row]:
     absent = [f"'{name}'" for name in ("file", "label") if name not in names]
     if records and absent:
         raise CorpusError(
-            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {present}"
+            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {listing(map(repr, present))}"
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -100,21 +103,44 @@ def _named(record: Mapping[str, str]) -> Row:
     return {"file": "", "label": ""} | row
 
 
+def _text_of(manifest: Path) -> str:
+    """Decode a manifest: UTF-8, or UTF-16 with a byte order mark."""
+    content = manifest.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CorpusError(
+            f"manifest '{manifest}' is not UTF-8 (line {line}); save it as UTF-8, for example "
+            "with: iconv -f CP1252 -t UTF-8 IN > OUT"
+        ) from error
+    if "\0" in text:
+        raise CorpusError(
+            f"manifest '{manifest}' holds null characters, as UTF-16 without a byte order mark "
+            "does; save it as UTF-8"
+        )
+    return text
+
+
 def _read_csv(manifest: Path) -> list[Row]:
-    """Read a table in UTF-8 with a header; every line has all fields."""
-    with open(manifest, encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        columns = [column.strip().lower() for column in next(reader, [])]
-        lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    """Read a table with a header; every line has all fields."""
+    text = _text_of(manifest)
+    header = text.split("\n", 1)[0]
+    separator = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    columns = [column.strip().lower() for column in next(reader, [])]
+    lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     if len(set(columns)) != len(columns):
         twice = sorted({name for name in columns if columns.count(name) > 1})
         raise CorpusError(f"manifest '{manifest}' has more than one column for {twice}")
     _with_columns([dict.fromkeys(columns, "")], manifest)
-    crooked = [str(line) for line, cells in lines if len(cells) != len(columns)]
+    crooked = [line for line, cells in lines if len(cells) != len(columns)]
     if crooked:
         raise CorpusError(
             f"manifest '{manifest}': expected {len(columns)} fields, other numbers in the lines "
-            f"{', '.join(crooked)}"
+            f"{listing(crooked)}"
         )
     return [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in lines]
 
@@ -122,21 +148,20 @@ def _read_csv(manifest: Path) -> list[Row]:
 def _read_jsonl(manifest: Path) -> list[Row]:
     """Read one JSON object per line."""
     records: list[Row] = []
-    wrong: list[str] = []
-    with open(manifest, encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                content = json.loads(line)
-            except ValueError:
-                content = None
-            if isinstance(content, dict):
-                records.append({str(key).lower(): _text(value) for key, value in content.items()})
-            else:
-                wrong.append(str(number))
+    wrong: list[int] = []
+    for number, line in enumerate(_text_of(manifest).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if isinstance(content, dict):
+            records.append({str(key).lower(): _text(value) for key, value in content.items()})
+        else:
+            wrong.append(number)
     if wrong:
-        raise CorpusError(f"manifest '{manifest}': no JSON object in the lines {', '.join(wrong)}")
+        raise CorpusError(f"manifest '{manifest}': no JSON object in the lines {listing(wrong)}")
     return records
 
 
@@ -170,6 +195,7 @@ def _text(value: Any) -> str:
 
 FORMATS: dict[str, Callable[[Path], list[Row]]] = {
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".parquet": _read_parquet,
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,

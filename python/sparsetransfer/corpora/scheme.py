@@ -35,7 +35,7 @@ class Scheme:
         cite, and what a user should beware of (may be empty).
     paths : tuple of str
         Regular expressions of the end of a path without the file's ending; the first that matches
-        counts. Named groups: ``label`` and ``speaker`` where the path tells them, optionally
+        counts, with the capitals of the scheme before any others. Named groups: ``label`` and ``speaker`` where the path tells them, optionally
         ``gender``, ``sentence``, ``split``, ``file`` (by which annotations name the recording)
         and whatever `keep` asks for.
     example : str
@@ -62,6 +62,11 @@ class Scheme:
         Number of speakers, where they are not listed one by one.
     keep : mapping of str to str
         Group of the path to the only value that is read; anything else is dropped and counted.
+    excluded : mapping of str to str
+        What a group and a value that `keep` leaves out stand for: "channel 02" to "song".
+    folder : str
+        Folder of the distribution that holds the recordings; where there is one, what lies beside
+        it is dropped and counted. Clones of repositories hold copies and other formats.
     speaker_format : str
         How a speaker is called, ``{}`` standing for the group ``speaker`` and ``{name}`` for any
         other.
@@ -88,6 +93,8 @@ class Scheme:
     aliases: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
     n_speakers: int | None = None
     keep: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    excluded: Mapping[str, str] = dataclasses.field(default_factory=_nothing)
+    folder: str = ""
     speaker_format: str = "{}"
     annotations: Annotations | None = None
     notes: str = ""
@@ -114,15 +121,40 @@ class Scheme:
         re.Match or None
             The parts of the name, or None if it does not follow the scheme.
         """
-        for pattern in self.paths:
-            if match := _compiled(pattern).search(path):
-                return match
+        for flags in (re.NOFLAG, re.IGNORECASE):
+            for pattern in self.paths:
+                if match := _compiled(pattern, flags).search(path):
+                    return match
         return None
+
+    def parts(self, match: re.Match[str]) -> dict[str, str]:
+        """
+        Return the named parts of a path, in the capitals of the scheme.
+
+        Parameters
+        ----------
+        match : re.Match
+            What `match` returned.
+
+        Returns
+        -------
+        dict of str to str
+            Name of a group to its text; empty where the path lacks it.
+        """
+        found = {name: value or "" for name, value in match.groupdict().items()}
+        for name, known in (("speaker", {**self.genders, **self.aliases}), ("label", self.labels)):
+            if found.get(name) and found[name] not in known:
+                spellings = {text.lower(): text for text in known}
+                found[name] = spellings.get(found[name].lower(), found[name])
+        sentence = (self.match(self.example) or match).groupdict().get("sentence") or ""
+        if found.get("sentence") and (sentence.islower() or sentence.isupper()):
+            found["sentence"] = (str.lower if sentence.islower() else str.upper)(found["sentence"])
+        return found
 
 
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|(?<=/))(?:{pattern})$")
+def _compiled(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|(?<=/))(?:{pattern})$", flags)
 
 
 def names() -> tuple[str, ...]:
@@ -146,7 +178,7 @@ def scheme(name: str) -> Scheme:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, in any capitals, with or without hyphens.
 
     Returns
     -------
@@ -163,14 +195,16 @@ def scheme(name: str) -> Scheme:
     >>> scheme("emodb").labels["W"]
     'anger'
     """
-    if name not in names():
+    known = {_letters(other): other for other in names()}
+    if _letters(name) not in known:
         raise CorpusError(f"no reader for a corpus named '{name}'; there are {', '.join(names())}")
+    name = known[_letters(name)]
     file = resources.files(__package__).joinpath("schemes", f"{name}.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     annotations = facts.pop("annotations", None)
     mappings: dict[str, Any] = {
         key: MappingProxyType(facts.pop(key, {}))
-        for key in ("labels", "counts", "keep", "gender_codes", "aliases")
+        for key in ("labels", "counts", "keep", "excluded", "gender_codes", "aliases")
     }
     return Scheme(
         name=name,
@@ -182,6 +216,11 @@ def scheme(name: str) -> Scheme:
         **mappings,
         **facts,
     )
+
+
+def _letters(name: str) -> str:
+    """Reduce a name to what its spellings share: EMO-DB is emodb."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _by_speaker(groups: Mapping[str, Any], unknown: str | None = None) -> Mapping[str, str]:

@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sparsetransfer._domains import (
+    MaskedClassifierMixin,
     check_domains,
     domains_from_labels,
     encode_source_labels,
@@ -62,7 +63,7 @@ class Prepared:
     targets: NDArray[np.int64]
 
 
-class SpectrogramClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the classifiers whose samples are spectrograms of any length."""
 
     device: str | None

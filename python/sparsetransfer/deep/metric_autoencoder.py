@@ -10,13 +10,14 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from sparsetransfer._domains import (
+    MaskedClassifierMixin,
     check_domains,
     check_labels,
     class_values,
@@ -42,7 +43,7 @@ Dimension: TypeAlias = Literal["activation", "valence", "both"]
 _WIDTHS = (40, 20, 10)
 
 
-class MetricAutoencoder(TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""Continuous metric learning: an embedding in which distances are differences in emotion.
 
     Parameters

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.dictionary._coding import Certificate
 from sparsetransfer.dictionary._problem import Problem
@@ -95,7 +96,7 @@ class State:
         self.step.gather(self.codes)
         weights = problem.weights if problem.weights.size else np.ones(len(self.codes))
         weights = weights.astype(np.float64)
-        objective = float(weights @ certificate.objective)
+        objective = inner(weights, certificate.objective)
         stationarity = self.step.stationarity(self.components, self.codes)
         codes, violation = self.codes, certificate.kkt
         if problem.kept is not None:
@@ -108,7 +109,7 @@ class State:
             history=history,
             n_iter=len(history),
             status=status,
-            duality_gap=float(weights @ certificate.gap) / max(objective, np.finfo(float).tiny),
+            duality_gap=inner(weights, certificate.gap) / max(objective, np.finfo(float).tiny),
             kkt_violation=float(violation.max()),
             stationarity=stationarity,
             statistics=self.step.statistics,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.sparse_coding.functional import TOLERANCE
 
@@ -105,7 +106,7 @@ class PursuitCoder:
         """
         settings = _core.PursuitSettings(
             rule=_core.SelectionRule.correlation,
-            max_atoms=min(self.n_nonzero_coefs, len(components)),
+            max_atoms=self.n_nonzero_coefs,
             tolerance=0.0,
         )
         objective = np.empty(len(X))
@@ -117,7 +118,7 @@ class PursuitCoder:
                 X[rows], components, settings, fresh, mask=part, n_threads=self.num_threads
             )
             if warm:
-                residual = X[rows] - codes[rows] @ components
+                residual = X[rows] - matmul(codes[rows], components)
                 if part is not None:
                     residual[~part] = 0
                 old = 0.5 * np.einsum("ij,ij->i", residual, residual, dtype=np.float64)

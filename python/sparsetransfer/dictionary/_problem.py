@@ -74,6 +74,11 @@ class Problem:
 
     def _pursuit(self, n_nonzero_coefs: int) -> PursuitCoder:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+        if count > self.n_components:
+            raise ValueError(
+                f"n_nonzero_coefs must be at most the number of atoms, {self.n_components}, got "
+                f"{count}"
+            )
         if self.alpha != 0:
             raise ValueError(f"alpha must be 0 with n_nonzero_coefs, got {self.alpha}")
         if self.positive_codes:

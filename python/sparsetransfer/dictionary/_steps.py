@@ -3,6 +3,7 @@
 import numpy as np
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary._problem import Problem
 from sparsetransfer.dictionary.statistics import Statistics, empty_statistics, penalty
@@ -123,16 +124,16 @@ class MaskedStep:
         """Replace unused atoms by signals completed with their own approximation."""
         if codes.any(axis=0).all():
             return False
-        completed = np.where(self.mask, self.problem.X, codes @ components)
+        completed = np.where(self.mask, self.problem.X, matmul(codes, components))
         return _replace_dead_atoms(self.problem, completed, components, codes)
 
     def stationarity(self, components: FloatArray, codes: FloatArray) -> float:
         """Return how far the farthest atom would move in its own exact update."""
         weights = self.problem.weights
         weighted = codes * weights[:, np.newaxis] if weights.size else codes
-        curvature = (weighted * codes).T @ self.mask.astype(codes.dtype)
-        residual = np.where(self.mask, self.problem.X - codes @ components, 0)
-        slope = weighted.T @ residual + curvature * components
+        curvature = matmul((weighted * codes).T, self.mask.astype(codes.dtype))
+        residual = np.where(self.mask, self.problem.X - matmul(codes, components), 0)
+        slope = matmul(weighted.T, residual) + curvature * components
         used = curvature.any(axis=1)
         if not used.any():
             return 0.0

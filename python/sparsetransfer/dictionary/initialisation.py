@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
+from sparsetransfer import _core
+from sparsetransfer._linalg import lapack, matmul
+from sparsetransfer._threads import get_num_threads
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Initialisation", "initial_dictionary"]
 
 Initialisation: TypeAlias = Literal["samples", "spread", "svd"]
+_ROWS = 4096
 _METHODS = ("samples", "spread", "svd")
 
 
@@ -76,19 +80,27 @@ def initial_dictionary(
 
 def _right_singular_vectors(X: FloatArray, k: int) -> FloatArray:
     """Return at most `k` right singular vectors in rows, their largest entries positive."""
-    if X.shape[0] < X.shape[1]:
-        _, values, vectors = linalg.svd(X, full_matrices=False)
-        values = values**2
-    else:
-        # Eigenvectors of XᵀX: exact enough to start from, and no (n_samples, n_features) factor.
-        values, columns = linalg.eigh(X.T @ X)
-        values, vectors = values[::-1], columns[:, ::-1].T
-    # Below the rounding of XᵀX, directions are noise.
+    # By the eigenvectors of XᵀX, or of XXᵀ if that is smaller: exact enough to start from.
+    wide = X.shape[0] < X.shape[1]
+    values, columns = lapack(linalg.eigh, _small_gram(X.T if wide else X))
+    values, vectors = values[::-1], columns[:, ::-1].T
+    # Below the rounding of X, directions are noise.
     noise = 10 * len(values) * np.finfo(X.dtype).eps * values.max(initial=0.0)
     rank = int(np.sum(values > noise))
-    vectors = vectors[: min(k, rank)]
+    vectors = vectors[: min(k, rank)].astype(X.dtype)
+    if wide:
+        vectors = matmul(vectors, X)
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, np.newaxis], axis=1)
     return np.asarray(vectors * np.sign(largest))
+
+
+def _small_gram(X: FloatArray) -> FloatArray:
+    """Return XᵀX in float64, summed over blocks of rows."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for begin in range(0, len(X), _ROWS):
+        block = np.ascontiguousarray(X[begin : begin + _ROWS].T, dtype=np.float64)
+        total += _core.gram(block, get_num_threads())
+    return total
 
 
 def _spread(X: FloatArray, k: int, rng: np.random.Generator) -> list[int]:
@@ -103,7 +115,7 @@ def _spread(X: FloatArray, k: int, rng: np.random.Generator) -> list[int]:
         index = int(np.searchsorted(total, rng.random() * total[-1], side="right"))
         index = min(index, len(X) - 1)
         chosen.append(index)
-        explained = (X @ X[index]).astype(np.float64) ** 2 / energy[index]
+        explained = matmul(X, X[index]).astype(np.float64) ** 2 / energy[index]
         np.minimum(left, np.maximum(energy - explained, 0), out=left)
         # The chosen signal itself, and its parallels, up to the rounding of the product.
         left[left < 8 * np.finfo(X.dtype).eps * energy] = 0

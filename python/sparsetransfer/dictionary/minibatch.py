@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
+from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
 from sparsetransfer.dictionary._atoms import check_atom_set
 from sparsetransfer.dictionary._problem import Problem, first_dictionary
@@ -239,7 +240,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             self.n_steps_ += 1
             coded += len(batch[0])
             seconds = time.perf_counter() - start
-            moved = float(np.linalg.norm(state.components - before)) / len(before)
+            change = state.components - before
+            moved = math.sqrt(inner(change, change)) / len(before)
             if stopping.reached(self.n_steps_, len(batch[0]), cost, moved) or seconds >= budget:
                 break
             if callback is not None and callback(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
 from sparsetransfer.dictionary._alternation import warn_unless_converged
 from sparsetransfer.dictionary._atoms import AtomSet, check_atom_set
@@ -148,7 +149,7 @@ class OnlineState:
             return
         if mask is not None:
             # Missing entries as the dictionary explains them.
-            X = np.where(mask, X, codes @ self.components)
+            X = np.where(mask, X, matmul(codes, self.components))
         replaced = _core.dictionary_replace_atoms(
             X,
             dead,
@@ -168,7 +169,6 @@ class OnlineState:
         directions = np.random.default_rng(0).normal(size=self.components.shape)[vacant]
         if atoms.positive:
             directions = np.abs(directions)
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         components = self.components.copy()
         components[vacant] = atoms.scaled(directions.astype(components.dtype))
         return components
@@ -377,8 +377,8 @@ def _finish(
             problem.all_X, components, codes, warm=False, mask=problem.all_mask
         )
         kept = slice(None) if problem.kept is None else problem.kept
-        objective = float(weights @ uncertain.objective[kept])
-        gap = float(weights @ uncertain.gap[kept]) / max(objective, float(np.finfo(float).tiny))
+        objective = inner(weights, uncertain.objective[kept])
+        gap = inner(weights, uncertain.gap[kept]) / max(objective, float(np.finfo(float).tiny))
         kkt = float(uncertain.kkt.max())
     else:
         objective = math.nan

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -236,7 +237,7 @@ class Statistics:
     def _curvature_and_slope(self, components: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return a and b of the terms Σ_f (a d_f²/2 − b d_f) that an atom sees, others fixed."""
         curvature = np.repeat(self.A.diagonal()[:, np.newaxis], components.shape[1], axis=1)
-        return curvature, self.B - self.A @ components + curvature * components
+        return curvature, self.B - matmul(self.A, components) + curvature * components
 
     def _forget(self, atoms: NDArray[np.int64]) -> None:
         """Drop what is known of some atoms: others have taken their places."""
@@ -342,5 +343,5 @@ def _weighted_sum(function: np.ufunc, values: FloatArray, weights: FloatArray) -
     for begin in range(0, len(values), _ROWS):
         rows = slice(begin, begin + _ROWS)
         sums = function(values[rows]).sum(axis=1, dtype=np.float64)
-        total += float(weights[rows].astype(np.float64) @ sums) if weights.size else sums.sum()
+        total += inner(weights[rows].astype(np.float64), sums) if weights.size else sums.sum()
     return float(total)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
 
@@ -86,7 +87,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         if self.split_sign:
             positive, negative = np.hsplit(codes, 2)
             codes = positive - negative
-        signals: FloatArray = codes @ self.components_.astype(codes.dtype, copy=False)
+        signals: FloatArray = matmul(codes, self.components_.astype(codes.dtype, copy=False))
         return signals
 
     def _split(self, codes: FloatArray) -> FloatArray:

@@ -19,11 +19,12 @@ from sparsetransfer.evaluation.normalisation import SCOPES
 from sparsetransfer.evaluation.protocol import SETTINGS
 from sparsetransfer.evaluation.registry import DEFAULT_METHODS, available_methods, make_methods
 from sparsetransfer.evaluation.selection import RULES
+from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["MANIFESTS", "ConfigError", "CorpusEntry", "StudyConfig", "read_config"]
 
-MANIFESTS = (".csv", ".jsonl", ".parquet", "db.yaml")
-"""Endings of paths that are manifests and not folders of recordings."""
+MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", "db.yaml")
+"""Endings (lower case) of paths that are manifests and not folders of recordings."""
 
 _SCHEMA = "sparsetransfer.config"
 _VERSION = 1
@@ -47,12 +48,15 @@ class CorpusEntry:
         Name of a reader, or ``manifest``.
     label_map : mapping of str to str, default={}
         Raw labels to emotions, beside those of the reader.
+    table : str, optional
+        Table of an audformat database, where several have labels.
     """
 
     name: str
     path: str
     reader: str
     label_map: Mapping[str, str] = field(default_factory=dict)
+    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,7 @@ class StudyConfig:
                     "path": entry.path,
                     "reader": entry.reader,
                     "label_map": dict(entry.label_map),
+                    **({} if entry.table is None else {"table": entry.table}),
                 }
                 for entry in self.corpora
             },
@@ -284,24 +289,24 @@ class _Reader:
             raise self.fault(("study", name), f"{name} {error}, got {study[name]!r}") from None
 
     def corpora(self, content: Mapping[str, Any]) -> tuple[CorpusEntry, ...]:
-        from sparsetransfer.corpora import names
+        from sparsetransfer.corpora import scheme
 
         entries = []
         for name, entry in content.items():
             where = ("corpora", name)
             if not isinstance(entry, dict):
                 raise self.fault(where, f"[corpora.{name}] must be a table, got {entry!r}")
-            self.known(entry, ("path", "reader", "label_map"), where)
+            self.known(entry, ("path", "reader", "label_map", "table"), where)
             path = entry.get("path")
             if not isinstance(path, str) or not path:
                 raise self.fault((*where, "path"), f"path of {name!r} must be a text, got {path!r}")
             full = (self.place.parent / Path(path).expanduser()).absolute()
-            reader = entry.get("reader", "manifest" if path.endswith(MANIFESTS) else name)
-            if reader != "manifest" and reader not in names():
-                raise self.fault(
-                    (*where, "reader"),
-                    f"no reader named {reader!r}; there are manifest, {', '.join(names())}",
-                )
+            reader = entry.get("reader", "manifest" if path.lower().endswith(MANIFESTS) else name)
+            if reader != "manifest":
+                try:
+                    scheme(reader)
+                except CorpusError as error:
+                    raise self.fault((*where, "reader"), f"{error}, manifest") from None
             if not full.exists():
                 raise self.fault((*where, "path"), f"there is no {full}")
             labels = entry.get("label_map", {})
@@ -309,7 +314,10 @@ class _Reader:
                 raise self.fault(
                     (*where, "label_map"), f"label_map must map labels to emotions, got {labels!r}"
                 )
-            entries.append(CorpusEntry(name, str(full), reader, labels))
+            table = entry.get("table")
+            if table is not None and not isinstance(table, str):
+                raise self.fault((*where, "table"), f"table must be a text, got {table!r}")
+            entries.append(CorpusEntry(name, str(full), reader, labels, table))
         return tuple(entries)
 
     def design(self, values: dict[str, Any], corpora: tuple[CorpusEntry, ...]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def speaker_folds(
     Raises
     ------
     CorpusError
-        If a speaker is unknown, there are fewer than two speakers, or a training part has rows of
+        If a speaker is unknown, there are fewer than two speakers, no class has two rows, or a training
+        part has rows of
         one class only.
     """
     if (speakers == "").any():
@@ -73,7 +74,13 @@ def speaker_folds(
         raise CorpusError(
             f"speaker-disjoint cross-validation needs at least two source speakers, got {count}"
         )
-    splitter = StratifiedGroupKFold(min(n_folds, count), shuffle=True, random_state=seed)
+    most = int(np.unique(labels, return_counts=True)[1].max())
+    if most < 2:
+        raise CorpusError(
+            f"speaker-disjoint cross-validation needs classes with several recordings, got "
+            f"{len(labels)} recordings of {len(labels)} classes"
+        )
+    splitter = StratifiedGroupKFold(min(n_folds, count, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class rarer than the number of folds is no concern here: scores are pooled over folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

@@ -99,10 +99,12 @@ def join(
     unused = np.setdiff1d(np.arange(len(table.index)), rows)
     if len(missing) or len(unused):
         strangers = sorted(set(table.index["file"].iloc[unused]) - set(wanted["file"]))
+        lost = any(not os.path.exists(file) for file in strangers)
         raise CorpusError(
             f"corpus {corpus.name!r} and its features do not list the same recordings; without "
             f"features: {listing(missing) or 'none'}; only in the features: "
             f"{listing(strangers) or ('other segments' if len(unused) else 'none')}"
+            + ("; read_table(..., root=FOLDER) sets the folder of relative names" if lost else "")
         )
     blind = sorted(set(wanted["file"][(frames < 0) & readable]))
     if blind:

@@ -55,6 +55,8 @@ def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
     if entry.reader == "manifest":
         corpus = corpora.read_manifest(
             entry.path,
+            name=entry.name,
+            table=entry.table,
             label_map=entry.label_map,
             drop_unmapped=drop_unmapped,
         )

@@ -20,6 +20,10 @@ from sparsetransfer.exceptions import CorpusError
 __all__ = ["Recogniser", "Window", "fit_recogniser", "overall", "recognise"]
 
 _EPSILON = 1e-12
+_SHORTEST = 0.025
+"""Length of a frame in seconds: what is shorter has no descriptors."""
+_SILENCE = 2.0**-15
+"""A signal that moves no farther, one step of 16 bits, is silence."""
 
 
 @dataclass(frozen=True)
@@ -221,15 +225,16 @@ def recognise(
     Yields
     ------
     Window
-        In order; the last one ends with the file. A file shorter than a window is one window. Only
-        one window is held in memory.
+        In order; the last one ends with the file. A file shorter than a window is one window.
+        Windows of silence (no change by more than one step of 16 bits) are left out. Only one
+        window is held in memory.
 
     Raises
     ------
     ValueError
         If `window` or `hop` is not positive, or the feature set is another version now.
     CorpusError
-        If the file cannot be read.
+        If the file cannot be read, or holds no signal: nothing but silence, or less than 25 ms.
     """
     from sparsetransfer import audio, features
 
@@ -244,6 +249,12 @@ def recognise(
     duration = audio.duration(path)
     last = max(0.0, duration - window)
     starts = [*np.arange(0.0, last, hop).tolist(), last]
+    if duration < _SHORTEST:
+        raise CorpusError(
+            f"'{path}': {1000 * duration:.3g} ms are too short to recognise, expected at least "
+            f"{1000 * _SHORTEST:g} ms"
+        )
+    silent = True
     for start in starts:
         end = min(start + window, duration)
         whole = start == 0.0 and end == duration
@@ -253,11 +264,16 @@ def recognise(
             start=None if whole else start,
             end=None if whole else end,
         )
+        if np.ptp(signal) <= _SILENCE:
+            continue
+        silent = False
         values = np.asarray(described.compute(signal), dtype=np.float64)
         if not np.isfinite(values).all():
             raise CorpusError(f"'{path}': features of [{start:g}, {end:g}) s are not finite")
         shares = recogniser.probabilities(values[None])[0]
         yield Window(start, end, tuple(shares.tolist()))
+    if silent:
+        raise CorpusError(f"'{path}': nothing but silence, there is no speech to recognise")
 
 
 def overall(windows: Sequence[Window]) -> tuple[float, ...]:

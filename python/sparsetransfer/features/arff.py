@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_arff"]
@@ -60,7 +61,7 @@ def read_arff(path: Path) -> pd.DataFrame:
     if crooked:
         raise CorpusError(
             f"'{path}': expected {len(names)} values, other numbers in the data rows "
-            f"{', '.join(crooked)}"
+            f"{listing(crooked)}"
         )
     frame = pd.DataFrame(cells, columns=names)
     wrong: list[str] = []
@@ -74,5 +75,5 @@ def read_arff(path: Path) -> pd.DataFrame:
             wrong += [f"row {row + 1} ({name})" for row in bad]
             frame[name] = values
     if wrong:
-        raise CorpusError(f"'{path}': no numbers in {', '.join(wrong)}")
+        raise CorpusError(f"'{path}': no numbers in {listing(wrong)}")
     return frame

@@ -13,6 +13,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from sparsetransfer import audio
+from sparsetransfer._messages import listing
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
@@ -26,7 +27,6 @@ __all__ = ["extract"]
 _log = logging.getLogger(__name__)
 
 _GROUP = 32  # utterances that a set which works in batches gets at once
-_LISTED = 5  # columns named in the message about an utterance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,11 +211,10 @@ def _checked(
     finite = np.isfinite(values)
     if not finite.all():
         wrong = [name for name, fine in zip(chosen.names, finite, strict=True) if not fine]
-        listed = ", ".join(wrong[:_LISTED]) + (", …" if len(wrong) > _LISTED else "")
         return _Outcome(
             utterance.row,
             None,
-            f"'{utterance.file}': {len(wrong)} values are not finite: {listed}",
+            f"'{utterance.file}': {len(wrong)} values are not finite: {listing(wrong)}",
         )
     return _Outcome(utterance.row, values)
 
@@ -232,11 +231,11 @@ def _table(
     """Put rows together, or raise about those that failed."""
     failed = [outcome for outcome in outcomes if outcome.values is None]
     if failed and (not drop or len(failed) == len(outcomes)):
-        listed = "\n".join(f"  {outcome.error}" for outcome in failed)
+        listed = listing(outcome.error for outcome in failed)
         advice = "" if drop else "; on_error='drop' leaves them out"
         raise CorpusError(
             f"corpus '{corpus.name}': {len(failed)} of {len(outcomes)} utterances have no "
-            f"features{advice}:\n{listed}"
+            f"features{advice}: {listed}"
         )
     for outcome in failed:
         _log.warning("%s: dropped: %s", corpus.name, outcome.error)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
@@ -27,7 +28,7 @@ _SET_KEY = "feature_set"
 _NOT_FEATURES = {
     "label", "emotion", "class", "target", "speaker", "gender", "sex", "age", "language",
     "sentence", "split", "fold", "corpus", "dataset", "activation", "arousal", "valence",
-    "dominance",
+    "dominance", "frametime", "frameindex",
 }  # fmt: skip
 
 
@@ -44,7 +45,8 @@ def read_table(
     Parameters
     ----------
     path : path-like
-        ``.csv``, ``.parquet``, ``.arff`` or ``.npy``. A column ``file`` (or ``filename``, ``path``,
+        ``.csv`` (separated by commas, semicolons or tabs), ``.parquet``, ``.arff`` or ``.npy``. A
+        column ``file`` (or ``filename``, ``path``,
         ``name``) names the recording, ``start`` and ``end`` the segment, in seconds or as the time
         differences that audformat writes. All other numeric columns are features, except those that
         tell of label, speaker and the like (``label``, ``emotion``, ``class``, ``speaker``,
@@ -124,7 +126,9 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
 
 
 def _read_csv(place: Path) -> pd.DataFrame:
-    return pd.read_csv(place, encoding="utf-8-sig")
+    with open(place, encoding="utf-8-sig") as stream:
+        header = stream.readline()
+    return pd.read_csv(place, encoding="utf-8-sig", sep=max(",;\t", key=header.count))
 
 
 def _read_parquet(place: Path) -> pd.DataFrame:
@@ -167,7 +171,8 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
             f"feature table '{place}' has no column that names the file "
             f"({', '.join(_FILE_ALIASES)}); it has {', '.join(map(str, frame.columns[:8]))}, ..."
         )
-    files = [os.path.normpath(base / str(file)) for file in frame[alias]]
+    # openSMILE's own program quotes names like this
+    files = [os.path.normpath(base / str(file).strip("'")) for file in frame[alias]]
     index = pd.DataFrame({"file": files})
     try:
         bounds = [
@@ -182,14 +187,14 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
     twice = index[index.duplicated(_INDEX)]["file"]
     if len(twice):
         raise CorpusError(
-            f"feature table '{place}': listed more than once: {', '.join(dict.fromkeys(twice))}"
+            f"feature table '{place}': listed more than once: {listing(dict.fromkeys(twice))}"
         )
     values, names = _features(frame.drop(columns=[alias]), place)
     bad = [files[row] for row in np.flatnonzero(~np.isfinite(values).all(axis=1))]
     if bad:
         raise CorpusError(
             f"feature table '{place}': values that are not finite in {len(bad)} rows: "
-            f"{', '.join(bad)}"
+            f"{listing(bad)}"
         )
     failures = pd.DataFrame({column: [] for column in (*_INDEX, "error")})
     return FeatureTable(values, names, index, name, failures)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparsetransfer import audio
+from sparsetransfer._messages import listing
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
@@ -124,10 +125,10 @@ def extract_sequences(
         if progress is not None:
             progress(done, len(rows))
     if errors and (on_error == "raise" or not found):
-        listed = "\n".join(f"  {errors[row]}" for row in sorted(errors))
+        listed = listing(errors[row] for row in sorted(errors))
         raise CorpusError(
             f"corpus '{corpus.name}': {len(errors)} of {len(rows)} utterances have no "
-            f"spectrogram:\n{listed}"
+            f"spectrogram: {listed}"
         )
     index = corpus.table[["file", "start", "end"]]
     failures = index.iloc[sorted(errors)].reset_index(drop=True)

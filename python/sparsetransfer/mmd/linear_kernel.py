@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_pair, common_dtype
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
@@ -107,13 +108,13 @@ def contrast_value(
     """Return the value from the weighted sums (n_columns, n_features) and the squared norms."""
     if not contrasts.unbiased:
         differences = np.square(source_means - target_means).sum(axis=1)
-        return float(contrasts.between @ differences)
-    value = -2 * (contrasts.between @ (source_means * target_means).sum(axis=1))
+        return inner(contrasts.between, differences)
+    value = -2 * inner(contrasts.between, (source_means * target_means).sum(axis=1))
     for means, norms, weights, within in (
         (source_means, source_norms, contrasts.source, contrasts.within_source),
         (target_means, target_norms, contrasts.target, contrasts.within_target),
     ):
-        value += within @ (np.square(means).sum(axis=1) - norms @ np.square(weights))
+        value += inner(within, np.square(means).sum(axis=1) - matmul(norms, np.square(weights)))
     return float(value)
 
 
@@ -138,7 +139,7 @@ def _weighted_sums(samples: FloatArray, weights: NDArray[np.float64]) -> NDArray
     sums = np.zeros((weights.shape[1], samples.shape[1]))
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        sums += weights[rows].T @ samples[rows].astype(np.float64, copy=False)
+        sums += matmul(weights[rows].T, samples[rows].astype(np.float64, copy=False))
     return sums
 
 
@@ -155,8 +156,8 @@ def _gradient(
     gradient = np.empty_like(samples)
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        itself = np.square(weights[rows]) @ diagonal
-        gradient[rows] = 2 * (weights[rows] @ pull - itself[:, None] * samples[rows])
+        itself = matmul(np.square(weights[rows]), diagonal)
+        gradient[rows] = 2 * (matmul(weights[rows], pull) - itself[:, None] * samples[rows])
     return gradient
 
 

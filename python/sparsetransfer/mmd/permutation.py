@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import check_integer, check_pair, resolve_threads
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 
@@ -128,7 +129,9 @@ def two_sample_test(
         generator.permuted(shuffled, axis=1, out=shuffled)
         forms, row_sums = _core.gaussian_quadratic_forms(pooled, indicators, widths, threads)
         values.append(
-            _statistics(forms, indicators @ row_sums, row_sums.sum(), len(xs), len(xt), estimator)
+            _statistics(
+                forms, matmul(indicators, row_sums), row_sums.sum(), len(xs), len(xt), estimator
+            )
         )
     statistics = np.concatenate(values)
     statistic, null = float(statistics[0]), statistics[1:]

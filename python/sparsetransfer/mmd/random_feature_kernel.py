@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.linear_kernel import contrast_pulls, contrast_value, linear
@@ -136,7 +137,7 @@ def _blocks(samples: FloatArray, columns: int) -> Iterator[slice]:
 def _features(
     samples: FloatArray, centre: FloatArray, frequencies: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    phases = (samples - centre) @ frequencies.T
+    phases = matmul(samples - centre, frequencies.T)
     scale = samples.dtype.type(1 / math.sqrt(len(frequencies)))
     return scale * np.cos(phases), scale * np.sin(phases)
 
@@ -151,7 +152,7 @@ def _feature_sums(
     sums = np.zeros((weights.shape[1], 2 * len(frequencies)))
     for rows in _blocks(samples, len(frequencies)):
         cosines, sines = _features(samples[rows], centre, frequencies)
-        sums += np.hstack([weights[rows].T @ cosines, weights[rows].T @ sines])
+        sums += np.hstack([matmul(weights[rows].T, cosines), matmul(weights[rows].T, sines)])
     return sums
 
 
@@ -170,9 +171,9 @@ def _pull_back(
     gradient = np.empty_like(samples)
     for rows in _blocks(samples, count):
         cosines, sines = _features(samples[rows], centre, frequencies)
-        by_features = (2 * weights[rows] @ pull).astype(samples.dtype)
+        by_features = (2 * matmul(weights[rows], pull)).astype(samples.dtype)
         slopes = by_features[:, count:] * cosines - by_features[:, :count] * sines
-        gradient[rows] = slopes @ frequencies
+        gradient[rows] = matmul(slopes, frequencies)
     return gradient
 
 
@@ -201,7 +202,7 @@ def _linear_time(
         ):
             if by is not None:
                 slopes = by[:, count:] * cosines - by[:, :count] * sines
-                out[rows] = share * (slopes @ frequencies)
+                out[rows] = share * (matmul(slopes, frequencies))
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
     return MMDResult(value, *gradients, tuple(widths))

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, validate_data
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 
@@ -168,7 +169,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.split_sign:
             positive, negative = np.hsplit(codes, 2)
             codes = positive - negative
-        signals: FloatArray = codes @ dictionary
+        signals: FloatArray = matmul(codes, dictionary)
         return signals
 
     def __sklearn_tags__(self) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
@@ -139,7 +140,10 @@ def sparse_encode(
         else:
             count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
         if algorithm == "lars":
-            matrix, correlations = (atoms @ atoms.T, signals @ atoms.T) if not inner else inner[:2]
+            if inner is None:
+                matrix, correlations = matmul(atoms, atoms.T), matmul(signals, atoms.T)
+            else:
+                matrix, correlations, _ = inner
             return _lars(matrix, correlations, count, n_jobs)
         greedy: dict[str, Any] = {
             "rule": algorithm,
@@ -171,7 +175,7 @@ def _inner_products(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     matrix = check_matrix(gram, "gram", dtype=signals.dtype, n_features=atoms.shape[0])
     if cov is None:
-        correlations = signals @ atoms.T
+        correlations = matmul(signals, atoms.T)
     else:
         checked = check_matrix(cov, "cov", dtype=signals.dtype, n_features=signals.shape[0])
         correlations = np.ascontiguousarray(checked.T)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
@@ -409,7 +410,7 @@ def threshold(
     signals = check_matrix(X, "X")
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     limit = signals.dtype.type(check_real(alpha, "alpha", minimum=0.0))
-    cov = signals @ atoms.T
+    cov: FloatArray = matmul(signals, atoms.T)
     codes = np.maximum(np.abs(cov) - limit, 0) * np.sign(cov)
     return np.maximum(codes, 0) if positive else codes
 
@@ -486,12 +487,16 @@ def _pursuit_settings(
         raise ValueError(f"rule must be 'omp' or 'ols', got {rule!r}")
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+        if count > n_components:
+            raise ValueError(
+                f"n_nonzero_coefs must be at most the number of atoms, {n_components}, got {count}"
+            )
     else:
-        count = default if tol is None else n_components
+        count = min(default, n_components) if tol is None else n_components
     tolerance = 0.0 if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.PursuitSettings(
         rule=rules[rule],
-        max_atoms=min(count, n_components),
+        max_atoms=count,
         tolerance=tolerance,
         nonnegative=bool(positive),
     )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _core
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -186,7 +187,7 @@ def lasso_path(
         nonnegative=bool(positive),
     )
     with np.errstate(over="ignore", invalid="ignore"):  # refused below, by name
-        gram, cov = atoms @ atoms.T, signals @ atoms.T
+        gram, cov = matmul(atoms, atoms.T), matmul(signals, atoms.T)
     found = _core.lasso_paths(
         gram,
         cov,

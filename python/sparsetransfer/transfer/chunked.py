@@ -13,6 +13,7 @@ from sparsetransfer.distributed import ChunkedDictionary, Chunks, Engine, learn
 
 if TYPE_CHECKING:
     from sparsetransfer.transfer.coder import TransferSparseCoding
+from sparsetransfer.transfer.preparation import atom_count
 
 __all__ = ["learn_chunks"]
 
@@ -60,17 +61,18 @@ def learn_chunks(
             raise ValueError(
                 f"{name}={given!r} does not work on chunks; it must be {value!r}, or X an array"
             )
-    if coder.n_components > chunks.n_samples and coder.dict_init is None:
+    n_components = atom_count(coder.n_components, chunks.n_samples, coder.dict_init)
+    if n_components > chunks.n_samples and coder.dict_init is None:
         raise ValueError(
             f"n_components must be at most the number of samples, {chunks.n_samples}, got "
-            f"{coder.n_components}; fewer atoms, or dict_init, would do"
+            f"{n_components}; leave it at its default to have as many atoms as fit"
         )
     source = sum(chunk.n_samples for chunk in chunks if chunk.domain > 0)
     target = chunks.n_samples - source
     mmd = check_real(coder.mmd, "mmd", minimum=0)
     learned = learn(
         chunks,
-        coder.n_components,
+        n_components,
         alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
         mmd=mmd,
         conditional=coder.conditional,
@@ -87,7 +89,7 @@ def learn_chunks(
         rng=_seed(coder.random_state),
         n_threads=coder.n_jobs,
     )
-    pulls = np.zeros((2, coder.n_components))
+    pulls = np.zeros((2, n_components))
     if mmd > 0:
         pulls = np.outer([1 / source, -1 / target], learned.multiplier)
     return learned, pulls

@@ -14,6 +14,7 @@ from sklearn.base import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -30,6 +31,7 @@ from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
 from sparsetransfer.transfer.minibatch import TransferStream, batch_domains, takes_batches
 from sparsetransfer.transfer.preparation import (
     ClassCoupling,
+    atom_count,
     first_dictionary,
     resolve_domains,
     source_labels,
@@ -45,8 +47,9 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     Parameters
     ----------
-    n_components : int, default=128
-        Number of atoms, at most the number of samples.
+    n_components : int, optional
+        Number of atoms, at most the number of samples; by default 128, or as many as there are
+        samples or rows of `dict_init`.
     alpha : float, default=0.02
         Weight of the l1 norm of the codes, > 0; for samples of unit length.
     mmd : float, default=60.0
@@ -196,7 +199,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: int | None = None,
         *,
         alpha: float = 0.02,
         mmd: float = 60.0,
@@ -319,7 +322,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
         self.__dict__.pop("_stream", None)
-        check_integer(self.n_components, "n_components", minimum=1)
+        n_components = atom_count(self.n_components, len(signals), self.dict_init)
         check_real(self.laplacian, "laplacian", minimum=0)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(y, sample_domain, len(signals), mmd)
@@ -334,7 +337,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             )
         classes, probabilities = self._class_coupling(domains, y, pseudo_labels)
         coupling = None if classes is None else classes.coupling(probabilities)
-        start = first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
+        start = first_dictionary(signals, n_components, self.dict_init, self.random_state)
         labels = source_labels(y, domains)
         learned = self._learn(signals, start, coupling, None, labels, threads)
         for _ in range(self.n_rounds):
@@ -437,9 +440,9 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = batch_domains(sample_domain, len(signals))
         if first:
-            check_integer(self.n_components, "n_components", minimum=1)
+            n_components = atom_count(self.n_components, len(signals), self.dict_init)
             self._stream = TransferStream(
-                first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
+                first_dictionary(signals, n_components, self.dict_init, self.random_state)
             )
         dtype = self._stream.components.dtype
         found = self._stream.step(
@@ -608,7 +611,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self, "components_")
         checked = check_matrix(codes, "codes", n_features=len(self.components_))
-        return np.asarray(checked @ self.components_)
+        return np.asarray(matmul(checked, self.components_))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

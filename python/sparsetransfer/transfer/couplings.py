@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import check_domains, class_values, label_array, labelled
+from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.exceptions import DomainError
 
@@ -96,14 +97,14 @@ class MeanCoupling:
         numpy.ndarray of shape (n_samples, rank)
             Without columns if `mmd` is 0.
         """
-        strength = check_real(mmd, "mmd", minimum=0) / np.vdot(self.pooled, self.pooled)
+        strength = check_real(mmd, "mmd", minimum=0) / inner(self.pooled, self.pooled)
         scales = np.sqrt(strength * self.weights)
         E = self.columns[:, scales > 0] * scales[scales > 0]
         if E.shape[1] < 2:
             return np.asarray(E)
         # Contrasts depend on each other (those of three domains have rank two): turned onto the
         # eigenvectors of E'E the superfluous columns vanish and the product stays.
-        values, vectors = np.linalg.eigh(np.einsum("iq,ir->qr", E, E))
+        values, vectors = lapack(np.linalg.eigh, np.einsum("iq,ir->qr", E, E))
         kept = values > 1e-12 * values[-1]
         return E if kept.all() else np.einsum("iq,qr->ir", E, vectors[:, kept])
 
@@ -118,7 +119,7 @@ class MeanCoupling:
         -------
         numpy.ndarray of shape (n_terms, n_components)
         """
-        return np.asarray(self.columns.T @ check_matrix(codes, "codes"), dtype=np.float64)
+        return np.asarray(matmul(self.columns.T, check_matrix(codes, "codes")), dtype=np.float64)
 
 
 def couple_domains(

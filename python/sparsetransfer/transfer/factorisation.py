@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from sparsetransfer._validation import FloatArray, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 from sparsetransfer.transfer.coder import TransferSparseCoding
+from sparsetransfer.transfer.preparation import atom_count
 
 __all__ = ["TransferNMF"]
 
@@ -20,8 +21,9 @@ class TransferNMF(DomainTransformer):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Number of parts, at most the number of samples.
+    n_components : int, optional
+        Number of parts, at most the number of samples; by default 32, or as many as there are
+        samples.
     alpha : float, default=0.01
         Weight of the sum of the codes, > 0, in units of the root mean square length of the
         samples.
@@ -96,7 +98,7 @@ class TransferNMF(DomainTransformer):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | None = None,
         *,
         alpha: float = 0.01,
         mmd: float = 10.0,
@@ -156,7 +158,7 @@ class TransferNMF(DomainTransformer):
         alpha = check_real(self.alpha, "alpha", minimum=0, strict=True)
         length = float(np.sqrt(np.mean(np.square(rows, dtype=np.float64).sum(axis=1))))
         self._coder = TransferSparseCoding(
-            self.n_components,
+            atom_count(self.n_components, len(rows), most=32),
             alpha=alpha * (length if length > 0 else 1.0),
             mmd=self.mmd,
             laplacian=self.laplacian,

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer._domains import new_domains
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
 from sparsetransfer.graph.functional import Metric, Weights
@@ -35,10 +36,10 @@ class MeanPull:
         if domains is None or coupling is None or mmd == 0:
             return
         E = coupling.factor(mmd)
-        means = E.T @ codes
+        means = matmul(E.T, codes)
         self.numbers = np.unique(domains)
         groups = [domains > 0, domains < 0, *(domains == number for number in self.numbers)]
-        self.rows = np.stack([E[group].mean(axis=0) @ means for group in groups]).astype(
+        self.rows = np.stack([matmul(E[group].mean(axis=0), means) for group in groups]).astype(
             codes.dtype
         )
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import mmd as discrepancy
 from sparsetransfer._domains import check_domains
+from sparsetransfer._linalg import inner, matmul, squared_spectral_norm
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -99,7 +100,7 @@ class _Problem:
         self.X = given.astype(np.float64, copy=False)
         self.source = check_domains(sample_domain, len(self.X)) > 0
         pooled = couple_domains(np.where(self.source, 1, -1)).pooled
-        self.strength = check_real(mmd, "mmd", minimum=0) / float(pooled @ pooled)
+        self.strength = check_real(mmd, "mmd", minimum=0) / inner(pooled, pooled)
         self.alpha = check_real(alpha, "alpha", minimum=0, strict=True)
         self.l2 = check_real(l2, "l2", minimum=0)
         self.bandwidths = check_vector(np.atleast_1d(bandwidths), "bandwidths", dtype=np.float64)
@@ -110,9 +111,9 @@ class _Problem:
 
     def evaluate(self, S: FloatArray, D: FloatArray) -> tuple[float, FloatArray, float]:
         """Return the smooth value, its gradient, and the squared MMD."""
-        residual = S @ D - self.X
-        value = 0.5 * np.vdot(residual, residual) + 0.5 * self.l2 * np.vdot(S, S)
-        gradient = residual @ D.T + self.l2 * S
+        residual = matmul(S, D) - self.X
+        value = 0.5 * inner(residual, residual) + 0.5 * self.l2 * inner(S, S)
+        gradient = matmul(residual, D.T) + self.l2 * S
         term = discrepancy.gaussian(
             S[self.source],
             S[~self.source],
@@ -134,22 +135,22 @@ class _Problem:
         smooth, gradient, term = self.evaluate(S, D)
         value = smooth + self.alpha * float(np.abs(S).sum())
         history = [value]
-        length = 1 / max(float(np.linalg.norm(D @ D.T, 2)), np.finfo(np.float64).tiny)
+        length = 1 / max(squared_spectral_norm(D), np.finfo(np.float64).tiny)
         while len(history) <= max_iter and self.violation(S, gradient) > tol * self.alpha:
             for _ in range(_LARGEST_SHRINKAGE):
                 trial = shrink(S - length * gradient, length * self.alpha, self.positive)
                 step = trial - S
                 smooth_trial, gradient_trial, term_trial = self.evaluate(trial, D)
                 trial_value = smooth_trial + self.alpha * float(np.abs(trial).sum())
-                if trial_value <= value - 1e-4 / length * float(np.vdot(step, step)):
+                if trial_value <= value - 1e-4 / length * inner(step, step):
                     break
                 length /= 2
             else:
                 break  # rounding: no step lowers the objective any more
             change = gradient_trial - gradient
-            curvature = float(np.vdot(step, change))
+            curvature = inner(step, change)
             if curvature > 0:
-                length = float(np.vdot(step, step)) / curvature
+                length = inner(step, step) / curvature
             S, gradient, value, term = trial, gradient_trial, trial_value, term_trial
             history.append(value)
         if self.dtype == np.float32:

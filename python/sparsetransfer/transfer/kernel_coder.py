@@ -9,14 +9,15 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
-from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer._linalg import matmul, squared_spectral_norm
+from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.kernel import kernel_learn
 from sparsetransfer.transfer.learn import transfer_learn
-from sparsetransfer.transfer.preparation import first_dictionary, resolve_domains
+from sparsetransfer.transfer.preparation import atom_count, first_dictionary, resolve_domains
 from sparsetransfer.transfer.proximal import descend_rows, violations
 
 __all__ = ["KernelTransferSparseCoding"]
@@ -38,7 +39,7 @@ class _Witness:
         self.widths = widths
 
     def __call__(self, S: FloatArray) -> tuple[FloatArray, FloatArray]:
-        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * S @ self.fitted.T
+        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * matmul(S, self.fitted.T)
         squares = np.maximum(squares, 0)
         value = np.zeros(len(S))
         pull = np.zeros_like(squares)
@@ -46,7 +47,7 @@ class _Witness:
             kernel = np.exp(squares / (-2 * width**2)) * self.weights
             value += kernel.sum(axis=1)
             pull += kernel / width**2
-        return value, pull @ self.fitted - pull.sum(axis=1)[:, None] * S
+        return value, matmul(pull, self.fitted) - pull.sum(axis=1)[:, None] * S
 
 
 class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -54,8 +55,9 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     Parameters
     ----------
-    n_components : int, default=128
-        Number of atoms, at most the number of samples.
+    n_components : int, optional
+        Number of atoms, at most the number of samples; by default 128, or as many as there are
+        samples or rows of `dict_init`.
     alpha : float, default=0.02
         Weight of the l1 norm of the codes, > 0; for samples of unit length.
     mmd : float, default=60.0
@@ -149,7 +151,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def __init__(
         self,
-        n_components: int = 128,
+        n_components: int | None = None,
         *,
         alpha: float = 0.02,
         mmd: float = 60.0,
@@ -214,10 +216,10 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
-        check_integer(self.n_components, "n_components", minimum=1)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(y, sample_domain, len(signals), mmd)
-        start = first_dictionary(signals, self.n_components, self.dict_init, self.random_state)
+        n_components = atom_count(self.n_components, len(signals), self.dict_init)
+        start = first_dictionary(signals, n_components, self.dict_init, self.random_state)
         self.bandwidths_: tuple[float, ...] = ()
         self._source = None if domains is None else domains > 0
         if self._source is None:
@@ -358,8 +360,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             witness = _Witness(self.codes_, self._source, self.bandwidths_)
             pulls = self.mmd * witness.shares / np.abs(witness.shares).sum()
             weights = np.where(is_source, pulls[0], pulls[1])
-            curvature = float(np.linalg.norm(components @ components.T, 2))
-            length = 1 / max(curvature, np.finfo(np.float64).tiny)
+            length = 1 / max(squared_spectral_norm(components), np.finfo(np.float64).tiny)
             for begin in range(0, len(signals), _ROWS):
                 part = slice(begin, begin + _ROWS)
                 found = self._pull(
@@ -387,11 +388,11 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """Move `codes`, in place, to where the witness function counts; return the violation."""
 
         def evaluate(S: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-            residual = S @ D - X[rows]
+            residual = matmul(S, D) - X[rows]
             height, slope = witness(S)
             value = 0.5 * (residual**2).sum(axis=1) + 0.5 * self.l2 * (S**2).sum(axis=1)
             value += weights[rows] * height + self.alpha * np.abs(S).sum(axis=1)
-            return value, residual @ D.T + self.l2 * S + weights[rows, None] * slope
+            return value, matmul(residual, D.T) + self.l2 * S + weights[rows, None] * slope
 
         descend_rows(
             evaluate,

@@ -10,12 +10,13 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import (
+    MaskedClassifierMixin,
     check_domains,
     check_labels,
     class_values,
@@ -41,6 +42,7 @@ __all__ = [
     "class_coupling",
     "domain_coupling",
     "neighbour_laplacian",
+    "on_simplex",
     "relative_penalty",
 ]
 
@@ -130,7 +132,7 @@ def relative_penalty(
     )
 
 
-class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Base of linear classifiers that regress one-hot labels and know two domains.
 
     A subclass implements `_fit_rows`, which sets the certificate and returns coefficients.
@@ -235,7 +237,7 @@ class LabelRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numpy.ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
-        return _on_simplex(self._scores(X).astype(np.float64))
+        return on_simplex(self._scores(X).astype(np.float64))
 
     def _scores(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "coef_")
@@ -326,7 +328,7 @@ def neighbour_laplacian(data: TransferRows, n_neighbors: int, threads: int) -> s
     return laplacian(graph, normalized=True)
 
 
-def _on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Project rows on the probability simplex by the sorted threshold (Held et al., 1974)."""
     descending = -np.sort(-scores, axis=1)
     excess = np.cumsum(descending, axis=1) - 1

@@ -16,7 +16,7 @@ from sparsetransfer._domains import (
     label_array,
     labelled,
 )
-from sparsetransfer._validation import FloatArray, check_matrix
+from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.transfer.couplings import (
     Contrast,
@@ -25,7 +25,7 @@ from sparsetransfer.transfer.couplings import (
     couple_domains,
 )
 
-__all__ = ["ClassCoupling", "first_dictionary", "resolve_domains", "source_labels"]
+__all__ = ["ClassCoupling", "atom_count", "first_dictionary", "resolve_domains", "source_labels"]
 
 
 def resolve_domains(
@@ -57,6 +57,15 @@ def source_labels(y: ArrayLike | None, domains: NDArray[np.int64] | None) -> NDA
     return masked
 
 
+def atom_count(
+    n_components: int | None, n_samples: int, dict_init: ArrayLike | None = None, *, most: int = 128
+) -> int:
+    """Return the number of atoms: by default `most`, or as many as there are samples."""
+    if n_components is not None:
+        return check_integer(n_components, "n_components", minimum=1)
+    return min(most, n_samples) if dict_init is None else len(np.asarray(dict_init))
+
+
 def first_dictionary(
     X: FloatArray, n_components: int, dict_init: ArrayLike | None, random_state: Any
 ) -> FloatArray:
@@ -71,8 +80,8 @@ def first_dictionary(
     n = len(X)
     if n_components > n:
         raise ValueError(
-            f"n_components must be at most the number of samples, {n}, got {n_components}; fewer "
-            "atoms, or dict_init, would do"
+            f"n_components must be at most the number of samples, {n}, got {n_components}; leave it "
+            "at its default to have as many atoms as fit"
         )
     if isinstance(random_state, np.random.Generator):
         order = random_state.permutation(n)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -229,7 +230,7 @@ def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCo
     codes = coupling.unscale(codes)
     difference = None
     if coupling.means is not None:
-        difference = (coupling.means.pooled @ codes).astype(codes.dtype)
+        difference = matmul(coupling.means.pooled, codes).astype(codes.dtype)
     return TransferCodes(
         codes=codes,
         objective=report.objective,

@@ -101,6 +101,16 @@ def test_mp3_without_a_length(tmp_path, mode, signal, rate):
         audio.load(name)
 
 
+@pytest.mark.parametrize("excess", [-20, -1, 1])
+def test_mp3_with_a_wrong_number_of_frames_in_its_tag_is_whole(tmp_path, excess):
+    content = bytearray(encoded("mp3"))
+    place = (content.find(b"Info") if b"Info" in content[:200] else content.find(b"Xing")) + 8
+    frames = int.from_bytes(content[place : place + 4], "big") + excess
+    content[place : place + 4] = frames.to_bytes(4, "big")
+    (tmp_path / "a.mp3").write_bytes(content)
+    assert seconds(tmp_path / "a.mp3") == pytest.approx(SECONDS, abs=0.08)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "ogg", "opus"])
 def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
     name = tmp_path / f"a.{kind}"

@@ -4,9 +4,18 @@ import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import LabelledOnly, make_transfer_pipeline
+from sparsetransfer.classification import (
+    BalancedRidge,
+    LabelledOnly,
+    MultiView,
+    Safeguard,
+    TransferPipeline,
+    make_transfer_pipeline,
+)
 from sparsetransfer.exceptions import DomainError
+from sparsetransfer.subspace import CORAL
 
 
 class CentrePerDomain(TransformerMixin, BaseEstimator):
@@ -26,6 +35,62 @@ class CentrePerDomain(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return X - self.means_[min(self.means_)]
+
+
+@parametrize_with_checks(
+    [
+        make_transfer_pipeline(StandardScaler(), BalancedRidge()),
+        TransferPipeline([("scale", StandardScaler()), ("align", CORAL())]),
+    ],
+    expected_failed_checks=lambda pipeline: (
+        dict.fromkeys(
+            ["check_estimators_overwrite_params", "check_dont_overwrite_parameters"],
+            "steps are fitted in place, as those of scikit-learn's pipeline",
+        )
+        | (
+            {"check_classifiers_classes": "the label -1 means unknown by contract"}
+            if hasattr(pipeline, "predict")
+            else {}
+        )
+    ),
+)
+@pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.DomainWarning")
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def test_only_pipelines_of_transformers_transform():
+    classifier = make_transfer_pipeline(StandardScaler(), RidgeClassifier())
+    assert not hasattr(classifier, "fit_transform")
+    assert not hasattr(classifier, "transform")
+    assert not hasattr(classifier, "predict_proba")
+    assert hasattr(make_transfer_pipeline(StandardScaler(), BalancedRidge()), "predict_proba")
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    domain = np.repeat([1, -1], 10)
+    coders = TransferPipeline([("scale", StandardScaler()), ("align", CORAL())])
+    expected = CORAL().fit_transform(StandardScaler().fit_transform(X), sample_domain=domain)
+    np.testing.assert_allclose(coders.fit_transform(X, sample_domain=domain), expected)
+
+
+@pytest.mark.parametrize("estimator", [MultiView(), Safeguard(views=[2, 1], random_state=0)])
+def test_metadata_is_routed_to_classifiers_of_several_views(estimator, shifted):
+    X, y, domain = shifted
+    masked = np.where(domain < 0, -1, y)
+    metadata = {"sample_domain": domain}
+    if isinstance(estimator, Safeguard):
+        metadata["sample_group"] = np.arange(80) // 10
+    direct = clone(estimator).fit(X, masked, **metadata)
+    with sklearn.config_context(enable_metadata_routing=True):
+        request = estimator.get_metadata_routing().fit.requests
+        assert request == dict.fromkeys(metadata, True)
+        routed = sklearn.pipeline.make_pipeline(StandardScaler(with_mean=False), estimator)
+        routed = routed.set_params(standardscaler__with_std=False).fit(X, masked, **metadata)
+    np.testing.assert_array_equal(routed.predict(X), direct.predict(X))
+    with sklearn.config_context(enable_metadata_routing=True):
+        declined = clone(estimator).set_fit_request(sample_domain=False)
+        pipeline = sklearn.pipeline.make_pipeline(declined)
+        with pytest.raises(TypeError, match="sample_domain"):
+            pipeline.fit(X, masked, sample_domain=domain)
 
 
 @pytest.fixture

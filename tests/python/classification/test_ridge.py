@@ -122,3 +122,18 @@ def test_bad_arguments(arguments, match):
     defaults = {"rows": [[0.0], [1.0]], "targets": [[0.0], [1.0]]}
     with pytest.raises(ValueError, match=match):
         ridge(**(defaults | arguments))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_are_the_nearest_to_half_the_scores_and_one(n_classes):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % n_classes
+    X = rng.normal(size=(60, 3)) + 3 * np.eye(3)[y]
+    model = BalancedRidge(alpha=0.01).fit(X, y)
+    found = model.predict_proba(X)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert found.min() >= 0
+    np.testing.assert_array_equal(model.classes_[found.argmax(axis=1)], model.predict(X))
+    wanted = (X @ model.coef_.T + model.intercept_ + 1) / 2
+    for other in rng.dirichlet(np.ones(n_classes), size=200):
+        assert np.all(((found - wanted) ** 2).sum(1) <= ((other - wanted) ** 2).sum(1) + 1e-12)

@@ -21,6 +21,12 @@ def test_lists_and_label_maps(tmp_path):
     }
 
 
+def test_label_map_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "MAP.JSON"
+    file.write_text(json.dumps({"W": "anger"}), encoding="utf-8-sig")
+    assert parse_label_map([str(file)]) == {"W": "anger"}
+
+
 @pytest.mark.parametrize("entry", ["anger", "=anger", "W="])
 def test_malformed_label_map(entry):
     with pytest.raises(ValueError, match="RAW=EMOTION"):
@@ -74,3 +80,24 @@ def test_errors_become_one_line_that_speaks_of_options(capsys, caplog):
 def test_defects_of_the_program_are_not_hidden():
     with pytest.raises(KeyError), one_line_errors():
         raise KeyError("a defect")
+
+
+def test_one_of_several_corpora_in_a_manifest(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.wav").touch()
+    file = tmp_path / "ALL.CSV"
+    file.write_text("file,label,corpus\na.wav,angry,one\nb.wav,sad,two\nc.wav,sad,two\n")
+    for name, size in (("one", 1), ("two", 2)):
+        entry = read_corpus_entry(f"{name}={file}", label_map={}, drop_unmapped=False)
+        corpus = read_entry(entry)
+        assert (corpus.name, len(corpus)) == (name, size)
+    for text in (f"three={file}", f"manifest={file}"):
+        with pytest.raises(CorpusError, match=r"'one', 'two'.*NAME=FILE"):
+            read_entry(read_corpus_entry(text, label_map={}, drop_unmapped=False))
+
+
+def test_one_of_several_audformat_tables(tmp_path):
+    text = f"mine={tmp_path}/db.yaml#emotion.raters"
+    entry = read_corpus_entry(text, label_map={}, drop_unmapped=False)
+    assert (entry.path, entry.reader) == (str(tmp_path / "db.yaml"), "manifest")
+    assert entry.table == "emotion.raters"

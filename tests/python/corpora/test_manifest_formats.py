@@ -79,7 +79,7 @@ def test_json_lines(folder, expected):
     with pytest.raises(CorpusError, match=r"no JSON object in the lines 2, 3"):
         corpora.read_manifest(folder / "manifest.jsonl")
     _write_jsonl(folder / "manifest.jsonl", [{"file": "a.wav", "label": "sad"}, {"file": "a.wav"}])
-    with pytest.raises(CorpusError, match="no file or no label in the rows 2"):
+    with pytest.raises(CorpusError, match="no label in 1 rows: 2"):
         corpora.read_manifest(folder / "manifest.jsonl")
 
 
@@ -160,8 +160,41 @@ def test_all_wrong_numbers_are_listed(folder):
 
 def test_other_formats_and_misplaced_tables_are_refused(folder):
     (folder / "manifest.xls").write_text("")
-    with pytest.raises(CorpusError, match=r"\.csv, \.parquet, \.jsonl"):
+    with pytest.raises(CorpusError, match=r"\.csv, \.tsv, \.parquet, \.jsonl"):
         corpora.read_manifest(folder / "manifest.xls")
     (folder / "manifest.csv").write_text("file,label\na.wav,sad\n")
     with pytest.raises(ValueError, match="audformat"):
         corpora.read_manifest(folder, table="emotion")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["m.csv", "M.CSV", "m.tsv"])
+def test_separators_encodings_and_capitals(folder, separator, encoding, name):
+    rows = [["file", "label", "speaker"], ["a.wav", "sad", "J\xfcrgen"], ["sub/b.wav", "anger", ""]]
+    text = "".join(separator.join(row) + "\r\n" for row in rows)
+    (folder / name).write_bytes(text.encode(encoding))
+    corpus = corpora.read_manifest(folder / name)
+    assert corpus.table["speaker"].to_list() == ["J\xfcrgen", ""]
+    assert corpus.table["label"].to_list() == ["sadness", "anger"]
+
+
+@pytest.mark.parametrize(("encoding", "advice"), [("cp1252", "UTF-8"), ("utf-16-le", "UTF-8")])
+def test_other_encodings_get_advice(folder, encoding, advice):
+    (folder / "m.csv").write_bytes("file,label,speaker\na.wav,sad,J\xfcrgen\n".encode(encoding))
+    with pytest.raises(CorpusError, match=advice):
+        corpora.read_manifest(folder / "m.csv")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "ndjson", "NDJSON"])
+def test_json_lines_with_a_byte_order_mark(folder, ending):
+    text = '{"file": "a.wav", "label": "sad"}\n'
+    (folder / f"m.{ending}").write_text(text, encoding="utf-8-sig")
+    assert len(corpora.read_manifest(folder / f"m.{ending}")) == 1
+
+
+def test_rows_without_a_label_are_dropped_when_asked(folder):
+    (folder / "m.csv").write_text("file,label\na.wav,sad\nsub/b.wav,\nlost.wav,\n")
+    corpus = corpora.read_manifest(folder / "m.csv", drop_unmapped=True)
+    assert len(corpus) == 1
+    assert dict(corpus.dropped) == {"no label": 2}

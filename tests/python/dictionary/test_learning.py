@@ -209,7 +209,7 @@ def test_limits_are_reported():
     X = signals(13)
     with pytest.warns(ConvergenceWarning, match="did not converge in 3 iterations"):
         assert learn_dictionary(X, 5, alpha=0.2, max_iter=3, rng=0).status == "max_iter"
-    quick = learn(X, max_iter=10**6, tol=0.0, time_budget=0.05)
+    quick = learn(X, max_iter=10**6, tol=0.0, time_budget=0.005)
     assert quick.status == "time_budget"
     start = time.perf_counter()
     assert learn(X, online=True, n_epochs=10**6, time_budget=0.05).status == "time_budget"

@@ -82,7 +82,7 @@ def test_it_survives_the_json_of_a_report_folder(write):
         ("seeds", "sedes", 7, "unknown name 'sedes'"),
         ("first/manifest.csv", "first/lost.csv", 10, "there is no"),
         ('path = "first/manifest.csv"', "path = 3", 10, "path of 'first' must be a text"),
-        ('reader = "emodb"', 'reader = "nobody"', 14, "no reader named 'nobody'"),
+        ('reader = "emodb"', 'reader = "nobody"', 14, "no reader for a corpus named 'nobody'"),
         ('{ W = "anger" }', "{ W = 3 }", 15, "label_map must map labels to emotions"),
         ("label_map", "labels", 15, "unknown name 'labels'"),
         ("RandomForestClassifier", "Nothing", 17, "cannot be imported"),
@@ -127,3 +127,24 @@ def test_missing_tables_and_files(write, tmp_path):
         read_config(write('study = 3\n[corpora.first]\npath = "first"\n'))
     with pytest.raises(ConfigError, match=r"expected sparsetransfer\.config of version 1"):
         read_config(write("{}", "study.json"))
+
+
+def test_byte_order_mark_and_other_capitals_are_read(write):
+    text = GOOD.replace('reader = "emodb"', 'reader = "EMO-DB"').replace(
+        "first/manifest.csv", "first/ALL.CSV"
+    )
+    place = write("\ufeff" + text)
+    (place.parent / "first" / "ALL.CSV").touch()
+    first, second = read_config(place).corpora
+    assert first.reader == "manifest"
+    assert second.reader == "EMO-DB"
+
+
+def test_a_table_of_an_audformat_database_is_kept(write):
+    place = write(GOOD.replace('first/manifest.csv"', 'first/db.yaml"\ntable = "gold"'))
+    (place.parent / "first" / "db.yaml").touch()
+    config = read_config(place)
+    assert config.corpora[0].table == "gold"
+    assert config.as_dict()["corpora"]["first"]["table"] == "gold"
+    with pytest.raises(ConfigError, match="line 11: table must be a text"):
+        read_config(write(place.read_text(encoding="utf-8").replace('"gold"', "3")))

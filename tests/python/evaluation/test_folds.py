@@ -28,6 +28,9 @@ def test_fewer_speakers_than_folds_and_rare_classes(make_domain):
     domain = make_domain("two", seed=0, n_speakers=2, per_class=2)
     folds = speaker_folds(domain.labels, domain.speakers, n_folds=5, seed=0)
     assert len(folds) == 2
+    # more speakers than recordings of any class
+    labels, speakers = np.array(list("aabbcc")), np.array(list("uvwuvw"))
+    assert len(speaker_folds(labels, speakers, n_folds=5, seed=0)) == 2
     labels = np.array(["a", "b"] * 10 + ["c"])
     speakers = np.array([f"s{row // 3}" for row in range(21)])
     assert len(speaker_folds(labels, speakers, n_folds=5, seed=0)) == 5
@@ -39,6 +42,10 @@ def test_speakers_that_allow_no_folds_are_refused():
         speaker_folds(labels, np.array(["s"] * 4), n_folds=2, seed=0)
     with pytest.raises(CorpusError, match="2 source recordings have no speaker"):
         speaker_folds(labels, np.array(["s", "", "t", ""]), n_folds=2, seed=0)
+    with pytest.raises(CorpusError, match="got 2 recordings of 2 classes"):
+        speaker_folds(np.array(["a", "b"]), np.array(["s", "t"]), n_folds=2, seed=0)
+    with pytest.raises(CorpusError, match="every class needs several speakers"):
+        speaker_folds(np.array(["a", "a"]), np.array(["s", "t"]), n_folds=2, seed=0)
     with pytest.raises(CorpusError, match="every class needs several speakers"):
         speaker_folds(labels, np.array(["s", "s", "t", "t"]), n_folds=2, seed=0)
 

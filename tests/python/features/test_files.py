@@ -184,3 +184,13 @@ def test_tables_of_time_differences_join_whole_files(tmp_path):
         corpora.read_manifest(tmp_path / "m.csv"), features.read_table(tmp_path / "smile.csv")
     )
     assert domain.features.tolist() == [[1.0], [2.0]]
+
+
+def test_tables_of_the_program_smilextract(tmp_path):
+    (tmp_path / "smile.csv").write_text(
+        "name;frameTime;F0_amean;loudness_amean\n'a.wav';0.000000;1.5;2\n'b.wav';0.000000;3;4\n"
+    )
+    table = features.read_table(tmp_path / "smile.csv")
+    assert table.index["file"].to_list() == [str(tmp_path / "a.wav"), str(tmp_path / "b.wav")]
+    assert table.names == ["F0_amean", "loudness_amean"]
+    assert table.values.tolist() == [[1.5, 2.0], [3.0, 4.0]]

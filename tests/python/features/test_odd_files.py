@@ -42,7 +42,7 @@ def _write(folder):
     return sorted(folder.glob("*.wav"))
 
 
-UNREADABLE = {"empty.wav", "text.wav", "nothing.wav"}
+UNREADABLE = {"empty.wav", "text.wav", "nothing.wav", "truncated.wav"}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -51,8 +51,7 @@ def test_odd_files_give_features_or_a_reason(name, tmp_path):
     corpus = Corpus("odd", pd.DataFrame({"file": list(map(str, files)), "label": "anger"}))
     table = features.extract(corpus, name, on_error="drop", n_jobs=1)
     failed = {Path(file).name for file in table.failures["file"]}
-    assert failed >= UNREADABLE
-    assert failed <= UNREADABLE | {"truncated.wav"}  # libsndfile may mend the header
+    assert failed == UNREADABLE
     assert all(table.failures["error"].str.len() > 0)
     rows = {Path(file).name: row for row, file in enumerate(table.index["file"])}
     assert np.isfinite(table.values).all()
@@ -71,7 +70,7 @@ def test_long_files_are_resampled_block_by_block_to_the_same_signal(tmp_path, mo
     soundfile.write(tmp_path / "long.wav", _voice(20.0, 44100), 44100)
     at_once = audio.load(tmp_path / "long.wav")
     monkeypatch.setattr("sparsetransfer.audio.io._LONG", 1 << 18)
-    monkeypatch.setattr("sparsetransfer.audio.io._BLOCK", 1 << 16)
+    monkeypatch.setattr("sparsetransfer.audio.recording._BLOCK", 1 << 16)
     streamed = audio.load(tmp_path / "long.wav")
     assert abs(streamed.size - at_once.size) <= 1
     size = min(streamed.size, at_once.size)

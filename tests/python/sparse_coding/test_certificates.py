@@ -138,7 +138,7 @@ def check_pursuit(judge, rng, kind, dtype):
     norms = (wide[0] ** 2).sum(axis=1)
     options = {"rule": str(rng.choice(["omp", "ols"])), "positive": bool(rng.integers(2))}
     tol = rng.choice([0.5, 1e-2, 1e-6]) * float(norms.mean()) if rng.integers(2) else None
-    count = int(rng.integers(1, 8)) if tol is None else len(D)
+    count = min(int(rng.integers(1, 8)), len(D)) if tol is None else len(D)
     if rng.integers(2):
         found = quietly(omp, X, D, count, tol=tol, **options)
         codes = found.codes.astype(LONG)

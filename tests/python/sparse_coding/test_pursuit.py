@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import nnls
 from sklearn.linear_model import orthogonal_mp_gram
 
-from sparsetransfer.sparse_coding import omp, omp_gram
+from sparsetransfer.dictionary import learn_dictionary
+from sparsetransfer.sparse_coding import SparseCoder, omp, omp_gram, sparse_encode
 
 
 def twin(x, D, count, rule, tol=0.0):
@@ -151,3 +152,25 @@ def test_positive_pursuit_in_any_form(make, dtype):
     mask = np.ones(X.shape, dtype=bool)
     masked = omp(X, D, 8, positive=True, mask=mask)
     np.testing.assert_allclose(masked.codes, one.codes, atol=tolerance)
+
+
+def test_more_non_zeros_than_atoms_are_refused_as_by_scikit_learn():
+    rng = np.random.default_rng(0)
+    D = rng.normal(size=(8, 5))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    X = rng.normal(size=(3, 5))
+    with pytest.raises(ValueError, match="cannot be more than"):
+        orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=9)
+    message = "n_nonzero_coefs must be at most the number of atoms, 8, got 9"
+    with pytest.raises(ValueError, match=message):
+        omp(X, D, 9)
+    with pytest.raises(ValueError, match=message):
+        omp_gram(D @ D.T, X @ D.T, np.square(X).sum(axis=1), 9)
+    with pytest.raises(ValueError, match=message):
+        sparse_encode(X, D, algorithm="omp", n_nonzero_coefs=9)
+    with pytest.raises(ValueError, match=message):
+        SparseCoder(D, transform_n_nonzero_coefs=9).fit(X).transform(X)
+    with pytest.raises(ValueError, match=message):
+        learn_dictionary(X, 8, alpha=0.0, n_nonzero_coefs=9)
+    # The default stays within the atoms.
+    assert omp(rng.normal(size=(2, 40)), rng.normal(size=(2, 40))).codes.shape == (2, 2)

@@ -13,7 +13,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsetransfer.classification import make_transfer_pipeline
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError, DomainWarning
-from sparsetransfer.transfer import TransferSparseCoding, pack, transfer_learn
+from sparsetransfer.transfer import (
+    KernelTransferSparseCoding,
+    TransferNMF,
+    TransferSparseCoding,
+    pack,
+    transfer_learn,
+)
 
 
 @pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.DomainWarning")
@@ -262,3 +268,22 @@ def test_pack_refuses_what_it_would_confuse():
     with pytest.raises(ValueError, match="ys must have shape"):
         pack([[0.0]], [0, 1], [[2.0]])
     assert pack([[0.0]], np.array([3], dtype=np.uint8), [[1.0]])[1].tolist() == [3, -1]
+
+
+@pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "estimator", [TransferSparseCoding, KernelTransferSparseCoding, TransferNMF]
+)
+def test_the_default_number_of_atoms_works_on_any_number_of_rows(estimator):
+    X = np.abs(np.random.default_rng(0).normal(size=(150, 4)))
+    domains = np.tile([1, -1], 75)
+    most = 32 if estimator is TransferNMF else 128
+    for n in (2, 9, 150):
+        model = estimator(max_iter=2, random_state=0).fit(X[:n], sample_domain=domains[:n])
+        assert len(model.components_) == min(n, most)
+    if estimator is not TransferNMF:
+        given = estimator(max_iter=2, dict_init=X[:5]).fit(X, sample_domain=domains)
+        assert len(given.components_) == 5
+    with pytest.raises(ValueError, match="at most the number of samples, 9, got 10") as caught:
+        estimator(10).fit(X[:9], sample_domain=domains[:9])
+    assert "dict_init" not in str(caught.value)

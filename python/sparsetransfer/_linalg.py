@@ -1,0 +1,111 @@
+"""Linear algebra whose last bits depend neither on BLAS's threads nor on memory alignment."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.linalg  # noqa: F401  (loads SciPy's BLAS, for the controller to find)
+import threadpoolctl
+
+from sparsetransfer import _core, _threads
+from sparsetransfer._validation import FloatArray
+
+__all__ = ["inner", "lapack", "matmul", "single_threaded_blas", "squared_spectral_norm"]
+
+T = TypeVar("T")
+
+
+def matmul(left: FloatArray, right: FloatArray, n_threads: int | None = None) -> Any:
+    """Compute ``left @ right`` of matrices or vectors by the package's own kernel.
+
+    Parameters
+    ----------
+    left, right : numpy.ndarray of float32 or float64, of one or two dimensions
+        Converted to their common type.
+    n_threads : int, optional
+        How many threads; the result does not depend on it. By default `get_num_threads`.
+
+    Returns
+    -------
+    numpy.ndarray
+        With the shape of ``left @ right``.
+    """
+    dtype = np.result_type(left, right)
+    rows = np.require(np.atleast_2d(left), dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    columns = np.atleast_2d(right) if right.ndim == 1 else right.T
+    columns = np.require(columns, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    if rows.shape[1] != columns.shape[1]:
+        raise ValueError(f"shapes {left.shape} and {right.shape} do not fit in a matmul")
+    threads = _threads.get_num_threads() if n_threads is None else n_threads
+    found = _core.correlations(columns, rows, threads)
+    return found.reshape(left.shape[:-1] + right.shape[1:])
+
+
+def inner(left: FloatArray, right: FloatArray) -> float:
+    """Return the sum of the products of all entries of two arrays of one shape."""
+    return float(np.sum(left * right))
+
+
+def squared_spectral_norm(matrix: FloatArray) -> float:
+    """Return the largest eigenvalue of ``matrix @ matrix.T``."""
+    return float(lapack(np.linalg.norm, matmul(matrix, matrix.T), 2))
+
+
+def lapack(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Call a function of NumPy's or SciPy's linear algebra on one thread, open to Ctrl-C.
+
+    LAPACK neither polls for signals nor can be stopped: the main thread waits for another, and
+    leaves it behind when interrupted.
+    """
+    with single_threaded_blas():
+        if threading.current_thread() is not threading.main_thread():
+            return function(*arguments, **options)
+        results: list[T] = []
+        errors: list[Exception] = []
+
+        def call() -> None:
+            try:
+                with single_threaded_blas():
+                    results.append(function(*arguments, **options))
+            except Exception as error:  # noqa: BLE001  (raised by the caller)
+                errors.append(error)
+
+        worker = threading.Thread(target=call, daemon=True)
+        worker.start()
+        worker.join()
+        if errors:
+            raise errors[0]
+        return results[0]
+
+
+class single_threaded_blas(ContextDecorator):
+    """Run NumPy's and SciPy's BLAS and LAPACK on one thread, for their last bits follow the number.
+
+    Concurrent uses share one limit, which the last of them takes back.
+    """
+
+    _lock = threading.Lock()
+    _users = 0
+    _limiter: Any = None
+
+    def __enter__(self) -> None:
+        shared = single_threaded_blas
+        with shared._lock:
+            if shared._users == 0:
+                shared._limiter = _blas().limit(limits=1)
+            shared._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        shared = single_threaded_blas
+        with shared._lock:
+            shared._users -= 1
+            if shared._users == 0:
+                shared._limiter.restore_original_limits()
+
+
+@cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")

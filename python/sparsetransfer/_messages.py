@@ -1,0 +1,48 @@
+"""What messages have in common: a few offenders instead of all, and the extra that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["listing", "missing_extra"]
+
+_LISTED = 5
+"""How many offenders a message spells out before it counts the rest."""
+
+
+def listing(items: Iterable[object]) -> str:
+    """Spell out the first five offenders of a message and count the rest.
+
+    Parameters
+    ----------
+    items : iterable
+        All offenders.
+
+    Returns
+    -------
+    str
+        For example ``a, b, c, d, e and 7 more``.
+    """
+    every = [str(item) for item in items]
+    shown = ", ".join(every[:_LISTED])
+    return shown if len(every) <= _LISTED else f"{shown} and {len(every) - _LISTED} more"
+
+
+def missing_extra(what: str, extra: str) -> ModuleNotFoundError:
+    """Return the error of an optional dependency that is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, as the subject of a sentence in the singular.
+    extra : str
+        The extra of this package that brings it.
+
+    Returns
+    -------
+    ModuleNotFoundError
+        To be raised, with the command that installs it.
+    """
+    return ModuleNotFoundError(
+        f"{what} needs the extra '{extra}': pip install \"sparsetransfer[{extra}]\""
+    )
