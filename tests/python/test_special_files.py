@@ -10,6 +10,8 @@ from sparsetransfer.cli.inputs import parse_label_map
 from sparsetransfer.dictionary import Statistics
 from sparsetransfer.evaluation import load_model, read_config
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+
 READERS = {
     "manifest.csv": corpora.read_manifest,
     "manifest.jsonl": corpora.read_manifest,

@@ -12,6 +12,7 @@ _STATED = re.compile(
     r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
 _STATED_FRAMES = re.compile(r"Calculated frame count (\d+) does not match .*chunk of (\d+)")
+_AU = re.compile(r"Data Offset : (\d+)\n\s*Data Size\s*: (\d+)$", re.MULTILINE)
 _STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _SPHERE_HEADER = 1024  # bytes that hold the fields
@@ -46,10 +47,11 @@ def overstated(log: str, path: Path) -> str:
         What is missing; empty if nothing is, or if the header states no length.
     """
     size = path.stat().st_size
+    # Some recorders state the size of the file as that of the samples, in a file that is whole.
+    whole = re.search(r"^RIFF\s*: \d+$", log, re.MULTILINE) is not None
     for stated, present in (map(int, pair) for pair in _STATED.findall(log)):
         open_ended = any(end - _BELOW_PLACEHOLDER <= stated <= end for end in _PLACEHOLDERS)
-        # Some recorders state the size of the file instead of that of the samples.
-        if stated > present and not open_ended and stated not in (size, size - 8):
+        if stated > present and not open_ended and not (whole and stated in (size, size - 8)):
             return f"{present} of {stated} bytes of samples are there"
     if match := _STATED_FRAMES.search(log):
         present, stated = int(match[1]), int(match[2])
@@ -90,7 +92,7 @@ def _end_of_caf(file: BinaryIO) -> int:
 
 def understated(log: str, path: Path) -> str:
     """
-    Find samples behind the end that a RIFF header states, as an unfinished recording has them.
+    Find samples behind the end that a WAV or AU header states, as unfinished recordings have them.
 
     Parameters
     ----------
@@ -104,11 +106,11 @@ def understated(log: str, path: Path) -> str:
     str
         What is left over; empty if nothing is, or only tags and padding.
     """
-    match = _STRANGE.search(log)
+    match = _STRANGE.search(log) or _AU.search(log)
     if match is None:
         return ""
     with open(path, "rb") as file:
-        file.seek(int(match[1]))
+        file.seek(sum(map(int, match.groups())))
         rest = file.read()
     if len(rest) <= _TRAILER or rest.startswith(_TAGS) or not any(rest):
         return ""

@@ -203,7 +203,7 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
             return _Layout(parts=((first, size),), open_ended=True)
         return _Layout()
     shortage = containers.overstated(log, Path(name))
-    if not shortage and kind in ("WAV", "WAVEX"):
+    if not shortage and kind in ("WAV", "WAVEX", "AU"):
         shortage = containers.understated(log, Path(name))
         if shortage and not n_frames:
             shortage = "its header states no samples: the recording was not finished"
@@ -252,7 +252,7 @@ def _reason(name: str, error: Exception) -> str:
             "example with: ffmpeg -i IN OUT.flac"
         )
     text = getattr(error, "error_string", str(error))
-    if "malformed" in text:
+    if "malformed" in text or "does not exist" in text:  # so libmpg123 calls what has no frame
         return f"is truncated or damaged: {text}"
     return f"cannot be read as audio: {text}"
 
