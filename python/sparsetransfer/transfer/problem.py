@@ -351,7 +351,7 @@ def warn_unconverged(result: TransferCodes, alpha: float, *, stacklevel: int = 3
     warnings.warn(
         f"the codes stopped at a KKT violation of {result.kkt_violation / alpha:.2g} alpha "
         f"(duality gap {result.duality_gap:.2g}) after {result.n_iter} iterations; raise max_iter "
-        f"or kkt_tol{precision}",
+        f"or the tolerance{precision}",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

@@ -9,16 +9,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsetransfer.classification import make_transfer_pipeline
-from sparsetransfer.exceptions import DomainError, DomainWarning
+from sparsetransfer.exceptions import ConvergenceWarning, DomainError, DomainWarning
 from sparsetransfer.transfer import (
     TDLR,
     TSDSL,
     DoSL,
     ImplicitDistributionAlignment,
     TransferNMF,
+    TransferSparseCoding,
     pack,
     sparse_regression,
+    transfer_encode,
 )
+from sparsetransfer.transfer.problem import warn_unconverged
 from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
 
 MINUS_ONE = "-1 stands for an unknown label, and is a class there"
@@ -263,3 +266,11 @@ def test_rebuilding_in_the_span_of_the_scores_loses_nothing():
     assert_allclose(value, whole.objective, rtol=1e-7)
     assert_array_equal(np.any(found.coef, axis=0), np.any(whole.coef, axis=0))
     assert_allclose(found.size, np.linalg.norm(found.coef, axis=0).sum())
+
+
+def test_factorisation_advises_only_what_it_has():
+    codes = transfer_encode(np.ones((2, 3)), np.eye(3), [1, -1], alpha=0.1)
+    with pytest.warns(ConvergenceWarning, match="raise max_iter or the tolerance") as caught:
+        warn_unconverged(codes, 0.1)
+    others = set(TransferSparseCoding().get_params()) - set(TransferNMF().get_params())
+    assert not [name for name in others if name in str(caught[0].message)]
