@@ -16,6 +16,7 @@ from sparsetransfer.transfer.kernel import (
 )
 from sparsetransfer.transfer.kernel_coder import KernelTransferSparseCoding
 from sparsetransfer.transfer.learn import transfer_learn
+from sparsetransfer.transfer.pooled import PooledSparseCoder
 from sparsetransfer.transfer.regression import RegressionCoefficients, sparse_regression
 from sparsetransfer.transfer.relaxed_regression import TDLR
 from sparsetransfer.transfer.result import TransferCodes, TransferDictionary, TransferProgress
@@ -31,6 +32,7 @@ __all__ = [
     "KernelDictionary",
     "KernelTransferSparseCoding",
     "MeanCoupling",
+    "PooledSparseCoder",
     "RegressionCoefficients",
     "TRaSL",
     "TransferCodes",
