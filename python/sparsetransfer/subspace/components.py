@@ -57,13 +57,14 @@ class _MeanMatching(DomainTransformer):
         if self.kernel not in ("linear", "rbf"):
             raise ValueError(f"kernel must be 'linear' or 'rbf', got {self.kernel!r}")
         check_real(self.regularization, "regularization", minimum=0, strict=True)
+        self._mean = rows.mean(axis=0, dtype=np.float64)
         if self.kernel == "rbf":
             if self.gamma is not None:
                 check_real(self.gamma, "gamma", minimum=0, strict=True)
-            self._anchors = rows.copy()
+            # Distances are differences of squares there: centred, they do not cancel.
+            self._anchors = np.asarray(rows - self._mean, dtype=rows.dtype)
             features = self._features(rows)
             return features, np.eye(len(rows), dtype=rows.dtype)
-        self._mean = rows.mean(axis=0)
         features = self._features(rows)
         if features.shape[1] <= features.shape[0]:
             return features, np.eye(features.shape[1], dtype=rows.dtype)
@@ -71,9 +72,10 @@ class _MeanMatching(DomainTransformer):
         return features @ basis.T, basis.T
 
     def _features(self, rows: FloatArray) -> FloatArray:
+        centred = np.asarray(rows - self._mean, dtype=rows.dtype)
         if self.kernel == "rbf":
-            return np.asarray(rbf_kernel(rows, self._anchors, gamma=self.gamma))
-        return np.asarray(rows - self._mean)
+            return np.asarray(rbf_kernel(centred, self._anchors, gamma=self.gamma))
+        return centred
 
     def _solve(self, features: FloatArray, basis: FloatArray, matched: FloatArray) -> None:
         """Set projection_ and eigenvalues_ for matched means in the columns of `matched`."""
@@ -83,16 +85,30 @@ class _MeanMatching(DomainTransformer):
         count = most
         if self.n_components is not None:
             count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
-        differences = wide.T @ matched
         norm = scipy.linalg.norm(matched.T @ matched)  # of the MMD matrix, by its small Gram
-        if norm > 0:
-            differences /= np.sqrt(norm)
         centred = wide - wide.mean(axis=0)
-        closeness = differences @ differences.T
-        closeness[np.diag_indices(unknowns)] += self.regularization
+        scale = float(np.abs(centred).max(initial=0.0)) or 1.0
+        strength = self.regularization / scale / scale
+        if not 1e-280 < strength < np.inf:
+            raise ValueError(
+                f"X must have entries whose squares are comparable with regularization="
+                f"{self.regularization:g}, got deviations of {scale:.3g} from the means; scale "
+                "the features, for example by StandardScaler"
+            )
+        differences = (wide / scale).T @ (matched / np.sqrt(norm) if norm > 0 else matched)
+        # B = E E' + strength * I has the square root of its inverse in closed form. Cholesky's
+        # factor of B does not exist where rounding of E E' hides the strength.
+        axes, lengths, _ = scipy.linalg.svd(differences, full_matrices=False)
+        shrinkage = np.sqrt(strength) / np.hypot(lengths, np.sqrt(strength)) - 1
+
+        def whiten(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+            return columns + axes @ (shrinkage[:, None] * (axes.T @ columns))
+
+        white = whiten(centred.T / scale)
         values, vectors = scipy.linalg.eigh(
-            centred.T @ centred, closeness, subset_by_index=[unknowns - count, unknowns - 1]
+            white @ white.T, subset_by_index=[unknowns - count, unknowns - 1]
         )
+        values, vectors = values / strength, whiten(vectors)
         values, vectors = values[::-1], vectors[:, ::-1]
         # Unit length, not the constraint's unit variance: see the notes of the classes.
         projection = basis @ (vectors / scipy.linalg.norm(vectors, axis=0))

@@ -102,8 +102,8 @@ class CORAL(DomainTransformer):
         domains = self._fit_domains(y, sample_domain, len(rows))
         source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
         target = source if domains is None else domains < 0
-        self.source_mean_ = rows[source].mean(axis=0)
-        self.target_mean_ = rows[target].mean(axis=0)
+        self.source_mean_ = rows[source].mean(axis=0, dtype=np.float64).astype(rows.dtype)
+        self.target_mean_ = rows[target].mean(axis=0, dtype=np.float64).astype(rows.dtype)
         self._whitening = _CovariancePower(rows[source] - self.source_mean_, added, -0.5)
         self._colouring = _CovariancePower(rows[target] - self.target_mean_, added, 0.5)
         if added == 0 and self._colouring.rank > self._whitening.rank:

@@ -377,3 +377,58 @@ def test_components_agree_with_skada(skada):
     got = model.fit_transform(X, sample_domain=domains)
     correlation = np.corrcoef(got.T, expected.T)[:3, 3:]
     assert_allclose(np.abs(np.diag(correlation)), 1, atol=1e-7)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e6, 1e8, 1e12, 1e100])
+def test_mean_matching_at_any_scale(scale, offset, kernel):
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(60, 10)), rng.normal(0.5, size=(50, 10))])
+    domains = np.repeat([1, -1], [60, 50])
+    y = np.arange(110) % 3
+    regularization = scale**2 if kernel == "linear" else 1.0
+    gamma = 0.1 / scale**2
+    if gamma == 0 or not np.isfinite(regularization):
+        pytest.skip("the parameters themselves are no numbers")
+    for make in (TransferComponentAnalysis, JointDistributionAdaptation):
+        plain = make(3, kernel=kernel, gamma=0.1).fit(X, y, sample_domain=domains)
+        large = make(3, kernel=kernel, gamma=gamma, regularization=regularization)
+        large.fit(scale * (X + offset), y, sample_domain=domains)
+        # Ten digits of the samples are left at the offset.
+        np.testing.assert_allclose(large.projection_, plain.projection_, atol=1e-5)
+        np.testing.assert_allclose(large.eigenvalues_, plain.eigenvalues_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e8, 1e12])
+def test_mean_matching_of_large_numbers_keeps_its_ridge(scale):
+    """Where the ridge vanishes beside the samples, matched means are equal and the rest is PCA."""
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(60, 10)), rng.normal(0.5, size=(50, 10))])
+    domains = np.repeat([1, -1], [60, 50])
+    model = TransferComponentAnalysis(3)
+    Z = model.fit_transform(scale * X, sample_domain=domains) / scale
+    difference = X[:60].mean(axis=0) - X[60:].mean(axis=0)
+    across = np.eye(10) - np.outer(difference, difference) / (difference @ difference)
+    rest = (X - X.mean(axis=0)) @ across
+    _, lengths, _ = np.linalg.svd(rest, full_matrices=False)
+    np.testing.assert_allclose(np.sqrt(model.eigenvalues_) / scale, lengths[:3], rtol=1e-6)
+    assert np.abs(Z[:60].mean(axis=0) - Z[60:].mean(axis=0)).max() < 1e-8
+
+
+def test_numbers_beyond_every_ridge_are_refused_by_name():
+    X = 1e200 * np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match=r"X must .*StandardScaler"):
+        TransferComponentAnalysis(2).fit(X, sample_domain=np.repeat([1, -1], 10))
+
+
+def test_other_methods_at_large_offsets_and_scales():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(60, 6)), 2 * rng.normal(0.5, size=(50, 6))])
+    domains = np.repeat([1, -1], [60, 50])
+    for make in (lambda r: CORAL(r), lambda _: SubspaceAlignment(3)):
+        plain = make(1.0).fit_transform(X, sample_domain=domains)
+        for scale in (1e-8, 1e8, 1e100):
+            large = make(scale**2).fit_transform(scale * (X + 1e5), sample_domain=domains)
+            offset = 0 if large.shape[1] == 3 else 1e5
+            np.testing.assert_allclose(large / scale - offset, plain, atol=1e-6)
