@@ -13,6 +13,10 @@ from sparsetransfer.mmd.result import Estimator
 __all__ = ["Contrasts", "class_weights", "resolve_contrasts"]
 
 
+_LEAST_MASS = 1e-8
+"""Of all pairs of different samples; what is left of it is divided by it, rounding included."""
+
+
 @dataclass(frozen=True)
 class Contrasts:
     """Pairs of weighted samples whose discrepancies are averaged, one per column.
@@ -170,10 +174,11 @@ def _columns(weights: ArrayLike | None, size: int, name: str) -> NDArray[np.floa
         columns = check_vector(weights, name, size=size, dtype=np.float64)[:, None]
     if (columns < 0).any():
         raise ValueError(f"{name} must not be negative, got {columns.min()}")
-    sums = columns.sum(axis=0)
-    if not (sums > 0).all():
+    largest = columns.max(axis=0)
+    if not (largest > 0).all():
         raise ValueError(f"{name} must have a positive sum in every column")
-    return np.asarray(columns / sums, dtype=np.float64)
+    shares = columns / largest  # whose sum neither overflows nor loses digits
+    return np.asarray(shares / shares.sum(axis=0), dtype=np.float64)
 
 
 def _off_diagonal_mass(weights: NDArray[np.float64], domain: str) -> NDArray[np.float64]:
@@ -182,4 +187,13 @@ def _off_diagonal_mass(weights: NDArray[np.float64], domain: str) -> NDArray[np.
             f"the unbiased estimator needs at least 2 {domain} samples of positive weight in "
             "every column"
         )
-    return np.asarray(1 - np.square(weights).sum(axis=0), dtype=np.float64)
+    # Without the rounding of 1 - sum a^2: every weight times the sum of the smaller ones.
+    ordered = np.sort(weights, axis=0)
+    mass = 2 * (ordered[1:] * np.cumsum(ordered[:-1], axis=0)).sum(axis=0)
+    if (mass < _LEAST_MASS).any():
+        raise ValueError(
+            f"the unbiased estimator needs {domain} weights of several samples, got one sample "
+            f"with all but {mass.min() / 2:.1g} of a column's weight; limit the largest weight, "
+            "or use estimator='biased'"
+        )
+    return np.asarray(mass, dtype=np.float64)

@@ -102,7 +102,7 @@ class _MeanMatching(DomainTransformer):
         shrinkage = np.sqrt(strength) / np.hypot(lengths, np.sqrt(strength)) - 1
 
         def whiten(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-            return columns + axes @ (shrinkage[:, None] * (axes.T @ columns))
+            return np.asarray(columns + axes @ (shrinkage[:, None] * (axes.T @ columns)))
 
         white = whiten(centred.T / scale)
         values, vectors = scipy.linalg.eigh(
