@@ -2,7 +2,7 @@
 
 from sparsetransfer.classification.evidence import Rise, agreement_rise, group_tie_rise
 from sparsetransfer.classification.labelled_only import LabelledOnly
-from sparsetransfer.classification.model_selection import SourceGroupKFold
+from sparsetransfer.classification.model_selection import SourceGroupKFold, known_label_scorer
 from sparsetransfer.classification.multi_view import MultiView, join_views, view_columns
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
 from sparsetransfer.classification.priors import PriorBalance, balance_prior
@@ -32,6 +32,7 @@ __all__ = [
     "class_weights",
     "group_tie_rise",
     "join_views",
+    "known_label_scorer",
     "make_transfer_pipeline",
     "ridge",
     "view_columns",

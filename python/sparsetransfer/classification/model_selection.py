@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils import _safe_indexing
 
-from sparsetransfer._domains import UNKNOWN_LABELS, check_labels, class_values, labelled
+from sparsetransfer._domains import (
+    UNKNOWN_LABELS,
+    check_labels,
+    class_values,
+    label_array,
+    labelled,
+)
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["SourceGroupKFold"]
+__all__ = ["SourceGroupKFold", "known_label_scorer"]
+
+
+def known_label_scorer(
+    scoring: str | Callable[..., float] = "accuracy",
+) -> Callable[[Any, Any, ArrayLike], float]:
+    """Return a scorer that leaves out the samples without a known label.
+
+    Parameters
+    ----------
+    scoring : str or callable, default="accuracy"
+        A name of `sklearn.metrics.get_scorer_names`, or a scorer ``(estimator, X, y) -> float``.
+
+    Returns
+    -------
+    callable
+        A scorer for `sklearn.model_selection`, for splits that test on masked labels, too. It
+        raises `DomainError` where no label is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sparsetransfer.classification import known_label_scorer
+    >>> X, y = np.zeros((4, 1)), ["anger", "anger", "neutral", None]
+    >>> model = DummyClassifier(strategy="constant", constant="anger").fit(X[:3], y[:3])
+    >>> known_label_scorer("balanced_accuracy")(model, X, y)
+    0.5
+    """
+    return partial(_score_known, get_scorer(scoring))
+
+
+def _score_known(scorer: Callable[..., float], estimator: Any, X: Any, y: ArrayLike) -> float:
+    labels = label_array(y)
+    known = np.flatnonzero(labelled(labels))
+    if not len(known):
+        raise DomainError(f"y has no known label among {len(labels)} to score ({UNKNOWN_LABELS})")
+    return float(scorer(estimator, _safe_indexing(X, known), class_values(labels[known])))
 
 
 class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]

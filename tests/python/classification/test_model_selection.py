@@ -1,9 +1,11 @@
+import pickle
+
 import numpy as np
 import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import accuracy_score, get_scorer
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from sparsetransfer.classification import (
@@ -11,6 +13,7 @@ from sparsetransfer.classification import (
     MultiView,
     Safeguard,
     SourceGroupKFold,
+    known_label_scorer,
     make_transfer_pipeline,
 )
 from sparsetransfer.exceptions import DomainError
@@ -76,6 +79,29 @@ def test_grid_search_over_packed_domains(names, scoring, routing):
     ).fit(X, y, sample_domain=domains, groups=speakers)
     assert search.best_score_ > 0.65
     assert np.mean(search.predict(X[120:]) == truth) > 0.65
+
+
+@pytest.mark.parametrize("names", [[0, 1], ["anger", "neutral"]])
+@pytest.mark.parametrize("scoring", [None, "accuracy", "balanced_accuracy"])
+def test_any_splitter_with_a_scorer_of_known_labels(names, scoring, routing):
+    (X, y, domains), _ = two_domains(names)
+    scores = cross_val_score(
+        DoSL().set_fit_request(sample_domain=True),
+        X,
+        y,
+        cv=KFold(3, shuffle=True, random_state=0),
+        scoring=scoring and known_label_scorer(scoring),
+        params={"sample_domain": domains},
+        n_jobs=1,
+        error_score="raise",
+    )
+    assert scores.min() > 0.65
+    fitted = DoSL().fit(X, y, sample_domain=domains)
+    scorer = pickle.loads(pickle.dumps(known_label_scorer("f1_macro")))
+    expected = get_scorer("f1_macro")(fitted, X[:120], np.array(y[:120].tolist()))
+    assert scorer(fitted, X, y) == expected
+    with pytest.raises(DomainError, match="no known label among 120 to score"):
+        scorer(fitted, X[120:], y[120:])
 
 
 def test_pipelines_are_searched(routing):
