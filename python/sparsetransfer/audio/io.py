@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.audio.recording import Recording, open_recording
+from sparsetransfer.audio.recording import Recording, duration, open_recording
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["load"]
@@ -99,6 +99,8 @@ def _mono_blocks(
         position += len(block)
         yield block.mean(axis=1)
     if n_frames is None:
+        if position == first:  # nothing was there: where it ends has to be found out
+            position = round(duration(name) * rate)
         _check_inside(recording, first, last, position)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "duration", "open_recording"]
 
 _BLOCK = 1 << 18  # samples of all channels per read: no allocation follows a header
+_LEAD = 1 << 15  # frames decoded before a part: those of MP3 depend on some before them
 _RATES = (1000, 1_000_000)  # Hz; outside of them a header is damaged
 _UNKNOWN_LENGTH = 1 << 48  # libsndfile reports a huge count for streams of unstated length
 
@@ -77,9 +78,12 @@ class Recording:
             If the file ends before the recording does, or holds NaN or infinite samples.
         """
         position = 0
-        if len(self._streams) == 1 and self.n_frames is not None and first:
-            position = self._streams[0].seek(first)
         for stream in self._streams:
+            if self.n_frames is not None and position + int(stream.frames) <= first:
+                position += int(stream.frames)
+                continue
+            if position + _LEAD < first:
+                position += self._seek(stream, first - position - _LEAD)
             size = max(1, _BLOCK // stream.channels)
             while last is None or position < last:
                 block = self._read(stream, size, position)
@@ -93,6 +97,17 @@ class Recording:
                     yield block
         if self.n_frames is not None and position < min(last or self.n_frames, self.n_frames):
             raise self._cut(position)
+
+    def _seek(self, stream: "soundfile.SoundFile", frame: int) -> int:
+        """Go to a frame; behind the end of a stream of unknown length nothing is left to read."""
+        import soundfile
+
+        try:
+            return int(stream.seek(frame))
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            if self.n_frames is None:
+                return frame
+            raise self._cut(frame) from error
 
     def _read(self, stream: "soundfile.SoundFile", size: int, position: int) -> NDArray[np.float32]:
         import soundfile

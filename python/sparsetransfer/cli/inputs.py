@@ -104,9 +104,11 @@ def read_corpus_entry(
             f"corpus {text!r}: expected NAME=PATH, for example emodb=recordings/emodb, or a "
             f"manifest .csv; readers are {', '.join(corpora.names())}"
         )
-    path, _, table = path.partition("#") if "db.yaml#" in path else (path, "", "")
+    table = ""
+    if not Path(path).expanduser().exists():
+        path, _, table = path.partition("#")
     place = Path(path).expanduser().absolute()
-    is_manifest = name == "manifest" or path.lower().endswith(MANIFESTS)
+    is_manifest = name == "manifest" or bool(table) or path.lower().endswith(MANIFESTS)
     reader = "manifest" if is_manifest else name
     entry = CorpusEntry(name, str(place), reader, dict(label_map), table or None)
     if name != "manifest":

@@ -97,7 +97,11 @@ def test_one_of_several_corpora_in_a_manifest(tmp_path):
 
 
 def test_one_of_several_audformat_tables(tmp_path):
-    text = f"mine={tmp_path}/db.yaml#emotion.raters"
-    entry = read_corpus_entry(text, label_map={}, drop_unmapped=False)
-    assert (entry.path, entry.reader) == (str(tmp_path / "db.yaml"), "manifest")
-    assert entry.table == "emotion.raters"
+    for place in (tmp_path, tmp_path / "db.yaml"):
+        text = f"mine={place}#emotion.raters"
+        entry = read_corpus_entry(text, label_map={}, drop_unmapped=False)
+        assert (entry.path, entry.reader) == (str(place), "manifest")
+        assert entry.table == "emotion.raters"
+    (tmp_path / "a#b").mkdir()
+    entry = read_corpus_entry(f"emodb={tmp_path}/a#b", label_map={}, drop_unmapped=False)
+    assert (entry.path, entry.reader, entry.table) == (str(tmp_path / "a#b"), "emodb", None)
