@@ -158,6 +158,8 @@ def ogg_streams(data: bytes) -> tuple[list[tuple[int, int]], str]:
         rest = data[position:]
         if rest and b"OggS".startswith(rest[:4]):
             shortage = "its last page is incomplete"
+        elif b"OggS\0" in rest:
+            shortage = "a page is damaged"
     shortage = shortage or _without_end(open_streams)
     return list(zip(starts, [*starts[1:], len(data)], strict=True)), shortage
 

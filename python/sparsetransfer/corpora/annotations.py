@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from sparsetransfer._files import existing_file
 from sparsetransfer._messages import listing
 from sparsetransfer.exceptions import CorpusError
 
@@ -67,7 +68,10 @@ class Annotations:
         found: dict[str, dict[str, str]] = {}
         disagreeing: set[str] = set()
         for place in places:
-            text = place.read_text(encoding="utf-8-sig", errors="replace")
+            try:
+                text = existing_file(place).read_text(encoding="utf-8-sig", errors="replace")
+            except OSError as error:
+                raise CorpusError(f"annotations cannot be read: {error}") from error
             for row in self._table(text, place) if self.columns else self._lines(text):
                 key = Path(row.pop("file")).name
                 key = re.sub(r"\.(wav|flac|avi|mp4)$", "", key, flags=re.IGNORECASE)

@@ -130,6 +130,15 @@ def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
         audio.load(name)
 
 
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_a_gap_between_pages_is_no_end(tmp_path, kind):
+    content = encoded(kind)
+    gap = content.rindex(b"OggS")
+    (tmp_path / f"a.{kind}").write_bytes(content[:gap] + bytes(100) + content[gap:])
+    with pytest.raises(CorpusError, match="page is damaged"):
+        audio.load(tmp_path / f"a.{kind}")
+
+
 def test_chained_streams_of_different_rates_are_refused(tmp_path):
     name = tmp_path / "a.ogg"
     name.write_bytes(encoded("ogg") + encoded("ogg", QUIET, 16000))

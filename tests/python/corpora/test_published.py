@@ -102,6 +102,13 @@ def test_git_lfs_pointers_are_counted(tmp_path):
         corpora.read("crema-d", tmp_path)
 
 
+def test_git_lfs_pointer_in_place_of_annotations(tmp_path):
+    write(tmp_path, ["wav/Ohm_01_000_00.wav"])
+    write(tmp_path, ["chunk_labels_5cl_corpus.txt"], POINTER)
+    with pytest.raises(CorpusError, match="git lfs pull"):
+        corpora.read("fau-aibo", tmp_path)
+
+
 def test_a_message_names_five_offenders(tmp_path):
     names = [f"AudioWAV/{speaker}_DFA_XYZ_XX.wav" for speaker in range(1001, 1010)]
     write(tmp_path, [*names, *(name.replace("WAV/", "WAV/copy/") for name in names)])
