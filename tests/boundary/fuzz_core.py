@@ -123,7 +123,7 @@ class Caller:
     def one_of(self, values):
         return values[self.rng.integers(len(values))]
 
-    def arguments(self, entry, arguments):
+    def arguments(self, entry, arguments, faults=True):
         self.sizes = {axis: self.one_of(SIZES) for axis in AXES}
         self.sizes["p"] = self.sizes["n"] + 1
         if self.rng.random() < 0.5:  # half of the calls have nothing empty
@@ -131,7 +131,7 @@ class Caller:
         self.sizes["q"] = 2 * self.sizes["k"]
         self.scale = self.one_of((1.0, 1.0, 1.0, 0.0, 1e-3, 1e30, 1e-30, 1e300, 5e-324))
         names = [name for name, _ in arguments]
-        self.wrong = self.one_of(names) if names and self.rng.random() < 0.5 else None
+        self.wrong = self.one_of(names) if faults and names and self.rng.random() < 0.5 else None
         self.slot = 0
         return {name: self.argument(entry, name, kind) for name, kind in arguments}
 

@@ -84,11 +84,13 @@ void add_dense(const Execution& execution, const Terms<T>& terms, Index begin, I
     if (terms.weights.size() > 0) {
       panel.array().colwise() *= terms.weights.segment(begin, count).array();
     }
+    // Added from memory of ours: small products follow the alignment of what they are written to.
     if (is_B) {
-      terms.B.middleCols(first, width).noalias() += data * panel;
+      const Matrix<T> products = data * panel;
+      terms.B.middleCols(first, width) += products;
     } else {
-      terms.A.block(first, first, atoms - first, width).noalias() +=
-          block.bottomRows(atoms - first) * panel;
+      const Matrix<T> products = block.bottomRows(atoms - first) * panel;
+      terms.A.block(first, first, atoms - first, width) += products;
     }
   });
 }

@@ -123,6 +123,8 @@ void encode_pooled(const Execution& execution, const ConstMatrixRef<T>& signals,
     missing -= length;
   }
   require(missing == 0, "lengths must add up to the number of signals");
+  require_not_empty("dictionary", dictionary.rows(), atoms);
+  require(!settings.warm_start, "warm_start needs codes, which pooling does not keep");
   require(pooling.count() > 0, "at least one statistic must be asked for");
   require_shape("pooled", pooled.rows(), pooled.cols(), 2 * atoms * pooling.count(),
                 lengths.size());

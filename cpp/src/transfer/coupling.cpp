@@ -14,11 +14,11 @@ void validate(const CodeProblem<T>& problem) {
   require(problem.coupling.rank() == 0 || problem.coupling.means.rows() == samples,
           "means must have one row per sample");
   require(problem.penalties.size() == 0 ||
-              (problem.penalties.size() == samples && problem.penalties.minCoeff() > 0),
+              (problem.penalties.size() == samples && (problem.penalties.array() > 0).all()),
           "penalties must be positive, one per sample");
   if (!problem.labels.empty()) {
     require(problem.labels.map.cols() == problem.atoms(), "labels need one column per atom");
-    require(problem.labels.weights.size() == samples && problem.labels.weights.minCoeff() >= 0,
+    require(problem.labels.weights.size() == samples && (problem.labels.weights.array() >= 0).all(),
             "label weights must not be negative, one per sample");
   }
   const SymmetricSparse<T>& laplacian = problem.coupling.laplacian;

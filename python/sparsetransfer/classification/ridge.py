@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import class_values, label_array, refuse_missing
+from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.transfer.label_regression import on_simplex
 
@@ -36,7 +37,7 @@ class RidgeFit:
 
     def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scores (n, k) of `rows` (n, d)."""
-        return rows @ self.coef + self.intercept
+        return np.asarray(matmul(rows, self.coef) + self.intercept)
 
 
 def class_targets(codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:
@@ -111,11 +112,11 @@ def ridge(
     used = w > 0
     x, y, w = x[used], y[used], w[used]
     share = w / w.sum()
-    penalty *= float(share @ np.einsum("ij,ij->i", x, x))
-    centre, level = share @ x, share @ y
+    penalty *= inner(share, np.einsum("ij,ij->i", x, x))
+    centre, level = matmul(share, x), matmul(share, y)
     root = np.sqrt(w)[:, None]
     coef = _solve(root * (x - centre), root * (y - level), penalty)
-    return RidgeFit(coef, level - centre @ coef)
+    return RidgeFit(coef, level - matmul(centre, coef))
 
 
 def _solve(x: NDArray[np.float64], y: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
@@ -124,13 +125,13 @@ def _solve(x: NDArray[np.float64], y: NDArray[np.float64], penalty: float) -> ND
     if penalty == 0.0:  # All rows are zero: every W fits alike, and the smallest is zero.
         return np.zeros((d, y.shape[1]))
     if d <= n:
-        gram = x.T @ x
+        gram = matmul(x.T, x)
         gram[np.diag_indices(d)] += penalty
-        return np.asarray(linalg.solve(gram, x.T @ y, assume_a="pos"))
+        return np.asarray(lapack(linalg.solve, gram, matmul(x.T, y), assume_a="pos"))
     # (XᵀX + λI)⁻¹ Xᵀ = Xᵀ (XXᵀ + λI)⁻¹
-    gram = x @ x.T
+    gram = matmul(x, x.T)
     gram[np.diag_indices(n)] += penalty
-    return np.asarray(x.T @ linalg.solve(gram, y, assume_a="pos"))
+    return np.asarray(matmul(x.T, lapack(linalg.solve, gram, y, assume_a="pos")))
 
 
 class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -243,7 +244,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        scores = np.asarray(rows @ self.coef_.T + self.intercept_)
+        scores = np.asarray(matmul(rows, self.coef_.T) + self.intercept_)
         return scores if len(self.classes_) > 2 else (scores[:, 1] - scores[:, 0]) / 2.0
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer.distributed.engine import Engine
 from sparsetransfer.distributed.passes import Pass, Summary, Supports
 
@@ -101,7 +102,7 @@ def _curvature(
     task: Pass, supports: Supports
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return Σ E (G_AA + h I)⁻¹ Eᵀ of the rows of equal weights, for all such weights."""
-    gram = (task.components @ task.components.T).astype(np.float64)
+    gram = matmul(task.components, task.components.T).astype(np.float64)
     kinds, kind = np.unique(supports.weights, axis=0, return_inverse=True)
     totals = np.zeros((len(kinds), *gram.shape))
     ends = np.cumsum(supports.counts)
@@ -110,7 +111,7 @@ def _curvature(
             block = gram[np.ix_(atoms, atoms)]
             block[np.diag_indices(len(atoms))] += supports.ridges[row]
             # Atoms in use may depend on each other; then the least-norm answer is one of many.
-            inverse = supports.shares[row] * scipy.linalg.pinvh(block)
+            inverse = supports.shares[row] * lapack(scipy.linalg.pinvh, block)
             totals[kind[row]][np.ix_(atoms, atoms)] += inverse
     return list(zip(kinds, totals, strict=True))
 

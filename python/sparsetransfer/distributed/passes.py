@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, resolve_threads
 from sparsetransfer.dictionary import Statistics
 from sparsetransfer.distributed.chunks import Chunk
@@ -236,7 +237,7 @@ def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Sum
     found = solution.codes
     statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
     statistics.add(rows, found, n_threads=task.n_threads)
-    errors = np.square(rows - found @ components).sum(axis=1, dtype=np.float64)
+    errors = np.square(rows - matmul(found, components)).sum(axis=1, dtype=np.float64)
     worst = np.argsort(-errors, kind="stable")[:_CANDIDATES]
     summary = Summary(
         statistics=statistics,
@@ -278,11 +279,11 @@ def _solve(
     """Solve for codes one by one, or together where a graph joins them, or certify the start."""
     dtype, tolerance = rows.dtype, task.components.dtype
     components = task.components.astype(dtype, copy=False)
-    gram = components @ components.T
-    correlations = rows @ components.T
+    gram = matmul(components, components.T)
+    correlations = matmul(rows, components.T)
     if task.pull is not None:
         for members, weights in groups:
-            correlations[members] -= (task.pull @ weights).astype(dtype)
+            correlations[members] -= matmul(task.pull, weights).astype(dtype)
     norms = np.einsum("ij,ij->i", rows, rows)
     if task.graph is None or links is None:
         with warnings.catch_warnings():

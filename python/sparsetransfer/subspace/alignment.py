@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
+from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer._validation import FloatArray, check_integer
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -105,11 +106,11 @@ class SubspaceAlignment(DomainTransformer):
         count = most
         if self.n_components is not None:
             count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
-        first = PCA(count, svd_solver="full").fit(source)
-        second = PCA(count, svd_solver="full").fit(target)
+        first = lapack(PCA(count, svd_solver="full").fit, source)
+        second = lapack(PCA(count, svd_solver="full").fit, target)
         self.source_mean_, self.source_components_ = first.mean_, first.components_
         self.target_mean_, self.target_components_ = second.mean_, second.components_
-        self.alignment_ = self.source_components_ @ self.target_components_.T
+        self.alignment_ = matmul(self.source_components_, self.target_components_.T)
         self._n_features_out = count
         return self
 
@@ -132,8 +133,8 @@ class SubspaceAlignment(DomainTransformer):
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         source = new_domains(sample_domain, len(rows)) > 0
         coordinates = np.empty((len(rows), len(self.alignment_)), rows.dtype)
-        coordinates[source] = (
-            (rows[source] - self.source_mean_) @ self.source_components_.T @ self.alignment_
+        coordinates[source] = matmul(
+            matmul(rows[source] - self.source_mean_, self.source_components_.T), self.alignment_
         )
-        coordinates[~source] = (rows[~source] - self.target_mean_) @ self.target_components_.T
+        coordinates[~source] = matmul(rows[~source] - self.target_mean_, self.target_components_.T)
         return coordinates

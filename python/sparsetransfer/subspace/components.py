@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import check_labels, encode_source_labels, mean_weights, new_domains
+from sparsetransfer._linalg import inner, lapack, matmul, single_threaded_blas
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -46,7 +47,7 @@ class _MeanMatching(DomainTransformer):
         check_is_fitted(self, "projection_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         new_domains(sample_domain, len(rows))
-        return np.asarray(self._features(rows) @ self.projection_, dtype=rows.dtype)
+        return np.asarray(matmul(self._features(rows), self.projection_), dtype=rows.dtype)
 
     def _prepare(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Remember what the kernel needs; return feature rows and a basis of their row space.
@@ -68,13 +69,14 @@ class _MeanMatching(DomainTransformer):
         features = self._features(rows)
         if features.shape[1] <= features.shape[0]:
             return features, np.eye(features.shape[1], dtype=rows.dtype)
-        _, _, basis = scipy.linalg.svd(features, full_matrices=False)
-        return features @ basis.T, basis.T
+        _, _, basis = lapack(scipy.linalg.svd, features, full_matrices=False)
+        return matmul(features, basis.T), basis.T
 
     def _features(self, rows: FloatArray) -> FloatArray:
         centred = np.asarray(rows - self._mean, dtype=rows.dtype)
         if self.kernel == "rbf":
-            return np.asarray(rbf_kernel(centred, self._anchors, gamma=self.gamma))
+            with single_threaded_blas():
+                return np.asarray(rbf_kernel(centred, self._anchors, gamma=self.gamma))
         return centred
 
     def _solve(self, features: FloatArray, basis: FloatArray, matched: FloatArray) -> None:
@@ -85,7 +87,8 @@ class _MeanMatching(DomainTransformer):
         count = most
         if self.n_components is not None:
             count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
-        norm = scipy.linalg.norm(matched.T @ matched)  # of the MMD matrix, by its small Gram
+        small = matmul(matched.T, matched)
+        norm = np.sqrt(inner(small, small))  # of the MMD matrix, by its small Gram
         centred = wide - wide.mean(axis=0)
         scale = float(np.abs(centred).max(initial=0.0)) or 1.0
         strength = self.regularization / scale / scale
@@ -95,23 +98,25 @@ class _MeanMatching(DomainTransformer):
                 f"{self.regularization:g}, got deviations of {scale:.3g} from the means; scale "
                 "the features, for example by StandardScaler"
             )
-        differences = (wide / scale).T @ (matched / np.sqrt(norm) if norm > 0 else matched)
+        differences = matmul((wide / scale).T, matched / np.sqrt(norm) if norm > 0 else matched)
         # B = E E' + strength * I has the square root of its inverse in closed form. Cholesky's
         # factor of B does not exist where rounding of E E' hides the strength.
-        axes, lengths, _ = scipy.linalg.svd(differences, full_matrices=False)
+        axes, lengths, _ = lapack(scipy.linalg.svd, differences, full_matrices=False)
         shrinkage = np.sqrt(strength) / np.hypot(lengths, np.sqrt(strength)) - 1
 
         def whiten(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.asarray(columns + axes @ (shrinkage[:, None] * (axes.T @ columns)))
+            return np.asarray(columns + matmul(axes, shrinkage[:, None] * matmul(axes.T, columns)))
 
         white = whiten(centred.T / scale)
-        values, vectors = scipy.linalg.eigh(
-            white @ white.T, subset_by_index=[unknowns - count, unknowns - 1]
+        values, vectors = lapack(
+            scipy.linalg.eigh,
+            matmul(white, white.T),
+            subset_by_index=[unknowns - count, unknowns - 1],
         )
         values, vectors = values / strength, whiten(vectors)
         values, vectors = values[::-1], vectors[:, ::-1]
         # Unit length, not the constraint's unit variance: see the notes of the classes.
-        projection = basis @ (vectors / scipy.linalg.norm(vectors, axis=0))
+        projection = matmul(basis, vectors / np.linalg.norm(vectors, axis=0))
         largest = np.abs(projection).argmax(axis=0)
         signs = np.where(projection[largest, np.arange(count)] < 0, -1.0, 1.0)
         self.projection_ = (projection * signs).astype(features.dtype)
@@ -382,7 +387,7 @@ class JointDistributionAdaptation(_MeanMatching):
     ) -> NDArray[np.int64]:
         if source.all():
             return np.zeros(0, np.int64)
-        projected = features @ (basis.T @ self.projection_)
+        projected = matmul(features, matmul(basis.T, self.projection_))
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         unit = projected / np.where(lengths > 0, lengths, 1)
         nearest = KNeighborsClassifier(1).fit(unit[source], codes)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
+from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer._validation import FloatArray, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -142,7 +143,7 @@ class _CovariancePower:
     """A power of covariance + added * identity, as a scaled identity plus a low-rank term."""
 
     def __init__(self, centred: FloatArray, added: float, power: float) -> None:
-        _, lengths, self.directions = scipy.linalg.svd(centred, full_matrices=False)
+        _, lengths, self.directions = lapack(scipy.linalg.svd, centred, full_matrices=False)
         variances = lengths.astype(np.float64) ** 2 / max(1, len(centred) - 1)
         # Singular values below this are rounding: their inverses would be noise.
         noise = max(centred.shape) * np.finfo(centred.dtype).eps * lengths.max(initial=0.0)
@@ -155,5 +156,5 @@ class _CovariancePower:
         self.directions, self.weights = self.directions[:rank], self.weights[:rank]
 
     def apply(self, rows: FloatArray) -> FloatArray:
-        inside = (rows @ self.directions.T) * self.weights
-        return np.asarray(self.elsewhere * rows + inside @ self.directions, dtype=rows.dtype)
+        inside = matmul(rows, self.directions.T) * self.weights
+        return np.asarray(self.elsewhere * rows + matmul(inside, self.directions), dtype=rows.dtype)

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import check_labels, encode_source_labels, new_domains
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
@@ -202,7 +203,7 @@ class TSDSL(DomainTransformer):
         check_is_fitted(self, "projection_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         new_domains(sample_domain, len(rows))
-        return np.asarray((rows - self.mean_) @ self.projection_.T, dtype=rows.dtype)
+        return np.asarray(matmul(rows - self.mean_, self.projection_.T), dtype=rows.dtype)
 
     def _problem(
         self,
@@ -215,15 +216,15 @@ class TSDSL(DomainTransformer):
         n_source = len(labelled)
         sizes = np.bincount(codes)
         targets = np.eye(len(sizes))[codes] * np.sqrt(n_source / sizes) - np.sqrt(sizes / n_source)
-        quadratic = labelled.T @ labelled / n_source
+        quadratic = matmul(labelled.T, labelled) / n_source
         ridge = check_real(self.ridge, "ridge", minimum=0) * float(np.trace(quadratic))
         quadratic[np.diag_indices_from(quadratic)] += ridge
         n_neighbors = check_integer(self.n_neighbors, "n_neighbors", minimum=1)
         if check_real(self.graph, "graph", minimum=0) > 0 and not source.all():
             joined = laplacian(_graph_across(rows, source, n_neighbors, threads), normalized=True)
-            quadratic += self.graph / len(rows) * np.asarray(rows.T @ (joined @ rows))
+            quadratic += self.graph / len(rows) * np.asarray(matmul(rows.T, joined @ rows))
         return QuadraticProblem(
-            quadratic, targets.T @ labelled / n_source, float(np.vdot(targets, targets)) / n_source
+            quadratic, matmul(targets.T, labelled) / n_source, inner(targets, targets) / n_source
         )
 
     def __sklearn_tags__(self) -> Any:

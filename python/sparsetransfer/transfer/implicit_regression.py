@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
@@ -152,10 +153,10 @@ class ImplicitDistributionAlignment(LabelRegression):
         history: list[float] = []
         while len(history) < rounds:
             if share > 0 and len(target):
-                rebuilt.update(source @ fit.coef.T, target @ fit.coef.T)
-            left = target - rebuilt.coef @ source
+                rebuilt.update(matmul(source, fit.coef.T), matmul(target, fit.coef.T))
+            left = target - matmul(rebuilt.coef, source)
             problem = QuadraticProblem(
-                term.quadratic + share * left.T @ left, term.linear, term.energy
+                term.quadratic + share * matmul(left.T, left), term.linear, term.energy
             )
             fit = problem.solve(strengths, init=fit.coef, kkt_tol=kkt_tol, threads=threads)
             history.append(fit.objective + share * sparsity * rebuilt.size)
@@ -201,7 +202,7 @@ class _Rebuilt:
         source: NDArray[np.float64],
         target: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        missed = np.square(target - codes @ source).sum(axis=1)
+        missed = np.square(target - matmul(codes, source)).sum(axis=1)
         return np.asarray(0.5 * missed + self._sparsity * np.abs(codes).sum(axis=1))
 
     @property

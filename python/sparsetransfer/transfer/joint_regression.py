@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.transfer.label_regression import (
     ClassWeight,
@@ -56,7 +57,7 @@ class _AlignedRegression(LabelRegression):
         used = np.zeros(0, np.int64)
         target = data.rows[~data.source]
         while conditional > 0 and data.domains is not None and self.n_iter_ <= rounds:
-            guesses = (target @ fit.coef.T + data.prior).argmax(axis=1)
+            guesses = (matmul(target, fit.coef.T) + data.prior).argmax(axis=1)
             if np.array_equal(guesses, used):
                 break
             used = guesses

@@ -24,6 +24,7 @@ from sparsetransfer._domains import (
     encode_source_labels,
     labelled,
 )
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
@@ -88,26 +89,26 @@ class TransferRows:
     @property
     def energy(self) -> float:
         """Weighted mean of the squared lengths of the centred source rows."""
-        return float(self.weights @ np.square(self.rows[self.source]).sum(axis=1))
+        return inner(self.weights, np.square(self.rows[self.source]).sum(axis=1))
 
     def fit_term(self, targets: NDArray[np.float64]) -> QuadraticProblem:
         """Return 1/2 sum_i w_i |t_i - W x_i|^2 over the source."""
         source = self.rows[self.source]
         weighted = self.weights[:, None] * source
         return QuadraticProblem(
-            source.T @ weighted,
-            targets.T @ weighted,
-            float(self.weights @ np.square(targets).sum(axis=1)),
+            matmul(source.T, weighted),
+            matmul(targets.T, weighted),
+            inner(self.weights, np.square(targets).sum(axis=1)),
         )
 
     def mean_term(self, coupling: MeanCoupling) -> NDArray[np.float64]:
         """Return the quadratic form of the squared distances of matched means."""
-        rows = np.sqrt(coupling.weights)[:, None] * (coupling.columns.T @ self.rows)
-        return np.asarray(rows.T @ rows)
+        rows = np.sqrt(coupling.weights)[:, None] * matmul(coupling.columns.T, self.rows)
+        return np.asarray(matmul(rows.T, rows))
 
     def graph_term(self, graph: sparse.csr_array) -> NDArray[np.float64]:
         """Return X'LX / n for the Laplacian of a graph of all rows."""
-        return np.asarray(self.rows.T @ (graph @ self.rows)) / len(self.rows)
+        return np.asarray(matmul(self.rows.T, graph @ self.rows)) / len(self.rows)
 
 
 def relative_penalty(
@@ -185,7 +186,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
         prepared = self._prepare(given, check_labels(y, len(given)), sample_domain)
         self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
-        self.intercept_ = (prepared.prior - self.coef_ @ prepared.centre).astype(given.dtype)
+        self.intercept_ = (prepared.prior - matmul(self.coef_, prepared.centre)).astype(given.dtype)
         return self
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
@@ -242,7 +243,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
     def _scores(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "coef_")
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return np.asarray(rows @ self.coef_.T + self.intercept_)
+        return np.asarray(matmul(rows, self.coef_.T) + self.intercept_)
 
     def _prepare(
         self, given: FloatArray, labels: NDArray[Any], sample_domain: ArrayLike | None
@@ -268,8 +269,8 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
             raise ValueError(f"class_weight must weigh some class, got {self.class_weight!r}")
         weights = weights / weights.sum()
         one_hot = np.eye(n_classes)[codes]
-        prior = weights @ one_hot
-        centre = weights @ rows[source]
+        prior = matmul(weights, one_hot)
+        centre = matmul(weights, rows[source])
         return TransferRows(
             rows - centre,
             source,

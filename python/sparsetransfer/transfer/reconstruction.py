@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer.transfer.regression import QuadraticProblem, SparsePenalty
 
 __all__ = ["Reconstruction", "rebuild"]
@@ -31,7 +32,7 @@ class Reconstruction:
     @property
     def coef(self) -> NDArray[np.float64]:
         """Q, of shape (n_rebuilt, n_from)."""
-        return np.asarray(self.basis @ self.core)
+        return np.asarray(matmul(self.basis, self.core))
 
     @property
     def size(self) -> float:
@@ -61,11 +62,13 @@ def rebuild(
     Scores of shape (n_rebuilt, n_classes), parts (n_from, n_classes). The result is never worse
     than the start; the tolerance suits the rounds of an alternation.
     """
-    basis, _ = scipy.linalg.qr(scores, mode="economic")
-    inside = basis.T @ scores
-    problem = QuadraticProblem(parts @ parts.T, inside @ parts.T, float(np.vdot(scores, scores)))
+    basis, _ = lapack(scipy.linalg.qr, scores, mode="economic")
+    inside = matmul(basis.T, scores)
+    problem = QuadraticProblem(
+        matmul(parts, parts.T), matmul(inside, parts.T), inner(scores, scores)
+    )
     # Projected on the span, the start gets shorter and fits better.
-    first = (basis.T @ start.basis) @ start.core
+    first = matmul(matmul(basis.T, start.basis), start.core)
     penalty = SparsePenalty(0.0, strength, np.zeros(0, np.int32), np.zeros(0))
     found = problem.solve(penalty, init=first, kkt_tol=kkt_tol, max_iter=max_iter, threads=threads)
     return Reconstruction(basis, found.coef)

@@ -11,6 +11,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _simd
+from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import (
     check_integer,
     check_matrix,
@@ -184,11 +185,11 @@ class QuadraticProblem:
 
     def _solve_smooth(self, kkt_tol: float) -> RegressionCoefficients:
         try:
-            factor = scipy.linalg.cho_factor(self.quadratic, lower=True)
-            coef = scipy.linalg.cho_solve(factor, self.linear.T).T
+            factor = lapack(scipy.linalg.cho_factor, self.quadratic, lower=True)
+            coef = lapack(scipy.linalg.cho_solve, factor, self.linear.T).T
         except scipy.linalg.LinAlgError:
             # Singular without a ridge: the solution of least norm.
-            coef = scipy.linalg.lstsq(self.quadratic, self.linear.T)[0].T
+            coef = lapack(scipy.linalg.lstsq, self.quadratic, self.linear.T)[0].T
         coef = np.ascontiguousarray(coef)
         certificate = self._certify_smooth(coef, kkt_tol)
         return RegressionCoefficients(
@@ -200,18 +201,22 @@ class QuadraticProblem:
         )
 
     def _certify_smooth(self, coef: NDArray[np.float64], kkt_tol: float) -> dict[str, Any]:
-        product = coef @ self.quadratic
-        objective = 0.5 * np.vdot(coef, product) - np.vdot(coef, self.linear) + self.energy / 2
+        product = matmul(coef, self.quadratic)
+        objective = 0.5 * inner(coef, product) - inner(coef, self.linear) + self.energy / 2
         if not np.isfinite(objective):
             raise _core.NumericalError("the objective of the coefficients is not finite")
         gradient = product - self.linear
         # With r the gradient, the optimum is 1/2 <r, H^+ r> below.
-        behind = scipy.linalg.lstsq(self.quadratic, gradient.T)[0].T if gradient.any() else gradient
+        behind = (
+            lapack(scipy.linalg.lstsq, self.quadratic, gradient.T)[0].T
+            if gradient.any()
+            else gradient
+        )
         violation = float(np.abs(gradient).max())
         return {
             "objective": float(objective),
             "kkt_violation": violation,
-            "duality_gap": max(0.5 * float(np.vdot(gradient, behind)), 0.0),
+            "duality_gap": max(0.5 * inner(gradient, behind), 0.0),
             "converged": violation <= kkt_tol * float(np.abs(self.linear).max()),
         }
 
@@ -326,12 +331,12 @@ def sparse_regression(
     targets = check_matrix(Y, "Y", dtype=np.float64)
     if len(targets) != len(rows):
         raise ValueError(f"Y must have {len(rows)} rows as X has, got {len(targets)}")
-    quadratic = rows.T @ rows
+    quadratic = matmul(rows.T, rows)
     if coupling is not None:
         terms = check_matrix(coupling, "coupling", dtype=np.float64, n_features=n_features)
-        quadratic += terms.T @ terms
+        quadratic += matmul(terms.T, terms)
     quadratic[np.diag_indices(n_features)] += check_real(ridge, "ridge", minimum=0)
-    problem = QuadraticProblem(quadratic, targets.T @ rows, float(np.vdot(targets, targets)))
+    problem = QuadraticProblem(quadratic, matmul(targets.T, rows), inner(targets, targets))
     penalty = SparsePenalty(
         check_real(l1, "l1", minimum=0),
         check_real(l21, "l21", minimum=0),

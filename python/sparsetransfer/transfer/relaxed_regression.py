@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.transfer.label_regression import (
     ClassWeight,
@@ -171,7 +172,7 @@ class TDLR(LabelRegression):
         while len(history) < rounds:
             previous = guesses
             if conditional > 0 and data.domains is not None:
-                scores = data.rows[~data.source] @ fit.coef.T + data.prior
+                scores = matmul(data.rows[~data.source], fit.coef.T) + data.prior
                 guesses = scores.argmax(axis=1)
                 coupling = class_coupling(data, data.domains, guesses)
                 matched = conditional * data.mean_term(coupling)
@@ -228,13 +229,15 @@ class _Relaxation:
         The reconstruction mixes samples: their curvatures are bounded row by row, and projected
         gradient steps on the bound never raise the objective. Without it, one step is exact.
         """
-        scores = self._rows @ coef.T
+        scores = matmul(self._rows, coef.T)
         core = rebuilt.found.core
-        gram = rebuilt.strength * core.T @ core
-        pull = rebuilt.strength * core.T @ (rebuilt.found.basis.T @ rebuilt.scores(coef))
+        gram = rebuilt.strength * matmul(core.T, core)
+        pull = rebuilt.strength * matmul(
+            core.T, matmul(rebuilt.found.basis.T, rebuilt.scores(coef))
+        )
         curvature = self._weights + np.abs(gram).sum(axis=1, keepdims=True)
         for _ in range(_RELAXATION_STEPS if gram.any() else 1):
-            gradient = self._weights * (self.labels - scores) + gram @ self.labels - pull
+            gradient = self._weights * (self.labels - scores) + matmul(gram, self.labels) - pull
             self.excess = np.maximum(self.excess - self._signs * gradient / curvature, 0.0)
             self.labels = self._targets + self._signs * self.excess
 
@@ -255,14 +258,14 @@ class _RebuiltTarget:
         self._threads = threads
         self.strength = strength / max(1, len(target))
         self.found = Reconstruction.nothing(len(target), n_source)
-        self.quadratic = self.strength * target.T @ target
+        self.quadratic = self.strength * matmul(target.T, target)
 
     @property
     def penalty(self) -> float:
         return self.strength * self._sparsity * self.found.size
 
     def scores(self, coef: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(self._target @ coef.T)
+        return np.asarray(matmul(self._target, coef.T))
 
     def update(self, coef: NDArray[np.float64], labels: NDArray[np.float64]) -> None:
         if self.strength > 0 and len(self._target):
@@ -271,9 +274,9 @@ class _RebuiltTarget:
             )
 
     def linear(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = self.found.basis.T @ self._target
-        return np.asarray(self.strength * (self.found.core @ labels).T @ inside)
+        inside = matmul(self.found.basis.T, self._target)
+        return np.asarray(self.strength * matmul(matmul(self.found.core, labels).T, inside))
 
     def energy(self, labels: NDArray[np.float64]) -> float:
-        rebuilt = self.found.core @ labels
-        return self.strength * float(np.vdot(rebuilt, rebuilt))
+        rebuilt = matmul(self.found.core, labels)
+        return self.strength * inner(rebuilt, rebuilt)

@@ -1,0 +1,67 @@
+"""No bit of an answer depends on the threads of BLAS or on where in memory an argument begins."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fuzz_core
+import numpy as np
+import pytest
+from same_bits import numbers, placed
+
+PROGRAM = Path(__file__).with_name("same_bits.py")
+CALLS = 3000
+
+
+def test_every_family_returns_the_same_bits_for_any_blas_threads_and_address():
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        )
+        for threads in ("1", "2")
+    ]
+    digests = {}
+    for process in running:
+        lines = process.communicate(timeout=300)[0].splitlines()
+        assert process.returncode == 0
+        assert len(lines) > 200
+        for line in lines:
+            name, _, digest = line.split("\t")
+            digests.setdefault(name, set()).add(digest)
+    assert [name for name, found in digests.items() if len(found) > 1] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the arguments come from between guard pages")
+def test_no_entry_of_the_core_follows_the_alignment_of_its_arguments():
+    slots = [fuzz_core.Guarded() for _ in range(24)]
+    known = list(fuzz_core.entries())
+    differing = set()
+    for index in range(CALLS):
+        caller = fuzz_core.Caller(np.random.default_rng([1, index]), slots)
+        entry, arguments = known[caller.rng.integers(len(known))]
+        chosen = caller.arguments(entry, arguments, faults=False)
+        if len({answer(entry, chosen, offset) for offset in (0, 8, 24, 48)}) > 1:
+            differing.add(entry.__name__)
+    assert differing == set()
+
+
+def answer(entry, chosen, offset):
+    """All bytes that a call returns or writes, its arrays beginning `offset` bytes into a line."""
+    chosen = {
+        name: placed(value, offset) if isinstance(value, np.ndarray) else value
+        for name, value in chosen.items()
+        if name != "time_limit"
+    }
+    try:
+        result = entry(**chosen)
+    except fuzz_core.REFUSALS as error:
+        return str(error)
+    return b"".join(
+        # A NaN has a sign, which means nothing.
+        np.where(np.isnan(array), np.nan, array).tobytes()
+        for array in numbers([result, list(chosen.values())])
+    )
