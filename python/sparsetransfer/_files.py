@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["existing_file", "is_lfs_pointer", "replacing", "write_text"]
+__all__ = [
+    "ASIDE",
+    "check_file",
+    "check_folder",
+    "existing_file",
+    "is_lfs_pointer",
+    "replacing",
+    "write_text",
+]
 
+ASIDE = ".sparsetransfer-"
+"""How names of folders with unfinished files begin; only a killed process leaves one behind."""
+
+_MOST_LINKS = 40
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _POINTER_SIZE = 1024  # bytes that a pointer has at most, by its specification
 _KINDS = {
@@ -79,6 +95,74 @@ def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
         return file.read(len(_POINTER)) == _POINTER
 
 
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, as in `replacing`. Nothing is made yet.
+
+    Raises
+    ------
+    OSError
+        If the path names a folder, a read-only file, a disk or a socket, or lies in a place where
+        no file can be made.
+    """
+    place = _follow(path)
+    if isinstance(place, int):
+        return
+    if place.is_dir() or os.fspath(path).endswith(("/", os.sep)):
+        raise IsADirectoryError(f"'{path}' is a folder; name a file in it")
+    if not place.exists():
+        _check_nearest_folder(place.parent, path)
+        return
+    mode = place.stat().st_mode
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise OSError(f"'{path}' is a disk or a socket; name a file")
+    if not os.access(place, os.W_OK):
+        raise PermissionError(f"'{path}' is read-only; choose another file or make it writable")
+
+
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before the work, a folder into which no file could be written after it.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder, which need not exist. Nothing is made yet.
+
+    Returns
+    -------
+    Path
+        The absolute path, with links followed.
+
+    Raises
+    ------
+    OSError
+        If there is something else of that name, or no file can be made there.
+    """
+    place = Path(os.path.realpath(os.path.expanduser(path)))
+    if (place.exists() or place.is_symlink()) and not place.is_dir():
+        raise FileExistsError(f"'{path}' is a file; choose a folder")
+    _check_nearest_folder(place, path)
+    return place
+
+
+def _check_nearest_folder(place: Path, path: str | os.PathLike[str]) -> None:
+    """Try to make a file in a folder, or in the one in which it would be made."""
+    while not place.exists() and not place.is_symlink():
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise type(error)(
+            f"'{path}' cannot be written: {why}: '{place}'; choose another place"
+        ) from error
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the name of a file to write, which takes the place of another when it is done.
@@ -86,39 +170,105 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        The file to write or to replace, in a folder that exists.
+        The file to write or to replace. Missing folders are made, links are followed and stay.
 
     Yields
     ------
     Path
-        A new, empty file in the same folder, with the same ending. If the block ends well it is
-        renamed to `path`, else it is removed and `path` stays as it was.
+        A new, empty file of the same name in a hidden folder. If the block ends well it is renamed
+        to `path`, with the permissions of the file that it replaces, else it is removed and `path`
+        stays as it was.
 
     Notes
     -----
-    The file is readable as the user's umask says, unlike those of `tempfile`, which only their
-    owner may read: caches and reports are shared.
+    A new file is readable as the user's umask says, unlike those of `tempfile`, which only their
+    owner may read: caches and reports are shared. What cannot be replaced by a rename is written
+    plainly once the new file is complete: devices, pipes, open descriptors such as ``/dev/stdout``,
+    a file that is a mount point, and a writable file in a folder that takes no new one.
     """
-    place = Path(path)
-    aside = place.with_name(f".{place.stem}-{uuid.uuid4().hex}{place.suffix}")
-    aside.touch(exist_ok=False)
+    place = _follow(path)
+    renamed = place if isinstance(place, Path) and _takes_a_new_file(place) else None
+    folder = Path(tempfile.gettempdir()) if renamed is None else renamed.parent
+    aside = folder / f"{ASIDE}{uuid.uuid4().hex}" / Path(path).name
+    with _named(path, aside):
+        aside.parent.mkdir(mode=0o700)
+        try:
+            aside.touch()
+            yield aside
+            if renamed is None:
+                _pour(aside, place)
+            else:
+                _rename(aside, renamed)
+        finally:
+            shutil.rmtree(aside.parent, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: str | os.PathLike[str], aside: Path) -> Iterator[None]:
+    """Let errors name the file that was asked for, and not the one aside."""
     try:
-        yield aside
-        os.replace(aside, place)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(aside), str(aside.parent)):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text at once or not at all.
+    r"""Write a text at once or not at all.
 
     Parameters
     ----------
     path : path-like
-        The file, in a folder that exists.
+        The file, as in `replacing`.
     text : str
-        Its content, written as UTF-8 with line feeds.
+        Its content, written as UTF-8 with line feeds. Bytes of a file name that are no text are
+        written as escapes, for example ``\udcff``.
     """
     with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8", newline="\n")
+        aside.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+
+
+def _follow(path: str | os.PathLike[str]) -> Path | int:
+    """Return the file that a path means in the end, or the number of an open descriptor."""
+    place = Path(os.path.expanduser(path))
+    for _ in range(_MOST_LINKS):
+        parent = os.path.realpath(place.parent)
+        if parent in ("/dev/fd", f"/proc/{os.getpid()}/fd") and place.name.isdigit():
+            return int(place.name)
+        place = Path(parent, place.name)
+        try:
+            place = Path(parent, os.readlink(place))
+        except OSError:
+            return place
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+
+
+def _takes_a_new_file(place: Path) -> bool:
+    """Tell whether a file can be made beside another one; the folder of a new one is made."""
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return True
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(place))
+    return place.is_file() and os.access(place.parent, os.W_OK | os.X_OK)
+
+
+def _rename(aside: Path, place: Path) -> None:
+    if place.exists():
+        with suppress(OSError):  # not every file system has permissions
+            shutil.copymode(place, aside)
+    try:
+        os.replace(aside, place)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        _pour(aside, place)
+
+
+def _pour(aside: Path, place: Path | int) -> None:
+    """Copy a complete file into what is there already."""
+    sys.stdout.flush()
+    target = os.dup(place) if isinstance(place, int) else place
+    with aside.open("rb") as source, open(target, "wb") as sink:
+        shutil.copyfileobj(source, sink)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,11 +128,11 @@ def evaluate(
         "drop_unreadable": drop_unreadable or None,
     }
     place = cache or default_cache()
-    with one_line_errors():
+    with one_line_errors(), ExitStack() as stack:
         if output is not None:
             from sparsetransfer import reporting
 
-            reporting.check_destination(output)
+            output = stack.enter_context(reporting.reserved(output))
         with working() as progress:
             study = _config(
                 config,
@@ -152,8 +153,8 @@ def evaluate(
         # The report is written by now: a closed pipe must not cost it.
         show(result, console)
         if output is not None:
-            page = output.absolute() / "report.html"
-            console.print(f"report: {page}", soft_wrap=True, highlight=False)
+            page = output / "report.html"
+            console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _config(

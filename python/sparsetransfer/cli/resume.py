@@ -40,16 +40,17 @@ def resume(
 
     log_to_stderr(verbose)
     with one_line_errors():
+        from sparsetransfer import reporting
         from sparsetransfer.evaluation import read_config
 
         config = read_config(folder / "study.json")
-        with working() as progress:
+        with reporting.reserved(folder) as place, working() as progress:
             study = run_study(
                 config,
                 progress,
                 cache=cache or default_cache(),
                 jobs=jobs,
-                output=folder,
+                output=place,
                 resume=True,
             )
         show(study, Console())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -13,31 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._domains import label_array, missing_labels
+from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Domain", "common_classes", "listing", "select_classes", "take"]
-
-_LISTED = 10
-"""How many offenders a message spells out before it counts the rest."""
-
-
-def listing(items: Iterable[str]) -> str:
-    """Spell out the first offenders of a message and count the rest.
-
-    Parameters
-    ----------
-    items : iterable of str
-        All offenders.
-
-    Returns
-    -------
-    str
-        For example ``a, b and 7 more``.
-    """
-    every = list(items)
-    shown = ", ".join(every[:_LISTED])
-    return shown if len(every) <= _LISTED else f"{shown} and {len(every) - _LISTED} more"
+__all__ = ["Domain", "common_classes", "select_classes", "take"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from sparsetransfer.evaluation.domain import Domain, listing
+from sparsetransfer._messages import listing
+from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 __all__ = ["assert_disjoint", "check_folds", "speaker_folds"]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sparsetransfer import audio
+from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import match_segments
-from sparsetransfer.evaluation.domain import Domain, listing
+from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.domain import Domain, listing
+from sparsetransfer._messages import listing
+from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["SCOPES", "Scope", "normalise", "speaker_objection", "standardise"]

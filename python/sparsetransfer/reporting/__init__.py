@@ -1,6 +1,6 @@
 """Tables, figures and report folders of a study."""
 
-from sparsetransfer.reporting.folder import WorkFolder, check_destination, read, write
+from sparsetransfer.reporting.folder import WorkFolder, check_destination, read, reserved, write
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
@@ -18,6 +18,7 @@ __all__ = [
     "notes",
     "read",
     "render",
+    "reserved",
     "rich_tables",
     "summarise",
     "timeline_svg",

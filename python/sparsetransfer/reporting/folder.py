@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
-from sparsetransfer._files import write_text
+from sparsetransfer._files import ASIDE, check_file, check_folder, replacing, write_text
+from sparsetransfer._locks import LOCK, locked
+from sparsetransfer._messages import missing_extra
 from sparsetransfer.evaluation import (
     Cell,
     CellStore,
@@ -20,39 +25,58 @@ from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.tables import cells_csv
 
-__all__ = ["WorkFolder", "check_destination", "read", "write"]
+__all__ = ["WorkFolder", "check_destination", "read", "reserved", "write"]
 
 _CONFIG = "study.json"
 _CELLS = "cells"
+_CELL = re.compile(r"[0-9a-f]{24}\.json")
+_RESULTS = ("results.json", "timings.json", "coordinates.json")
+_FILES = ("report.html", "report.md", "report.tex", "results.csv", *_RESULTS)
+
+_UNFINISHED = f"{ASIDE}unfinished"
+"""Where a report is written; removed if that does not succeed."""
+
+_FINISHED = f"{ASIDE}finished"
+"""Its name once it is complete. It counts as the report until its files are in place."""
+
+_NO_CONTENT = {"lost+found"}
+"""What the system itself puts into a folder, beside hidden files."""
 
 
 def check_destination(directory: str | os.PathLike[str]) -> Path:
-    """Refuse a place where a report would destroy something else.
+    """Refuse a place where a report cannot be written, or would destroy something else.
 
     Parameters
     ----------
     directory : path-like
-        Where the report shall stand: nothing, an empty folder, or an earlier report, which will be
-        replaced.
+        Where the report shall stand: nothing, an empty folder, or an earlier report, whose files
+        will be replaced. Other files in the folder of a report stay.
 
     Returns
     -------
     Path
-        The absolute path.
+        The absolute path, with links followed.
 
     Raises
     ------
-    FileExistsError
-        If there is a file, or a folder with content that is no report.
+    OSError
+        If there is a file, a folder with content that is no report, or a place where no file can be
+        made.
+    ModuleNotFoundError
+        If the packages that draw and render a report are not installed.
     """
-    place = Path(directory).absolute()
+    if not all(map(find_spec, ("jinja2", "matplotlib"))):
+        raise missing_extra("a report", "speech")
+    place = check_folder(directory)
     if place.is_dir():
-        if any(place.iterdir()) and not _is_report(place):
+        content = {name for name in os.listdir(place) if not name.startswith(".")} - _NO_CONTENT
+        if content and not _is_report(place):
             raise FileExistsError(
-                f"{place} is not empty and holds no report; choose another folder"
+                f"'{directory}' is not empty and holds no report; choose another folder"
             )
-    elif place.exists():
-        raise FileExistsError(f"{place} is a file; choose a folder")
+        check_folder(place / _CELLS)
+        for name in (_CONFIG, *_FILES):
+            check_file(place / name)
     return place
 
 
@@ -67,13 +91,64 @@ def _is_report(place: Path) -> bool:
     return False
 
 
+@contextmanager
+def reserved(directory: str | os.PathLike[str]) -> Iterator[Path]:
+    """Check a report folder before the work, and keep other processes out of it until the end.
+
+    What a process left that was killed while it wrote is finished or removed.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder, as in `check_destination`. It is made, and removed again if it stays empty.
+
+    Yields
+    ------
+    Path
+        The absolute path, with links followed.
+
+    Raises
+    ------
+    OSError
+        As `check_destination`.
+    BlockingIOError
+        If another process writes into the folder.
+    """
+    place = check_destination(directory)
+    made = [folder for folder in (place, *place.parents) if not folder.exists()]
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(place):
+            _put_into_place(place)
+            yield place
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _put_into_place(place: Path) -> None:
+    """Finish what is complete, and remove what is not. The folder is locked."""
+    finished = place / _FINISHED
+    for name in _FILES:
+        if (finished / name).is_file():
+            with replacing(place / name) as aside:
+                shutil.copyfile(finished / name, aside)
+    for folder in (place, place / _CELLS):
+        for rest in folder.glob(f"{ASIDE}*"):
+            if rest.is_dir():
+                shutil.rmtree(rest)
+            elif rest.name != LOCK:
+                rest.unlink()
+
+
 class WorkFolder(CellStore):
     """The cells of a study that is being run, beside its configuration.
 
     Parameters
     ----------
     directory : path-like
-        The report folder, as in `check_destination`.
+        The report folder, as in `check_destination`. `reserved` keeps other processes out of it.
     config : StudyConfig
         The study; it is written with the first cell, so that input that cannot be used leaves
         nothing behind.
@@ -82,8 +157,8 @@ class WorkFolder(CellStore):
 
     Raises
     ------
-    FileExistsError
-        If the folder holds something other than a report.
+    OSError
+        As `check_destination`.
     """
 
     def __init__(
@@ -102,8 +177,9 @@ class WorkFolder(CellStore):
         """Write a cell, and before the first one the configuration."""
         if self._config:
             if self._fresh and self.directory.is_dir():
-                shutil.rmtree(self.directory)
-            self.folder.mkdir(parents=True, exist_ok=True)
+                for old in self.directory.iterdir():
+                    if _CELL.fullmatch(old.name):
+                        old.unlink()
             write_text(self.folder / _CONFIG, self._config)
             self._config = ""
         super().save(key, cell)
@@ -127,11 +203,13 @@ def read(directory: str | os.PathLike[str]) -> Study:
     ValueError
         If the folder holds no finished report, or a damaged one.
     """
-    place = Path(directory)
+    place = Path(os.path.expanduser(directory))
     contents = []
-    for name in ("results.json", "timings.json", "coordinates.json"):
+    for name in _RESULTS:
+        file = place / _FINISHED / name
         try:
-            contents.append(json.loads((place / name).read_text(encoding="utf-8")))
+            text = (file if file.is_file() else place / name).read_text(encoding="utf-8")
+            contents.append(json.loads(text))
         except (OSError, ValueError) as error:
             hint = "; `resume` finishes it" if (place / _CONFIG).is_file() else ""
             raise ValueError(f"{place} holds no finished report: {error}{hint}") from error
@@ -153,43 +231,38 @@ def write(study: Study, directory: str | os.PathLike[str]) -> Path:
     Path
         The folder, with ``report.html``, ``report.md``, ``report.tex``, ``results.json`` (everything but times; equal runs give
         equal bytes), ``results.csv`` (one line per cell), ``coordinates.json`` (features and
-        codes in the plane) and ``timings.json``. The cells of `WorkFolder` stay.
+        codes in the plane) and ``timings.json``. The cells of `WorkFolder` and all other files stay.
 
     Raises
     ------
-    FileExistsError
-        If the folder holds something other than a report.
+    OSError
+        As `reserved`.
 
     Notes
     -----
-    All files are written into a folder beside it, which then takes its name, so that a report is
-    complete or absent.
+    All files are written into a hidden folder in it, which is renamed when they are complete and
+    then copied file by file: after a kill at any point, `read` finds the earlier report or the new
+    one, and the next `write` into the folder ends what was begun.
     """
-    place = check_destination(directory)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-    try:
-        fresh = aside / "fresh"
-        fresh.mkdir()
-        contents = {
-            "report.html": render(study),
-            "results.json": _json({**study.as_dict(), "comparison": comparison_as_dict(study)}),
-            "results.csv": cells_csv(study),
-            "report.md": markdown(study),
-            "report.tex": latex(study),
-            "timings.json": _json(study.timings_as_dict()),
-            "coordinates.json": _json(study.coordinates_as_dict()),
-        }
-        for name, text in contents.items():
-            (fresh / name).write_text(text, encoding="utf-8", newline="\n")
-        if place.exists():
-            for kept in (_CONFIG, _CELLS):
-                if (place / kept).exists():
-                    (place / kept).rename(fresh / kept)
-            place.rename(aside / "old")
-        fresh.rename(place)
-    finally:
-        shutil.rmtree(aside)
+    contents = {
+        "report.html": render(study),
+        "results.json": _json({**study.as_dict(), "comparison": comparison_as_dict(study)}),
+        "results.csv": cells_csv(study),
+        "report.md": markdown(study),
+        "report.tex": latex(study),
+        "timings.json": _json(study.timings_as_dict()),
+        "coordinates.json": _json(study.coordinates_as_dict()),
+    }
+    with reserved(directory) as place:
+        unfinished = place / _UNFINISHED
+        try:
+            for name, text in contents.items():
+                write_text(unfinished / name, text)
+            unfinished.rename(place / _FINISHED)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        _put_into_place(place)
     return place
 
 
