@@ -33,9 +33,9 @@ Mask: TypeAlias = ArrayLike | Literal["nan"] | None
 
 
 def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
-    """Return float32 if every given value is a float32 (or float16) array, otherwise float64."""
+    """Return float32 if every given value is a float32 array, otherwise float64."""
     given = [np.asarray(value).dtype for value in values if value is not None]
-    narrow = all(dtype in (np.float32, np.float16) for dtype in given)
+    narrow = all(dtype == np.float32 for dtype in given)
     return np.dtype(np.float32 if given and narrow else np.float64)
 
 
@@ -56,8 +56,7 @@ def check_matrix(
     name : str
         The argument's name, for error messages.
     dtype : {numpy.float32, numpy.float64}, optional
-        By default the caller's precision is kept: float32 and float16 give float32, all else
-        float64.
+        By default float32 is kept, and all else becomes float64.
     n_features : int, optional
         The expected number of columns.
     min_samples : int, default=1

@@ -1,11 +1,24 @@
 import os
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsetransfer import _threads
+from sparsetransfer import _threads, mmd
 from sparsetransfer import _validation as validation
+from sparsetransfer.dictionary import learn_dictionary
+from sparsetransfer.exceptions import ConvergenceWarning
+from sparsetransfer.graph import knn_graph
+from sparsetransfer.sparse_coding import lasso, omp
+from sparsetransfer.subspace import TransferComponentAnalysis
+from sparsetransfer.transfer import (
+    DoSL,
+    kernel_encode,
+    sparse_regression,
+    transfer_encode,
+    transfer_learn,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -19,7 +32,7 @@ def test_a_fitting_array_is_not_copied(dtype):
 
 def test_other_types_and_orders_are_converted():
     assert validation.check_matrix([[1, 2], [3, 4]], "X").dtype == np.float64
-    assert validation.check_matrix(np.ones((2, 2), np.float16), "X").dtype == np.float32
+    assert validation.check_matrix(np.ones((2, 2), np.float16), "X").dtype == np.float64
     turned = validation.check_matrix(np.arange(6.0).reshape(2, 3).T, "X")
     assert turned.flags.c_contiguous
     np.testing.assert_array_equal(turned, np.arange(6.0).reshape(2, 3).T)
@@ -110,3 +123,33 @@ def test_threads_respect_affinity_and_quota(monkeypatch, tmp_path):
     limit.write_text("250000 100000\n")
     assert validation.resolve_threads(-1) == 3
     assert validation.resolve_threads(-2) == 2
+
+
+@pytest.mark.parametrize(
+    "given", [np.float16, ">f8", ">f4", np.longdouble, np.int16, np.uint8, np.bool_, object]
+)
+def test_whatever_is_not_float32_gives_float64_everywhere(given):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (24, 4)).astype(given)
+    X[:, 0] = given == np.bool_
+    D = rng.normal(size=(3, 4))
+    wanted = np.float64
+    atoms = D.astype(wanted)
+    domains = np.repeat([1, -1], 12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = [
+            lasso(X, atoms, 0.5).codes,
+            omp(X, atoms, 1).codes,
+            learn_dictionary(X, 3, alpha=0.5, rng=0, max_iter=2).components,
+            mmd.linear(X[:12], X[12:], gradient=True).gradient_source,
+            mmd.gaussian(X[:12], X[12:], bandwidths=1.0, gradient=True).gradient_source,
+            knn_graph(X, 3).data,
+            transfer_encode(X, atoms, domains, alpha=0.5).codes,
+            kernel_encode(X, atoms, domains, alpha=0.5, tol=0.1).codes,
+            transfer_learn(X, atoms, domains, alpha=0.5, max_iter=2).components,
+            sparse_regression(X, np.ones((24, 1), wanted), l1=1.0).coef,
+            DoSL().fit(X, domains > 0, sample_domain=np.tile([1, 1, -1], 8)).coef_,
+            TransferComponentAnalysis(2).fit_transform(X, sample_domain=domains),
+        ]
+    assert [one.dtype for one in found] == [wanted] * len(found)

@@ -58,8 +58,12 @@ class Chunk:
         """
         try:
             rows = check_matrix(self.read(), "X", dtype=dtype)
-        except (OSError, TypeError, ValueError, EOFError) as error:
-            raise ValueError(f"chunk {self.name} cannot be used: {error}") from error
+        except MemoryError as error:
+            raise MemoryError(f"chunk {self.name} does not fit into memory: {error}") from error
+        except Exception as error:  # whatever the reader of a file raises
+            raise ValueError(
+                f"chunk {self.name} cannot be used: {type(error).__name__}: {error}"
+            ) from error
         if rows.shape != (self.n_samples, self.n_features):
             raise ValueError(
                 f"chunk {self.name} must have shape {(self.n_samples, self.n_features)}, "

@@ -231,9 +231,12 @@ def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Sum
     if task.graph is not None and links is None:
         links = task.graph.laplacian(chunk, rows, task.n_threads)
     start = None if last is None else last.codes.toarray()
-    solution = _solve(task, groups, rows, links, start)
-    if components.dtype == np.float32:
-        solution = _certify_rounded(task, groups, rows, links, solution)
+    try:
+        solution = _solve(task, groups, rows, links, start)
+        if components.dtype == np.float32:
+            solution = _certify_rounded(task, groups, rows, links, solution)
+    except (ArithmeticError, MemoryError, ValueError) as error:
+        raise type(error)(f"chunk {chunk.name} could not be coded: {error}") from error
     found = solution.codes
     statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
     statistics.add(rows, found, n_threads=task.n_threads)

@@ -85,7 +85,12 @@ def by_chunks(
                 options["mask"] = observed[rows]
             if end is not None:
                 options["time_limit"] = max(end - time.monotonic(), 0.0)
-            result = code(signals[rows], *args, **options)
+            try:
+                result = code(signals[rows], *args, **options)
+            except (ArithmeticError, MemoryError) as error:
+                raise type(error)(
+                    f"signals {begin} to {begin + len(signals[rows]) - 1} could not be coded: {error}"
+                ) from error
             parts.append((sparse.csr_array(result.codes), result))
     codes = sparse.vstack([part for part, _ in parts], format="csr")
 

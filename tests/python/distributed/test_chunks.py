@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.distributed import Chunk, Chunks
+from sparsetransfer.distributed import Chunk, Chunks, learn
 
 X = np.random.default_rng(0).normal(size=(25, 4))
 
@@ -120,3 +120,32 @@ def test_what_dask_does_not_partition(dask_array):
         Chunks.from_dask(X)
     with pytest.raises(ValueError, match="2-D, got 1"):
         Chunks.from_dask(dask_array.ones(5))
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("no such row"), RuntimeError("broken"), OSError("gone")]
+)
+def test_whatever_reading_raises_names_the_chunk(error):
+    def read():
+        raise error
+
+    chunk = Chunk("second.npz", read, 10, 4)
+    with pytest.raises(ValueError, match=r"chunk second\.npz cannot be used") as caught:
+        chunk.load(np.dtype(np.float64))
+    assert caught.value.__cause__ is error
+
+
+def test_memory_errors_stay_what_they_are_and_name_the_chunk():
+    def read():
+        raise MemoryError("9 GB")
+
+    with pytest.raises(MemoryError, match=r"chunk second\.npz .*9 GB"):
+        Chunk("second.npz", read, 10, 4).load(np.dtype(np.float64))
+
+
+def test_a_chunk_that_overflows_is_named():
+    rows = np.ones((20, 4))
+    rows[15] = 1e200
+    with pytest.raises(ValueError, match="chunk rows 10-19 could not be coded") as caught:
+        learn(Chunks.from_array(rows, chunk_size=10), 2, alpha=0.1, dict_init=np.eye(4)[:2])
+    assert "finite" in str(caught.value.__cause__)
