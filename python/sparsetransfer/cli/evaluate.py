@@ -61,7 +61,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="Methods, comma-separated: names, or module:Class of a scikit-learn estimator.",
-            show_default="majority, svm, ridge, sparse-coding, transfer-sparse-coding",
+            show_default="majority, svm, svm-fixed, ridge, sparse-coding, transfer-sparse-coding",
         ),
     ] = None,
     features: Annotated[

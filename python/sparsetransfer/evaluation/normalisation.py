@@ -13,7 +13,7 @@ from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["SCOPES", "Scope", "normalise", "speaker_objection", "standardise"]
+__all__ = ["SCOPES", "Scope", "normalise", "speaker_doubt", "speaker_objection", "standardise"]
 
 Scope = Literal["corpus", "speaker", "speaker-or-corpus", "robust", "source"]
 """Over which rows features are normalised; see `normalise`."""
@@ -105,16 +105,48 @@ def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
             f"two per class, and so hardly every emotion"
         )
     if labelled:
-        shown: dict[str, set[str]] = {}
-        for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
-            shown.setdefault(speaker, set()).add(label)
-        single = sorted(speaker for speaker, labels in shown.items() if len(labels) == 1)
-        if 2 * len(single) > len(shown):
+        single = _speakers_of_one_class(domain)
+        if 2 * len(single) > len(counts):
             return (
-                f"{len(single)} of {len(shown)} speakers occur with one class only "
+                f"{len(single)} of {len(counts)} speakers occur with one class only "
                 f"({listing(single)}), and their own mean would carry it away"
             )
     return ""
+
+
+def speaker_doubt(domain: Domain, n_classes: int) -> str:
+    """Say which speakers of a labelled corpus lose their emotion to normalisation per speaker.
+
+    Parameters
+    ----------
+    domain : Domain
+        A source to which `speaker_objection` has none.
+    n_classes : int
+        Number of evaluated classes.
+
+    Returns
+    -------
+    str
+        The speakers who occur with one class only and have enough recordings for a mean of their
+        own, in a sentence; empty if there are none.
+    """
+    counts = Counter(domain.speakers.tolist())
+    single = [name for name in _speakers_of_one_class(domain) if counts[name] >= 2 * n_classes]
+    if not single:
+        return ""
+    rows = sum(counts[name] for name in single)
+    return (
+        f"{len(single)} of {len(counts)} speakers ({listing(single)}; {rows} of {len(domain)} "
+        "recordings) occur with one class only, and their own mean carries it away; compare "
+        "normalisation per corpus"
+    )
+
+
+def _speakers_of_one_class(domain: Domain) -> list[str]:
+    shown: dict[str, set[str]] = {}
+    for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
+        shown.setdefault(speaker, set()).add(label)
+    return sorted(speaker for speaker, labels in shown.items() if len(labels) == 1)
 
 
 def _per_speaker(

@@ -17,8 +17,8 @@ from sparsetransfer.evaluation.selection import RULES, Rule
 
 __all__ = ["C_GRID", "SETTINGS", "EvaluationProtocol", "Setting"]
 
-C_GRID: tuple[float, ...] = tuple(float(f"{10**e:.4g}") for e in np.arange(-3, 3.1, 0.5))
-"""Default costs of the linear SVM: half-decades from 1e-3 to 1e3 at unit mean row energy."""
+C_GRID: tuple[float, ...] = tuple(float(f"{10**e:.4g}") for e in np.arange(-4, 3.1, 0.5))
+"""Default costs of the linear SVM: half-decades from 1e-4 to 1e3 at unit mean row energy."""
 
 Setting = Literal["transductive", "inductive"]
 """Whether unlabelled target rows take part in learning."""

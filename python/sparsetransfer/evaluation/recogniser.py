@@ -148,7 +148,7 @@ def fit_recogniser(
     Returns
     -------
     Recogniser
-        A linear SVM with the smallest cost within one standard error of the best.
+        A linear SVM whose cost is chosen as by `tune`.
 
     Raises
     ------

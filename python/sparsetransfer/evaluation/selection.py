@@ -125,10 +125,27 @@ def _weighted_confusion(
     return table
 
 
-def _most_regularised(scores: Sequence[float], errors: Sequence[float]) -> int:
-    """Return the first index whose score is within one standard error of the best one's."""
+def _closest(scores: Sequence[float], errors: Sequence[float], ranks: Sequence[float]) -> int:
+    """Return the candidate of least rank whose score is within one standard error of the best."""
     top = int(np.argmax(scores))
-    return int(np.flatnonzero(np.asarray(scores) >= scores[top] - errors[top])[0])
+    good = [at for at, score in enumerate(scores) if score >= scores[top] - errors[top]]
+    return min(good, key=lambda at: (ranks[at], at))
+
+
+def _standard_error(tables: Sequence[NDArray[np.float64]]) -> float:
+    """Return the standard error of the UAR over folds, or of independent rows where that is larger.
+
+    Few speakers give few folds, whose spread may be small by chance. Rows of one speaker resemble
+    each other, so that the error is hardly ever below that of independent ones.
+    """
+    single = [float(unweighted_average_recall(table)) for table in tables]
+    over_folds = np.std(single, ddof=1) / np.sqrt(len(single))
+    pooled = np.sum(tables, axis=0)
+    counts = pooled.sum(axis=1)
+    known = counts > 0
+    recalls = np.diag(pooled)[known] / counts[known]
+    of_rows = np.sqrt(np.sum(recalls * (1 - recalls) / counts[known])) / known.sum()
+    return float(max(over_folds, of_rows))
 
 
 def select(
@@ -140,6 +157,7 @@ def select(
     *,
     target: NDArray[np.float64] | None = None,
     rule: Rule = "source",
+    ranks: Sequence[float] | None = None,
     n_folds: int = 5,
     seed: int = 0,
 ) -> Choice:
@@ -163,6 +181,9 @@ def select(
         every held-out row weighted by `importance_weights`. "reverse": the model of the other
         speakers labels the target, a second model is fitted to these labels, and that one labels
         the held-out rows.
+    ranks : sequence of float, optional
+        Which of candidates that are as good is taken: the one of the least rank. The order of
+        `candidates` by default.
     n_folds : int, default=5
         Speaker-disjoint folds.
     seed : int, default=0
@@ -183,8 +204,10 @@ def select(
     Notes
     -----
     Confusions are pooled over the folds before recalls are averaged, because a fold of one speaker
-    may lack a class. The first candidate is taken whose UAR is within one standard error, over the
-    folds, of the best one's [1]_. No label of the target enters, in any rule.
+    may lack a class. Among the candidates whose UAR is within one standard error of the best one's
+    [1]_ the one of the least rank is taken. The error is that over the folds, but not less than that
+    of independent rows: two speakers give two folds, which may agree by chance. No label of the
+    target enters, in any rule.
 
     References
     ----------
@@ -220,6 +243,7 @@ def select(
         labels,
         speakers,
         rule=rule,
+        ranks=ranks,
         weights=weights,
         n_folds=n_folds,
         seed=seed,
@@ -233,6 +257,7 @@ def choose(
     speakers: NDArray[np.str_],
     *,
     rule: Rule,
+    ranks: Sequence[float] | None = None,
     weights: NDArray[np.float64] | None = None,
     n_folds: int = 5,
     seed: int = 0,
@@ -249,6 +274,8 @@ def choose(
         Labels and speakers of the source.
     rule : {"source", "reverse", "importance"}
         What `guess` does, for the record.
+    ranks : sequence of float, optional
+        Which of candidates that are as good is taken, as in `select`.
     weights : ndarray of shape (n,), optional
         Positive weights of the source rows; all one by default.
     n_folds : int, default=5
@@ -276,9 +303,8 @@ def choose(
             for train, test in folds
         ]
         scores.append(float(unweighted_average_recall(np.sum(tables, axis=0))))
-        single = [float(unweighted_average_recall(table)) for table in tables]
-        errors.append(float(np.std(single, ddof=1) / np.sqrt(len(single))))
-    best = _most_regularised(scores, errors)
+        errors.append(_standard_error(tables))
+    best = _closest(scores, errors, range(len(candidates)) if ranks is None else ranks)
     return Choice(
         rule=rule,
         candidates=tuple(candidates),

@@ -12,7 +12,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.domain import Domain, take
 from sparsetransfer.evaluation.folds import Fold, assert_disjoint, check_folds, speaker_folds
-from sparsetransfer.evaluation.normalisation import normalise, standardise
+from sparsetransfer.evaluation.normalisation import normalise, speaker_doubt, standardise
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.exceptions import CorpusError
@@ -106,7 +106,7 @@ def _between(sources: list[Domain], target: Domain, protocol: EvaluationProtocol
         _labelled(sources, of_sources),
         _unlabelled(target, of_target),
         np.arange(len(target)),
-        tuple(f"{name} is normalised per corpus: {why}" for name, why in objections.items()),
+        _notes(sources, objections, protocol),
     )
 
 
@@ -129,13 +129,24 @@ def _within(
             [known], unknown, scope, n_classes=len(protocol.classes)
         )
         of_known = sides[0]
+        notes = _notes([known], objections, protocol)
         if objections:
             views = [standardise(view) for view in (domain.features, *domain.views.values())]
             of_known, of_unknown = ([view[rows] for view in views] for rows in (train, test))
-            notes = tuple(
-                f"{name} is normalised per corpus: {why}" for name, why in objections.items()
-            )
     return Split(_labelled([known], [of_known]), _unlabelled(unknown, of_unknown), test, notes)
+
+
+def _notes(
+    sources: list[Domain], objections: dict[str, str], protocol: EvaluationProtocol
+) -> tuple[str, ...]:
+    """Tell which corpora are not normalised per speaker as asked, and which had better not be."""
+    notes = [f"{name} is normalised per corpus: {why}" for name, why in objections.items()]
+    if protocol.normalisation in ("speaker", "speaker-or-corpus"):
+        for domain in sources:
+            doubt = speaker_doubt(domain, len(protocol.classes))
+            if doubt and domain.name not in objections:
+                notes.append(f"{domain.name} is normalised per speaker, but {doubt}")
+    return tuple(notes)
 
 
 def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]) -> LabelledRows:

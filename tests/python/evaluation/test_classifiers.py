@@ -5,8 +5,8 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation import FAMILIES, speaker_folds, standardise, tune
-from sparsetransfer.evaluation.selection import _most_regularised
+from sparsetransfer.evaluation import C_GRID, FAMILIES, speaker_folds, standardise, tune
+from sparsetransfer.evaluation.selection import _closest, _standard_error
 
 
 def test_choice_equals_cross_validation_by_scikit_learn(domains):
@@ -32,7 +32,7 @@ def test_choice_equals_cross_validation_by_scikit_learn(domains):
     np.testing.assert_allclose(tuned.choice.scores, expected)
 
 
-def test_the_smallest_cost_within_a_standard_error_is_taken(domains):
+def test_the_cost_nearest_to_the_usual_one_within_a_standard_error_is_taken(domains):
     domain = domains[0]
     X = standardise(domain.features)
     grid = (1e-7, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -54,19 +54,71 @@ def test_the_smallest_cost_within_a_standard_error_is_taken(domains):
             ]
         )
     best = int(np.argmax(tuned.choice.scores))
-    bar = tuned.choice.scores[best] - np.std(per_fold[best], ddof=1) / np.sqrt(len(folds))
-    allowed = [
-        cost for cost, recall in zip(grid, tuned.choice.scores, strict=True) if recall >= bar
+    recall = tuned.choice.scores[best]
+    # Every class has as many rows, so that the error of independent rows is below this bound.
+    error = np.std(per_fold[best], ddof=1) / np.sqrt(len(folds))
+    rough = max(error, np.sqrt(recall * (1 - recall) / len(X)))
+    surely = [
+        cost for cost, r in zip(grid, tuned.choice.scores, strict=True) if r >= recall - error
     ]
-    assert tuned.choice.parameters["C"] == min(allowed)
+    perhaps = [
+        cost for cost, r in zip(grid, tuned.choice.scores, strict=True) if r >= recall - rough
+    ]
+
+    def away(cost):
+        return abs(np.log(cost / 0.3162))
+
+    chosen = tuned.choice.parameters["C"]
+    assert chosen in perhaps
+    assert away(chosen) <= min(map(away, surely))
     assert tuned.choice.score == tuned.choice.scores[grid.index(tuned.choice.parameters["C"])]
 
 
-@pytest.mark.parametrize(("error", "chosen"), [(0.0, 3), (0.015, 2), (0.03, 1), (0.5, 0)])
-def test_the_standard_error_of_the_best_cost_decides(error, chosen):
+@pytest.mark.parametrize(
+    ("error", "ranks", "chosen"),
+    [
+        (0.0, range(5), 3),
+        (0.015, range(5), 2),
+        (0.03, range(5), 1),
+        (0.5, range(5), 0),
+        (0.5, [2, 1, 0, 1, 2], 2),
+        (0.015, [0, 1, 2, 1, 0], 3),
+        (0.03, [0, 1, 2, 1, 0], 4),
+        (0.5, [1, 1, 1, 1, 1], 0),
+    ],
+)
+def test_among_candidates_within_the_error_of_the_best_the_rank_decides(error, ranks, chosen):
     recalls = [0.2, 0.595, 0.61, 0.62, 0.6]
     errors = [9.0, 9.0, 9.0, error, 9.0]
-    assert _most_regularised(recalls, errors) == chosen
+    assert _closest(recalls, errors, list(ranks)) == chosen
+
+
+def test_two_folds_that_agree_by_chance_do_not_make_a_choice_certain():
+    fold = np.array([[30.0, 10.0], [20.0, 20.0]])
+    recalls = np.array([0.75, 0.5])
+    expected = np.sqrt((recalls * (1 - recalls) / 80).sum()) / 2
+    assert _standard_error([fold, fold]) == pytest.approx(expected)
+    apart = [np.array([[40.0, 0.0], [0.0, 40.0]]), np.array([[0.0, 40.0], [40.0, 0.0]])]
+    assert _standard_error(apart) == pytest.approx(np.std([1, 0], ddof=1) / np.sqrt(2))
+
+
+def test_a_source_of_two_speakers_keeps_the_usual_cost():
+    """Noise in two folds used to choose the smallest cost of the grid."""
+    rng = np.random.default_rng(5)
+    labels = np.tile(["a", "b"], 20)
+    X = rng.standard_normal((40, 50)) + 0.3 * (labels == "a")[:, None]
+    grid = tuple(10.0 ** np.arange(-4, 3, 0.5))
+    tuned = tune("svm", X, labels, np.repeat(["s", "t"], 20), c_grid=grid, n_folds=5, seed=0)
+    assert tuned.choice.parameters["C"] == pytest.approx(10**-0.5, rel=1e-3)
+    assert not tuned.choice.at_edge
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_usual_parameters_lie_within_the_grid(family):
+    candidates = FAMILIES[family].grid(C_GRID)
+    usual = int(np.argmin(FAMILIES[family].ranks(candidates)))
+    assert 0 < usual < len(candidates) - 1
+    assert min(FAMILIES[family].ranks(candidates)) < 0.6
 
 
 def test_scale_of_the_features_does_not_matter(domains):

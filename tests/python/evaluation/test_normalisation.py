@@ -5,6 +5,7 @@ import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from sparsetransfer.evaluation import Domain, normalise, speaker_objection
+from sparsetransfer.evaluation.normalisation import speaker_doubt
 from sparsetransfer.exceptions import DomainError
 
 
@@ -102,3 +103,22 @@ def test_constant_columns_become_zero_and_views_follow(domains, scope):
     sources, target, _ = normalise([widen(domains[0])], widen(domains[1]), scope, n_classes=3)
     assert not sources[0][1].any()
     assert not target[1].any()
+
+
+def test_single_speakers_of_one_class_are_named_in_a_source(domains, confounded):
+    """Fewer than half of the speakers: not refused, but the report says whom it concerns."""
+    assert speaker_doubt(domains[0], 3) == ""
+    labels = domains[0].labels.copy()
+    speakers = domains[0].speakers
+    first = min(set(speakers.tolist()))
+    labels[speakers == first] = labels[0]
+    source = dataclasses.replace(domains[0], labels=labels)
+    assert speaker_objection(source, 3, labelled=True) == ""
+    doubt = speaker_doubt(source, 3)
+    assert first in doubt
+    assert f"{(speakers == first).sum()} of {len(source)} recordings" in doubt
+    # Who has too few recordings for a mean of their own keeps the emotion.
+    rare = dataclasses.replace(
+        confounded, speakers=np.array([f"{label}-{n}" for n, label in enumerate(confounded.labels)])
+    )
+    assert speaker_doubt(rare, 3) == ""
