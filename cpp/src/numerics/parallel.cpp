@@ -5,19 +5,31 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#endif
+
+// Of a library that is loaded late, glibc makes a thread's variables when the thread first touches
+// them, and aborts the process if there is no memory then. A few bytes may be set aside before.
+#if defined(__GLIBC__)
+#define SPARSETRANSFER_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) thread_local
+#else
+#define SPARSETRANSFER_THREAD_LOCAL thread_local
 #endif
 
 namespace sparsetransfer {
 namespace {
 
 constexpr double kFlopsPerThread = 2e6;
-thread_local bool inside_worker = false;
+constexpr std::size_t kReserve = 1 << 20;
+SPARSETRANSFER_THREAD_LOCAL bool inside_worker = false;
 
 /// One call of parallel_for. Lives on the caller's stack: the caller leaves only after every
 /// helper has left, and helpers enter only under the pool's mutex.
@@ -53,7 +65,7 @@ struct Job {
 };
 
 /// The job that this helper thread works for; null on a thread that calls.
-thread_local const Job* helped_job = nullptr;
+SPARSETRANSFER_THREAD_LOCAL const Job* helped_job = nullptr;
 
 /// Ends a helper's block whose job has failed; never leaves the pool, the first error does.
 struct Stopped {};
@@ -83,8 +95,19 @@ class Pool {
   /// False where the system has no memory or no number for another thread: fewer do the work.
   bool add_thread() {
     try {
+      // Where memory is short, the C++ library could not throw in a thread that never touched its
+      // variables for exceptions: it touches them at once, in memory that is given back for it.
+      std::vector<char> reserve(kReserve);
+      std::promise<void> touched;
+      const std::future<void> ready = touched.get_future();
       // Detached: idle helpers sleep on a pool that is never destroyed.
-      std::thread([this] { serve(); }).detach();
+      std::thread([this, touched = std::move(touched)]() mutable {
+        (void)std::current_exception();
+        touched.set_value();
+        serve();
+      }).detach();
+      std::vector<char>().swap(reserve);
+      ready.wait();
     } catch (const std::exception&) {
       return false;
     }

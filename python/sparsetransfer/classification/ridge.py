@@ -265,7 +265,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        return on_simplex((rows @ self.coef_.T + self.intercept_ + 1.0) / 2.0)
+        return on_simplex((matmul(rows, self.coef_.T) + self.intercept_ + 1.0) / 2.0)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label rows.
