@@ -124,6 +124,20 @@ LONG_CALLS = {
         "X = rng.normal(size=(5000, 2000))",
         "dictionary.initial_dictionary(X, 2000, method='svd')",
     ),
+    "sparse_regression": (
+        (
+            "X = rng.normal(size=(1500, 1500)); Y = X @ rng.normal(size=(1500, 4));"
+            " Y += rng.normal(size=Y.shape)"
+        ),
+        "transfer.sparse_regression(X, Y, l21=1e-3, kkt_tol=1e-14, n_threads={threads})",
+    ),
+    "transfer_encode, newton": (
+        (
+            "X = rng.normal(size=(20_000, 64)); D = rng.normal(size=(256, 64));"
+            " domain = np.repeat([1, -1], 10_000)"
+        ),
+        ("transfer.transfer_encode(X, D, domain, alpha=0.1, solver='newton', n_threads={threads})"),
+    ),
     "block_coordinate": (
         (
             "S = rng.normal(size=(4000, 2000)); X = rng.normal(size=(4000, 256));"

@@ -1,10 +1,11 @@
 #include "regression_block.hpp"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
+
+#include "sparsetransfer/numerics/panel_cholesky.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -165,8 +166,8 @@ Matrix<double> RegressionBlock::newton_direction(const std::vector<Index>& suppo
   Matrix<double> factor = block;
   factor.diagonal() += pull;
   factor.diagonal().array() += 1e-14 * factor.diagonal().maxCoeff();
-  const Eigen::LLT<Eigen::Ref<Matrix<double>>> cholesky(factor);
-  if (cholesky.info() != Eigen::Success) return {};
+  PanelCholesky cholesky;
+  if (!cholesky.compute(execution_, std::move(factor))) return {};
   const auto apply = [&](const Matrix<double>& direction) {
     Matrix<double> image(rows, direction.cols());
     multiply(execution_, block, direction, image);
@@ -192,7 +193,7 @@ Matrix<double> RegressionBlock::newton_direction(const std::vector<Index>& suppo
   // Preconditioned conjugate gradients on the entries of the mask.
   Matrix<double> solution = Matrix<double>::Zero(rows, at.cols());
   Matrix<double> residual = -gradient;
-  Matrix<double> better = cholesky.solve(residual).cwiseProduct(mask);
+  Matrix<double> better = cholesky.solve(execution_, residual).cwiseProduct(mask);
   Matrix<double> direction = better;
   double energy = residual.cwiseProduct(better).sum();
   const double enough = 1e-12 * energy;
@@ -203,7 +204,7 @@ Matrix<double> RegressionBlock::newton_direction(const std::vector<Index>& suppo
     const double length = energy / bend;
     solution += length * direction;
     residual -= length * image;
-    better = cholesky.solve(residual).cwiseProduct(mask);
+    better = cholesky.solve(execution_, residual).cwiseProduct(mask);
     const double next = residual.cwiseProduct(better).sum();
     direction = better + (next / energy) * direction;
     energy = next;
