@@ -55,7 +55,7 @@ void check_all() {
   settings.alpha = 0.01;
   settings.tolerance = sizeof(T) == 8 ? 1e-9 : 1e-4;
   const PursuitSettings pursuit{SelectionRule::residual, 5, 0.0};
-  const CodingExtras<T> none;
+  const CodingExtras none;
   check_threads<T>(
       [&](const Execution& execution, Matrix<T>& codes, CodingReport* reports) {
         encode<T>(execution, problem.signals, problem.dictionary, settings, none, codes, reports);
