@@ -33,7 +33,7 @@ from sparsetransfer.deep.checkpoint import (
     write_checkpoint,
 )
 from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
-from sparsetransfer.deep.training import resolve_device
+from sparsetransfer.deep.training import data_digest, resolve_device
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights", "split_for_validation"]
@@ -61,6 +61,10 @@ class Prepared:
     is_source: NDArray[np.bool_]
     is_target: NDArray[np.bool_]
     targets: NDArray[np.int64]
+
+    def digest(self, groups: ArrayLike | None) -> str:
+        """Digest what a checkpoint has to agree with: all that training reads, and who speaks."""
+        return data_digest(self.sequences, self.is_source, self.is_target, self.targets, groups)
 
 
 class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -243,7 +243,7 @@ class DIDAN(SpectrogramClassifier):
             validate=partial(_validation_loss, network, data, held, weights, device)
             if len(held)
             else None,
-            identity=self._json_parameters() | {"n": len(data.targets)},
+            identity=self._json_parameters() | {"data": data.digest(groups)},
         )
         self.network_ = network
         return self

@@ -34,7 +34,14 @@ from sparsetransfer.deep.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
+from sparsetransfer.deep.training import (
+    Progress,
+    Training,
+    data_digest,
+    resolve_device,
+    seed_of,
+    train,
+)
 
 __all__ = ["Dimension", "MetricAutoencoder"]
 
@@ -190,7 +197,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             batches,
             lambda pair, _: self._loss(network, *pair),
             Training(self.max_epochs, 1, seed, device, self.checkpoint, self.progress),
-            identity=self._json_parameters() | {"n": len(X)},
+            identity=self._json_parameters() | {"data": data_digest(scaled, wanted, is_source)},
         )
         self.network_ = network
         if known.any():

@@ -34,7 +34,14 @@ from sparsetransfer.deep.sequences import (
     spec_augment,
     standardise_groups,
 )
-from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
+from sparsetransfer.deep.training import (
+    Progress,
+    Training,
+    data_digest,
+    resolve_device,
+    seed_of,
+    train,
+)
 
 __all__ = ["SpeakerNetwork", "SpeakerResNet", "train_speaker_network"]
 
@@ -180,7 +187,14 @@ device, random_state, checkpoint, progress
         np.arange(len(scaled)), targets, None, validation_fraction, seed
     )
     settings = Training(max_epochs, patience, seed, torch_device, checkpoint, progress)
-    identity = {"n": len(scaled), "learning_rate": learning_rate, "n_masks": n_masks}
+    identity = {
+        "data": data_digest(scaled, targets),
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "crop_frames": crop_frames,
+        "n_masks": n_masks,
+        "validation_fraction": validation_fraction,
+    }
     _train(
         network.to(torch_device),
         [{"params": list(network.parameters()), "lr": learning_rate}],
@@ -389,7 +403,7 @@ class SpeakerResNet(SpectrogramClassifier):
             n_masks=self.n_masks,
             weight_decay=self.weight_decay,
             frozen_epochs=0 if started is None else self.frozen_epochs,
-            identity=self._json_parameters() | {"n": len(data.targets)},
+            identity=self._json_parameters() | {"data": data.digest(groups)},
         )
         self.network_ = network
         return self

@@ -21,7 +21,7 @@ from sparsetransfer.deep.checkpoint import (
     write_checkpoint,
 )
 
-__all__ = ["Progress", "Training", "resolve_device", "seed_of", "train"]
+__all__ = ["Progress", "Training", "data_digest", "resolve_device", "seed_of", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -186,6 +186,32 @@ def _epoch(
 def _is_over(history: dict[str, list[float]], patience: int) -> bool:
     values = history.get("validation_loss", [])
     return bool(values) and len(values) - 1 - int(np.argmin(values)) >= patience
+
+
+def data_digest(*parts: Any) -> str:
+    """Digest training data: None, arrays, tensors and lists of them, with types and shapes."""
+    digest = hashlib.blake2b(digest_size=16)
+
+    def add(part: Any) -> None:
+        if part is None:
+            digest.update(b"none")
+        elif isinstance(part, list):
+            digest.update(f"list {len(part)}".encode())
+            for item in part:
+                add(item)
+        else:
+            array = np.asarray(part)
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            # Objects are told apart by what they print: their bytes would be addresses.
+            digest.update(
+                repr(array.tolist()).encode()
+                if array.dtype.hasobject
+                else np.ascontiguousarray(array).tobytes()
+            )
+
+    for part in parts:
+        add(part)
+    return digest.hexdigest()
 
 
 def _mark(module: nn.Module, settings: Training, identity: Mapping[str, Any]) -> str:

@@ -143,6 +143,28 @@ def test_a_killed_fit_goes_on_to_the_same_model(speech, tmp_path):
         DIDAN(**options, weight=2.0, checkpoint=path).fit(speech.X, speech.y)
 
 
+def test_a_checkpoint_of_other_data_is_refused(speech, tmp_path):
+    """Of equal number and shape: louder recordings, other labels, other speakers."""
+    path = tmp_path / "run.st"
+    speakers = np.arange(len(speech.X)) % 4
+    options = {**SMALL, "max_epochs": 1, "checkpoint": path}
+    DIDAN(**options).fit(speech.X, speech.y, groups=speakers)
+    DIDAN(**options).fit(speech.X, speech.y, groups=speakers)
+    louder = [
+        spectrogram * np.linspace(1, 2, len(spectrogram))[:, None] for spectrogram in speech.X
+    ]
+    others = speech.y.copy()
+    first, second = np.flatnonzero(speech.y == "anger")[0], np.flatnonzero(speech.y == "sadness")[0]
+    others[[first, second]] = speech.y[[second, first]]
+    for X, y, groups in (
+        (louder, speech.y, speakers),
+        (speech.X, others, speakers),
+        (speech.X, speech.y, speakers[::-1]),
+    ):
+        with pytest.raises(CheckpointError, match="other data or settings"):
+            DIDAN(**options).fit(X, y, groups=groups)
+
+
 def test_early_stopping_returns_the_best_epoch(speech):
     model = DIDAN(
         None, **SMALL, max_epochs=40, patience=2, learning_rate=0.05, validation_fraction=0.4
