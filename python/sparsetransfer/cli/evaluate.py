@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.cli.inputs import (
+    SpeakerWeights,
+    default_cache,
+    parse_label_map,
+    read_corpus_entry,
+    split_list,
+)
 from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
 
 if TYPE_CHECKING:
@@ -102,6 +108,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
+    speaker_weights: SpeakerWeights = None,
     output: Annotated[
         Path | None, typer.Option(help="Report folder to write.", show_default="none")
     ] = None,

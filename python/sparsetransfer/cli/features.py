@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus
+from sparsetransfer.cli.inputs import SpeakerWeights, default_cache, parse_label_map, read_corpus
 from sparsetransfer.cli.progress import counting
 
 __all__ = ["features"]
@@ -84,6 +84,7 @@ def extract(
         Path | None,
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
+    speaker_weights: SpeakerWeights = None,
 ) -> None:
     """Compute the features of a corpus; a run that was stopped continues where it was."""
     from rich.console import Console

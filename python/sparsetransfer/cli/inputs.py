@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sparsetransfer._files import existing_file
 
@@ -16,7 +18,35 @@ if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import CorpusEntry
 
-__all__ = ["default_cache", "parse_label_map", "read_corpus", "read_corpus_entry", "split_list"]
+__all__ = [
+    "SpeakerWeights",
+    "default_cache",
+    "parse_label_map",
+    "read_corpus",
+    "read_corpus_entry",
+    "split_list",
+]
+
+
+def _use_speaker_weights(path: Path | None) -> Path | None:
+    """Name the weights where this process and its workers look for them."""
+    if path is not None:
+        from sparsetransfer._networks.weights import VARIABLE
+
+        os.environ[VARIABLE] = str(path)
+    return path
+
+
+SpeakerWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--speaker-weights",
+        callback=_use_speaker_weights,
+        help="Weights of the feature set speaker (CAM++).",
+        show_default="those of an installed package",
+    ),
+]
+"""An option whose callback does all the work."""
 
 
 def default_cache() -> Path:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.cli.inputs import (
+    SpeakerWeights,
+    default_cache,
+    parse_label_map,
+    read_corpus_entry,
+    split_list,
+)
 from sparsetransfer.cli.study import log_to_stderr, working
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ def fit(
         Path | None,
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
+    speaker_weights: SpeakerWeights = None,
     verbose: _Verbose = False,
 ) -> None:
     """Fit a recogniser with calibrated probabilities on labelled corpora, and write it."""
@@ -99,6 +106,7 @@ def predict(
     files: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
     window: Annotated[float, typer.Option(help="Length of a window in seconds.")] = 4.0,
     hop: Annotated[float, typer.Option(help="Step between windows in seconds.")] = 2.0,
+    speaker_weights: SpeakerWeights = None,
     csv: Annotated[
         Path | None, typer.Option(help="File for the windows as CSV.", show_default="none")
     ] = None,

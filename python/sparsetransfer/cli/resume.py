@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache
+from sparsetransfer.cli.inputs import SpeakerWeights, default_cache
 from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
 
 __all__ = ["report", "resume", "table"]
@@ -33,6 +33,7 @@ def resume(
         Path | None,
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
+    speaker_weights: SpeakerWeights = None,
     verbose: _Verbose = False,
 ) -> None:
     """Finish a study that was stopped: cells that are done are not computed again."""

@@ -68,3 +68,14 @@ def test_unknown_ending_is_refused_before_any_work(manifest, tmp_path):
     finished = _run("extract", manifest, "wide", "-o", tmp_path / "t.xls")
     assert finished.exit_code == 2
     assert ".parquet" in finished.output
+
+
+def test_weights_of_speaker_networks_are_an_option(manifest, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSETRANSFER_SPEAKER_WEIGHTS", "")
+    nowhere = tmp_path / "nowhere.pt"
+    finished = _run(
+        "extract", manifest, "speaker", "-o", tmp_path / "t.csv", "--speaker-weights", nowhere
+    )
+    assert finished.exit_code == 2
+    assert str(nowhere) in finished.output
+    assert not (tmp_path / "t.csv").exists()
