@@ -38,7 +38,10 @@ void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
   Fista<T> fista(execution, problem, correlations);
   Newton<T> newton(execution, problem, correlations);
   const double alpha = static_cast<double>(problem.alpha);
-  int stale = 0;  // Newton steps in a row that lowered the objective, not the violation
+  // Between two batches: the smallest violation so far, and the Newton steps since it was halved.
+  // Every halving counts once, so that steps which raise and lower it in turn come to an end.
+  double smallest = std::numeric_limits<double>::infinity();
+  int stale = 0;
   double newton_from = settings.newton_from * alpha;
   if (settings.solver == CodeSolver::fista) newton_from = 0;
   if (settings.solver == CodeSolver::newton) newton_from = std::numeric_limits<double>::max();
@@ -46,17 +49,17 @@ void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
     if (point.certificate.kkt_violation <= newton_from &&
         newton.affordable(point, settings.newton_bytes)) {
       const double before = point.certificate.kkt_violation;
+      smallest = std::min(smallest, before);
       const bool moved = newton.step(point);
       if (moved) {
         ++report.newton_steps;
         fista.restart();
       }
-      if (moved && point.certificate.kkt_violation <= 0.5 * before) {
+      if (moved && point.certificate.kkt_violation <= 0.5 * smallest) {
         stale = 0;
         continue;
       }
       if (moved && ++stale < kStaleNewton) continue;
-      stale = 0;
       // The active set is not yet right: come back when the violation is smaller.
       newton_from = std::min(newton_from, before) / 4;
     }
@@ -66,6 +69,8 @@ void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
     const int made = fista.run(point, until, std::min(left, kProximalBatch));
     report.iterations += made;
     if (made == 0) break;
+    smallest = std::numeric_limits<double>::infinity();
+    stale = 0;
   }
 }
 

@@ -222,8 +222,7 @@ bool Fista<T>::step(Iterate<T>& point) {
   const double uphill = update_atoms(point, beta);
   evaluate(execution_, problem_, correlations_, other_);
   // A plain proximal gradient step cannot raise the objective by more than rounding does.
-  const double rounding = 8 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-                          (problem_.signal_energy + point.certificate.objective);
+  const double rounding = objective_rounding(problem_, point);
   if (!(other_.certificate.objective <= point.certificate.objective + rounding)) {
     restart();
     return beta != 0;

@@ -382,8 +382,7 @@ bool Newton<T>::step(Iterate<T>& point) {
   if (trial_.codes.size() == 0) trial_.resize(problem_);
   const Vector<T> direction = system.solve();
   if (!direction.allFinite()) return false;
-  const double rounding = 8 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-                          (problem_.signal_energy + point.certificate.objective);
+  const double rounding = objective_rounding(problem_, point);
   // A whole step, shorter ones, and last the one to the first sign change: along a direction in
   // which the active atoms are dependent only that one stays in the orthant.
   std::array<T, 5> lengths{T(1), T(0.5), T(0.25), T(0.125),

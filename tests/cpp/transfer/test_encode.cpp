@@ -17,6 +17,7 @@ using sparsetransfer::Status;
 using sparsetransfer::Vector;
 using sparsetransfer::transfer::Certificate;
 using sparsetransfer::transfer::CodeProblem;
+using sparsetransfer::transfer::CodeSolver;
 using sparsetransfer::transfer::EncodeReport;
 using sparsetransfer::transfer::EncodeSettings;
 
@@ -125,6 +126,26 @@ TEST(starting_codes_that_overflow_are_reported) {
                                                  codes);
       },
       "not finite"));
+}
+
+TEST(newton_steps_end_where_the_objective_is_negative) {
+  // No signal of energy zero has these correlations: the least objective is negative. And no
+  // violation can be as small as this alpha asks.
+  for (const double strength : {0.5, 1.0, 1.5, 2.0}) {
+    Example example(6, 1, 5, 3, strength);
+    example.problem.signal_energy = 0;
+    example.problem.alpha = 1e-30;
+    Matrix<double> codes = Matrix<double>::Zero(1, 5);
+    int polls = 0;
+    const Execution execution{1, [&] {
+                                if (++polls == 100000) throw std::runtime_error("endless");
+                              }};
+    const EncodeReport report = sparsetransfer::transfer::encode<double>(
+        execution, example.problem,
+        EncodeSettings{.solver = CodeSolver::newton, .max_iterations = 3}, codes);
+    CHECK(report.status == Status::max_iterations);
+    CHECK(report.certificate.objective < 0);
+  }
 }
 
 TEST(the_poll_stops_a_solve) {

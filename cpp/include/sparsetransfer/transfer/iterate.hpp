@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cmath>
+#include <limits>
+
 #include "sparsetransfer/transfer/coupling.hpp"
 
 namespace sparsetransfer::transfer {
@@ -37,5 +40,13 @@ void update_means(const Execution& execution, const CodeProblem<T>& problem, Ite
 template <typename T>
 void evaluate(const Execution& execution, const CodeProblem<T>& problem,
               const Matrix<T>& correlations, Iterate<T>& point);
+
+/// The rounding error to expect of the objective at a point. The objective is negative where the
+/// signal energy is smaller than the correlations imply.
+template <typename T>
+double objective_rounding(const CodeProblem<T>& problem, const Iterate<T>& point) {
+  return 8 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+         (problem.signal_energy + std::abs(point.certificate.objective));
+}
 
 }  // namespace sparsetransfer::transfer
