@@ -125,3 +125,37 @@ def test_recordings_without_a_signal_are_refused(model, tmp_path, level):
     soundfile.write(tmp_path / "half.wav", half, 16_000, subtype="FLOAT")
     windows = list(recognise(recogniser, str(tmp_path / "half.wav")))
     assert [part.start for part in windows] == [2.0, 4.0]
+
+
+def test_a_recording_that_cannot_be_read_costs_its_row_only(model, corpora, tmp_path):
+    good = sorted(corpora[0].parent.glob("*.wav"))[:2]
+    bad = tmp_path / "=bad.wav"
+    bad.write_bytes(b"this is no sound")
+    table, everything = tmp_path / "new" / "a.csv", tmp_path / "new" / "a.json"
+    finished = invoke(
+        *("predict", model, good[0], bad, good[1], "--csv", table, "--json", everything)
+    )
+    assert finished.exit_code == 1
+    assert "1 of 3 recordings" in finished.stderr
+    with table.open(newline="") as lines:
+        rows = {row["file"]: row for row in csv.DictReader(lines)}
+    assert [rows[str(file)]["status"] for file in (good[0], bad, good[1])] == ["ok", "failed", "ok"]
+    assert "cannot be read" in rows[str(bad)]["reason"]
+    assert rows[str(bad)]["emotion"] == ""
+    content = json.loads(everything.read_text())["files"]
+    assert [file["status"] for file in content] == ["ok", "failed", "ok"]
+    assert content[1]["probabilities"] is None
+
+
+def test_outputs_are_checked_before_the_work(model, corpora, tmp_path):
+    missing = tmp_path / "missing.wav"
+    for arguments in (
+        ("predict", model, missing, "--csv", tmp_path),
+        ("predict", model, missing, "--json", model / "a.json"),
+        ("predict", model, missing, "--timelines", model),
+        ("fit", corpora[0], "-o", tmp_path),
+    ):
+        finished = invoke(*arguments)
+        assert finished.exit_code == 2
+        assert str(missing) not in finished.stderr
+        assert "folder" in finished.stderr or "another place" in finished.stderr

@@ -32,8 +32,11 @@ def bench(
     from rich.console import Console
 
     with one_line_errors():
+        from sparsetransfer._files import check_file
         from sparsetransfer.benchmarking import measure
 
+        if output is not None:
+            check_file(output)
         with Console(stderr=True).status("") as status:
             report = measure(
                 kernels or None, rounds=rounds, n_threads=threads, progress=status.update

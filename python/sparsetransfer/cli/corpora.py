@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.errors import INCOMPLETE, one_line_errors
 from sparsetransfer.cli.progress import counting
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ corpora = typer.Typer(
 )
 
 _LISTED = 10  # offenders of one kind that are named without --all
-
-INCOMPLETE = 1
-"""Exit status of a check that found something missing or wrong."""
 
 
 @corpora.command("list")

@@ -88,14 +88,15 @@ def extract(
 ) -> None:
     """Compute the features of a corpus; a run that was stopped continues where it was."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sparsetransfer.features import extract as extract_features
     from sparsetransfer.features import feature_set, write_table
+    from sparsetransfer.features.files import check_table_path
 
     with one_line_errors():
-        if output.suffix.lower() not in (".csv", ".parquet"):
-            raise ValueError(f"--output must end in .csv or .parquet, got '{output.name}'")
+        check_table_path(output)
         chosen = feature_set(name)
         found = read_corpus(
             corpus, label_map=parse_label_map(label_map or []), drop_unmapped=drop_unmapped
@@ -114,6 +115,10 @@ def extract(
     if len(table.failures):
         failures = Table("file", "error", title=f"{len(table.failures)} dropped", box=None)
         for file, reason in zip(table.failures["file"], table.failures["error"], strict=True):
-            failures.add_row(file, reason)
+            failures.add_row(escape(file), escape(reason))
         console.print(failures)
-    console.print(f"{len(table)} utterances, {len(table.names)} columns: {output}", soft_wrap=True)
+    console.print(
+        f"{len(table)} utterances, {len(table.names)} columns: {output}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.errors import INCOMPLETE, USER_ERROR, one_line, one_line_errors, say
 from sparsetransfer.cli.inputs import (
     SpeakerWeights,
     default_cache,
@@ -19,11 +21,13 @@ from sparsetransfer.cli.inputs import (
 from sparsetransfer.cli.study import log_to_stderr, working
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sparsetransfer.evaluation import Recogniser, Window
 
 __all__ = ["fit", "predict"]
+
+_LONGEST_STEM = 200
 
 _Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
@@ -63,6 +67,7 @@ def fit(
     """Fit a recogniser with calibrated probabilities on labelled corpora, and write it."""
     log_to_stderr(verbose)
     with one_line_errors():
+        from sparsetransfer._files import check_file
         from sparsetransfer.evaluation import (
             StudyConfig,
             fit_recogniser,
@@ -70,6 +75,8 @@ def fit(
             save_model,
         )
 
+        import_module("safetensors")
+        check_file(output)
         mapping = parse_label_map(label_map or [])
         entries = [
             read_corpus_entry(text, label_map=mapping, drop_unmapped=drop_unmapped)
@@ -118,40 +125,65 @@ def predict(
     ] = None,
     verbose: _Verbose = False,
 ) -> None:
-    """Tell the emotions of recordings of any length, in all and along the time."""
-    from rich.console import Console
+    """Tell the emotions of recordings of any length, in all and along the time.
 
+    A recording that cannot be read costs its own row only. Exit status 0: all are recognised. 1:
+    some cannot be read; the tables say why. 2: none can be read.
+    """
     log_to_stderr(verbose)
-    console = Console()
     with one_line_errors():
-        from sparsetransfer._files import write_text
+        from sparsetransfer._files import check_file, check_folder, write_text
         from sparsetransfer.evaluation import load_model, overall, recognise
+        from sparsetransfer.exceptions import CorpusError
         from sparsetransfer.reporting import timeline_svg, windows_csv
 
+        for place in filter(None, (csv, as_json)):
+            check_file(place)
+        if timelines is not None:
+            import_module("matplotlib")
+            check_folder(timelines)
         recogniser = load_model(model)
         found: list[tuple[str, Sequence[Window]]] = []
-        for number, file in enumerate(files):
-            windows = list(recognise(recogniser, str(file), window=window, hop=hop))
+        failures: dict[str, str] = {}
+        for number, file in enumerate(files, start=1):
+            try:
+                windows = list(recognise(recogniser, str(file), window=window, hop=hop))
+            except CorpusError as error:
+                failures[str(file)] = one_line(error)
+                found.append((str(file), []))
+                typer.echo(f"error: {failures[str(file)]}", err=True)
+                continue
             found.append((str(file), windows))
-            _print(console, recogniser, file, overall(windows))
+            say(_line(recogniser, file, overall(windows)))
             if timelines is not None:
-                timelines.mkdir(parents=True, exist_ok=True)
                 image = timeline_svg(windows, recogniser.classes, file.name)
-                write_text(timelines / f"{number + 1:03d}-{file.stem}.svg", image)
+                write_text(timelines / _image_name(number, file), image)
         if csv is not None:
-            write_text(csv, windows_csv(found, recogniser.classes))
+            write_text(csv, windows_csv(found, recogniser.classes, failures))
         if as_json is not None:
-            write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
+            content = _as_dict(recogniser, found, failures)
+            write_text(as_json, json.dumps(content, indent=1) + "\n")
+    if failures:
+        count = sum(file in failures for file, _ in found)
+        typer.echo(f"{count} of {len(found)} recordings could not be read", err=True)
+        raise typer.Exit(USER_ERROR if count == len(found) else INCOMPLETE)
 
 
-def _print(console: Any, recogniser: Recogniser, file: Path, shares: tuple[float, ...]) -> None:
+def _line(recogniser: Recogniser, file: Path, shares: tuple[float, ...]) -> str:
     ranked = sorted(zip(shares, recogniser.classes, strict=True), reverse=True)
-    text = ", ".join(f"{name} {100 * share:.0f} %" for share, name in ranked)
-    console.print(f"{file}: {text}", markup=False, highlight=False, soft_wrap=True)
+    return f"{file}: " + ", ".join(f"{name} {100 * share:.0f} %" for share, name in ranked)
+
+
+def _image_name(number: int, file: Path) -> str:
+    """Name a timeline; file systems allow 255 bytes."""
+    stem = os.fsencode(file.stem)[:_LONGEST_STEM].decode("utf-8", errors="ignore")
+    return f"{number:03d}-{stem}.svg"
 
 
 def _as_dict(
-    recogniser: Recogniser, found: Sequence[tuple[str, Sequence[Window]]]
+    recogniser: Recogniser,
+    found: Sequence[tuple[str, Sequence[Window]]],
+    failures: Mapping[str, str],
 ) -> dict[str, Any]:
     from sparsetransfer.evaluation import overall
 
@@ -166,7 +198,9 @@ def _as_dict(
         "files": [
             {
                 "file": file,
-                "probabilities": named(overall(windows)),
+                "status": "failed" if file in failures else "ok",
+                "reason": failures.get(file),
+                "probabilities": None if file in failures else named(overall(windows)),
                 "windows": [
                     {
                         "start": part.start,

@@ -45,7 +45,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),

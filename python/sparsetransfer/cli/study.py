@@ -46,7 +46,7 @@ def working() -> Iterator[Progress]:
 
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -100,7 +100,7 @@ def run_study(
         progress.update(bars[what], completed=done, total=total)
 
     domains, protocol = prepare(config, cache=cache / "features", n_jobs=jobs, progress=features)
-    progress.console.print(f"classes: {', '.join(protocol.classes)}")
+    progress.console.print(f"classes: {', '.join(protocol.classes)}", markup=False)
     bar = progress.add_task("methods", total=None)
     study = run(
         domains,

@@ -3,20 +3,22 @@
 import logging
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparsetransfer._files import existing_file, replacing
-from sparsetransfer._messages import listing
+from sparsetransfer._csv import csv_cell
+from sparsetransfer._files import check_file, existing_file, replacing
+from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
 from sparsetransfer.features.table import FeatureTable
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["check_table_path", "read_table", "write_table"]
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +96,32 @@ def read_table(
     return _table(frame, place, base, str(name))
 
 
+def check_table_path(path: str | os.PathLike[str]) -> None:
+    """
+    Refuse, before features are computed, a table that could not be written after it.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `write_table`.
+
+    Raises
+    ------
+    ValueError
+        If it does not end in ``.csv`` or ``.parquet``.
+    ModuleNotFoundError
+        If it ends in ``.parquet`` and pyarrow is not installed.
+    OSError
+        If no such file can be written.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in (".csv", ".parquet"):
+        raise ValueError(f"path must end in .csv or .parquet, got '{Path(path).name}'")
+    if ending == ".parquet" and find_spec("pyarrow") is None:
+        raise missing_extra("a table in Parquet", "data")
+    check_file(path)
+
+
 def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     """
     Write a feature table for others to read.
@@ -103,23 +131,22 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     table : FeatureTable
         The features.
     path : path-like
-        ``.csv`` (numbers in full precision) or ``.parquet``; written aside and moved into place.
+        ``.csv`` (numbers in full precision; file names that a spreadsheet would take for formulas
+        get an apostrophe, which `read_table` removes) or ``.parquet``; written aside and moved into
+        place. Missing folders are made.
 
     Raises
     ------
-    ValueError
-        If the ending is another one.
+    ValueError, ModuleNotFoundError, OSError
+        As `check_table_path`.
     """
-    place = Path(path).expanduser().absolute()
-    ending = place.suffix.lower()
-    if ending not in (".csv", ".parquet"):
-        raise ValueError(f"path must end in .csv or .parquet, got '{place.name}'")
+    check_table_path(path)
     values = pd.DataFrame(table.values, columns=table.names)
     frame = pd.concat([table.index, values], axis=1)
     frame.attrs = {_SET_KEY: table.feature_set}
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(place) as aside:
-        if ending == ".csv":
+    with replacing(path) as aside:
+        if aside.suffix.lower() == ".csv":
+            frame["file"] = frame["file"].map(csv_cell)
             frame.to_csv(aside, index=False)
         else:
             frame.to_parquet(aside, index=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -15,7 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "confusions", "heat_maps", "objectives", "pictures", "svg"]
+__all__ = [
+    "COLOURS",
+    "confusions",
+    "drawing",
+    "heat_maps",
+    "objectives",
+    "pictures",
+    "shown",
+    "svg",
+]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
@@ -27,9 +38,59 @@ _RC: Any = {
     "axes.titlesize": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    # Names of corpora and files are text, whatever signs they have.
+    "text.parse_math": False,
 }
 
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def drawing(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let a function draw in the style of the reports.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes a figure, or an image of it.
+
+    Returns
+    -------
+    callable
+        The same with the style around it.
+    """
+
+    @functools.wraps(draw)
+    def styled(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        import matplotlib
+
+        with matplotlib.rc_context(_RC), warnings.catch_warnings():
+            # A box stands for a sign that the font lacks.
+            warnings.filterwarnings("ignore", message="Glyph")
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def shown(text: str) -> str:
+    r"""Return a text without signs that an image cannot hold.
+
+    Parameters
+    ----------
+    text : str
+        A name of a corpus or a file.
+
+    Returns
+    -------
+    str
+        Bytes that are no text as escapes, for example ``\udcff``; no control characters.
+    """
+    plain = text.encode("utf-8", errors="backslashreplace").decode()
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in plain)
+
+
+@drawing
 def svg(figure: Figure) -> bytes:
     """Draw a figure as SVG; two equal figures give equal bytes.
 
@@ -43,11 +104,8 @@ def svg(figure: Figure) -> bytes:
     bytes
         The image, without a date.
     """
-    import matplotlib
-
     stream = io.BytesIO()
-    with matplotlib.rc_context(_RC):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+    figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
 
 
@@ -56,14 +114,12 @@ def _data_uri(figure: Figure) -> str:
 
 
 def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    import matplotlib
     from matplotlib.figure import Figure
 
     rows = -(-count // _MOST_COLUMNS)
     columns = -(-count // rows)
-    with matplotlib.rc_context(_RC):
-        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for empty in axes[count:]:
         empty.set_axis_off()
     return figure, list(axes[:count])
@@ -75,6 +131,7 @@ def _leads(ax: Axes) -> bool:
     return place is not None and place.is_first_col()
 
 
+@drawing
 def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
     """Draw confusion matrices side by side, in several rows if there are many.
 
@@ -110,6 +167,7 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
     return _data_uri(figure)
 
 
+@drawing
 def heat_maps(study: Study) -> str:
     """Draw the UAR of every ordered pair, one map per method.
 
@@ -124,6 +182,7 @@ def heat_maps(study: Study) -> str:
         Data URI of an SVG image; sources in rows, targets in columns, in percent.
     """
     names = study.protocol.design.names
+    labels = [shown(name) for name in names]
     figure, axes = _panels(len(study.methods), 0.9 + 0.65 * len(names), 0.9 + 0.55 * len(names))
     for ax, method in zip(axes, study.methods, strict=True):
         values = np.full((len(names), len(names)), np.nan)
@@ -136,14 +195,15 @@ def heat_maps(study: Study) -> str:
             text = f"{values[row, column]:.0f}"
             ax.text(column, row, text, ha="center", va="center", color=colour)
         ticks = range(len(names))
-        ax.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, names if _leads(ax) else [""] * len(names))
+        ax.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ticks, labels if _leads(ax) else [""] * len(names))
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
         ax.set_title(method.name)
     return _data_uri(figure)
 
 
+@drawing
 def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> str:
     """Draw the objective of each method against its iterations.
 
@@ -173,6 +233,7 @@ def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> s
     return _data_uri(figure)
 
 
+@drawing
 def pictures(
     picture: Picture,
     classes: Sequence[str],
@@ -203,7 +264,7 @@ def pictures(
         (picture.source, names[0], COLOURS[0], dots),
         (picture.target, names[1], COLOURS[1], crosses),
     ):
-        by_domain.scatter(*points.T, color=colour, label=name, **style)
+        by_domain.scatter(*points.T, color=colour, label=shown(name), **style)
     for number, name in enumerate(classes):
         colour = COLOURS[number % len(COLOURS)]
         by_class.scatter(*picture.source[source_labels == name].T, color=colour, **dots)

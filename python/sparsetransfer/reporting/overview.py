@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from sparsetransfer.evaluation import Study, compare
@@ -31,7 +32,15 @@ _LATEX = {
     "²": r"$^2$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # After the end of a row they would be taken for its options.
+    **{sign: f"{{{sign}}}" for sign in "[]*"},
 }
+
+
+def _markdown_cell(text: str) -> str:
+    """Return a text on one line, with the signs that Markdown would take for its own escaped."""
+    return re.sub(r"([\\|`*<>\[\]$]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
 
 
 def _p_value(value: float) -> str:
@@ -144,7 +153,7 @@ def markdown(study: Study) -> str:
     """
 
     def table(rows: Sequence[Sequence[str]]) -> str:
-        lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
+        lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
         return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
 
     rules = study.protocol
@@ -178,7 +187,7 @@ def latex(study: Study) -> str:
     """
 
     def escape(text: str) -> str:
-        return "".join(_LATEX.get(sign, sign) for sign in text)
+        return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
 
     head, *rows = overview_rows(study)
     lines = [

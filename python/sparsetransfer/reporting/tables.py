@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sparsetransfer._csv import csv_text
 from sparsetransfer.evaluation import Cell, Discrepancy, Study
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise, validated
 
@@ -138,10 +137,11 @@ def rich_tables(study: Study) -> list[Table]:
 
 def _recall_table(study: Study, task: str, rows: Sequence[SummaryRow]) -> Table:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
-        title=task,
+        title=escape(task),
         caption=f"recalls in %; protocol {study.protocol.id}",
         box=box.SIMPLE_HEAD,
         padding=0,
@@ -155,17 +155,18 @@ def _recall_table(study: Study, task: str, rows: Sequence[SummaryRow]) -> Table:
         if name == "method":
             table.add_column(name, no_wrap=True)
         else:
-            table.add_column(name, justify="right", overflow="fold", min_width=4)
+            table.add_column(escape(name), justify="right", overflow="fold", min_width=4)
     for row, cells in zip(rows, text_rows(rows), strict=True):
         shown = list(cells[1 : 1 + len(titles)])
         shown[1] = percent(row.uar)
         shown[2] = whole_percent(row.interval)
-        table.add_row(*shown, style="bold" if row.uar == best else None)
+        table.add_row(*map(escape, shown), style="bold" if row.uar == best else None)
     return table
 
 
 def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -183,10 +184,10 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
     table.add_column("source UAR", justify="right", min_width=5)
     for row in rows:
         table.add_row(
-            row.method,
+            escape(row.method),
             *distances(row),
             scientific(row.kkt_violation),
-            row.parameters or NOTHING,
+            escape(row.parameters) or NOTHING,
             percent(row.validated_uar),
         )
     return table
@@ -204,7 +205,7 @@ def cells_csv(study: Study) -> str:
     -------
     str
         Header and one line per task, method and seed; shares in 0..1, nothing where a figure
-        does not exist.
+        does not exist. Cells that a spreadsheet would take for formulas are escaped.
     """
     classes = study.protocol.classes
     columns = [
@@ -214,14 +215,12 @@ def cells_csv(study: Study) -> str:
         *("mmd_linear_before", "mmd_linear_after", "mmd_gaussian_before", "mmd_gaussian_after"),
         *("chosen", "validated_uar", "objective", "n_iter", "kkt_violation", "converged"),
     ]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
     sources = {task.name: "+".join(task.sources) for task in study.tasks}
-    for cell in study.cells:
-        before = study.before[cell.task]
-        writer.writerow([study.protocol.id, cell.task, sources[cell.task], *_csv(cell, before)])
-    return stream.getvalue()
+    rows: list[list[object]] = [
+        [study.protocol.id, cell.task, sources[cell.task], *_csv(cell, study.before[cell.task])]
+        for cell in study.cells
+    ]
+    return csv_text([columns, *rows])
 
 
 def _csv(cell: Cell, before: Discrepancy) -> list[object]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sparsetransfer._csv import csv_text
 from sparsetransfer.evaluation import Window
-from sparsetransfer.reporting.figures import COLOURS, svg
+from sparsetransfer.reporting.figures import COLOURS, drawing, shown, svg
 
 __all__ = ["timeline_svg", "windows_csv"]
 
 
+@drawing
 def timeline_svg(windows: Sequence[Window], classes: Sequence[str], title: str) -> str:
     """Draw the probabilities of the emotions over time.
 
@@ -53,12 +53,16 @@ def timeline_svg(windows: Sequence[Window], classes: Sequence[str], title: str) 
     ax.set_ylim(0.0, 1.0)
     ax.set_xlabel("time in s")
     ax.set_ylabel("probability")
-    ax.set_title(title)
+    ax.set_title(shown(title))
     ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return svg(figure).decode()
 
 
-def windows_csv(recordings: Sequence[tuple[str, Sequence[Window]]], classes: Sequence[str]) -> str:
+def windows_csv(
+    recordings: Sequence[tuple[str, Sequence[Window]]],
+    classes: Sequence[str],
+    failures: Mapping[str, str] | None = None,
+) -> str:
     """Write the windows of recordings as CSV.
 
     Parameters
@@ -67,18 +71,24 @@ def windows_csv(recordings: Sequence[tuple[str, Sequence[Window]]], classes: Seq
         Files and their windows.
     classes : sequence of str
         Names of the probabilities.
+    failures : mapping of str to str, optional
+        Files that could not be read, and why.
 
     Returns
     -------
     str
         Header, and one line per window: file, start and end in seconds, the most probable emotion,
-        and the probabilities.
+        the probabilities, and ``ok``. A file among `failures` has one line with ``failed``, the
+        reason, and nothing between. Cells that a spreadsheet would take for formulas are escaped as
+        in `csv_cell`.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "start", "end", "emotion", *classes])
+    failures = failures or {}
+    rows: list[list[object]] = [["file", "start", "end", "emotion", *classes, "status", "reason"]]
     for file, windows in recordings:
+        if file in failures:
+            rows.append([file, "", "", "", *("" for _ in classes), "failed", failures[file]])
+            continue
         for part in windows:
             best = classes[int(np.argmax(part.probabilities))]
-            writer.writerow([file, repr(part.start), repr(part.end), best, *part.probabilities])
-    return stream.getvalue()
+            rows.append([file, part.start, part.end, best, *part.probabilities, "ok", ""])
+    return csv_text(rows)
