@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 namespace sparsetransfer::transfer {
@@ -158,12 +159,8 @@ class ActiveSystem {
   }
 
   using Block = Eigen::Map<Matrix<T>>;
-  Block block(std::vector<T>& storage, Index sample) const {
-    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
-            active_count(sample)};
-  }
-  Eigen::Map<const Matrix<T>> block(const std::vector<T>& storage, Index sample) const {
-    return {storage.data() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
+  Block factor(Index sample) const {
+    return {factors_.get() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
             active_count(sample)};
   }
 
@@ -190,7 +187,12 @@ class ActiveSystem {
           block_offsets_[static_cast<std::size_t>(i)] + static_cast<std::size_t>(count * count);
       flops += std::pow(static_cast<double>(count), 3);
     }
-    factors_.resize(block_offsets_.back());
+    // Not set to zero: that took seconds where all codes are active, deaf to interrupts.
+    if (block_offsets_.back() > capacity_) {
+      factors_.reset();
+      factors_ = std::make_unique_for_overwrite<T[]>(block_offsets_.back());
+      capacity_ = block_offsets_.back();
+    }
     // Makes the factors of rank-deficient active sets exist; the preconditioner alone sees it.
     ridge_ = static_cast<T>(64) * std::numeric_limits<T>::epsilon() *
              std::max(problem_.gram.diagonal().maxCoeff(), T(1)) *
@@ -209,13 +211,13 @@ class ActiveSystem {
         const Index count = active_count(i);
         if (count == 0) continue;
         execution_.check();  // a part is long
-        Block factor = block(factors_, i);
-        gather(i, factor);
-        factor.diagonal().array() += ridge_;
-        Eigen::LLT<Eigen::Ref<Matrix<T>>> cholesky(factor);
+        Block target = factor(i);
+        gather(i, target);
+        target.diagonal().array() += ridge_;
+        Eigen::LLT<Eigen::Ref<Matrix<T>>> cholesky(target);
         if (!woodbury_) continue;
         inverse.setIdentity(count, count);
-        factor.template triangularView<Eigen::Lower>().solveInPlace(inverse);
+        target.template triangularView<Eigen::Lower>().solveInPlace(inverse);
         scatter_outer(i, inverse, partial[static_cast<std::size_t>(part)]);
       }
     });
@@ -314,14 +316,14 @@ class ActiveSystem {
   Vector<T> precondition(const Vector<T>& packed) const {
     if (scales_.size() > 0) return packed.cwiseProduct(scales_);
     Vector<T> result = packed;
-    for_samples(2.0 * static_cast<double>(factors_.size()),
+    for_samples(2.0 * static_cast<double>(block_offsets_.back()),
                 [&](Index i) { solve_block(i, result); });
     if (!woodbury_) return result;
     Matrix<T> collected = collect(result);
     Eigen::Map<Vector<T>> stacked(collected.data(), collected.size());
     stacked = capacitance_.solve(Vector<T>(stacked));
     Vector<T> correction(size());
-    for_samples(2.0 * static_cast<double>(factors_.size()), [&](Index i) {
+    for_samples(2.0 * static_cast<double>(block_offsets_.back()), [&](Index i) {
       for (Index at = offset(i); at < offset(i + 1); ++at)
         correction[at] = coupled(collected, i, at);
       solve_block(i, correction);
@@ -333,7 +335,7 @@ class ActiveSystem {
     const Index count = active_count(sample);
     if (count == 0) return;
     auto segment = packed.segment(offset(sample), count);
-    const auto factor = block(factors_, sample);
+    const Block factor = this->factor(sample);
     factor.template triangularView<Eigen::Lower>().solveInPlace(segment);
     factor.template triangularView<Eigen::Lower>().transpose().solveInPlace(segment);
   }
@@ -348,7 +350,8 @@ class ActiveSystem {
   std::vector<T> signs_;
   Vector<T> negative_gradient_;
   std::vector<std::size_t> block_offsets_;
-  std::vector<T> factors_;  // Cholesky factors of G_AA + ridge I
+  std::unique_ptr<T[]> factors_;  // Cholesky factors of G_AA + ridge I
+  std::size_t capacity_ = 0;
   T ridge_ = 0;
   bool woodbury_ = false;
   Eigen::LLT<Matrix<T>> capacitance_;
