@@ -282,7 +282,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # 
 
         Returns
         -------
-        numpy.ndarray of shape (n_sequences, sum(view_widths_))
+        numpy.ndarray of shape (n_sequences, n_columns)
             For every dictionary and statistic in turn: the positive parts of all atoms, then the
             negative ones.
 
@@ -357,7 +357,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # 
 
         Returns
         -------
-        numpy.ndarray of shape (n_sequences, sum(view_widths_))
+        numpy.ndarray of shape (n_sequences, n_columns)
             As `transform` gives it.
         """
         self.fit(X, y, sample_domain=sample_domain)
