@@ -1,4 +1,4 @@
-"""Cells of CSV that a spreadsheet must not take for formulas."""
+"""CSV without formula injection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 def csv_cell(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula.
+    """Escape a text that spreadsheet programs would execute as a formula, by an apostrophe.
 
     Parameters
     ----------

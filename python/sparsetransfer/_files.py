@@ -76,7 +76,7 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
 
 
 def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
-    """Tell whether Git LFS left a pointer in place of a file.
+    """Return whether a file is a Git LFS pointer.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def _named(path: str | os.PathLike[str], aside: Path) -> Iterator[None]:
-    """Let errors name the file that was asked for, and not the one aside."""
+    """Raise errors of the temporary file with the name of the requested file."""
     try:
         yield
     except OSError as error:
@@ -245,7 +245,7 @@ def _follow(path: str | os.PathLike[str]) -> Path | int:
 
 
 def _takes_a_new_file(place: Path) -> bool:
-    """Tell whether a file can be made beside another one; the folder of a new one is made."""
+    """Return whether a temporary file can be created beside a file; create a missing folder."""
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         return True

@@ -2,13 +2,21 @@
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import threadpoolctl
 
 from sparsetransfer import _simd
 
-__all__ = ["available_processors", "get_num_threads", "limit", "set_num_threads"]
+__all__ = [
+    "available_processors",
+    "get_num_threads",
+    "limit",
+    "one_torch_thread",
+    "set_num_threads",
+]
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 MOST_THREADS = 2**31 - 1  # what the kernels' integers hold
@@ -144,3 +152,16 @@ class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
 
 
 threadpoolctl.register(_PoolController)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep PyTorch from starting threads where the work is spread over processes already."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -226,7 +226,7 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
 
 
 def _sources(name: str, layout: _Layout) -> Iterator[Any]:
-    """Give what libsndfile has to open, one after another."""
+    """Yield the file, or each of its chained streams, as libsndfile can open it."""
     if not layout.parts:
         yield name
         return
@@ -256,7 +256,7 @@ def _opened(name: str, source: Any) -> Iterator["soundfile.SoundFile"]:
 
 
 def _reason(name: str, error: Exception) -> str:
-    """Say why a file is no audio, with a remedy where there is one."""
+    """Return why a file cannot be decoded, with the remedy if there is one."""
     with open(name, "rb") as file:
         head = file.read(12)
     if not head:

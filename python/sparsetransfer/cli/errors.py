@@ -129,6 +129,6 @@ def say(text: str) -> None:
 
 
 def _without_output() -> int:
-    """Let what is still to be flushed go nowhere; return the exit status of a closed pipe."""
+    """Redirect the standard output to the null device; return the exit status of a closed pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + 13

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._threads import one_torch_thread
 from sparsetransfer.evaluation.estimators import check_params, estimator_class
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
@@ -90,7 +90,7 @@ class DeepMethod:
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Train on `source` and the rows of `target`, and label `target`."""
-        with _one_thread():
+        with one_torch_thread():
             return self._predict(source, target, tuning.seed)
 
     def _predict(self, source: LabelledRows, target: UnlabelledRows, seed: int) -> MethodOutput:
@@ -143,15 +143,3 @@ class DeepMethod:
             random_state=seed,
             **shape,
         )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,8 +6,8 @@ import functools
 import itertools
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._networks import weights as stored
+from sparsetransfer._threads import one_torch_thread
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ _WINDOW, _HOP = 160, 80  # frames that GE2E sees at once, and at most from one w
 _LEVEL = 1e-3  # mean square of GE2E's input: 30 dB below full scale
 
 
-class _Network:
+class _Network(ABC):
     """One network with its weights' file, from signals to the frames of its layers."""
 
     sample_rate: ClassVar[int] = _RATE
@@ -80,6 +81,26 @@ class _Network:
             ),
         }
 
+    @abstractmethod
+    def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[Any]]:
+        """Encode utterances in batches of similar length."""
+
+    def compute(self, signal: NDArray[np.float32]) -> NDArray[Any]:
+        """
+        Encode one utterance.
+
+        Parameters
+        ----------
+        signal : ndarray of float32, shape (n_samples,)
+            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
+
+        Returns
+        -------
+        ndarray
+            As one entry of what `compute_many` returns.
+        """
+        return self.compute_many([signal])[0]
+
     def _outputs(
         self, signals: Sequence[NDArray[np.float32]]
     ) -> list[dict[str, NDArray[np.float32]]]:
@@ -91,7 +112,7 @@ class _Network:
         cuts = [cut(_long_enough(signal)) for signal in signals]
         pieces = [piece for found in cuts for piece, _ in found]
         outputs: list[dict[str, NDArray[np.float32]]] = [{} for _ in pieces]
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_torch_thread():
             for batch in _batches([len(piece) for piece in pieces]):
                 found = self._run(module, [pieces[at] for at in batch])
                 for at, layers in zip(batch, found, strict=True):
@@ -209,22 +230,6 @@ class Speaker(_Network):
         self.names = tuple(names)
         self.units = ("activation",) * len(names)
 
-    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Encode one utterance.
-
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            Mean and standard deviation over the frames of every layer.
-        """
-        return self.compute_many([signal])[0]
-
     def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
         """
         Encode utterances in batches of similar length.
@@ -237,7 +242,7 @@ class Speaker(_Network):
         Returns
         -------
         list of ndarray of float64, shape (len(names),)
-            What `compute` returns for each, but for rounding.
+            Mean and standard deviation over the frames of every layer.
         """
         rows = []
         for outputs in self._outputs(signals):
@@ -302,22 +307,6 @@ class SpeakerFrames(_Network):
         self.names = tuple(f"{layer}{unit}" for unit in range(_LAYERS[network][layer]))
         self.units = ("activation",) * len(self.names)
 
-    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """
-        Encode one utterance.
-
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_frames, len(names))
-            Outputs of the layer in time.
-        """
-        return self.compute_many([signal])[0]
-
     def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """
         Encode utterances in batches of similar length.
@@ -330,7 +319,7 @@ class SpeakerFrames(_Network):
         Returns
         -------
         list of ndarray of float32, shape (n_frames, len(names))
-            What `compute` returns for each, but for rounding.
+            Outputs of the layer in time.
         """
         return [np.ascontiguousarray(out[self.layers[0]]) for out in self._outputs(signals)]
 
@@ -346,19 +335,6 @@ def _load(kind: str, path: Path, digest: str) -> torch.nn.Module:
                 "speaker networks need the extra 'speaker': pip install 'sparsetransfer[speaker]'"
             ) from error
     return stored.network(kind, path)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep PyTorch from starting threads: utterances are spread over processes already."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
