@@ -1,4 +1,4 @@
-"""What the classifiers of spectrograms share: checks, scaling, validation split, saving."""
+"""What the classifiers of spectrograms share: checks, scaling, saving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -36,7 +35,7 @@ from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_se
 from sparsetransfer.deep.training import data_digest, resolve_device
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights", "split_for_validation"]
+__all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights"]
 
 _FRAMES_AT_ONCE = 20_000
 
@@ -271,34 +270,6 @@ def balanced_weights(targets: NDArray[np.int64], n_classes: int) -> Tensor:
     """Return a weight per class, inverse to its frequency, with mean one over the samples."""
     counts = np.bincount(targets, minlength=n_classes)
     return torch.tensor(len(targets) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)
-
-
-def split_for_validation(
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int64],
-    groups: ArrayLike | None,
-    fraction: float,
-    seed: int,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split source rows into training and validation, by speaker where speakers are given.
-
-    Raises
-    ------
-    ValueError
-        If the groups do not fit, there are fewer than two, or classes are too small to split.
-    """
-    if fraction == 0:
-        return rows, rows[:0]
-    if groups is None:
-        splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
-        train, held = next(splitter.split(rows, targets[rows]))
-    else:
-        chosen = np.asarray(groups)
-        if chosen.shape != targets.shape:
-            raise ValueError(f"groups must have shape {targets.shape}, got {chosen.shape}")
-        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-        train, held = next(splitter.split(rows, groups=chosen[rows]))
-    return rows[train], rows[held]
 
 
 def batches_of(

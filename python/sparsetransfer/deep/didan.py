@@ -25,8 +25,8 @@ from sparsetransfer.deep.classifier import (
     balanced_weights,
     batches_of,
     evaluate,
-    split_for_validation,
 )
+from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.sequences import Batch, crop, pad
 from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
 from sparsetransfer.exceptions import DomainWarning
@@ -77,7 +77,8 @@ class DIDAN(SpectrogramClassifier):
     weight_decay : float, default=1e-4
         Decay of AdamW.
     validation_fraction : float, default=0.15
-        Share of the source held out for early stopping; 0 runs all epochs.
+        Share of every source class held out for early stopping, by whole speakers where `groups`
+        names them; 0 runs all epochs.
     patience : int, default=8
         Epochs without improvement on it after which to stop.
     device : str, optional
@@ -188,7 +189,8 @@ class DIDAN(SpectrogramClassifier):
             Positive: source, negative: target. By default samples with a masked label (-1, NaN or
             None) are the target.
         groups : array_like of shape (n,), optional
-            Speakers; the validation samples then come from speakers of their own.
+            Speakers; the validation samples then come from speakers of their own, with every
+            class among them.
 
         Returns
         -------
@@ -207,7 +209,8 @@ class DIDAN(SpectrogramClassifier):
         Warns
         -----
         DomainWarning
-            If there is an alignment to make but no target.
+            If there is an alignment to make but no target, or if no split by speaker has every
+            class on both sides; validation samples then are held out regardless of speakers.
         """
         self._check_parameters()
         data = self._prepare(X, y, sample_domain)

@@ -101,11 +101,16 @@ class BandScaler:
 
     Parameters
     ----------
-    mean, scale : ndarray of shape (2, n_bands), float32
+    mean, scale : ndarray of shape (2, n_bands), float64
         Statistics of the source (row 0) and of the target (row 1).
+
+    Notes
+    -----
+    Standardised spectrograms are standardised to the same bits: statistics are taken and applied in
+    float64, and what float32 cannot tell from mean 0 and deviation 1 counts as that.
     """
 
-    def __init__(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+    def __init__(self, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
         self.mean = mean
         self.scale = scale
 
@@ -114,7 +119,7 @@ class BandScaler:
         cls, sequences: Sequence[NDArray[np.float32]], is_source: NDArray[np.bool_]
     ) -> BandScaler:
         """Take the statistics of both domains; without a target those of the source twice."""
-        rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        rows: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         for wanted in (True, False):
             chosen = [x for x, s in zip(sequences, is_source, strict=True) if s == wanted]
             rows.append(_moments(chosen) if chosen else rows[0])
@@ -126,7 +131,7 @@ class BandScaler:
     ) -> list[NDArray[np.float32]]:
         """Return standardised spectrograms."""
         return [
-            (x - self.mean[0 if s else 1]) / self.scale[0 if s else 1]
+            ((x - self.mean[0 if s else 1]) / self.scale[0 if s else 1]).astype(np.float32)
             for x, s in zip(sequences, is_source, strict=True)
         ]
 
@@ -147,13 +152,15 @@ def standardise_groups(
 
 def _moments(
     sequences: Sequence[NDArray[np.float32]],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     count = sum(len(x) for x in sequences)
     mean = sum(x.sum(axis=0, dtype=np.float64) for x in sequences) / count
     variance = sum(np.square(x - mean).sum(axis=0) for x in sequences) / count
     # A constant band carries nothing; it becomes zero instead of a division by zero.
     scale = np.where(variance > 0, np.sqrt(variance), 1.0)
-    return np.asarray(mean, dtype=np.float32), np.asarray(scale, dtype=np.float32)
+    rounding = np.finfo(np.float32).eps
+    mean = np.where(np.abs(mean) <= rounding * scale, 0.0, mean)
+    return mean, np.where(np.abs(scale - 1) <= rounding, 1.0, scale)
 
 
 def pad(sequences: Sequence[NDArray[np.float32]]) -> Batch:

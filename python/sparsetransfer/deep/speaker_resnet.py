@@ -24,8 +24,8 @@ from sparsetransfer.deep.classifier import (
     balanced_weights,
     batches_of,
     evaluate,
-    split_for_validation,
 )
+from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.sequences import (
     Batch,
     check_sequences,
@@ -222,7 +222,7 @@ class SpeakerResNet(SpectrogramClassifier):
         parameters (the twin without transfer).
     frozen_epochs : int, default=3
         Epochs at the begin in which only the new scores and the embedding are trained; without
-        `pretrained` there are none.
+        `pretrained` there are none. Early stopping keeps an epoch after them.
     encoder_factor : float, default=0.1
         Learning rate of the pre-trained encoder in units of `learning_rate`: discriminative
         learning rates. Without `pretrained` it is 1.
@@ -245,7 +245,8 @@ class SpeakerResNet(SpectrogramClassifier):
     weight_decay : float, default=1e-4
         Decay of AdamW.
     validation_fraction : float, default=0.15
-        Share of the source held out for early stopping; 0 runs all epochs.
+        Share of every source class held out for early stopping, by whole speakers where `groups`
+        names them; 0 runs all epochs.
     patience : int, default=8
         Epochs without improvement on it after which to stop.
     device : str, optional
@@ -344,7 +345,8 @@ class SpeakerResNet(SpectrogramClassifier):
             Positive: source, negative: target. By default samples with a masked label are the
             target.
         groups : array_like of shape (n,), optional
-            Speakers; the validation samples then come from speakers of their own.
+            Speakers; the validation samples then come from speakers of their own, with every
+            class among them.
 
         Returns
         -------
@@ -359,6 +361,12 @@ class SpeakerResNet(SpectrogramClassifier):
             If a domain has no sample or the source no label.
         CheckpointError
             If the checkpoint or the pre-trained network cannot be read.
+
+        Warns
+        -----
+        DomainWarning
+            If no split by speaker has every class on both sides; validation samples then are held
+            out regardless of speakers.
         """
         for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
             check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
@@ -383,8 +391,15 @@ class SpeakerResNet(SpectrogramClassifier):
         )
         factor = 1.0 if started is None else self.encoder_factor
         head = [*network.embedding.parameters(), *network.scores.parameters()]
+        frozen_epochs = 0 if started is None else self.frozen_epochs
         settings = Training(
-            self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress
+            self.max_epochs,
+            self.patience,
+            seed,
+            device,
+            self.checkpoint,
+            self.progress,
+            warmup=frozen_epochs,
         )
         self.history_ = _train(
             network.to(device),
@@ -402,7 +417,6 @@ class SpeakerResNet(SpectrogramClassifier):
             crop_frames=self.crop_frames,
             n_masks=self.n_masks,
             weight_decay=self.weight_decay,
-            frozen_epochs=0 if started is None else self.frozen_epochs,
             identity=self._json_parameters() | {"data": data.digest(groups)},
         )
         self.network_ = network
@@ -453,14 +467,13 @@ def _train(
     crop_frames: int,
     n_masks: int,
     weight_decay: float = 1e-4,
-    frozen_epochs: int = 0,
     identity: dict[str, Any],
 ) -> dict[str, list[float]]:
     device = settings.device
     weights = weights.to(device)
 
     def batches(rng: np.random.Generator, epoch: int) -> Iterator[tuple[Batch, Tensor]]:
-        frozen = epoch < frozen_epochs
+        frozen = epoch < settings.warmup
         for parameter in network.encoder.parameters():
             parameter.requires_grad_(not frozen)
         if frozen:

@@ -47,6 +47,8 @@ class Training:
         File that is written after every epoch and from which a killed run goes on.
     progress : callable or None
         See `Progress`.
+    warmup : int
+        Epochs at the begin that cannot be the best one, unless there are no others.
     """
 
     max_epochs: int
@@ -55,6 +57,7 @@ class Training:
     device: torch.device
     checkpoint: str | os.PathLike[str] | None = None
     progress: Progress | None = None
+    warmup: int = 0
 
 
 def train(
@@ -116,7 +119,7 @@ def train(
     devices = [settings.device] if settings.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         for epoch in range(len(history["loss"]), settings.max_epochs):
-            if _is_over(history, settings.patience):
+            if _is_over(history, settings):
                 break
             torch.manual_seed(settings.seed + epoch)
             rng = np.random.default_rng([settings.seed, epoch])
@@ -127,8 +130,7 @@ def train(
                 module.eval()
                 with torch.no_grad():
                     history["validation_loss"].append(validate())
-                values = history["validation_loss"]
-                if values[-1] <= min(values):
+                if _best_epoch(history, settings) == epoch:
                     best = {k: v.clone() for k, v in module.state_dict().items()}
             if settings.checkpoint is not None:
                 _save(module, optimizer, settings, mark, history, best)
@@ -183,9 +185,18 @@ def _epoch(
     return total / max(count, 1)
 
 
-def _is_over(history: dict[str, list[float]], patience: int) -> bool:
-    values = history.get("validation_loss", [])
-    return bool(values) and len(values) - 1 - int(np.argmin(values)) >= patience
+def _best_epoch(history: dict[str, list[float]], settings: Training) -> int:
+    """Return the epoch of the least validation loss among those that may be kept."""
+    values = history["validation_loss"]
+    first = min(settings.warmup, settings.max_epochs - 1, len(values) - 1)
+    return first + int(np.argmin(values[first:]))
+
+
+def _is_over(history: dict[str, list[float]], settings: Training) -> bool:
+    count = len(history.get("validation_loss", []))
+    if count <= settings.warmup:
+        return False
+    return count - 1 - _best_epoch(history, settings) >= settings.patience
 
 
 def data_digest(*parts: Any) -> str:
@@ -217,7 +228,8 @@ def data_digest(*parts: Any) -> str:
 def _mark(module: nn.Module, settings: Training, identity: Mapping[str, Any]) -> str:
     """Tell runs apart by their settings, their data and the parameters they start from."""
     digest = hashlib.blake2b(digest_size=16)
-    described = [settings.max_epochs, settings.patience, settings.seed, dict(identity)]
+    limits = [settings.max_epochs, settings.patience, settings.warmup, settings.seed]
+    described = [*limits, dict(identity)]
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())

@@ -174,16 +174,6 @@ def test_early_stopping_returns_the_best_epoch(speech):
     assert len(values) - 1 - int(np.argmin(values)) == 2
 
 
-def test_validation_speakers_are_not_trained_on(speech):
-    from sparsetransfer.deep.classifier import split_for_validation
-
-    rows = np.flatnonzero(speech.sample_domain > 0)
-    numbers = np.zeros(len(speech.X), dtype=np.int64)
-    train, held = split_for_validation(rows, numbers, speech.speakers, 0.3, 0)
-    assert not set(speech.speakers[train]) & set(speech.speakers[held])
-    assert sorted([*train, *held]) == rows.tolist()
-
-
 def test_without_a_target_there_is_a_warning(speech):
     rows = np.flatnonzero(speech.sample_domain > 0)
     X, y = [speech.X[i] for i in rows], speech.y[rows]
