@@ -325,9 +325,25 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n, n_classes)
             Averages over the views, in the order of `classes_`.
         """
+        posteriors = self.predict_views(X)
+        return np.asarray(posteriors.mean(axis=0))
+
+    def predict_views(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the class probabilities of every view, whose average `predict_proba` is.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows of the target, fitted or not.
+
+        Returns
+        -------
+        ndarray of shape (n_views, n, n_classes)
+            In the order of `classes_`.
+        """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        total = np.zeros((len(rows), len(self.classes_)))
+        found = []
         parts = zip(self.columns_, self.encoders_, self.ridges_, self.balances_, strict=True)
         for columns, encoder, fit, balance in parts:
             view = rows[:, columns]
@@ -335,8 +351,8 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 takes = "sample_domain" in inspect.signature(encoder.transform).parameters
                 options = {"sample_domain": np.full(len(rows), -1)} if takes else {}
                 view = np.asarray(encoder.transform(view, **options), dtype=np.float64)
-            total += balance.posteriors(fit.scores(view))
-        return np.asarray(total / len(self.columns_))
+            found.append(balance.posteriors(fit.scores(view)))
+        return np.stack(found)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Label target rows.

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC, LinearSVC
 
+from sparsetransfer.evaluation.fitted import LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.selection import Choice, Predict, Rule, select
 
-__all__ = ["FAMILIES", "RIDGE_GRID", "Family", "TunedClassifier", "tune"]
+__all__ = ["FAMILIES", "RIDGE_GRID", "Family", "TunedClassifier", "family_obstacle", "tune"]
 
 _MAX_ITER = 10_000
 
@@ -126,6 +127,28 @@ class TunedClassifier:
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.str_]:
         """Return the label of each row of `features` (n, d)."""
         return np.asarray(self.classifier.predict(features * self.scale), dtype=np.str_)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels in the order of `scores`."""
+        return tuple(str(name) for name in self.classifier.classes_)
+
+    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores (n, n_classes) of each row of `features` (n, d)."""
+        return class_scores(self.classifier, features * self.scale)
+
+    def row_model(self, encoders: tuple[Any, ...] = (), *, every_view: bool = False) -> RowModel:
+        """Return the classifier behind `encoders`, for rows that are not known yet."""
+        linear = hasattr(self.classifier, "coef_") and not isinstance(self.classifier, SVC)
+        kept = LinearScores.of(self.classifier) if linear else self.classifier
+        return RowModel(encoders, kept, self.scale, every_view)
+
+
+def family_obstacle(family: str) -> str:
+    """Say why classifiers of a family cannot be kept for new recordings; empty if they can."""
+    if family == "rbf-svm":
+        return "a support vector machine with a Gaussian kernel cannot be kept in a model file"
+    return ""
 
 
 def tune(

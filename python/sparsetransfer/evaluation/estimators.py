@@ -12,12 +12,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.svm import LinearSVC
 
+from sparsetransfer.evaluation.classifiers import family_obstacle
+from sparsetransfer.evaluation.fitted import FittedMethod, LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.subspace import (
+    CORAL,
+    JointDistributionAdaptation,
+    SubspaceAlignment,
+    TransferComponentAnalysis,
+)
 from sparsetransfer.transfer.domains import pack
+from sparsetransfer.transfer.label_regression import LabelRegression
 
 __all__ = ["EstimatorMethod", "check_params", "estimator_class"]
+
+_LINEAR = (LabelRegression, LinearSVC, LogisticRegression, RidgeClassifier)
+_ENCODERS = (CORAL, JointDistributionAdaptation, SubspaceAlignment, TransferComponentAnalysis)
+"""Classifiers and transformers whose fitted state a model file keeps."""
 
 
 def estimator_class(path: str) -> type[Any]:
@@ -149,7 +164,20 @@ class EstimatorMethod:
         views = {"every_view": True} if self.every_view else {}
         return {"estimator": self.estimator, "params": dict(self.params), **after, **views}
 
+    def obstacle(self) -> str:
+        """Say why it cannot meet new recordings; an empty text if it can."""
+        found = estimator_class(self.estimator)
+        if hasattr(found, "predict"):
+            known = issubclass(found, _LINEAR)
+        elif known := issubclass(found, _ENCODERS):
+            return family_obstacle(self.classifier)
+        return "" if known else f"no model file keeps a fitted {found.__name__}"
+
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit the estimator and label `target`."""
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit the estimator and label `target`."""
         rows, unknown = source.features, target.features
         if self.every_view:
@@ -163,11 +191,29 @@ class EstimatorMethod:
                 estimator.fit(everything, labels, sample_domain=domain)
             else:
                 estimator.fit(rows, source.labels)
-            return MethodOutput(np.asarray(estimator.predict(unknown), dtype=np.str_))
+            return self._classified(estimator, unknown)
         codes = self._transform(estimator, everything, labels, domain)
         codes_source, codes_target = codes[: len(rows)], codes[len(rows) :]
         tuned, chosen = fit_classifier(self.classifier, codes_source, codes_target, source, tuning)
-        return MethodOutput(tuned.predict(codes_target), chosen, codes_source, codes_target)
+        return FittedMethod(
+            classes=tuned.classes,
+            output=MethodOutput(tuned.predict(codes_target), chosen, codes_source, codes_target),
+            target_scores=tuned.scores(codes_target),
+            model=tuned.row_model((estimator,), every_view=self.every_view),
+        )
+
+    def _classified(self, estimator: Any, unknown: NDArray[np.float64]) -> FittedMethod:
+        output = MethodOutput(np.asarray(estimator.predict(unknown), dtype=np.str_))
+        if self.obstacle():
+            # Evaluated only: it need not have scores.
+            empty = np.zeros((len(unknown), 0))
+            return FittedMethod((), output, empty, RowModel((), estimator))
+        return FittedMethod(
+            classes=tuple(str(name) for name in estimator.classes_),
+            output=output,
+            target_scores=class_scores(estimator, unknown),
+            model=RowModel((), LinearScores.of(estimator), every_view=self.every_view),
+        )
 
     def _make(self, seed: int) -> Any:
         made = estimator_class(self.estimator)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.evaluation.fitted import FittedMethod, deployment_obstacle
 from sparsetransfer.evaluation.methods import (
     CheckedMethod,
     ClassifierMethod,
@@ -19,7 +20,7 @@ from sparsetransfer.evaluation.methods import (
     wants_spectrograms,
 )
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.selection import choose, importance_weights
+from sparsetransfer.evaluation.selection import Choice, choose, importance_weights
 
 __all__ = ["GridMethod", "with_grid"]
 
@@ -170,7 +171,22 @@ class GridMethod:
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Choose a candidate, fit it on `source` and the rows of `target`, label `target`."""
+        choice = self._choose(source, target, tuning)
+        output: MethodOutput = self.variant(choice.parameters).predict(source, target, tuning)
+        return _with_settings(output, choice)
 
+    def obstacle(self) -> str:
+        """Say why it cannot meet new recordings; an empty text if it can."""
+        found = (deployment_obstacle(self.variant(each)) for each in self.candidates)
+        return next(filter(None, found), "")
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Do what `predict` does, and keep what was learned."""
+        choice = self._choose(source, target, tuning)
+        fitted: FittedMethod = self.variant(choice.parameters).fit(source, target, tuning)
+        return replace(fitted, output=_with_settings(fitted.output, choice))
+
+    def _choose(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> Choice:
         def guess(
             candidate: Mapping[str, Any], train: NDArray[np.intp], test: NDArray[np.intp]
         ) -> NDArray[np.str_]:
@@ -189,7 +205,7 @@ class GridMethod:
         weights = None
         if tuning.rule == "importance":
             weights = importance_weights(source.features, target.features)
-        choice = choose(
+        return choose(
             self.candidates,
             guess,
             source.labels,
@@ -199,5 +215,7 @@ class GridMethod:
             n_folds=tuning.n_folds,
             seed=tuning.seed,
         )
-        output: MethodOutput = self.variant(choice.parameters).predict(source, target, tuning)
-        return replace(output, diagnostics={**output.diagnostics, "settings": choice.as_dict()})
+
+
+def _with_settings(output: MethodOutput, choice: Choice) -> MethodOutput:
+    return replace(output, diagnostics={**output.diagnostics, "settings": choice.as_dict()})

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.classifiers import TunedClassifier, tune
+from sparsetransfer.evaluation.classifiers import TunedClassifier, family_obstacle, tune
+from sparsetransfer.evaluation.fitted import FittedMethod
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.selection import Rule
 
@@ -164,7 +165,11 @@ class ClassifierMethod:
         """Return the candidates, if they are not those of the family; diagnostics tell the choice."""
         return {"candidates": [dict(c) for c in self.candidates]} if self.candidates else {}
 
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+    def obstacle(self) -> str:
+        """Say why it cannot meet new recordings; an empty text if it can."""
+        return family_obstacle(self.family)
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source`, label `target`."""
         rows, unknown = source.features, target.features
         if self.every_view:
@@ -172,7 +177,16 @@ class ClassifierMethod:
         tuned, chosen = fit_classifier(
             self.family, rows, unknown, source, tuning, candidates=self.candidates
         )
-        return MethodOutput(tuned.predict(unknown), chosen)
+        return FittedMethod(
+            classes=tuned.classes,
+            output=MethodOutput(tuned.predict(unknown), chosen),
+            target_scores=tuned.scores(unknown),
+            model=tuned.row_model(every_view=self.every_view),
+        )
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source`, label `target`."""
+        return self.fit(source, target, tuning).output
 
 
 def fit_classifier(

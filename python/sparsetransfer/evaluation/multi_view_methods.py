@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.classification import MultiView, Safeguard, join_views
+from sparsetransfer.evaluation.fitted import FittedMethod, RowModel, class_scores, log_posteriors
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 
@@ -45,17 +46,26 @@ class MultiViewMethod:
         """Return the parameters fixed in advance."""
         return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
 
+    def obstacle(self) -> str:
+        """Return an empty text: nothing keeps it from meeting new recordings."""
+        return ""
+
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source` and the rows of `target`, label `target`."""
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, label `target`."""
         rows, labels, domain, widths = stack(source, target)
         model = MultiView(
             widths, alpha=self.alpha, temperature=self.temperature, rounds=self.rounds
         ).fit(rows, labels, sample_domain=domain)
         posteriors = model.target_posteriors_.mean(axis=0)
-        return MethodOutput(
+        output = MethodOutput(
             np.asarray(model.classes_[posteriors.argmax(axis=1)], dtype=np.str_),
             {"multi_view": view_diagnostics(model, source)},
         )
+        return _fitted(model.classes_, output, log_posteriors(posteriors), model)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,15 @@ class SafeguardedMultiViewMethod:
         """Return the parameters fixed in advance."""
         return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
 
+    def obstacle(self) -> str:
+        """Return an empty text: nothing keeps it from meeting new recordings."""
+        return ""
+
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source` and the rows of `target`, decide, label `target`."""
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, decide, label `target`."""
         rows, labels, domain, widths = stack(source, target)
         cautious, adaptive = (
@@ -111,10 +129,20 @@ class SafeguardedMultiViewMethod:
         known = not (target.speakers == "").any()
         speakers = np.concatenate([source.speakers, target.speakers]) if known else None
         guard.fit(rows, labels, sample_domain=domain, sample_group=speakers)
-        predictions = guard.predict(rows[len(source) :])
-        return MethodOutput(
-            np.asarray(predictions, dtype=np.str_), {"safeguard": guard.decision_.as_dict()}
+        unknown = rows[len(source) :]
+        output = MethodOutput(
+            np.asarray(guard.predict(unknown), dtype=np.str_),
+            {"safeguard": guard.decision_.as_dict()},
         )
+        scores = class_scores(guard, unknown)
+        return _fitted(guard.classes_, output, scores, guard.estimator_)
+
+
+def _fitted(
+    classes: NDArray[Any], output: MethodOutput, scores: NDArray[np.float64], model: MultiView
+) -> FittedMethod:
+    names = tuple(str(name) for name in classes)
+    return FittedMethod(names, output, scores, RowModel((), model, every_view=True))
 
 
 def stack(

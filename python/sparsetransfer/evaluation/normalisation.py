@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,7 +14,16 @@ from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["SCOPES", "Scope", "normalise", "speaker_doubt", "speaker_objection", "standardise"]
+__all__ = [
+    "SCOPES",
+    "Scaler",
+    "Scope",
+    "normalise",
+    "speaker_doubt",
+    "speaker_objection",
+    "standardise",
+    "target_scalers",
+]
 
 Scope = Literal["corpus", "speaker", "speaker-or-corpus", "robust", "source"]
 """Over which rows features are normalised; see `normalise`."""
@@ -24,12 +34,33 @@ _NORMAL_QUARTILES = 1.3489795003921634
 """Distance of the quartiles of the standard normal distribution."""
 
 
-def _divide(
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Centre and spread of columns.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (d,)
+        What is taken away.
+    spread : ndarray of shape (d,)
+        What the rest is divided by; where it is 0, the column was constant and becomes zero.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    def apply(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `features` (n, d), normalised."""
+        constant = self.spread == 0
+        scaled = (features - self.centre) / np.where(constant, 1.0, self.spread)
+        return np.where(constant, 0.0, scaled)
+
+
+def _scaler(
     features: NDArray[np.float64], centre: NDArray[np.float64], spread: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> Scaler:
     rounding = 8 * np.finfo(np.float64).eps * np.maximum(np.abs(features).max(axis=0), abs(centre))
-    constant = spread <= rounding
-    return np.where(constant, 0.0, (features - centre) / np.where(constant, 1.0, spread))
+    return Scaler(centre, np.where(spread <= rounding, 0.0, spread))
 
 
 def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -51,7 +82,11 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     No labels are used. Where all corpora are treated so, all their means are zero and a *linear*
     MMD between the features of two corpora vanishes by construction.
     """
-    return _divide(features, *_moments(features))
+    return _standard(features).apply(features)
+
+
+def _standard(features: NDArray[np.float64]) -> Scaler:
+    return _scaler(features, *_moments(features))
 
 
 def _moments(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -61,9 +96,46 @@ def _moments(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     return centre, np.sqrt(np.square(features - centre).mean(axis=0))
 
 
-def _robust(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def _robust(features: NDArray[np.float64]) -> Scaler:
     low, middle, high = np.percentile(features, [25, 50, 75], axis=0)
-    return _divide(features, middle, (high - low) / _NORMAL_QUARTILES)
+    return _scaler(features, middle, (high - low) / _NORMAL_QUARTILES)
+
+
+def _views(domain: Domain) -> tuple[NDArray[np.float64], ...]:
+    return (domain.features, *domain.views.values())
+
+
+def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> tuple[Scaler, ...]:
+    """Return what `normalise` does to each feature set of the target, for rows still to come.
+
+    Parameters
+    ----------
+    sources : sequence of Domain
+        Labelled corpora.
+    target : Domain
+        Corpus to recognise; its labels are not looked at.
+    scope : {"corpus", "robust", "source"}
+        As for `normalise`. Per speaker there is no map for speakers still to come.
+
+    Returns
+    -------
+    tuple of Scaler
+        One per feature set, in the order of `Domain.feature_sets`.
+
+    Raises
+    ------
+    ValueError
+        If the scope is another.
+    """
+    if scope == "source":
+        return tuple(_of_source(sources, target, name) for name in target.feature_sets)
+    if scope not in ("corpus", "robust"):
+        raise ValueError(
+            f"normalisation must be 'corpus', 'robust' or 'source' for recordings still to come, "
+            f"got {scope!r}: their speakers are not known"
+        )
+    steps = _robust if scope == "robust" else _standard
+    return tuple(steps(view) for view in _views(target))
 
 
 def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
@@ -211,15 +283,12 @@ def normalise(
             )
 
     def of(domain: Domain) -> list[NDArray[np.float64]]:
-        steps: Callable[[NDArray[np.float64]], NDArray[np.float64]] = standardise
-        if scope == "robust":
-            steps = _robust
-        elif scope != "corpus" and domain.name not in objections:
+        if scope not in ("corpus", "robust") and domain.name not in objections:
             return [
-                _per_speaker(view, domain.speakers, 2 * n_classes)
-                for view in (domain.features, *domain.views.values())
+                _per_speaker(view, domain.speakers, 2 * n_classes) for view in _views(domain)
             ]
-        return [steps(view) for view in (domain.features, *domain.views.values())]
+        scalers = target_scalers((), domain, "robust" if scope == "robust" else "corpus")
+        return [each.apply(view) for each, view in zip(scalers, _views(domain), strict=True)]
 
     return [of(domain) for domain in sources], of(target), objections
 
@@ -227,13 +296,15 @@ def normalise(
 def _by_source(
     sources: Sequence[Domain], target: Domain
 ) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]]]:
-    per_source: list[list[NDArray[np.float64]]] = [[] for _ in sources]
-    of_target = []
-    for name in target.feature_sets:
-        views = [d.features if name == d.feature_set else d.views[name] for d in (*sources, target)]
-        together = np.vstack(views[:-1])
-        centre, spread = _moments(together)
-        for collected, view in zip(per_source, views, strict=False):
-            collected.append(_divide(view, centre, spread))
-        of_target.append(_divide(views[-1], centre, spread))
-    return per_source, of_target
+    def of(domain: Domain) -> list[NDArray[np.float64]]:
+        scalers = target_scalers(sources, domain, "source")
+        return [each.apply(view) for each, view in zip(scalers, _views(domain), strict=True)]
+
+    return [of(domain) for domain in sources], of(target)
+
+
+def _of_source(sources: Sequence[Domain], domain: Domain, name: str) -> Scaler:
+    *known, view = (
+        d.features if name == d.feature_set else d.views[name] for d in (*sources, domain)
+    )
+    return _scaler(view, *_moments(np.vstack(known)))

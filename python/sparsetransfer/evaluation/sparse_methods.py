@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from sparsetransfer._linalg import matmul
+from sparsetransfer.evaluation.classifiers import family_obstacle
+from sparsetransfer.evaluation.fitted import FittedMethod
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.transfer import TransferSparseCoding
 
-__all__ = ["SparseCodingMethod"]
+__all__ = ["SparseCodingMethod", "UnitComponents"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,10 @@ class SparseCodingMethod:
                 f"{n_source} + {n_target}, got {self.n_components}"
             )
 
+    def obstacle(self) -> str:
+        """Say why it cannot meet new recordings; an empty text if it can."""
+        return family_obstacle(self.classifier)
+
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Learn codes of all rows without labels, fit on the source's, label the target.
 
@@ -96,8 +103,18 @@ class SparseCodingMethod:
         ValueError
             If there are more atoms than rows.
         """
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Learn codes of all rows without labels, fit on the source's, label the target.
+
+        Raises
+        ------
+        ValueError
+            If there are more atoms than rows.
+        """
         split = len(source.features)
-        signals, n_pca = _unit_principal_components(
+        signals, components = _unit_principal_components(
             np.vstack([source.features, target.features]), self.n_pca
         )
         last = int(source.corpora.max()) + 1
@@ -118,12 +135,12 @@ class SparseCodingMethod:
         tuned, chosen = fit_classifier(
             self.classifier, codes[:split], codes[split:], source, tuning
         )
-        return MethodOutput(
+        output = MethodOutput(
             predictions=tuned.predict(codes[split:]),
             diagnostics={
                 **chosen,
                 "coder": {
-                    "n_pca": n_pca,
+                    "n_pca": len(components.components),
                     "objective": float(coder.objective_),
                     "history": [float(value) for value in coder.history_],
                     "n_iter": int(coder.n_iter_),
@@ -135,13 +152,43 @@ class SparseCodingMethod:
             source_codes=codes[:split],
             target_codes=codes[split:],
         )
+        return FittedMethod(
+            classes=tuned.classes,
+            output=output,
+            target_scores=tuned.scores(codes[split:]),
+            model=tuned.row_model((components, coder)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class UnitComponents:
+    """Principal components of rows, scaled to unit length.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+        Mean of the fitted rows.
+    components : ndarray of shape (k, d)
+        Orthonormal directions.
+    """
+
+    mean: NDArray[np.float64]
+    components: NDArray[np.float64]
+
+    def transform(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the coordinates (n, k) of `rows` (n, d)."""
+        return _unit(matmul(rows - self.mean, self.components.T))
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    # A row at the joint mean has no direction; it stays zero and gets a zero code.
+    return np.asarray(rows / np.where(norms > 0, norms, 1.0))
 
 
 def _unit_principal_components(
     rows: NDArray[np.float64], wanted: int
-) -> tuple[NDArray[np.float64], int]:
-    count = min(wanted, rows.shape[1], len(rows) - 1)
-    projected = PCA(count, svd_solver="full").fit_transform(rows)
-    norms = np.linalg.norm(projected, axis=1, keepdims=True)
-    # A row at the joint mean has no direction; it stays zero and gets a zero code.
-    return projected / np.where(norms > 0, norms, 1.0), count
+) -> tuple[NDArray[np.float64], UnitComponents]:
+    pca = PCA(min(wanted, rows.shape[1], len(rows) - 1), svd_solver="full")
+    projected = pca.fit_transform(rows)
+    return _unit(projected), UnitComponents(pca.mean_, pca.components_)
