@@ -19,6 +19,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `features`            versioned acoustic feature sets with a cache
 `synthetic`           two small speech corpora made by a synthesiser
 `evaluation`          the cross-corpus protocol and its figures
+`recognition`         recognisers that are fitted, saved and meet new recordings
 `reporting`           tables and reports
 `benchmarking`        how fast this installation is
 `exceptions`          errors and warnings
@@ -73,6 +74,7 @@ __all__ = [
     "get_num_threads",
     "graph",
     "mmd",
+    "recognition",
     "reporting",
     "set_num_threads",
     "show_config",

@@ -23,7 +23,7 @@ from sparsetransfer.cli.study import log_to_stderr, working
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sparsetransfer.evaluation import Recogniser, Window
+    from sparsetransfer.evaluation import LinearRecogniser, Window
 
 __all__ = ["fit", "predict"]
 
@@ -169,7 +169,7 @@ def predict(
         raise typer.Exit(USER_ERROR if count == len(found) else INCOMPLETE)
 
 
-def _line(recogniser: Recogniser, file: Path, shares: tuple[float, ...]) -> str:
+def _line(recogniser: LinearRecogniser, file: Path, shares: tuple[float, ...]) -> str:
     ranked = sorted(zip(shares, recogniser.classes, strict=True), reverse=True)
     return f"{file}: " + ", ".join(f"{name} {100 * share:.0f} %" for share, name in ranked)
 
@@ -181,7 +181,7 @@ def _image_name(number: int, file: Path) -> str:
 
 
 def _as_dict(
-    recogniser: Recogniser,
+    recogniser: LinearRecogniser,
     found: Sequence[tuple[str, Sequence[Window]]],
     failures: Mapping[str, str],
 ) -> dict[str, Any]:

@@ -55,7 +55,7 @@ from sparsetransfer.evaluation.paired_tests import (
 from sparsetransfer.evaluation.preparation import FeatureProgress, prepare, read_entry
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.recogniser import (
-    Recogniser,
+    LinearRecogniser,
     Window,
     fit_recogniser,
     overall,
@@ -102,6 +102,7 @@ __all__ = [
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
+    "LinearRecogniser",
     "Method",
     "MethodCard",
     "MethodComparison",
@@ -110,7 +111,6 @@ __all__ = [
     "OrderedPairs",
     "Picture",
     "Progress",
-    "Recogniser",
     "Scores",
     "SourceToTarget",
     "SpeakerKFold",

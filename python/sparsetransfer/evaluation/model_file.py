@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsetransfer._files import existing_file, replacing
-from sparsetransfer.evaluation.recogniser import Recogniser
+from sparsetransfer.evaluation.recogniser import LinearRecogniser
 
 __all__ = ["ModelError", "load_model", "save_model"]
 
@@ -28,12 +28,12 @@ class ModelError(ValueError):
     """A file holds no model that can be used."""
 
 
-def save_model(recogniser: Recogniser, path: str | os.PathLike[str]) -> None:
+def save_model(recogniser: LinearRecogniser, path: str | os.PathLike[str]) -> None:
     """Write a recogniser.
 
     Parameters
     ----------
-    recogniser : Recogniser
+    recogniser : LinearRecogniser
         The recogniser.
     path : path-like
         The file, in a folder that exists. It is written aside and then put into place.
@@ -56,7 +56,7 @@ def save_model(recogniser: Recogniser, path: str | os.PathLike[str]) -> None:
         aside.write_bytes(content)
 
 
-def load_model(path: str | os.PathLike[str]) -> Recogniser:
+def load_model(path: str | os.PathLike[str]) -> LinearRecogniser:
     """Read a recogniser that `save_model` wrote.
 
     Parameters
@@ -66,7 +66,7 @@ def load_model(path: str | os.PathLike[str]) -> Recogniser:
 
     Returns
     -------
-    Recogniser
+    LinearRecogniser
         The recogniser.
 
     Raises
@@ -100,7 +100,7 @@ def load_model(path: str | os.PathLike[str]) -> Recogniser:
             raise ModelError(f"{place}: {name} holds values that are not finite")
     if not (arrays["spread"] > 0).all() or not arrays["calibration"][0] > 0:
         raise ModelError(f"{place}: spread and slope must be positive")
-    return Recogniser(
+    return LinearRecogniser(
         classes=tuple(description["classes"]),
         feature_set=description["feature_set"],
         feature_set_id=description["feature_set_id"],

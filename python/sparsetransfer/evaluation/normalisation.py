@@ -284,9 +284,7 @@ def normalise(
 
     def of(domain: Domain) -> list[NDArray[np.float64]]:
         if scope not in ("corpus", "robust") and domain.name not in objections:
-            return [
-                _per_speaker(view, domain.speakers, 2 * n_classes) for view in _views(domain)
-            ]
+            return [_per_speaker(view, domain.speakers, 2 * n_classes) for view in _views(domain)]
         scalers = target_scalers((), domain, "robust" if scope == "robust" else "corpus")
         return [each.apply(view) for each, view in zip(scalers, _views(domain), strict=True)]
 

@@ -17,7 +17,7 @@ from sparsetransfer.evaluation.folds import speaker_folds
 from sparsetransfer.evaluation.protocol import C_GRID
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Recogniser", "Window", "fit_recogniser", "overall", "recognise"]
+__all__ = ["LinearRecogniser", "Window", "fit_recogniser", "overall", "recognise"]
 
 _EPSILON = 1e-12
 _SHORTEST = 0.025
@@ -44,7 +44,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
-class Recogniser:
+class LinearRecogniser:
     r"""A linear machine on z-scored features, with calibrated probabilities.
 
     Parameters
@@ -131,7 +131,7 @@ def _calibrate(decisions: NDArray[np.float64], truth: NDArray[np.intp]) -> NDArr
 
 def fit_recogniser(
     domains: Sequence[Domain], feature_set: str, *, n_folds: int = 5, seed: int = 0
-) -> Recogniser:
+) -> LinearRecogniser:
     """Fit a recogniser on labelled corpora.
 
     Parameters
@@ -147,7 +147,7 @@ def fit_recogniser(
 
     Returns
     -------
-    Recogniser
+    LinearRecogniser
         A linear SVM whose cost is chosen as by `tune`.
 
     Raises
@@ -188,7 +188,7 @@ def fit_recogniser(
     if len(classes) == 2:
         coefficients = np.vstack([-coefficients, coefficients])
         intercepts = np.append(-intercepts, intercepts)
-    return Recogniser(
+    return LinearRecogniser(
         classes=classes,
         feature_set=feature_set,
         feature_set_id=names.pop(),
@@ -207,13 +207,13 @@ def fit_recogniser(
 
 
 def recognise(
-    recogniser: Recogniser, path: str, *, window: float = 4.0, hop: float = 2.0
+    recogniser: LinearRecogniser, path: str, *, window: float = 4.0, hop: float = 2.0
 ) -> Iterator[Window]:
     """Recognise the emotions along a recording, one window at a time.
 
     Parameters
     ----------
-    recogniser : Recogniser
+    recogniser : LinearRecogniser
         The recogniser.
     path : str
         An audio file of any length.

@@ -1,0 +1,310 @@
+"""Fit a method on labelled corpora and adapt it to unlabelled recordings, as an evaluation does."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+import sparsetransfer
+from sparsetransfer.evaluation.designs import SourceToTarget
+from sparsetransfer.evaluation.discrepancy import measure
+from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes
+from sparsetransfer.evaluation.fitted import DeployableMethod, FittedMethod, deployment_obstacle
+from sparsetransfer.evaluation.folds import Fold, speaker_folds
+from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning
+from sparsetransfer.evaluation.normalisation import Scope, target_scalers
+from sparsetransfer.evaluation.protocol import EvaluationProtocol
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.splits import splits
+from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.mmd import two_sample_test
+from sparsetransfer.recognition.adapted import AdaptedModel
+from sparsetransfer.recognition.calibration import Calibration, fit_calibration
+from sparsetransfer.recognition.novelty import fit_novelty
+
+__all__ = ["UNLABELLED", "adapt", "check_method", "recording_keys", "row_keys"]
+
+UNLABELLED = "unlabelled"
+"""Label of every row of a target whose labels nobody knows."""
+
+_LEAST_TARGET = 5
+_PERMUTATIONS = 999
+_MOST_TESTED = 1000
+
+
+def check_method(method: Method) -> DeployableMethod:
+    """Return a method that can meet new recordings.
+
+    Parameters
+    ----------
+    method : Method
+        The method.
+
+    Returns
+    -------
+    DeployableMethod
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it cannot; the message says why and names one that can.
+    """
+    reason = deployment_obstacle(method)
+    if reason or not isinstance(method, DeployableMethod):
+        raise ValueError(
+            f"method {method.name!r} can be evaluated and not fitted for use: {reason}; take "
+            "another, for example multi-view"
+        )
+    return method
+
+
+def adapt(
+    sources: Sequence[Domain],
+    target: Domain | Sequence[Domain],
+    method: Method,
+    *,
+    classes: Sequence[str] | None = None,
+    normalisation: Scope = "corpus",
+    n_folds: int = 5,
+    seed: int = 0,
+) -> AdaptedModel:
+    """Fit a method on labelled sources and the unlabelled target.
+
+    Parameters
+    ----------
+    sources : sequence of Domain
+        Labelled corpora; the speaker of every recording must be known.
+    target : Domain or sequence of Domain
+        Recordings to adapt to; several are taken together as one. Their labels are not looked at.
+    method : Method
+        A method that passes `check_method`.
+    classes : sequence of str, optional
+        Emotions; by default those that every source has.
+    normalisation : {"corpus", "robust", "source"}, default="corpus"
+        As in `normalise`.
+    n_folds : int, default=5
+        Speaker-disjoint folds for the settings and the calibration.
+    seed : int, default=0
+        Seed of everything random.
+
+    Returns
+    -------
+    AdaptedModel
+        The fitted method.
+
+    Raises
+    ------
+    ValueError
+        If the method cannot meet new recordings, or the normalisation is another.
+    CorpusError
+        If corpora do not fit together, or the target has fewer than five recordings.
+    DomainError
+        If a recording or speaker is in source and target.
+
+    Notes
+    -----
+    The method is fitted by the code that evaluates it, with the rows that an evaluation of the same
+    corpora gives it, so that its answers for the recordings of the target are those that the
+    evaluation would score. For the calibration it is fitted once more per fold, with the speakers
+    of the fold among the unlabelled recordings.
+    """
+    chosen = check_method(method)
+    whole = _together([target] if isinstance(target, Domain) else list(target))
+    if len(whole) < _LEAST_TARGET:
+        raise CorpusError(
+            f"target {whole.name!r}: {len(whole)} recordings are too few to adapt to, expected at "
+            f"least {_LEAST_TARGET}; fit without a target instead"
+        )
+    names = common_classes(sources) if len(sources) > 1 else sources[0].classes
+    names = names if classes is None else tuple(classes)
+    protocol = EvaluationProtocol(
+        SourceToTarget(tuple(domain.name for domain in sources), (whole.name,)),
+        names,
+        whole.feature_sets,
+        normalisation=normalisation,
+        seeds=(seed,),
+        n_folds=n_folds,
+    )
+    known = [select_classes(domain, names) for domain in sources]
+    _check_features([*known, whole])
+    scalers = target_scalers(known, whole, normalisation)
+    domains = {domain.name: domain for domain in (*known, whole)}
+    (split,) = splits(protocol.design.tasks()[0], domains, protocol, seed)
+    folds = speaker_folds(split.source.labels, split.source.speakers, n_folds=n_folds, seed=seed)
+    if isinstance(method, CheckedMethod):
+        method.check(len(split.source), len(split.target))
+    tuning = Tuning(protocol.c_grid, n_folds, seed, protocol.selection)
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        threadpool_limits(1, user_api="blas"),
+    ):
+        warnings.simplefilter("always")
+        fitted = chosen.fit(split.source, split.target, tuning)
+        calibration = _calibrate(chosen, split.source, split.target, tuning, folds, fitted.classes)
+        source_rows, target_rows = (
+            np.hstack(side.every_view) for side in (split.source, split.target)
+        )
+        novelty = fit_novelty(source_rows, target_rows, folds, seed=seed)
+        gap = _gap(split.source, split.target, fitted, seed)
+    keys = recording_keys(whole)
+    order = np.argsort(keys.view("S16").ravel(), kind="stable")
+    return AdaptedModel(
+        classes=fitted.classes,
+        feature_sets=whole.feature_sets,
+        widths=tuple(view.shape[1] for view in (whole.features, *whole.views.values())),
+        scalers=scalers,
+        model=fitted.model,
+        calibration=calibration,
+        novelty=novelty,
+        keys=keys[order],
+        key_scores=np.ascontiguousarray(fitted.target_scores[order]),
+        about={
+            **_provenance(known, whole, protocol),
+            "method": {"name": method.name, "settings": method.settings()},
+            "diagnostics": dict(fitted.output.diagnostics),
+            "gap": gap,
+            "notes": [*split.notes, *dict.fromkeys(str(warning.message) for warning in caught)],
+        },
+    )
+
+
+def _together(targets: Sequence[Domain]) -> Domain:
+    """Return several targets as one."""
+    if len(targets) == 1:
+        return targets[0]
+    if not targets:
+        raise CorpusError("a target needs recordings, got none")
+    _check_features(targets)
+    known = all(domain.digests is not None for domain in targets)
+    first = targets[0]
+    return replace(
+        first,
+        name=" + ".join(domain.name for domain in targets),
+        features=np.vstack([domain.features for domain in targets]),
+        labels=np.concatenate([domain.labels for domain in targets]),
+        speakers=np.concatenate([domain.speaker_keys for domain in targets]),
+        files=np.array([f"{d.name}/{file}" for d in targets for file in d.files], dtype=np.str_),
+        digests=np.concatenate([d.digests for d in targets if d.digests is not None])
+        if known
+        else None,
+        failures=tuple(failure for domain in targets for failure in domain.failures),
+        views={name: np.vstack([domain.views[name] for domain in targets]) for name in first.views},
+    )
+
+
+def _check_features(domains: Sequence[Domain]) -> None:
+    found = {(domain.feature_sets, domain.feature_names) for domain in domains}
+    if len(found) > 1:
+        each = "; ".join(f"{domain.name}: {', '.join(domain.feature_sets)}" for domain in domains)
+        raise CorpusError(f"corpora have other features: {each}")
+
+
+def _calibrate(
+    method: DeployableMethod,
+    source: LabelledRows,
+    target: UnlabelledRows,
+    tuning: Tuning,
+    folds: Sequence[Fold],
+    classes: tuple[str, ...],
+) -> Calibration:
+    scores = np.empty((len(source), len(classes)))
+    for train, test in folds:
+        part = source.take(train)
+        if set(part.labels.tolist()) != set(classes):
+            raise CorpusError("every class needs several speakers: a fold trains on fewer classes")
+        held_out = source.take(test).unlabelled()
+        found = method.fit(part, held_out.join(target), tuning)
+        scores[test] = found.target_scores[: len(test)]
+    return fit_calibration(scores, np.searchsorted(classes, source.labels))
+
+
+def _gap(
+    source: LabelledRows, target: UnlabelledRows, fitted: FittedMethod, seed: int
+) -> dict[str, Any]:
+    """Measure the domains before and after adaptation, with a two-sample test of each."""
+
+    def figures(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> dict[str, float]:
+        rng = np.random.default_rng(seed)
+        drawn = [
+            rows[np.sort(rng.choice(len(rows), min(len(rows), _MOST_TESTED), replace=False))]
+            for rows in (known, unknown)
+        ]
+        test = two_sample_test(*drawn, n_permutations=_PERMUTATIONS, random_state=seed)
+        return {**measure(known, unknown).as_dict(), "p_value": test.p_value}
+
+    output = fitted.output
+    found = {"before": figures(source.features, target.features)}
+    if output.source_codes is not None and output.target_codes is not None:
+        found["after"] = figures(output.source_codes, output.target_codes)
+    return found
+
+
+def _provenance(
+    sources: Sequence[Domain], target: Domain, protocol: EvaluationProtocol
+) -> dict[str, Any]:
+    return {
+        "library_version": sparsetransfer.__version__,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")},
+        },
+        "protocol": {"id": protocol.id, **protocol.as_dict()},
+        "sources": {
+            domain.name: {**_identity(domain), "classes": domain.counts()} for domain in sources
+        },
+        "target": {"name": target.name, **_identity(target)},
+    }
+
+
+def _identity(domain: Domain) -> dict[str, Any]:
+    audio = None
+    if domain.digests is not None:
+        audio = hashlib.sha256("\n".join(sorted(domain.digests)).encode()).hexdigest()[:16]
+    return {
+        "recordings": len(domain),
+        "speakers": len(set(domain.speakers.tolist()) - {""}),
+        "unreadable": len(domain.failures),
+        "fingerprint": domain.fingerprint,
+        "audio": audio,
+    }
+
+
+def recording_keys(domain: Domain) -> NDArray[np.uint8]:
+    """Return one hash per recording: of its audio where that is known, else of its features.
+
+    Parameters
+    ----------
+    domain : Domain
+        The recordings.
+
+    Returns
+    -------
+    ndarray of shape (n, 16), uint8
+        The hashes.
+    """
+    keys = row_keys([domain.features, *domain.views.values()])
+    if domain.digests is not None:
+        for row, digest in enumerate(domain.digests.tolist()):
+            if digest:
+                keys[row] = _hash(digest.encode())
+    return keys
+
+
+def row_keys(views: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
+    """Return the hashes (n, 16) of feature rows."""
+    rows = np.hstack(views).astype("<f8")
+    return np.array([_hash(row.tobytes()) for row in rows], dtype=np.uint8).reshape(-1, 16)
+
+
+def _hash(content: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(hashlib.sha256(content).digest()[:16], dtype=np.uint8)

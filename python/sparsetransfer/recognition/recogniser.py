@@ -1,0 +1,324 @@
+"""The recogniser: fitted on labelled corpora, adapted to unlabelled recordings, saved and used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from sparsetransfer._validation import check_matrix
+from sparsetransfer.evaluation.domain import Domain
+from sparsetransfer.evaluation.methods import Method
+from sparsetransfer.evaluation.normalisation import Scope
+from sparsetransfer.evaluation.recogniser import LinearRecogniser, fit_recogniser
+from sparsetransfer.evaluation.registry import make_methods
+from sparsetransfer.recognition.adaptation import adapt, check_method, recording_keys, row_keys
+from sparsetransfer.recognition.adapted import AdaptedModel, Answers
+
+__all__ = ["Recogniser"]
+
+
+class Recogniser:
+    """Recognise emotions in recordings that nobody labelled.
+
+    Parameters
+    ----------
+    method : str or Method, optional
+        Name of a method of the registry that can meet new recordings, or the method itself;
+        "multi-view" by default with a target. Without a target there is one: a linear support
+        vector machine with calibrated probabilities.
+    normalisation : {"corpus", "robust", "source"}, default="corpus"
+        Over which rows features are normalised, as in `sparsetransfer.evaluation.normalise`.
+        Without a target it is "source".
+    n_folds : int, default=5
+        Speaker-disjoint folds for the settings of the method and the calibration.
+    random_state : int, default=0
+        Seed of everything random.
+
+    Attributes
+    ----------
+    classes_ : tuple of str
+        The emotions, in the order of the probabilities.
+    feature_sets_ : tuple of str
+        Names and versions of the feature sets that describe a recording.
+    model_ : AdaptedModel or LinearRecogniser
+        What was fitted.
+    about_ : dict
+        What it was fitted on and how, as plain JSON values: hashes and sizes of the corpora,
+        versions, protocol, method and settings, diagnostics, distance of the domains.
+
+    Notes
+    -----
+    A recording of the target that was adapted to gets the answer that the method had for it then,
+    which is what an evaluation of the method scores; it is known by a hash of its audio. For any
+    other recording everything that was learned is held fixed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.evaluation import Domain
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.tile(["anger", "sadness"], 40)
+    >>> def corpus(name, labels, shift):
+    ...     rows = rng.normal(size=(80, 4)) + 3 * (labels == "anger")[:, None] + shift
+    ...     speakers = np.repeat([f"{name}{i}" for i in range(8)], 10)
+    ...     files = np.array([f"{i}.wav" for i in range(80)])
+    ...     return Domain(name, rows, labels, speakers, files, tuple("abcd"), "toy-1")
+    >>> source = corpus("acted", labels, 0.0)
+    >>> calls = corpus("calls", labels, 9.0)
+    >>> recogniser = Recogniser("multi-view").fit(source, calls.features)
+    >>> bool(np.mean(recogniser.predict(calls) == labels) > 0.9)
+    True
+    """
+
+    classes_: tuple[str, ...]
+    feature_sets_: tuple[str, ...]
+    model_: AdaptedModel | LinearRecogniser
+    about_: dict[str, Any]
+
+    def __init__(
+        self,
+        method: str | Method | None = None,
+        *,
+        normalisation: Scope = "corpus",
+        n_folds: int = 5,
+        random_state: int = 0,
+    ) -> None:
+        self.method = method
+        self.normalisation = normalisation
+        self.n_folds = n_folds
+        self.random_state = random_state
+
+    def fit(
+        self,
+        source: Domain | Sequence[Domain],
+        target: Domain | Sequence[Domain] | NDArray[np.float64] | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+    ) -> Recogniser:
+        """Fit on labelled corpora, and adapt to unlabelled recordings if there are any.
+
+        Parameters
+        ----------
+        source : Domain or sequence of Domain
+            Labelled corpora; the speaker of every recording must be known.
+        target : Domain, sequence of Domain, or ndarray of shape (n, d), optional
+            Recordings to adapt to; labels are not looked at. An array holds rows of the only
+            feature set.
+        classes : sequence of str, optional
+            Emotions; by default those that every source has.
+
+        Returns
+        -------
+        Recogniser
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the method cannot meet new recordings, or needs a target and there is none.
+        CorpusError
+            If corpora do not fit together or are too small.
+        DomainError
+            If a recording or speaker is in source and target.
+        """
+        sources = [source] if isinstance(source, Domain) else list(source)
+        if target is None:
+            if self.method is not None:
+                raise ValueError(
+                    f"method {self.method!r} is for recordings that it is adapted to: give a target, "
+                    "or no method"
+                )
+            return self._take(
+                fit_recogniser(
+                    sources,
+                    _plain_name(sources[0].feature_set),
+                    n_folds=self.n_folds,
+                    seed=self.random_state,
+                )
+            )
+        method = self._method()
+        if isinstance(target, np.ndarray):
+            target = _domain(target, sources[0])
+        return self._take(
+            adapt(
+                sources,
+                target,
+                method,
+                classes=classes,
+                normalisation=self.normalisation,
+                n_folds=self.n_folds,
+                seed=self.random_state,
+            )
+        )
+
+    def _method(self) -> Method:
+        method = "multi-view" if self.method is None else self.method
+        if isinstance(method, str):
+            (method,) = make_methods([method])
+        check_method(method)
+        return method
+
+    def _take(self, model: AdaptedModel | LinearRecogniser) -> Recogniser:
+        self.model_ = model
+        self.classes_ = model.classes
+        self.about_ = model.about
+        if isinstance(model, AdaptedModel):
+            self.feature_sets_ = model.feature_sets
+        else:
+            self.feature_sets_ = (model.feature_set_id,)
+        return self
+
+    def answer(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> Answers:
+        """Recognise recordings, and say which of the answers are doubtful.
+
+        Parameters
+        ----------
+        recordings : Domain, array_like of shape (n, d), or sequence of such
+            Recordings with their features; arrays are rows of each feature set.
+
+        Returns
+        -------
+        Answers
+            One entry per recording.
+
+        Raises
+        ------
+        ValueError
+            If feature sets or numbers of columns are others.
+        """
+        views, keys = self._views(recordings)
+        model = self.model_
+        with threadpool_limits(1, user_api="blas"):
+            if isinstance(model, AdaptedModel):
+                return model.answer(views, keys)
+            shares = model.probabilities(views[0])
+        nothing = np.zeros(len(shares), dtype=np.bool_)
+        return Answers(shares, nothing, nothing, np.zeros(len(shares)), nothing)
+
+    def predict_proba(
+        self, recordings: Domain | ArrayLike | Sequence[ArrayLike]
+    ) -> NDArray[np.float64]:
+        """Return the probability of every emotion.
+
+        Parameters
+        ----------
+        recordings : Domain, array_like of shape (n, d), or sequence of such
+            As for `answer`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes_`; calibrated on source speakers who were held out.
+        """
+        return self.answer(recordings).probabilities
+
+    def predict(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> NDArray[np.str_]:
+        """Return the most probable emotion.
+
+        Parameters
+        ----------
+        recordings : Domain, array_like of shape (n, d), or sequence of such
+            As for `answer`.
+
+        Returns
+        -------
+        ndarray of shape (n,), str
+            Names out of `classes_`.
+        """
+        best = self.predict_proba(recordings).argmax(axis=1)
+        return np.asarray(np.array(self.classes_)[best])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted recogniser to a file, at once or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        """
+        from sparsetransfer.recognition.model_file import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Recogniser:
+        """Read a recogniser that `save` wrote, or an earlier version of this package.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Nothing in it is executed.
+
+        Returns
+        -------
+        Recogniser
+            The fitted recogniser.
+
+        Raises
+        ------
+        ModelError
+            If the file holds no model that this version can read.
+        """
+        from sparsetransfer.recognition.model_file import load
+
+        return cls()._take(load(path))
+
+    def _views(
+        self, recordings: Domain | ArrayLike | Sequence[ArrayLike]
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.uint8]]:
+        if isinstance(recordings, Domain):
+            if recordings.feature_sets != self.feature_sets_:
+                raise ValueError(
+                    f"the recogniser was fitted on {', '.join(self.feature_sets_)}, got recordings "
+                    f"with {', '.join(recordings.feature_sets)}"
+                )
+            views = [recordings.features, *recordings.views.values()]
+            return views, recording_keys(recordings)
+        model = self.model_
+        widths = model.widths if isinstance(model, AdaptedModel) else (len(model.mean),)
+        given: Any = [recordings] if len(widths) == 1 else recordings
+        if len(given) != len(widths):
+            raise ValueError(
+                f"expected rows of {len(widths)} feature sets, {', '.join(self.feature_sets_)}, "
+                f"got {len(given)}"
+            )
+        views = [
+            np.asarray(check_matrix(view, "recordings", n_features=width), dtype=np.float64)
+            for view, width in zip(given, widths, strict=True)
+        ]
+        return views, row_keys(views)
+
+
+def _plain_name(feature_set: str) -> str:
+    """Return the name of a feature set without its version."""
+    name, dash, version = feature_set.rpartition("-")
+    return name if dash and version.isdigit() else feature_set
+
+
+def _domain(rows: NDArray[np.float64], like: Domain) -> Domain:
+    from sparsetransfer.recognition.adaptation import UNLABELLED
+
+    if like.views:
+        raise ValueError(
+            f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
+            "give the target as a Domain"
+        )
+    checked = np.asarray(
+        check_matrix(rows, "target", n_features=like.features.shape[1]), np.float64
+    )
+    count = len(checked)
+    name = "target" if like.name != "target" else "target (unlabelled)"
+    return Domain(
+        name,
+        checked,
+        np.full(count, UNLABELLED),
+        np.full(count, ""),
+        np.array([str(number) for number in range(count)]),
+        like.feature_names,
+        like.feature_set,
+    )

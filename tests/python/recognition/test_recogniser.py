@@ -1,0 +1,341 @@
+"""A recogniser answers what the evaluation of its method scores, before and after its file."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sparsetransfer.evaluation import (
+    Domain,
+    EvaluationProtocol,
+    ModelError,
+    SourceToTarget,
+    available_methods,
+    fit_recogniser,
+    make_methods,
+    run,
+    save_model,
+)
+from sparsetransfer.evaluation.fitted import deployment_obstacle
+from sparsetransfer.exceptions import CorpusError, DomainError
+from sparsetransfer.recognition import UNLABELLED, Recogniser, StateError, pack_state
+
+pytest.importorskip("safetensors", reason="models are files of safetensors")
+
+CLASSES = ("anger", "neutral", "sadness")
+SETTINGS = {"transfer-sparse-coding": {"n_components": 24, "max_iter": 5}}
+SETTINGS["sparse-coding"] = SETTINGS["positive-transfer-sparse-coding"] = SETTINGS[
+    "transfer-sparse-coding"
+]
+SETTINGS |= {name: {"params": {"n_components": 5}} for name in ("sa", "tca", "jda")}
+
+
+def made(name):
+    return make_methods([name], {name: SETTINGS[name]} if name in SETTINGS else {})[0]
+
+
+def deployable():
+    names = []
+    for name in available_methods():
+        try:
+            method = made(name)
+        except ValueError:  # PyTorch is not installed
+            continue
+        if not deployment_obstacle(method):
+            names.append(name)
+    return names
+
+
+def corpus(name, seed, shift, n_speakers=5, per_class=6, d=8):
+    rng = np.random.default_rng(seed)
+    labels, speakers, rows = [], [], []
+    for speaker in range(n_speakers):
+        offset = 0.3 * rng.standard_normal(d)
+        for number, label in enumerate(CLASSES):
+            centre = 2.0 * np.eye(d)[number] + offset
+            rows.append(centre + rng.standard_normal((per_class, d)))
+            labels += [label] * per_class
+            speakers += [f"s{speaker}"] * per_class
+    features = 3.0 * np.vstack(rows) + shift
+    return Domain(
+        name,
+        features,
+        np.array(labels),
+        np.array(speakers),
+        np.array([f"{number:03d}.wav" for number in range(len(labels))]),
+        tuple(f"f{column}" for column in range(d)),
+        "toy-1",
+        views={"more-2": features[:, :5] + rng.standard_normal((len(features), 5))},
+    )
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return corpus("alpha", 1, 0.0), corpus("beta", 2, 5.0)
+
+
+def unlabelled(domain):
+    return replace(domain, labels=np.full(len(domain), UNLABELLED))
+
+
+def evaluated(pair, method):
+    protocol = EvaluationProtocol(
+        SourceToTarget(("alpha",), ("beta",)), CLASSES, ("toy-1", "more-2"), n_resamples=20
+    )
+    return np.array(run(pair, [method], protocol).cells[0].predictions)
+
+
+def test_most_methods_can_be_deployed():
+    expected = {
+        *("svm", "svm-fixed", "ridge", "svm-all", "ridge-all", "logistic", "coral", "sa", "tca"),
+        *("jda", "dosl", "jdar", "trasl", "aktlr", "tdlr", "idar", "sparse-coding"),
+        *("transfer-sparse-coding", "positive-transfer-sparse-coding", "multi-view"),
+        *("multi-view-self-trained", "multi-view-safeguarded"),
+    }
+    assert set(deployable()) >= expected
+
+
+@pytest.mark.parametrize("name", deployable())
+def test_answers_of_the_file_are_those_of_the_evaluation(pair, name, tmp_path):
+    method = made(name)
+    recogniser = Recogniser(method, n_folds=5).fit(pair[0], unlabelled(pair[1]))
+    recogniser.save(tmp_path / "model.st")
+    loaded = Recogniser.load(tmp_path / "model.st")
+    found = loaded.predict(unlabelled(pair[1]))
+    np.testing.assert_array_equal(found, evaluated(pair, method))
+    np.testing.assert_array_equal(loaded.predict_proba(pair[1]), recogniser.predict_proba(pair[1]))
+    # Rows that nobody knows again are answered by what was learned: the same but for the codes
+    # that were solved for jointly.
+    strangers = replace(pair[1], digests=np.array([f"other {i}" for i in range(len(pair[1]))]))
+    answers = loaded.answer(strangers)
+    assert not answers.fitted.any()
+    assert np.mean(np.array(CLASSES)[answers.probabilities.argmax(axis=1)] == found) >= 0.9
+    np.testing.assert_array_equal(answers.probabilities, recogniser.answer(strangers).probabilities)
+
+
+def test_new_rows_are_answered_by_the_fitted_method_itself(pair):
+    from sparsetransfer.classification import MultiView
+    from sparsetransfer.evaluation import standardise
+
+    recogniser = Recogniser("multi-view").fit(pair[0], pair[1])
+    rng = np.random.default_rng(3)
+    rows = pair[1].features[:7] + rng.standard_normal((7, 8))
+    more = pair[1].views["more-2"][:7] + rng.standard_normal((7, 5))
+    blocks = [np.hstack([standardise(d.features), standardise(d.views["more-2"])]) for d in pair]
+    labels = np.concatenate([pair[0].labels.astype(object), [None] * len(pair[1])])
+    model = MultiView([8, 5]).fit(np.vstack(blocks), labels)
+    scaled = np.hstack(
+        [
+            (new - old.mean(axis=0)) / old.std(axis=0)
+            for new, old in ((rows, pair[1].features), (more, pair[1].views["more-2"]))
+        ]
+    )
+    shares = model.predict_proba(scaled) ** recogniser.model_.calibration.slope
+    np.testing.assert_allclose(
+        recogniser.predict_proba([rows, more]),
+        shares / shares.sum(axis=1, keepdims=True),
+        rtol=1e-9,
+    )
+
+
+def test_a_new_process_answers_the_same(pair, tmp_path):
+    recogniser = Recogniser("multi-view-safeguarded").fit(*pair)
+    recogniser.save(tmp_path / "model.st")
+    views = [pair[1].features, pair[1].views["more-2"]]
+    np.savez(tmp_path / "rows.npz", *views)
+    script = (
+        "import sys, numpy as np\n"
+        "from sparsetransfer.recognition import Recogniser\n"
+        "rows = np.load(sys.argv[2])\n"
+        "found = Recogniser.load(sys.argv[1]).predict([rows[name] for name in rows.files])\n"
+        "print(','.join(found))\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "model.st", tmp_path / "rows.npz"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = np.array(finished.stdout.strip().split(","))
+    np.testing.assert_array_equal(found, evaluated(pair, made("multi-view-safeguarded")))
+
+
+def test_no_label_of_the_target_is_looked_at(pair, tmp_path):
+    places = [tmp_path / name for name in ("labelled.st", "unlabelled.st")]
+    for place, target in zip(places, (pair[1], unlabelled(pair[1])), strict=True):
+        fitted = Recogniser("multi-view").fit(pair[0], target)
+        fitted.about_["target"].pop("fingerprint")  # a hash of all, labels too
+        fitted.save(place)
+    assert places[0].read_bytes() == places[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["majority", "rbf-svm"])
+def test_what_cannot_meet_new_recordings_says_so_before_any_work(pair, name, monkeypatch):
+    method = make_methods([name])[0]
+    monkeypatch.setattr(type(method), "predict", None)
+    with pytest.raises(ValueError, match=f"'{name}' can be evaluated and not fitted for use"):
+        Recogniser(name).fit(*pair)
+
+
+def test_a_foreign_estimator_is_refused_before_any_work(pair):
+    forest = "sklearn.ensemble:RandomForestClassifier"
+    with pytest.raises(ValueError, match="no model file keeps a fitted RandomForestClassifier"):
+        Recogniser(make_methods([forest])[0]).fit(*pair)
+    with pytest.raises(StateError, match="no model file keeps"):
+        pack_state({"a": 1}.keys())
+
+
+def test_two_targets_are_one(pair):
+    other = replace(corpus("gamma", 4, 5.0), digests=None)
+    both = Recogniser("multi-view").fit(pair[0], [pair[1], other])
+    assert both.about_["target"]["name"] == "beta + gamma"
+    assert both.about_["target"]["recordings"] == len(pair[1]) + len(other)
+    assert both.answer(other).fitted.all()
+
+
+def test_small_targets_and_targets_that_are_the_source_are_refused(pair):
+    from sparsetransfer.evaluation import take
+
+    with pytest.raises(CorpusError, match="1 recordings are too few to adapt to"):
+        Recogniser().fit(pair[0], take(pair[1], np.array([0])))
+    marked = replace(pair[0], digests=np.array([f"{i}" for i in range(len(pair[0]))]))
+    with pytest.raises(DomainError, match="the same audio is in source and target"):
+        Recogniser().fit(marked, replace(marked, name="calls", speakers=np.full(len(marked), "")))
+
+
+def test_a_class_that_the_target_lacks_is_a_matter_of_its_rows_only(pair):
+    from sparsetransfer.evaluation import take
+
+    part = take(pair[1], np.flatnonzero(pair[1].labels != "anger"))
+    recogniser = Recogniser("ridge").fit(pair[0], part)
+    assert recogniser.classes_ == CLASSES
+    assert np.mean(recogniser.predict(part) == part.labels) > 0.5
+
+
+def test_rows_far_from_all_that_was_fitted_are_flagged(pair):
+    recogniser = Recogniser("multi-view").fit(*pair)
+    new = corpus("new", 9, 5.0)
+    alike = recogniser.answer([new.features, new.views["more-2"]])
+    assert alike.unlike.mean() < 0.1
+    far = recogniser.answer([new.features + 100.0, new.views["more-2"]])
+    assert far.unlike.all()
+
+
+def test_probabilities_are_calibrated_and_keep_the_decision(pair):
+    recogniser = Recogniser("svm-fixed").fit(*pair)
+    shares = recogniser.predict_proba(pair[1])
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(recogniser.predict(pair[1]), evaluated(pair, made("svm-fixed")))
+    assert recogniser.model_.calibration.error < 0.15
+
+
+def test_without_a_target_it_is_the_linear_machine(pair, tmp_path):
+    source = replace(pair[0], views={})
+    recogniser = Recogniser().fit(source)
+    expected = fit_recogniser([source], "toy").probabilities(source.features)
+    np.testing.assert_array_equal(recogniser.predict_proba(source), expected)
+    recogniser.save(tmp_path / "new.st")
+    save_model(fit_recogniser([source], "toy"), tmp_path / "old.st")
+    assert (tmp_path / "new.st").read_bytes() == (tmp_path / "old.st").read_bytes()
+    loaded = Recogniser.load(tmp_path / "old.st")
+    np.testing.assert_array_equal(loaded.predict_proba(source), expected)
+    with pytest.raises(ValueError, match="give a target"):
+        Recogniser("multi-view").fit(source)
+
+
+@pytest.fixture(scope="module")
+def content(pair, tmp_path_factory):
+    place = tmp_path_factory.mktemp("models") / "model.st"
+    Recogniser(made("transfer-sparse-coding")).fit(*pair).save(place)
+    return place.read_bytes()
+
+
+def changed(content, change):
+    """Return the file with another description."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    description = json.loads(header["__metadata__"]["sparsetransfer"])
+    change(description, header)
+    header["__metadata__"]["sparsetransfer"] = json.dumps(description)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def coder(tree):
+    return tree["model"]["state"]["model"]["state"]["encoders"]["tuple"][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d, h: d.update(schema_version=3), "newer version.*update"),
+        (lambda d, h: d.update(schema="other"), "expected sparsetransfer.recogniser"),
+        (lambda d, h: d.update(model=None), "damaged"),
+        (lambda d, h: coder(d).update({"class": "Popen"}), "keeps a fitted 'Popen'"),
+        (lambda d, h: coder(d)["params"].update(shell=True), "damaged"),
+        (lambda d, h: coder(d)["state"].update(transform="evil"), "exactly"),
+        (lambda d, h: coder(d)["state"].pop("_pull"), "exactly"),
+        (lambda d, h: coder(d)["state"].update(components_=None), "no model"),
+        (lambda d, h: coder(d)["state"].update(codes_={"array": "99"}), "damaged"),
+        (lambda d, h: coder(d)["state"]["_graph"]["state"].update(n_neighbors=10**9), "no model"),
+        (lambda d, h: d["model"]["state"].update(widths={"tuple": [8, 6]}), "fit together"),
+    ],
+    ids=[
+        *("newer", "other schema", "no model", "unknown class", "unknown parameter"),
+        *("unknown attribute", "missing attribute", "no array", "missing array", "too many"),
+        "other widths",
+    ],
+)
+def test_hostile_files_are_refused(content, change, message, tmp_path):
+    place = tmp_path / "model.st"
+    place.write_bytes(changed(content, change))
+    with pytest.raises(ModelError, match=message):
+        Recogniser.load(place)
+
+
+def test_an_unchanged_description_is_read(content, tmp_path):
+    place = tmp_path / "model.st"
+    place.write_bytes(changed(content, lambda d, h: None))
+    Recogniser.load(place)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_truncated_files_are_refused(content, share, tmp_path):
+    place = tmp_path / "model.st"
+    place.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError):
+        Recogniser.load(place)
+
+
+def test_random_bytes_never_do_more_than_being_refused(content, tmp_path):
+    rng = np.random.default_rng(0)
+    place = tmp_path / "model.st"
+    for _ in range(40):
+        broken = bytearray(content)
+        for position in rng.integers(0, len(content), 20):
+            broken[position] = rng.integers(256)
+        place.write_bytes(bytes(broken))
+        try:
+            Recogniser.load(place)
+        except ModelError:
+            continue
+
+
+def test_a_writer_that_is_killed_leaves_the_old_file(pair, tmp_path, monkeypatch):
+    from pathlib import Path
+
+    place = tmp_path / "model.st"
+    place.write_bytes(b"old")
+    recogniser = Recogniser("multi-view").fit(*pair)
+
+    def die(self, content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", die)
+    with pytest.raises(KeyboardInterrupt):
+        recogniser.save(place)
+    assert place.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [place]
