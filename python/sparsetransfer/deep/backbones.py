@@ -8,9 +8,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sparsetransfer._validation import check_integer
 from sparsetransfer.deep.sequences import Batch
 
-__all__ = ["ConvolutionalEncoder", "ResidualEncoder", "StatisticsPooling"]
+__all__ = ["ConvolutionalEncoder", "ResidualEncoder", "StatisticsPooling", "check_widths"]
+
+
+def check_widths(widths: Sequence[int], name: str) -> None:
+    """Validate the sizes of consecutive layers: at least one layer, each of at least one unit.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer or one is empty.
+    TypeError
+        If a size is not an integer.
+    """
+    if not len(widths):
+        raise ValueError(f"{name} must name at least one layer, got {tuple(widths)}")
+    for number, width in enumerate(widths):
+        check_integer(width, f"{name}[{number}]", minimum=1)
 
 
 class StatisticsPooling(nn.Module):
@@ -44,6 +61,7 @@ class ConvolutionalEncoder(nn.Module):
 
     def __init__(self, n_bands: int, channels: Sequence[int] = (16, 32, 64)) -> None:
         super().__init__()
+        check_widths(channels, "channels")
         self.layers = nn.ModuleList(
             _Convolution(before, after, stride=2)
             for before, after in itertools.pairwise((1, *channels))
@@ -79,6 +97,8 @@ class ResidualEncoder(nn.Module):
         self, n_bands: int, channels: Sequence[int] = (16, 32, 64), n_blocks: int = 2
     ) -> None:
         super().__init__()
+        check_widths(channels, "channels")
+        check_integer(n_blocks, "n_blocks", minimum=1)
         self.stem = _Convolution(1, channels[0], stride=2)
         n_bands = (n_bands + 1) // 2
         blocks: list[_Block] = []

@@ -279,8 +279,8 @@ def batches_of(
     rng: np.random.Generator,
     make: Callable[[list[NDArray[np.float32]]], Batch],
 ) -> Iterator[tuple[NDArray[np.intp], Batch]]:
-    """Yield shuffled batches; a last one of a single sample joins its neighbour."""
+    """Yield shuffled batches of about `batch_size` samples, none of a single one of several."""
     order = rng.permutation(rows)
-    count = max(1, round(len(order) / batch_size))
+    count = max(1, min(round(len(order) / batch_size), len(order) // 2))
     for part in np.array_split(order, count):
         yield part, make([sequences[i] for i in part])

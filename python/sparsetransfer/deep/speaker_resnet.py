@@ -61,6 +61,11 @@ class SpeakerNetwork(nn.Module):
         Residual blocks of a stage.
     n_embedding : int, default=128
         Length of the embedding.
+
+    Raises
+    ------
+    ValueError
+        If there is no stage, or a size is below 1.
     """
 
     def __init__(
@@ -73,6 +78,9 @@ class SpeakerNetwork(nn.Module):
         n_embedding: int = 128,
     ) -> None:
         super().__init__()
+        for name, value in (("n_bands", n_bands), ("n_outputs", n_outputs)):
+            check_integer(value, name, minimum=1)
+        check_integer(n_embedding, "n_embedding", minimum=1)
         self.shape = {
             "n_bands": n_bands,
             "channels": list(channels),

@@ -121,8 +121,10 @@ def train(
         for epoch in range(len(history["loss"]), settings.max_epochs):
             if _is_over(history, settings):
                 break
-            torch.manual_seed(settings.seed + epoch)
-            rng = np.random.default_rng([settings.seed, epoch])
+            # Not the sum of both: epochs of neighbouring seeds would draw the same noise.
+            sequence = np.random.SeedSequence([settings.seed, epoch])
+            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+            rng = np.random.default_rng(sequence)
             history["loss"].append(
                 _epoch(module, optimizer, batches(rng, epoch), loss, epoch, settings)
             )

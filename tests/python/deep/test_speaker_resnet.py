@@ -102,6 +102,22 @@ def test_bad_speakers_are_named(speech, speakers, message):
         train_speaker_network(speech.X, speakers)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_blocks": 0}, "n_blocks"),
+        ({"n_embedding": 0}, "n_embedding"),
+        ({"channels": ()}, "channels must name at least one layer"),
+        ({"channels": (4, 0)}, r"channels\[1\]"),
+    ],
+)
+def test_networks_without_layers_are_refused(speech, options, message):
+    with pytest.raises(ValueError, match=message):
+        SpeakerResNet(**SHAPE | options).fit(speech.X, speech.y)
+    with pytest.raises(ValueError, match=message):
+        train_speaker_network(speech.X, speech.speakers, **SHAPE | options)
+
+
 def test_target_labels_are_not_looked_at(speech):
     told = speech.y.copy()
     told[speech.sample_domain < 0] = "anger"
