@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT
-from sparsetransfer.deep.backbones import ConvolutionalEncoder
+from sparsetransfer.deep.backbones import ConvolutionalEncoder, check_widths
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
@@ -33,7 +33,9 @@ from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DIDAN", "Alignment"]
 
-Alignment: TypeAlias = Literal["ida", "lida", "mmd", "coral", "dann"]
+Alignment: TypeAlias = Literal[
+    "ida", "lida", "ida-published", "lida-published", "mmd", "coral", "dann"
+]
 
 _Pair: TypeAlias = tuple[Batch, Tensor, Batch | None]
 """Source batch, its class numbers, target batch."""
@@ -48,18 +50,21 @@ class DIDAN(SpectrogramClassifier):
 
     Parameters
     ----------
-    alignment : {"ida", "lida", "mmd", "coral", "dann"} or None, default="ida"
-        What pulls the corpora together: implicit distribution alignment, its layer-adapted form,
+    alignment : {"ida", "lida", "ida-published", "lida-published", "mmd", "coral", "dann"} or None, \
+default="ida"
+        What pulls the corpora together: implicit distribution alignment or its layer-adapted form,
+        both on features of unit norm, the same two as their abstracts describe them (see Notes),
         the maximum mean discrepancy, the covariances, an adversarial domain classifier, or
         nothing (the source-only twin).
     weight : float, default=0.1
         Weight of the alignment, at least 0; it grows from 0 during training ("dann" apart, whose
-        reversed gradient does). 1 is usual for "mmd", "coral" and "dann"; for "ida" it cost ten
-        points of recall on EMO-DB and URDU, where 0.1 drew level with no alignment.
+        reversed gradient does). 0 gives the same model as ``alignment=None``. 1 is usual for
+        "mmd", "coral" and "dann".
     alpha : float, default=0.1
-        Weight of the penalty inside "ida" and "lida", for features of unit mean square norm.
+        Weight of the penalty inside the implicit alignments, for features of unit norm.
     penalty : {"l1", "l21"}, default="l1"
-        Penalty inside "ida" and "lida"; see `sparsetransfer.deep.losses.sparse_reconstruction`.
+        Penalty inside the implicit alignments; see
+        `sparsetransfer.deep.losses.sparse_reconstruction`.
     channels : sequence of int, default=(16, 32, 64)
         Channels of the convolutions.
     hidden : sequence of int, default=(128, 64, 64)
@@ -106,11 +111,17 @@ class DIDAN(SpectrogramClassifier):
     The loss of a batch is :math:`\frac1{2 n_s} \sum_i w_{y_i} \|y_i - f(x_i)\|^2 + \lambda(t)\,
     R(F_s, F_t)` with class weights inverse to frequency and
     :math:`\lambda(t) = \lambda (2/(1+e^{-10t}) - 1)`. For "ida" :math:`R` is
-    `losses.sparse_reconstruction` of the embeddings, both divided by the root mean square norm of
-    the source's, so that shrinking the features does not lower it. "lida" adds the terms of the
-    other hidden layers: at the first, any source sample may rebuild a target; between, those of
-    the same valence (positive, negative, neutral) as the network's present guess; at the last,
-    those of the guessed class. With one hidden layer only the last is there.
+    `losses.sparse_reconstruction` of the embeddings with rows of unit norm, where source samples of
+    the class that the network presently guesses may rebuild a target; targets whose guessed class
+    is not in the batch do not take part. "lida" is the mean of such terms of all hidden layers: at the
+    first, any source sample may rebuild a target; between, those of the same valence (positive,
+    negative, neutral) as the guess; at the last, those of the guessed class. With one hidden layer
+    only the last is there.
+
+    "ida-published" lets any source sample rebuild a target, "lida-published" adds the terms up, and
+    both divide source and target by the root mean square norm of the source's features only. Their gradient shrinks
+    the target's features even where they are perfectly aligned, the more the larger the weight:
+    scores of target samples then tend to the bias, which costs recall.
 
     Of both papers only the abstracts are open: network, optimiser, weights and the form of the
     terms are our choice. Scores become probabilities by clipping at 0 and scaling to sum one, as
@@ -214,7 +225,8 @@ class DIDAN(SpectrogramClassifier):
         """
         self._check_parameters()
         data = self._prepare(X, y, sample_domain)
-        alignment = self.alignment
+        # Without weight nothing may be left of an alignment, not even its batch statistics.
+        alignment = self.alignment if self.weight > 0 else None
         if alignment is not None and not data.is_target.any():
             warnings.warn(
                 "there is no target sample: DIDAN trains on the source only",
@@ -240,7 +252,7 @@ class DIDAN(SpectrogramClassifier):
         self.history_ = train(
             network,
             optimizer,
-            lambda rng, _: self._batches(data, training, rng, device),
+            lambda rng, _: self._batches(data, training, alignment is not None, rng, device),
             partial(self._loss, network, weights, alignment),
             settings,
             validate=partial(_validation_loss, network, data, held, weights, device)
@@ -252,11 +264,9 @@ class DIDAN(SpectrogramClassifier):
         return self
 
     def _check_parameters(self) -> None:
-        if self.alignment not in (None, "ida", "lida", "mmd", "coral", "dann"):
-            raise ValueError(
-                "alignment must be 'ida', 'lida', 'mmd', 'coral', 'dann' or None, "
-                f"got {self.alignment!r}"
-            )
+        if self.alignment not in (None, *get_args(Alignment)):
+            names = ", ".join(map(repr, get_args(Alignment)))
+            raise ValueError(f"alignment must be {names} or None, got {self.alignment!r}")
         for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
             check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
         for name in ("weight", "alpha", "weight_decay"):
@@ -264,8 +274,8 @@ class DIDAN(SpectrogramClassifier):
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
         for name in ("dropout", "validation_fraction"):
             check_real(getattr(self, name), name, minimum=0, maximum=0.99)
-        if not len(self.hidden) or not len(self.channels):
-            raise ValueError("hidden and channels must name at least one layer each")
+        for name in ("channels", "hidden"):
+            check_widths(getattr(self, name), name)
 
     def _make_network(self) -> _Regressor:
         encoder = ConvolutionalEncoder(self.n_bands_, self.channels)
@@ -282,6 +292,7 @@ class DIDAN(SpectrogramClassifier):
         self,
         data: Prepared,
         training: NDArray[np.intp],
+        with_target: bool,
         rng: np.random.Generator,
         device: torch.device,
     ) -> Iterator[_Pair]:
@@ -295,7 +306,7 @@ class DIDAN(SpectrogramClassifier):
         )
         for rows, batch in batches_of(data.sequences, training, self.batch_size, rng, make):
             labels = torch.from_numpy(data.targets[rows]).to(device)
-            yield batch, labels, next(endless)[1] if len(target) else None
+            yield batch, labels, next(endless)[1] if with_target else None
 
     def _loss(
         self,
@@ -311,32 +322,52 @@ class DIDAN(SpectrogramClassifier):
         if alignment is None or target is None:
             return loss
         *hidden_target, scores_target = network(target)
+        guess = scores_target.argmax(dim=1)
         growth = 2 / (1 + math.exp(-10 * done)) - 1
         if alignment == "dann":
             features = torch.cat([hidden[-1], hidden_target[-1]])
             is_source = torch.zeros(len(features), device=features.device)
             is_source[: len(scores)] = 1
-            guess = network.adversary(losses.reverse_gradient(features, growth)).squeeze(1)
-            term = nn.functional.binary_cross_entropy_with_logits(guess.float(), is_source)
+            side = network.adversary(losses.reverse_gradient(features, growth)).squeeze(1)
+            term = nn.functional.binary_cross_entropy_with_logits(side.float(), is_source)
             return loss + self.weight * term
         if alignment == "mmd":
             term = losses.discrepancy(hidden[-1], hidden_target[-1])
         elif alignment == "coral":
             term = losses.coral(hidden[-1], hidden_target[-1])
-        elif alignment == "ida":
-            term = self._reconstruction(hidden[-1], hidden_target[-1], None)
         else:
-            guess = scores_target.argmax(dim=1)
-            masks = network.masks(labels, guess, len(hidden))
-            layers = zip(hidden, hidden_target, masks, strict=True)
-            term = torch.stack([self._reconstruction(s, t, m) for s, t, m in layers]).sum()
+            term = self._reconstruction(alignment, network, (hidden, hidden_target), labels, guess)
         return loss + self.weight * growth * term
 
-    def _reconstruction(self, source: Tensor, target: Tensor, allowed: Tensor | None) -> Tensor:
-        scale = source.square().sum(dim=1).mean().sqrt() + 1e-6
-        return losses.sparse_reconstruction(
-            source / scale, target / scale, self.alpha, penalty=self.penalty, allowed=allowed
-        )
+    def _reconstruction(
+        self,
+        alignment: Alignment,
+        network: _Regressor,
+        layers: tuple[list[Tensor], list[Tensor]],
+        labels: Tensor,
+        guess: Tensor,
+    ) -> Tensor:
+        """Return the mean of the terms of the layers that an implicit alignment acts on."""
+        masks = network.masks(labels, guess, len(layers[0]))
+        if alignment == "ida-published":
+            masks[-1] = None
+        normalise = alignment in ("ida", "lida")
+        first = 0 if alignment in ("lida", "lida-published") else len(masks) - 1
+        terms = []
+        for source, target, allowed in list(zip(*layers, masks, strict=True))[first:]:
+            scale = 1.0 if normalise else source.square().sum(dim=1).mean().sqrt() + 1e-6
+            terms.append(
+                losses.sparse_reconstruction(
+                    source / scale,
+                    target / scale,
+                    self.alpha,
+                    penalty=self.penalty,
+                    allowed=allowed,
+                    normalise=normalise,
+                )
+            )
+        total = torch.stack(terms).sum()
+        return total / len(terms) if normalise else total
 
     @staticmethod
     def _probabilities(scores: Tensor) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from sparsetransfer import mmd
 from sparsetransfer.sparse_coding import lasso
@@ -24,6 +25,8 @@ __all__ = [
 
 Penalty: TypeAlias = Literal["l1", "l21"]
 
+_NO_DIRECTION = 1e-6
+
 
 def sparse_reconstruction(
     source: Tensor,
@@ -32,8 +35,9 @@ def sparse_reconstruction(
     *,
     penalty: Penalty = "l1",
     allowed: Tensor | None = None,
+    normalise: bool = False,
 ) -> Tensor:
-    r"""Measure how badly target features are rebuilt from few source features.
+    r"""Compute the error of sparse reconstructions of target features from source features.
 
     Parameters
     ----------
@@ -49,13 +53,17 @@ def sparse_reconstruction(
     allowed : Tensor of shape (n_target, n_source), bool, optional
         Which source samples may rebuild which target, for example those of its pseudo-class. By
         default all. With ``penalty="l21"`` targets with equal rows form a group, and each group
-        chooses its source samples.
+        chooses its source samples. Targets that no source sample may rebuild do not take part.
+    normalise : bool, default=False
+        Whether to divide the rows of both sides by their norms. The gradient is then orthogonal to
+        every row: it turns features and does not shrink them. Rows of norm below 1e-6 do not take
+        part.
 
     Returns
     -------
     Tensor
         The scalar :math:`\min_U \frac1{n_t}\left(\tfrac12\|F_t - U F_s\|^2
-        + \alpha\,\Omega(U)\right)`.
+        + \alpha\,\Omega(U)\right)` over the :math:`n_t` targets that take part; 0 without any.
 
     Raises
     ------
@@ -68,7 +76,12 @@ def sparse_reconstruction(
     gradient is that of the first term at the optimal :math:`U`: :math:`R/n_t` with respect to
     :math:`F_t` and :math:`-U^\top R/n_t` with respect to :math:`F_s`, with
     :math:`R = F_t - U F_s`. Nothing is unrolled. An error of :math:`\epsilon` in :math:`U` changes
-    the gradient by :math:`O(\epsilon)`. The features are solved for on the CPU.
+    the gradient by :math:`O(\epsilon)`. The features are solved for on the CPU. The gradient itself
+    is not differentiable.
+
+    Without `normalise` the term has a trivial minimum: every penalised reconstruction falls short
+    of its target, so that the gradient with respect to :math:`F_t` shrinks it even where
+    :math:`F_t = F_s`, and :math:`F_t = 0` costs nothing.
 
     This is our formulation of implicit distribution alignment [1]_, of which only the abstract is
     open: it says that target samples are rebuilt from source samples.
@@ -89,6 +102,12 @@ def sparse_reconstruction(
         raise ValueError(f"allowed must have shape {shape}, got {tuple(allowed.shape)}")
     if penalty not in ("l1", "l21"):
         raise ValueError(f"penalty must be 'l1' or 'l21', got {penalty!r}")
+    if normalise:
+        source, source_alive = _unit_rows(source)
+        target, target_alive = _unit_rows(target)
+        if not bool(source_alive.all() and target_alive.all()):
+            alive = target_alive[:, None] & source_alive[None, :]
+            allowed = alive if allowed is None else allowed.to(alive.device).bool() & alive
     value: Tensor = _SparseReconstruction.apply(source, target, alpha, penalty, allowed)
     return value
 
@@ -118,13 +137,20 @@ def discrepancy(
     Raises
     ------
     ValueError
-        As `sparsetransfer.mmd.gaussian` does.
+        If a domain has a single row, if all rows of both are equal (a dead embedding), or as
+        `sparsetransfer.mmd.gaussian` does.
 
     Notes
     -----
     Value and gradient come from one pass of the compiled kernel on the CPU; no n × n matrix is
     formed, and nothing but the two gradients is kept for the backward pass.
     """
+    _check_rows(source, target, "the maximum mean discrepancy")
+    if bool((source == source[0]).all() and (target == source[0]).all()):
+        raise ValueError(
+            f"all {len(source) + len(target)} embeddings are equal, so that no bandwidth fits them: "
+            "the network is dead; lower learning_rate or weight, or standardise the features"
+        )
     value: Tensor = _Discrepancy.apply(source, target, bandwidths)
     return value
 
@@ -144,12 +170,18 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
     Tensor
         The scalar :math:`\|C_s - C_t\|_F^2 / (4 d^2)`.
 
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or a domain has a single row.
+
     References
     ----------
     .. [1] B. Sun, K. Saenko, "Deep CORAL: correlation alignment for deep domain adaptation", ECCV
        Workshops 2016, arXiv:1607.01719, eq. 1.
     """
-    difference = torch.cov(source.T) - torch.cov(target.T)
+    _check_rows(source, target, "a covariance")
+    difference = torch.atleast_2d(torch.cov(source.T)) - torch.atleast_2d(torch.cov(target.T))
     return difference.square().sum() / (4 * source.shape[1] ** 2)
 
 
@@ -234,6 +266,28 @@ def continuous_metric(labels: Tensor, latent: Tensor) -> Tensor:
     return (slope - 1).abs() + 2 * count / (count - 1) * residual
 
 
+def _check_rows(source: Tensor, target: Tensor, of: str) -> None:
+    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
+        raise ValueError(
+            "source and target must have shapes (n_source, d) and (n_target, d), got "
+            f"{tuple(source.shape)} and {tuple(target.shape)}"
+        )
+    for name, rows in (("source", source), ("target", target)):
+        if len(rows) < 2:
+            raise ValueError(
+                f"{name} has {len(rows)} row(s); {of} needs at least 2: give more samples of the "
+                "domain, or a batch_size that leaves no batch of one"
+            )
+
+
+def _unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows of norm one, or zero where a row has no direction, and which have one."""
+    norms = features.norm(dim=1, keepdim=True)
+    alive = norms > _NO_DIRECTION
+    unit = torch.where(alive, features / torch.where(alive, norms, 1.0), 0.0)
+    return unit, alive.squeeze(1)
+
+
 def _as_array(values: Tensor) -> Any:
     array = values.detach().cpu()
     return (
@@ -277,14 +331,21 @@ class _SparseReconstruction(torch.autograd.Function):
         found = _coefficients(_as_array(source), _as_array(target), alpha, penalty, mask)
         coefficients = torch.from_numpy(found).to(target)
         residual = target - coefficients @ source
+        count = len(target)
+        if allowed is not None:
+            takes_part = allowed.to(target.device).bool().any(dim=1)
+            residual = residual * takes_part[:, None]
+            count = max(int(takes_part.sum()), 1)
         ctx.save_for_backward(coefficients, residual)
+        ctx.count = count
         norms = coefficients.abs().sum() if penalty == "l1" else _row_norms(coefficients, allowed)
-        return (residual.square().sum() / 2 + alpha * norms) / len(target)
+        return (residual.square().sum() / 2 + alpha * norms) / count
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         coefficients, residual = ctx.saved_tensors
-        scaled = residual * (gradient / len(residual))
+        scaled = residual * (gradient / ctx.count)
         return -coefficients.T @ scaled, scaled, None, None, None
 
 
@@ -313,7 +374,8 @@ class _Discrepancy(torch.autograd.Function):
         return source.new_tensor(result.value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         by_source, by_target = ctx.saved_tensors
         return gradient * by_source, gradient * by_target, None
 

@@ -26,11 +26,14 @@ def masks(n_target, n_source):
 
 @pytest.mark.parametrize("penalty", ["l1", "l21"])
 @pytest.mark.parametrize("mask", ["none", "free", "groups", "one without"])
-def test_gradient_of_the_reconstruction_is_that_of_its_minimum(penalty, mask):
+@pytest.mark.parametrize("normalise", [False, True])
+def test_gradient_of_the_reconstruction_is_that_of_its_minimum(penalty, mask, normalise):
     source, target = tensor(6, 4), tensor(5, 4, seed=1)
     allowed = masks(5, 6)[mask]
     assert torch.autograd.gradcheck(
-        lambda s, t: losses.sparse_reconstruction(s, t, 0.3, penalty=penalty, allowed=allowed),
+        lambda s, t: losses.sparse_reconstruction(
+            s, t, 0.3, penalty=penalty, allowed=allowed, normalise=normalise
+        ),
         (source, target),
         eps=1e-5,
         atol=1e-6,
@@ -50,14 +53,97 @@ def test_reconstruction_is_the_lasso_of_a_peer():
     assert found.item() == pytest.approx(total / 5, rel=1e-8)
 
 
-def test_a_free_mask_changes_nothing_and_a_forbidden_one_rebuilds_nothing():
+def test_a_free_mask_changes_nothing():
     source, target = tensor(6, 4, grad=False), tensor(5, 4, seed=1, grad=False)
     free = losses.sparse_reconstruction(source, target, 0.2, allowed=masks(5, 6)["free"])
     assert free == pytest.approx(losses.sparse_reconstruction(source, target, 0.2).item())
-    none = losses.sparse_reconstruction(
-        source, target, 0.2, allowed=torch.zeros(5, 6, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_targets_that_no_source_may_rebuild_take_no_part(normalise):
+    source, target = tensor(6, 4), tensor(5, 4, seed=1)
+    allowed = masks(5, 6)["one without"]
+    value = losses.sparse_reconstruction(source, target, 0.2, allowed=allowed, normalise=normalise)
+    value.backward()
+    assert (target.grad[0] == 0).all()
+    assert (target.grad[1:] != 0).any(dim=1).all()
+    others = losses.sparse_reconstruction(
+        source.detach(), target.detach()[1:], 0.2, allowed=allowed[1:], normalise=normalise
     )
-    assert none.item() == pytest.approx(target.square().sum().item() / 10)
+    assert value.item() == pytest.approx(others.item(), rel=1e-12)
+    nothing = losses.sparse_reconstruction(source, target, 0.2, allowed=allowed & False)
+    assert nothing.item() == 0
+
+
+def test_with_normalised_rows_no_gradient_shrinks_a_feature():
+    source, target = tensor(6, 4), tensor(5, 4, seed=1)
+    losses.sparse_reconstruction(source, target, 0.2, normalise=True).backward()
+    for rows in (source, target):
+        along = (rows.grad * rows).sum(dim=1) / rows.norm(dim=1)
+        np.testing.assert_allclose(along.detach(), 0, atol=1e-12)
+    target.grad = None
+    losses.sparse_reconstruction(source, target, 0.2).backward()
+    # Descent on the term as it was: against the features of every target.
+    assert ((target.grad * target).sum(dim=1) > 0).all()
+
+
+def test_scales_of_rows_do_not_matter_where_they_are_normalised():
+    source, target = tensor(6, 4, grad=False), tensor(5, 4, seed=1, grad=False)
+    factors = torch.rand(6, 1, dtype=torch.float64) + 0.5
+    value = losses.sparse_reconstruction(source, target, 0.2, normalise=True)
+    scaled = losses.sparse_reconstruction(source * factors, 3 * target, 0.2, normalise=True)
+    assert scaled.item() == pytest.approx(value.item(), rel=1e-9)
+
+
+def test_rows_without_a_direction_take_no_part():
+    source, target = tensor(6, 4), tensor(5, 4, seed=1)
+    with torch.no_grad():
+        source[2] = 0
+        target[3] = 0
+    value = losses.sparse_reconstruction(source, target, 0.2, normalise=True)
+    value.backward()
+    assert torch.isfinite(source.grad).all()
+    assert torch.isfinite(target.grad).all()
+    kept_source, kept_target = (
+        rows.detach()[rows.detach().norm(dim=1) > 0] for rows in (source, target)
+    )
+    others = losses.sparse_reconstruction(kept_source, kept_target, 0.2, normalise=True)
+    assert value.item() == pytest.approx(others.item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", [losses.sparse_reconstruction, losses.discrepancy])
+def test_second_derivatives_are_refused(loss):
+    """They would lack what depends on the features through the inner solution."""
+    source, target = tensor(6, 3), tensor(7, 3, seed=1)
+    (gradient,) = torch.autograd.grad(loss(source, target) ** 2, source, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.square().sum().backward()
+
+
+@pytest.mark.parametrize("loss", [losses.coral, losses.discrepancy])
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ((1, 3), (4, 3), r"source has 1 row\(s\).*at least 2"),
+        ((4, 3), (1, 3), r"target has 1 row\(s\)"),
+        ((4, 3), (4, 2), "must have shapes"),
+    ],
+)
+def test_alignments_name_what_they_cannot_compare(loss, source, target, message):
+    with pytest.raises(ValueError, match=message):
+        loss(tensor(*source), tensor(*target))
+
+
+def test_a_dead_embedding_is_named():
+    with pytest.raises(ValueError, match="the network is dead"):
+        losses.discrepancy(torch.zeros(4, 3), torch.zeros(5, 3))
+    assert losses.coral(torch.zeros(4, 3), torch.zeros(5, 3)).item() == 0
+
+
+def test_coral_of_a_single_feature_compares_variances():
+    source, target = tensor(6, 1, grad=False), tensor(7, 1, seed=1, grad=False)
+    difference = source.numpy().var(ddof=1) - target.numpy().var(ddof=1)
+    assert losses.coral(source, target).item() == pytest.approx(difference**2 / 4)
 
 
 def test_reconstruction_vanishes_for_a_copy_and_falls_with_the_penalty():
