@@ -29,6 +29,7 @@ from sparsetransfer.evaluation.dimensions import DimensionScores, concordance, s
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, take
 from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
+from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet, frame_set
 from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
 from sparsetransfer.evaluation.joining import join
 from sparsetransfer.evaluation.methods import ClassifierMethod, Method, MethodOutput, Tuning
@@ -52,7 +53,7 @@ from sparsetransfer.evaluation.paired_tests import (
     permutation_test,
     signed_rank_test,
 )
-from sparsetransfer.evaluation.preparation import FeatureProgress, prepare, read_entry
+from sparsetransfer.evaluation.preparation import prepare, read_entry
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.recogniser import (
     LinearRecogniser,
@@ -74,6 +75,7 @@ from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
 from sparsetransfer.evaluation.store import CellStore
 from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
+from sparsetransfer.evaluation.views import FeatureProgress
 
 __all__ = [
     "BASELINE",
@@ -98,6 +100,8 @@ __all__ = [
     "Domain",
     "EvaluationProtocol",
     "FeatureProgress",
+    "FrameCodeSet",
+    "FrameCodes",
     "GridMethod",
     "LabelledRows",
     "LeaveOneCorpusOut",
@@ -134,6 +138,7 @@ __all__ = [
     "concordance",
     "confusion_matrix",
     "fit_recogniser",
+    "frame_set",
     "holm",
     "join",
     "load_model",

@@ -14,11 +14,12 @@ from typing import Any
 from sparsetransfer._files import existing_file
 from sparsetransfer.evaluation.designs import DESIGNS
 from sparsetransfer.evaluation.grid_method import with_grid
-from sparsetransfer.evaluation.methods import Method
+from sparsetransfer.evaluation.methods import Method, wanted_views
 from sparsetransfer.evaluation.normalisation import SCOPES
 from sparsetransfer.evaluation.protocol import SETTINGS
 from sparsetransfer.evaluation.registry import DEFAULT_METHODS, available_methods, make_methods
 from sparsetransfer.evaluation.selection import RULES
+from sparsetransfer.evaluation.views import check_features
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["MANIFESTS", "ConfigError", "CorpusEntry", "StudyConfig", "read_config"]
@@ -78,6 +79,9 @@ class StudyConfig:
         estimator of that name; with ``grid``, settings to choose from.
     feature_sets : tuple of str, default=("functionals",)
         Names of feature sets; methods of one view take the first.
+    features : mapping of str to mapping, default={}
+        Feature sets of the study's own, by name: ``path`` of a table, or ``frames`` with settings
+        of `FrameCodes`.
     normalisation, setting, selection : str
         As in `EvaluationProtocol`.
     seeds : tuple of int, default=(0,)
@@ -96,6 +100,7 @@ class StudyConfig:
     methods: tuple[str, ...] = DEFAULT_METHODS
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     feature_sets: tuple[str, ...] = ("functionals",)
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     normalisation: str = "corpus"
     setting: str = "transductive"
     selection: str = "source"
@@ -174,6 +179,7 @@ class StudyConfig:
                 }
                 for entry in self.corpora
             },
+            "features": {name: dict(settings) for name, settings in self.features.items()},
             "methods": {name: dict(settings) for name, settings in self.settings.items()},
         }
 
@@ -213,6 +219,13 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
         [corpora.own]
         path = "own/manifest.csv"
 
+        [features.mine]                    # a feature set for `feature_sets` and `views`
+        path = "own/table.parquet"         # or CSV: columns file, start, end and numbers
+
+        [features.codes]
+        frames = "log-mel"                 # settings: see `FrameCodes`
+        n_dictionaries = 2
+
         [methods.forest]
         estimator = "sklearn.ensemble:RandomForestClassifier"
         params = { n_estimators = 300 }
@@ -251,19 +264,23 @@ class _Reader:
             or content.pop("schema_version", None) != _VERSION
         ):
             raise ConfigError(f"{self.place}: expected {_SCHEMA} of version {_VERSION}")
-        self.known(content, ("study", "corpora", "methods"), ())
+        self.known(content, ("study", "corpora", "features", "methods"), ())
         study = self.table(content, ("study",))
         corpora = self.corpora(self.table(content, ("corpora",)))
         settings = self.table(content, ("methods",)) if "methods" in content else {}
         for name in settings:
             self.table(settings, ("methods", name))
+        sets = self.features(content)
         self.known(study, tuple(_FIELDS), ("study",))
         values = {
             name: self.value(study, name, check) for name, check in _FIELDS.items() if name in study
         }
         design = self.design(values, corpora)
-        config = StudyConfig(corpora=corpora, design=design, settings=settings, **values)
+        config = StudyConfig(
+            corpora=corpora, design=design, settings=settings, features=sets, **values
+        )
         self.methods(config)
+        self.used(config)
         return config
 
     def known(
@@ -345,6 +362,34 @@ class _Reader:
                 ("study", "speaker_folds"), f"the design {kind!r} has no speaker_folds"
             )
         return design
+
+    def features(self, content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        sets = self.table(content, ("features",)) if "features" in content else {}
+        for name in sets:
+            where = ("features", name)
+            settings = dict(self.table(sets, where))
+            try:
+                check_features(name, settings)
+            except ValueError as error:
+                raise self.fault(where, str(error)) from None
+            if "path" in settings:
+                full = (self.place.parent / Path(settings["path"]).expanduser()).absolute()
+                if not full.exists():
+                    raise self.fault((*where, "path"), f"there is no {full}")
+                settings["path"] = str(full)
+            sets[name] = settings
+        return sets
+
+    def used(self, config: StudyConfig) -> None:
+        views = (view for method in config.make_methods() for view in wanted_views(method))
+        asked = {*config.feature_sets, *views}
+        for name in config.features:
+            if name not in asked:
+                raise self.fault(
+                    ("features", name),
+                    f"{name!r} is neither among the feature_sets of [study] nor among the views of "
+                    "a method",
+                )
 
     def methods(self, config: StudyConfig) -> None:
         for name in config.settings:

@@ -17,7 +17,7 @@ from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Domain", "common_classes", "select_classes", "take"]
+__all__ = ["Domain", "common_classes", "select_classes", "take", "views_first"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,8 @@ class Domain:
         The same recordings as frames, finite, for methods that read them; one per row, or none.
     spectrogram_set : str, default=""
         Name and version of the spectrograms.
+    named : mapping of str to ndarray of shape (n, d_view), default={}
+        The same recordings in the views that methods ask for by name, finite.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Domain:
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     spectrograms: Spectrograms = ()
     spectrogram_set: str = ""
+    named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         features = np.array(self.features, dtype=np.float64, order="C")
@@ -107,7 +110,12 @@ class Domain:
         object.__setattr__(self, "feature_names", tuple(self.feature_names))
         # Not mapping proxies: domains travel to other processes.
         object.__setattr__(self, "dropped", dict(self.dropped))
-        object.__setattr__(self, "views", self._checked_views())
+        if self.feature_set in self.views:
+            raise CorpusError(
+                f"corpus {self.name!r}: the feature set {self.feature_set!r} stands twice"
+            )
+        object.__setattr__(self, "views", self._checked_views(self.views))
+        object.__setattr__(self, "named", self._checked_views(self.named))
         object.__setattr__(self, "spectrograms", self._checked_spectrograms())
         self._check_rows()
 
@@ -135,12 +143,14 @@ class Domain:
             )
         return checked
 
-    def _checked_views(self) -> dict[str, NDArray[np.float64]]:
+    def _checked_views(
+        self, views: Mapping[str, NDArray[np.float64]]
+    ) -> dict[str, NDArray[np.float64]]:
         checked = {}
-        for name, view in self.views.items():
+        for name, view in views.items():
             values = np.array(view, dtype=np.float64, order="C")
-            if name == self.feature_set or not name:
-                raise CorpusError(f"corpus {self.name!r}: the feature set {name!r} stands twice")
+            if not name:
+                raise CorpusError(f"corpus {self.name!r}: a view has no name")
             if values.ndim != 2 or values.shape[0] != len(self) or values.shape[1] == 0:
                 raise CorpusError(
                     f"corpus {self.name!r}: the view {name!r} must have {len(self)} rows and at "
@@ -182,6 +192,11 @@ class Domain:
         return (self.feature_set, *self.views)
 
     @property
+    def matrices(self) -> tuple[NDArray[np.float64], ...]:
+        """All that is normalised: the features, the views and the named views."""
+        return (self.features, *self.views.values(), *self.named.values())
+
+    @property
     def speaker_keys(self) -> NDArray[np.str_]:
         """Identity of each row's speaker across corpora, ``name/speaker``; empty if unknown."""
         keys = [f"{self.name}/{speaker}" if speaker else "" for speaker in self.speakers]
@@ -202,6 +217,13 @@ class Domain:
         digest.update(json.dumps(words).encode())
         for view in (self.features, *self.views.values()):
             digest.update(np.ascontiguousarray(view, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def view_fingerprint(self, names: Sequence[str]) -> str:
+        """Return sixteen hexadecimal digits that change with any value of some named views."""
+        digest = hashlib.sha256(json.dumps(list(names)).encode())
+        for name in names:
+            digest.update(np.ascontiguousarray(self.named[name], dtype="<f8").tobytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -287,6 +309,47 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
     return replace(take(domain, keep), dropped=dict(sorted(lost.items())))
 
 
+def views_first(domain: Domain, names: Sequence[str]) -> Domain:
+    """Make named views the feature sets of a corpus, for a method that is fitted for use.
+
+    Parameters
+    ----------
+    domain : Domain
+        The corpus.
+    names : sequence of str
+        Names of views that it has; none keeps its feature sets.
+
+    Returns
+    -------
+    Domain
+        The corpus with these views only, and under their names.
+
+    Raises
+    ------
+    CorpusError
+        If it lacks a view.
+    """
+    absent = [name for name in names if name not in domain.named]
+    if absent:
+        raise CorpusError(
+            f"corpus {domain.name!r} has no views {absent}, it has {list(domain.named)}; "
+            "`prepare` computes those that methods name"
+        )
+    named = {name: domain.named[name] for name in names}
+    if not named:
+        return replace(domain, named={})
+    first, *rest = named
+    columns = tuple(f"{first} {column}" for column in range(named[first].shape[1]))
+    return replace(
+        domain,
+        features=named[first],
+        feature_names=columns,
+        feature_set=first,
+        views={name: named[name] for name in rest},
+        named=named,
+    )
+
+
 def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
     """Keep some rows of a corpus, in the given order.
 
@@ -311,4 +374,5 @@ def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
         digests=None if domain.digests is None else domain.digests[rows],
         views={name: view[rows] for name, view in domain.views.items()},
         spectrograms=tuple(domain.spectrograms[row] for row in rows if domain.spectrograms),
+        named={name: view[rows] for name, view in domain.named.items()},
     )

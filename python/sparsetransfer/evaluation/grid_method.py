@@ -17,6 +17,7 @@ from sparsetransfer.evaluation.methods import (
     Method,
     MethodOutput,
     Tuning,
+    wanted_views,
     wants_spectrograms,
 )
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
@@ -115,6 +116,12 @@ class GridMethod:
         """Whether the samples are spectrograms."""
         return wants_spectrograms(self.method)
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Views that a variant asks for by name."""
+        variants = [self.variant(candidate) for candidate in self.candidates]
+        return tuple(dict.fromkeys(name for each in variants for name in wanted_views(each)))
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that stay, and the candidates."""
         fixed = self.method.settings()
@@ -177,6 +184,8 @@ class GridMethod:
 
     def obstacle(self) -> str:
         """Say why it cannot meet new recordings; an empty text if it can."""
+        if any("views" in each for each in self.candidates):
+            return "it chooses its views; name them"
         found = (deployment_obstacle(self.variant(each)) for each in self.candidates)
         return next(filter(None, found), "")
 

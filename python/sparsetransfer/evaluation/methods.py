@@ -24,7 +24,9 @@ __all__ = [
     "MethodOutput",
     "SpectrogramMethod",
     "Tuning",
+    "ViewMethod",
     "fit_classifier",
+    "wanted_views",
     "wants_spectrograms",
 ]
 
@@ -111,6 +113,20 @@ class SpectrogramMethod(Protocol):
     @property
     def reads_spectrograms(self) -> bool:
         """Whether they are: `prepare` computes spectrograms for such methods only."""
+
+
+@runtime_checkable
+class ViewMethod(Protocol):
+    """A method that may ask for views by name."""
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views, which `prepare` computes; none for the feature sets of the study."""
+
+
+def wanted_views(method: Method) -> tuple[str, ...]:
+    """Return the views that a method asks for by name."""
+    return method.views if isinstance(method, ViewMethod) else ()
 
 
 def wants_spectrograms(method: Method) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sparsetransfer.classification import MultiView, Safeguard, join_views
 from sparsetransfer.evaluation.fitted import FittedMethod, RowModel, class_scores, log_posteriors
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
-from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows, chosen_views
 
 __all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
 
@@ -33,6 +34,8 @@ class MultiViewMethod:
         Scale of the scores in the posteriors.
     rounds : int, default=0
         Rounds of self-training.
+    views : sequence of str, default=()
+        Names of the views, which need not be feature sets of the study; none for these.
     """
 
     name: str
@@ -40,11 +43,15 @@ class MultiViewMethod:
     alpha: float = 20.0
     temperature: float = 0.5
     rounds: int = 0
+    views: tuple[str, ...] = ()
     adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", _checked(self.views))
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
-        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
+        return _settings(self)
 
     def obstacle(self) -> str:
         """Return an empty text: nothing keeps it from meeting new recordings."""
@@ -56,14 +63,14 @@ class MultiViewMethod:
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, label `target`."""
-        rows, labels, domain, widths = stack(source, target)
+        rows, labels, domain, widths = stack(source, target, self.views)
         model = MultiView(
             widths, alpha=self.alpha, temperature=self.temperature, rounds=self.rounds
         ).fit(rows, labels, sample_domain=domain)
         posteriors = model.target_posteriors_.mean(axis=0)
         output = MethodOutput(
             np.asarray(model.classes_[posteriors.argmax(axis=1)], dtype=np.str_),
-            {"multi_view": view_diagnostics(model, source)},
+            {"multi_view": view_diagnostics(model, self.views or source.views)},
         )
         return _fitted(model.classes_, output, log_posteriors(posteriors), model)
 
@@ -88,6 +95,8 @@ class SafeguardedMultiViewMethod:
         Standard errors from which a rise counts.
     n_resamples : int, default=3
         Resamples for the evidence on stability, which does not decide.
+    views : sequence of str, default=()
+        As in `MultiViewMethod`.
     """
 
     name: str
@@ -97,11 +106,15 @@ class SafeguardedMultiViewMethod:
     rounds: int = 3
     threshold: float = 1.645
     n_resamples: int = 3
+    views: tuple[str, ...] = ()
     adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", _checked(self.views))
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
-        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
+        return _settings(self)
 
     def obstacle(self) -> str:
         """Return an empty text: nothing keeps it from meeting new recordings."""
@@ -113,7 +126,7 @@ class SafeguardedMultiViewMethod:
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, decide, label `target`."""
-        rows, labels, domain, widths = stack(source, target)
+        rows, labels, domain, widths = stack(source, target, self.views)
         cautious, adaptive = (
             MultiView(widths, alpha=self.alpha, temperature=self.temperature, rounds=rounds)
             for rounds in (0, self.rounds)
@@ -146,7 +159,7 @@ def _fitted(
 
 
 def stack(
-    source: LabelledRows, target: UnlabelledRows
+    source: LabelledRows, target: UnlabelledRows, views: Sequence[str] = ()
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64], list[int]]:
     """Put all feature sets side by side and the target below the source, its labels masked.
 
@@ -156,6 +169,8 @@ def stack(
         Rows of the source.
     target : UnlabelledRows
         Rows of the target.
+    views : sequence of str, default=()
+        Names of the views; none for all feature sets of the study.
 
     Returns
     -------
@@ -168,8 +183,8 @@ def stack(
     widths : list of int
         Number of columns of each feature set.
     """
-    known, widths = join_views(source.every_view)
-    unknown, _ = join_views(target.every_view)
+    known, widths = join_views(chosen_views(source, views))
+    unknown, _ = join_views(chosen_views(target, views))
     labels = np.concatenate([source.labels.astype(object), np.full(len(target), None)])
     domain = np.concatenate(
         [source.corpora, np.full(len(target), -int(source.corpora.max()) - 1)]
@@ -177,16 +192,29 @@ def stack(
     return np.vstack([known, unknown]), labels, domain, widths
 
 
-def view_diagnostics(model: MultiView, source: LabelledRows) -> dict[str, Any]:
+def view_diagnostics(model: MultiView, names: Iterable[str]) -> dict[str, Any]:
     """Return how far the views agree on the target and how they were shifted, as JSON values."""
     votes = model.target_posteriors_.argmax(axis=2)
     pairs = [float(np.mean(a == b)) for a, b in combinations(votes, 2)]
     return {
         "views": len(votes),
-        "further_views": list(source.views),
+        "further_views": list(names),
         "mean_agreement_of_two_views": float(np.mean(pairs)) if pairs else None,
         "prior_offsets": [
             dict(zip(model.classes_.tolist(), balance.offsets.tolist(), strict=True))
             for balance in model.balances_
         ],
     }
+
+
+def _checked(views: Any) -> tuple[str, ...]:
+    """Return names of views, which a study file gives as a list."""
+    named = isinstance(views, (list, tuple)) and all(isinstance(v, str) and v for v in views)
+    if not named or len(set(views)) != len(views):
+        raise ValueError(f"views must be a list of names without repetition, got {views!r}")
+    return tuple(views)
+
+
+def _settings(method: Any) -> dict[str, Any]:
+    found = {k: v for k, v in asdict(method).items() if k not in ("name", "description")}
+    return found | {"views": list(found["views"])}

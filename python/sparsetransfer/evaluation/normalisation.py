@@ -101,10 +101,6 @@ def _robust(features: NDArray[np.float64]) -> Scaler:
     return _scaler(features, middle, (high - low) / _NORMAL_QUARTILES)
 
 
-def _views(domain: Domain) -> tuple[NDArray[np.float64], ...]:
-    return (domain.features, *domain.views.values())
-
-
 def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> tuple[Scaler, ...]:
     """Return what `normalise` does to each feature set of the target, for rows still to come.
 
@@ -120,7 +116,7 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
     Returns
     -------
     tuple of Scaler
-        One per feature set, in the order of `Domain.feature_sets`.
+        One per feature set, in the order of `Domain.matrices`.
 
     Raises
     ------
@@ -128,14 +124,17 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
         If the scope is another.
     """
     if scope == "source":
-        return tuple(_of_source(sources, target, name) for name in target.feature_sets)
+        return tuple(
+            _scaler(views[-1], *_moments(np.vstack(views[:-1])))
+            for views in zip(*(domain.matrices for domain in (*sources, target)), strict=True)
+        )
     if scope not in ("corpus", "robust"):
         raise ValueError(
             f"normalisation must be 'corpus', 'robust' or 'source' for recordings still to come, "
             f"got {scope!r}: their speakers are not known"
         )
     steps = _robust if scope == "robust" else _standard
-    return tuple(steps(view) for view in _views(target))
+    return tuple(steps(view) for view in target.matrices)
 
 
 def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
@@ -256,7 +255,7 @@ def normalise(
     Returns
     -------
     sources : list of list of ndarray
-        Per source its feature sets, in the order of `Domain.feature_sets`.
+        Per source its feature sets, in the order of `Domain.matrices`.
     target : list of ndarray
         The same of the target.
     objections : dict of str to str
@@ -284,9 +283,9 @@ def normalise(
 
     def of(domain: Domain) -> list[NDArray[np.float64]]:
         if scope not in ("corpus", "robust") and domain.name not in objections:
-            return [_per_speaker(view, domain.speakers, 2 * n_classes) for view in _views(domain)]
+            return [_per_speaker(view, domain.speakers, 2 * n_classes) for view in domain.matrices]
         scalers = target_scalers((), domain, "robust" if scope == "robust" else "corpus")
-        return [each.apply(view) for each, view in zip(scalers, _views(domain), strict=True)]
+        return [each.apply(view) for each, view in zip(scalers, domain.matrices, strict=True)]
 
     return [of(domain) for domain in sources], of(target), objections
 
@@ -296,13 +295,6 @@ def _by_source(
 ) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]]]:
     def of(domain: Domain) -> list[NDArray[np.float64]]:
         scalers = target_scalers(sources, domain, "source")
-        return [each.apply(view) for each, view in zip(scalers, _views(domain), strict=True)]
+        return [each.apply(view) for each, view in zip(scalers, domain.matrices, strict=True)]
 
     return [of(domain) for domain in sources], of(target)
-
-
-def _of_source(sources: Sequence[Domain], domain: Domain, name: str) -> Scaler:
-    *known, view = (
-        d.features if name == d.feature_set else d.views[name] for d in (*sources, domain)
-    )
-    return _scaler(view, *_moments(np.vstack(known)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,20 +14,18 @@ from sparsetransfer.evaluation.config import CorpusEntry, StudyConfig
 from sparsetransfer.evaluation.designs import Design
 from sparsetransfer.evaluation.domain import Domain, common_classes
 from sparsetransfer.evaluation.joining import join
-from sparsetransfer.evaluation.methods import wants_spectrograms
+from sparsetransfer.evaluation.methods import wanted_views, wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
+from sparsetransfer.evaluation.views import Extraction, FeatureProgress, feature_tables, is_learned
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
 
-__all__ = ["FeatureProgress", "prepare", "read_entry"]
+__all__ = ["prepare", "read_entry"]
 
 _BANDS = 40
 """Mel bands of the spectrograms."""
-
-FeatureProgress = Callable[[str, int, int], None]
-"""Called with what is being computed, how much of it is done and how much there is."""
 
 
 def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
@@ -76,7 +74,8 @@ def prepare(
 ) -> tuple[list[Domain], EvaluationProtocol]:
     """Read the corpora of a study and compute their features.
 
-    Log-mel spectrograms of 40 bands are computed if one of the methods reads them.
+    Log-mel spectrograms of 40 bands are computed if one of the methods reads them, and views that
+    methods ask for by name.
 
     Parameters
     ----------
@@ -105,18 +104,34 @@ def prepare(
     """
     from sparsetransfer import features
 
-    corpora = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
-    sets = [features.feature_set(name) for name in config.feature_sets]
-    classes = common_classes(corpora) if config.classes is None else config.classes
-    names = [corpus.name for corpus in corpora]
+    every = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
+    classes = common_classes(every) if config.classes is None else config.classes
     design = dict(config.design)
     if design["kind"] != "source-to-target":
-        design["corpora"] = names
+        design["corpora"] = [corpus.name for corpus in every]
+    used = set(Design.from_dict(design).names)
+    corpora = [_restrict(corpus, classes) for corpus in every if corpus.name in used]
+    methods = config.make_methods()
+    named = tuple(dict.fromkeys(view for method in methods for view in wanted_views(method)))
+    if config.setting == "inductive":
+        learned = [
+            name for name in (*config.feature_sets, *named) if is_learned(name, config.features)
+        ]
+        if learned:
+            raise ValueError(
+                f"the inductive setting excludes {', '.join(learned)}: unlabelled frames of the "
+                "target take part in the dictionaries"
+            )
+    extraction = Extraction(cache, n_jobs, "drop" if config.drop_unreadable else "raise", progress)
+    tables = {
+        name: feature_tables(name, corpora, config.features, extraction)
+        for name in dict.fromkeys((*config.feature_sets, *named))
+    }
     protocol = EvaluationProtocol.from_dict(
         {
             "design": design,
             "classes": list(classes),
-            "feature_sets": [feature_set.id for feature_set in sets],
+            "feature_sets": [tables[name][0].feature_set for name in config.feature_sets],
             "normalisation": config.normalisation,
             "setting": config.setting,
             "selection": config.selection,
@@ -125,47 +140,26 @@ def prepare(
             "n_resamples": config.n_resamples,
         }
     )
-    used = set(Design.from_dict(design).names)
-    spectrograms = any(wants_spectrograms(method) for method in config.make_methods())
+    spectrograms = any(wants_spectrograms(method) for method in methods)
     domains = []
-    for corpus in corpora:
-        if corpus.name not in used:
-            continue
-        chosen = _restrict(corpus, classes)
-        unreadable: Literal["drop", "raise"] = "drop" if config.drop_unreadable else "raise"
-        tables = [
-            features.extract(
-                chosen,
-                feature_set,
-                cache=cache,
-                n_jobs=n_jobs,
-                on_error=unreadable,
-                progress=_step(progress, f"{feature_set.id} of {corpus.name}"),
-            )
-            for feature_set in sets
-        ]
+    for number, corpus in enumerate(corpora):
         with tempfile.TemporaryDirectory() as scratch:
             frames = None
             if spectrograms:
                 frames = features.extract_sequences(
-                    chosen,
+                    corpus,
                     cache or scratch,
                     features.LogMel(_BANDS),
                     n_jobs=n_jobs,
-                    on_error=unreadable,
-                    progress=_step(progress, f"spectrograms of {corpus.name}"),
+                    on_error=extraction.unreadable,
+                    progress=extraction.step(f"spectrograms of {corpus.name}"),
                 )
-            parts = [join(chosen, table, frames, unreadable=unreadable) for table in tables]
-        domains.append(_with_views(parts))
+            parts = {
+                name: join(corpus, of[number], frames, unreadable=extraction.unreadable)
+                for name, of in tables.items()
+            }
+        domains.append(_with_views(parts, config.feature_sets, named))
     return domains, protocol
-
-
-def _step(progress: FeatureProgress | None, what: str) -> Callable[[int, int], None]:
-    def step(done: int, total: int) -> None:
-        if progress is not None:
-            progress(what, done, total)
-
-    return step
 
 
 def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:
@@ -174,12 +168,16 @@ def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:
     return corpus.restrict(present or classes)
 
 
-def _with_views(parts: Sequence[Domain]) -> Domain:
-    first = parts[0]
-    for other in parts[1:]:
+def _with_views(parts: Mapping[str, Domain], sets: Sequence[str], named: Sequence[str]) -> Domain:
+    first = parts[sets[0]]
+    for other in parts.values():
         if not np.array_equal(first.files, other.files):
             raise CorpusError(
                 f"corpus {first.name!r}: {first.feature_set} and {other.feature_set} are not known "
                 "for the same recordings"
             )
-    return replace(first, views={part.feature_set: part.features for part in parts[1:]})
+    return replace(
+        first,
+        views={parts[name].feature_set: parts[name].features for name in sets[1:]},
+        named={name: parts[name].features for name in named},
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
+from sparsetransfer.evaluation.frame_codes import FrameCodes
 from sparsetransfer.evaluation.grid_method import with_grid
 from sparsetransfer.evaluation.methods import ClassifierMethod, Majority, Method
 
@@ -20,6 +22,14 @@ DEFAULT_METHODS = (
     "transfer-sparse-coding",
 )
 """Methods of a table for which none are named."""
+
+_SPEAKER_VIEWS = (
+    ("campplus", "speaker"),
+    ("campplus", "frame-codes(speaker)"),
+    ("ge2e", "speaker-ge2e"),
+)
+_PLAIN_VIEWS = ("functionals", "is09-style", "wide")
+"""Views of the method "recommended", with the weights that they need and without any."""
 
 _REGISTRY: dict[str, Callable[[], Method]] = {}
 
@@ -60,8 +70,9 @@ def make_methods(
     Parameters
     ----------
     names : sequence of str, optional
-        Names as in `available_methods`, or import paths ``module:Class`` of scikit-learn
-        estimators, without repetition; `DEFAULT_METHODS` by default.
+        Names as in `available_methods`, ``frame-codes(FRAMES)``, or import paths
+        ``module:Class`` of scikit-learn estimators, without repetition; `DEFAULT_METHODS` by
+        default.
     overrides : mapping of str to mapping, optional
         Per method, settings that replace the defaults; for an import path, parameters of the
         class. Under ``grid``, lists of settings to choose from without target labels, as in
@@ -85,7 +96,7 @@ def make_methods(
     """
     chosen = tuple(DEFAULT_METHODS if names is None else names)
     overrides = overrides or {}
-    known = [*_REGISTRY, *(name for name in chosen if ":" in name)]
+    known = [*_REGISTRY, *(name for name in chosen if ":" in name or FrameCodes.parse(name))]
     unknown = [name for name in [*chosen, *overrides] if name not in known]
     if unknown:
         raise ValueError(
@@ -105,11 +116,13 @@ def _make(name: str, changes: Mapping[str, Any]) -> Method:
 
 
 def _plain(name: str, changes: Mapping[str, Any]) -> Method:
-    if ":" in name:
+    method = _REGISTRY[name]() if name in _REGISTRY else None
+    if method is None and FrameCodes.parse(name):
+        method = _frame_codes(name, name)
+    if method is None:
         from sparsetransfer.evaluation.estimators import EstimatorMethod
 
         return EstimatorMethod(name, "Given by its import path.", name, params=changes)
-    method = _REGISTRY[name]()
     strange = sorted(set(changes) - set(method.settings()))
     if strange:
         raise ValueError(
@@ -154,6 +167,18 @@ def _multi_view(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _frame_codes(name: str, view: str) -> Method:
+    from sparsetransfer.evaluation.multi_view_methods import MultiViewMethod
+
+    frames = FrameCodes.parse(view)
+    return MultiViewMethod(
+        name,
+        f"Pooled sparse codes of {'' if frames is None else frames.frames} frames, in dictionaries "
+        "learned on the unlabelled frames of all corpora of the study, and a balanced ridge.",
+        views=(view,),
+    )
+
+
 def _deep(
     name: str, description: str, estimator: str, pretrain_epochs: int = 0, **params: Any
 ) -> None:
@@ -163,6 +188,35 @@ def _deep(
         return DeepMethod(name, description, estimator, params, pretrain_epochs)
 
     register(name, make)
+
+
+def _recommended() -> Method:
+    from sparsetransfer.evaluation.multi_view_methods import SafeguardedMultiViewMethod
+
+    views = tuple(view for network, view in _SPEAKER_VIEWS if _installed(network))
+    return SafeguardedMultiViewMethod(
+        "recommended",
+        f"Balanced ridges on {', '.join(views or _PLAIN_VIEWS)}, averaged, with three rounds of "
+        "self-training where unlabelled evidence allows it"
+        + (
+            "."
+            if views
+            else "; weights of a speaker network, which recognise better, are not installed."
+        ),
+        views=views or _PLAIN_VIEWS,
+    )
+
+
+def _installed(network: str) -> bool:
+    """Whether a speaker network can be used: its weights, PyTorch and the filter bank."""
+    from sparsetransfer._networks.weights import locate
+
+    needed = ("torch", "kaldi_native_fbank") if network == "campplus" else ("torch",)
+    try:
+        locate(network)
+    except ModuleNotFoundError:
+        return False
+    return all(find_spec(module) is not None for module in needed)
 
 
 def _safeguarded() -> Method:
@@ -283,3 +337,5 @@ _multi_view(
     rounds=10,
 )
 register("multi-view-safeguarded", _safeguarded)
+register("frame-codes", lambda: _frame_codes("frame-codes", "frame-codes(log-mel)"))
+register("recommended", _recommended)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelledRows", "Spectrograms", "UnlabelledRows"]
+__all__ = ["LabelledRows", "Spectrograms", "UnlabelledRows", "chosen_views"]
 
 Spectrograms: TypeAlias = tuple[NDArray[np.float32], ...]
 """One array of shape (n_frames, n_bands) per recording; lengths differ."""
@@ -33,6 +33,8 @@ class LabelledRows:
         Normalised rows of every further feature set, by its name.
     spectrograms : tuple of ndarray of shape (n_frames, n_bands), default=()
         Spectrograms of the same recordings as they are; none unless a method asks for them.
+    named : mapping of str to ndarray of shape (n, d_view), default={}
+        Normalised rows of the views that methods of the study ask for by name.
     """
 
     features: NDArray[np.float64]
@@ -41,6 +43,7 @@ class LabelledRows:
     corpora: NDArray[np.int64]
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     spectrograms: Spectrograms = ()
+    named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -60,11 +63,14 @@ class LabelledRows:
             corpora=self.corpora[rows],
             views={name: view[rows] for name, view in self.views.items()},
             spectrograms=_some(self.spectrograms, rows),
+            named={name: view[rows] for name, view in self.named.items()},
         )
 
     def unlabelled(self) -> UnlabelledRows:
         """Return the rows without their labels."""
-        return UnlabelledRows(self.features, self.speakers, self.views, self.spectrograms)
+        return UnlabelledRows(
+            self.features, self.speakers, self.views, self.spectrograms, self.named
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +87,15 @@ class UnlabelledRows:
         Normalised rows of every further feature set, by its name.
     spectrograms : tuple of ndarray of shape (n_frames, n_bands), default=()
         Spectrograms of the same recordings as they are; none unless a method asks for them.
+    named : mapping of str to ndarray of shape (n, d_view), default={}
+        Normalised rows of the views that methods of the study ask for by name.
     """
 
     features: NDArray[np.float64]
     speakers: NDArray[np.str_]
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     spectrograms: Spectrograms = ()
+    named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -103,14 +112,41 @@ class UnlabelledRows:
             np.concatenate([self.speakers, other.speakers]),
             {name: np.vstack([view, other.views[name]]) for name, view in self.views.items()},
             self.spectrograms + other.spectrograms,
+            {name: np.vstack([view, other.named[name]]) for name, view in self.named.items()},
         )
 
     def labelled(self, labels: NDArray[np.str_]) -> LabelledRows:
         """Return the rows as a source of one corpus, with labels from elsewhere."""
         corpora = np.ones(len(self), dtype=np.int64)
         return LabelledRows(
-            self.features, labels, self.speakers, corpora, self.views, self.spectrograms
+            self.features,
+            labels,
+            self.speakers,
+            corpora,
+            self.views,
+            self.spectrograms,
+            self.named,
         )
+
+
+def chosen_views(
+    rows: LabelledRows | UnlabelledRows, names: Sequence[str]
+) -> tuple[NDArray[np.float64], ...]:
+    """Return the rows in some views.
+
+    Parameters
+    ----------
+    rows : LabelledRows or UnlabelledRows
+        Rows.
+    names : sequence of str
+        Names of views; none for all feature sets of the study.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n, d_view)
+        The views in this order.
+    """
+    return tuple(rows.named[name] for name in names) or rows.every_view
 
 
 def _some(spectrograms: Spectrograms, rows: NDArray[np.intp]) -> Spectrograms:

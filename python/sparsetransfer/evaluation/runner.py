@@ -23,6 +23,7 @@ from sparsetransfer.evaluation.methods import (
     CheckedMethod,
     Method,
     Tuning,
+    wanted_views,
     wants_spectrograms,
 )
 from sparsetransfer.evaluation.metrics import score
@@ -187,6 +188,13 @@ def _check(
             "`prepare` computes them"
         )
     for domain in domains:
+        for method in methods:
+            absent = [name for name in wanted_views(method) if name not in domain.named]
+            if absent:
+                raise CorpusError(
+                    f"{method.name} asks for views {absent}, corpus {domain.name!r} has "
+                    f"{list(domain.named)}; `prepare` computes them"
+                )
         if domain.feature_sets != protocol.feature_sets:
             raise CorpusError(
                 f"corpus {domain.name!r} has the feature sets {list(domain.feature_sets)}, the "

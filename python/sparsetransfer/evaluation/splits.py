@@ -131,7 +131,7 @@ def _within(
         of_known = sides[0]
         notes = _notes([known], objections, protocol)
         if objections:
-            views = [standardise(view) for view in (domain.features, *domain.views.values())]
+            views = [standardise(view) for view in domain.matrices]
             of_known, of_unknown = ([view[rows] for view in views] for rows in (train, test))
     return Split(_labelled([known], [of_known]), _unlabelled(unknown, of_unknown), test, notes)
 
@@ -150,23 +150,33 @@ def _notes(
 
 
 def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]) -> LabelledRows:
-    views = [np.vstack(parts) for parts in zip(*normalised, strict=True)]
+    joined = [np.vstack(parts) for parts in zip(*normalised, strict=True)]
+    features, views, named = _sorted(domains[0], joined)
     return LabelledRows(
-        features=views[0],
+        features=features,
         labels=np.concatenate([domain.labels for domain in domains]),
         speakers=np.concatenate([domain.speaker_keys for domain in domains]),
         corpora=np.concatenate(
             [np.full(len(domain), number) for number, domain in enumerate(domains, start=1)]
         ),
-        views=dict(zip(domains[0].views, views[1:], strict=True)),
+        views=views,
         spectrograms=tuple(part for domain in domains for part in domain.spectrograms),
+        named=named,
     )
 
 
 def _unlabelled(domain: Domain, normalised: list[NDArray[np.float64]]) -> UnlabelledRows:
-    return UnlabelledRows(
-        normalised[0],
-        domain.speaker_keys,
-        dict(zip(domain.views, normalised[1:], strict=True)),
-        domain.spectrograms,
-    )
+    features, views, named = _sorted(domain, normalised)
+    return UnlabelledRows(features, domain.speaker_keys, views, domain.spectrograms, named)
+
+
+_Views = dict[str, NDArray[np.float64]]
+
+
+def _sorted(
+    domain: Domain, matrices: list[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], _Views, _Views]:
+    """Tell features, views and named views apart, in the order of `Domain.matrices`."""
+    count = 1 + len(domain.views)
+    views = dict(zip(domain.views, matrices[1:count], strict=True))
+    return matrices[0], views, dict(zip(domain.named, matrices[count:], strict=True))

@@ -33,7 +33,7 @@ class CorpusCard:
     fingerprint : str
         `Domain.fingerprint`.
     feature_sets : mapping of str to int
-        Names and numbers of columns, of spectrograms too if a method reads them.
+        Names and numbers of columns, of named views and spectrograms too if a method reads them.
     files, labels, speakers : tuple of str
         Of each row.
     dropped : mapping of str to int
@@ -70,6 +70,7 @@ class CorpusCard:
         columns = {
             name: view.shape[1] for name, view in zip(domain.feature_sets, views, strict=True)
         }
+        columns |= {name: view.shape[1] for name, view in domain.named.items()}
         if domain.spectrograms:
             columns[domain.spectrogram_set] = domain.spectrograms[0].shape[1]
         return cls(

@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 import sparsetransfer
 from sparsetransfer.evaluation.designs import SourceToTarget
 from sparsetransfer.evaluation.discrepancy import measure
-from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes
+from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, views_first
 from sparsetransfer.evaluation.fitted import DeployableMethod, FittedMethod, deployment_obstacle
 from sparsetransfer.evaluation.folds import Fold, speaker_folds
-from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning
+from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning, wanted_views
 from sparsetransfer.evaluation.normalisation import Scope, target_scalers
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
@@ -119,7 +119,10 @@ def adapt(
     of the fold among the unlabelled recordings.
     """
     chosen = check_method(method)
-    whole = _together([target] if isinstance(target, Domain) else list(target))
+    views = wanted_views(method)
+    sources = [views_first(domain, views) for domain in sources]
+    targets = [target] if isinstance(target, Domain) else list(target)
+    whole = _together([views_first(domain, views) for domain in targets])
     if len(whole) < _LEAST_TARGET:
         raise CorpusError(
             f"target {whole.name!r}: {len(whole)} recordings are too few to adapt to, expected at "
@@ -137,7 +140,7 @@ def adapt(
     )
     known = [select_classes(domain, names) for domain in sources]
     _check_features([*known, whole])
-    scalers = target_scalers(known, whole, normalisation)
+    scalers = target_scalers(known, whole, normalisation)[: len(whole.feature_sets)]
     domains = {domain.name: domain for domain in (*known, whole)}
     (split,) = splits(protocol.design.tasks()[0], domains, protocol, seed)
     folds = speaker_folds(split.source.labels, split.source.speakers, n_folds=n_folds, seed=seed)
@@ -199,6 +202,7 @@ def _together(targets: Sequence[Domain]) -> Domain:
         else None,
         failures=tuple(failure for domain in targets for failure in domain.failures),
         views={name: np.vstack([domain.views[name] for domain in targets]) for name in first.views},
+        named={name: np.vstack([domain.named[name] for domain in targets]) for name in first.named},
     )
 
 

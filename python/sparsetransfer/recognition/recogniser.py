@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer._validation import check_matrix
-from sparsetransfer.evaluation.domain import Domain
+from sparsetransfer.evaluation.domain import Domain, views_first
 from sparsetransfer.evaluation.methods import Method
 from sparsetransfer.evaluation.normalisation import Scope
 from sparsetransfer.evaluation.recogniser import LinearRecogniser, fit_recogniser
@@ -272,6 +272,8 @@ class Recogniser:
         self, recordings: Domain | ArrayLike | Sequence[ArrayLike]
     ) -> tuple[list[NDArray[np.float64]], NDArray[np.uint8]]:
         if isinstance(recordings, Domain):
+            if set(self.feature_sets_) <= set(recordings.named):
+                recordings = views_first(recordings, self.feature_sets_)
             if recordings.feature_sets != self.feature_sets_:
                 raise ValueError(
                     f"the recogniser was fitted on {', '.join(self.feature_sets_)}, got recordings "

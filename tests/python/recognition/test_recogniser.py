@@ -20,6 +20,7 @@ from sparsetransfer.evaluation import (
     save_model,
 )
 from sparsetransfer.evaluation.fitted import deployment_obstacle
+from sparsetransfer.evaluation.methods import wanted_views
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.recognition import UNLABELLED, Recogniser, StateError, pack_state
 
@@ -31,6 +32,11 @@ SETTINGS["sparse-coding"] = SETTINGS["positive-transfer-sparse-coding"] = SETTIN
     "transfer-sparse-coding"
 ]
 SETTINGS |= {name: {"params": {"n_components": 5}} for name in ("sa", "tca", "jda")}
+
+
+NAMED = sorted(
+    {view for m in make_methods(["frame-codes", "recommended"]) for view in wanted_views(m)}
+)
 
 
 def made(name):
@@ -69,6 +75,7 @@ def corpus(name, seed, shift, n_speakers=5, per_class=6, d=8):
         tuple(f"f{column}" for column in range(d)),
         "toy-1",
         views={"more-2": features[:, :5] + rng.standard_normal((len(features), 5))},
+        named={view: features + rng.standard_normal(features.shape) for view in NAMED},
     )
 
 
@@ -93,7 +100,7 @@ def test_most_methods_can_be_deployed():
         *("svm", "svm-fixed", "ridge", "svm-all", "ridge-all", "logistic", "coral", "sa", "tca"),
         *("jda", "dosl", "jdar", "trasl", "aktlr", "tdlr", "idar", "sparse-coding"),
         *("transfer-sparse-coding", "positive-transfer-sparse-coding", "multi-view"),
-        *("multi-view-self-trained", "multi-view-safeguarded"),
+        *("multi-view-self-trained", "multi-view-safeguarded", "frame-codes", "recommended"),
     }
     assert set(deployable()) >= expected
 
