@@ -45,8 +45,12 @@ def matmul(left: FloatArray, right: FloatArray, n_threads: int | None = None) ->
 
 
 def inner(left: FloatArray, right: FloatArray) -> float:
-    """Return the sum of the products of all entries of two arrays of one shape."""
-    return float(np.sum(left * right))
+    """Return the sum of the products of all entries of two arrays of one shape.
+
+    Infinite or NaN, without a warning, where products overflow.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(left * right))
 
 
 def squared_spectral_norm(matrix: FloatArray) -> float:

@@ -29,7 +29,8 @@ Vector<T> row_energies(const Execution& execution, const ConstMatrixRef<T>& code
 template <typename T>
 double largest_cosine(const ConstMatrixRef<T>& atoms, const ConstVectorRef<T>& direction) {
   if (atoms.cols() == 0) return 0.0;
-  return double((atoms.transpose() * direction).cwiseAbs().maxCoeff());
+  return double(
+      (atoms.transpose() * direction).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
 }
 
 // Stricter than `is_unused`: dropping these codes must not be felt in the objective.

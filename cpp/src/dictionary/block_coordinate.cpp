@@ -6,6 +6,7 @@
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
@@ -37,7 +38,7 @@ class Pass {
     for (Index begin = 0; begin < A_.cols(); begin += kPanel) {
       const Index count = std::min(kPanel, A_.cols() - begin);
       form_residual(begin, count);
-      for (Index i = 0; i < count; ++i) farthest = std::max(farthest, move_atom(begin, i));
+      for (Index i = 0; i < count; ++i) farthest = max_or_nan(farthest, move_atom(begin, i));
       execution_.check();
     }
     if (!dictionary_.allFinite())

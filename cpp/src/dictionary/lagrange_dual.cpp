@@ -9,6 +9,7 @@
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/numerics/panel_cholesky.hpp"
 
 namespace sparsetransfer {
@@ -198,7 +199,7 @@ LagrangeDualReport update_lagrange_dual(const Execution& execution, const ConstM
       primal = reached;
       best = candidate;
     }
-    report.gap = std::min(report.gap, std::max(0.0, primal + negative_dual));
+    report.gap = std::min(report.gap, max_or_nan(0.0, primal + negative_dual));
     return report.gap <= settings.tolerance * std::abs(negative_dual);
   };
   // The given dictionary may be optimal already.

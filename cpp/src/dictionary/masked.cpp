@@ -1,11 +1,14 @@
 #include "sparsetransfer/dictionary/masked.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/users.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -13,6 +16,11 @@ namespace {
 // Threads share out features: no partial sums, every sum in the order of the samples.
 constexpr Index kFeatureTile = 64;
 constexpr Index kSignalBlock = 256;
+
+[[noreturn]] void throw_overflow() {
+  throw NumericalError(
+      "an atom, or the squared codes, overflow: divide the signals by their largest norm");
+}
 
 template <typename T>
 T weight_of(const ConstVectorRef<T>& weights, Index sample) {
@@ -45,7 +53,8 @@ class Descent {
               mask_.middleCols(begin, count).select(signals.middleCols(begin, count) - block, T(0));
         });
     parallel_for(execution, codes.rows(), [&](Index atom, int) { sum_curvature(atom); });
-    largest_ = curvature_.colwise().sum().maxCoeff();
+    largest_ = curvature_.colwise().sum().template maxCoeff<Eigen::PropagateNaN>();
+    if (!std::isfinite(largest_)) throw_overflow();
   }
 
   /// One pass over all atoms; the farthest that an atom moved.
@@ -53,7 +62,7 @@ class Descent {
     T farthest = 0;
     for (Index atom = 0; atom < dictionary_.cols(); ++atom) {
       if (!is_unused(curvature_.col(atom).sum(), largest_))
-        farthest = std::max(farthest, move(atom));
+        farthest = max_or_nan(farthest, move(atom));
       execution_.check();
     }
     return farthest;
@@ -62,7 +71,8 @@ class Descent {
   double value() const {
     double sum = 0.0;
     for (Index i = 0; i < residual_.cols(); ++i)
-      sum += 0.5 * double(weight_of(weights_, i)) * double(residual_.col(i).squaredNorm());
+      sum += 0.5 * double(weight_of(weights_, i)) *
+             residual_.col(i).template cast<double>().squaredNorm();
     return sum;
   }
 
@@ -136,14 +146,15 @@ class StatisticsDescent {
         slope_(B.rows()),
         fresh_(B.rows()) {
     for (Index f = 0; f < B.rows(); ++f) curvature_.row(f) = gram(f).diagonal();
-    largest_ = curvature_.colwise().sum().maxCoeff();
+    largest_ = curvature_.colwise().sum().template maxCoeff<Eigen::PropagateNaN>();
+    if (!std::isfinite(largest_)) throw_overflow();
   }
 
   T run() {
     T farthest = 0;
     for (Index atom = 0; atom < dictionary_.cols(); ++atom) {
       if (!is_unused(curvature_.col(atom).sum(), largest_))
-        farthest = std::max(farthest, move(atom));
+        farthest = max_or_nan(farthest, move(atom));
       execution_.check();
     }
     return farthest;
@@ -195,7 +206,9 @@ class StatisticsDescent {
 template <typename Passes>
 void run_passes(Passes& passes, const BlockCoordinateSettings& settings) {
   for (int made = 0; made < settings.passes; ++made) {
-    if (double(passes.run()) <= settings.tolerance) return;
+    const double farthest = static_cast<double>(passes.run());
+    if (!std::isfinite(farthest)) throw_overflow();
+    if (farthest <= settings.tolerance) return;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -71,7 +72,7 @@ class Accumulators {
         const Index part = code[j] > T(0) ? j : atoms_ + j;
         sum_[part] += size;
         square_[part] += size * size;
-        maximum_[part] = std::max(maximum_[part], size);
+        maximum_[part] = max_or_nan(maximum_[part], size);
       }
     }
   }
@@ -101,7 +102,7 @@ Position report(const std::vector<CodingReport>& codes, Index samples, Position 
   for (Index i = 0; i < samples; ++i) {
     const CodingReport& code = codes[static_cast<std::size_t>(i)];
     PooledReport& sequence = reports[at.sequence];
-    sequence.kkt = std::max(sequence.kkt, code.kkt);
+    sequence.kkt = max_or_nan(sequence.kkt, code.kkt);
     sequence.unconverged += code.status != Status::converged;
     if (++at.done == lengths[at.sequence]) at = {at.sequence + 1, 0};
   }

@@ -91,7 +91,7 @@ struct RowProx {
     T potential = evaluate(z, t, code);
     for (int iteration = 0; iteration < kMaxNewton; ++iteration) {
       residual = t - means.transpose() * code;
-      const T size = residual.template lpNorm<Eigen::Infinity>();
+      const T size = residual.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>();
       if (size <= 8 * std::numeric_limits<T>::epsilon() *
                       (t.template lpNorm<Eigen::Infinity>() + std::numeric_limits<T>::min()))
         break;

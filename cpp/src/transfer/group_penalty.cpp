@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -10,14 +13,28 @@ double soft(double value, double threshold) {
   return value > threshold ? value - threshold : value < -threshold ? value + threshold : 0.0;
 }
 
+/// The root of every sum of squares; `scaled` computes those again that over- or underflowed.
+template <typename Scaled>
+Vector<double> roots(const Vector<double>& sums, const Scaled& scaled) {
+  constexpr double kLeast = std::numeric_limits<double>::min() / 1e-32;
+  Vector<double> norms = sums.cwiseSqrt();
+  for (Index i = 0; i < norms.size(); ++i)
+    if (!(sums[i] >= kLeast && std::isfinite(sums[i]))) norms[i] = scaled(i);
+  return norms;
+}
+
 /// Per row, |ST(factor * gradient, element)|_2.
 Vector<double> thresholded_row_norms(const RegressionProblem& problem,
                                      const ConstMatrixRef<double>& gradient, double factor) {
+  const auto left = [&](const auto& part) {
+    return ((factor * part.array()).abs() - problem.element)
+        .template cwiseMax<Eigen::PropagateNaN>(0.0)
+        .eval();
+  };
   Vector<double> sums = Vector<double>::Zero(gradient.rows());
   for (Index output = 0; output < gradient.cols(); ++output)
-    sums.array() +=
-        ((factor * gradient.col(output).array()).abs() - problem.element).cwiseMax(0.0).square();
-  return sums.cwiseSqrt();
+    sums.array() += left(gradient.col(output)).square();
+  return roots(sums, [&](Index row) { return stable_norm(left(gradient.row(row)).matrix()); });
 }
 
 /// What is left of each unit of factor * gradient after all penalties of the unit have taken
@@ -25,27 +42,42 @@ Vector<double> thresholded_row_norms(const RegressionProblem& problem,
 Vector<double> excess(const RegressionProblem& problem, const ConstMatrixRef<double>& gradient,
                       double factor) {
   const Vector<double> left =
-      (thresholded_row_norms(problem, gradient, factor).array() - problem.row).cwiseMax(0.0);
+      (thresholded_row_norms(problem, gradient, factor).array() - problem.row)
+          .cwiseMax<Eigen::PropagateNaN>(0.0);
   Vector<double> norms = unit_norms(problem, left);
   for (Index unit = 0; unit < norms.size(); ++unit)
-    norms[unit] = std::max(norms[unit] - problem.strength(unit), 0.0);
+    norms[unit] = max_or_nan(0.0, norms[unit] - problem.strength(unit));
   return norms;
 }
 
 }  // namespace
 
+double stable_norm(const ConstMatrixRef<double>& matrix) {
+  const double largest = matrix.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
+  if (!(largest > 0) || !std::isfinite(largest)) return largest;
+  return largest * (matrix / largest).norm();
+}
+
 Vector<double> row_norms(const ConstMatrixRef<double>& matrix) {
   Vector<double> sums = Vector<double>::Zero(matrix.rows());
   for (Index column = 0; column < matrix.cols(); ++column) sums += matrix.col(column).cwiseAbs2();
-  return sums.cwiseSqrt();
+  return roots(sums, [&](Index row) { return stable_norm(matrix.row(row).eval()); });
 }
 
 Vector<double> unit_norms(const RegressionProblem& problem, const Vector<double>& rows) {
   if (problem.groups == nullptr) return rows;
+  // In units of the largest row, so that no square over- or underflows.
+  Vector<double> largest = Vector<double>::Zero(problem.units());
+  for (Index feature = 0; feature < rows.size(); ++feature) {
+    double& known = largest[problem.unit(feature)];
+    known = max_or_nan(known, rows[feature]);
+  }
   Vector<double> sums = Vector<double>::Zero(problem.units());
-  for (Index feature = 0; feature < rows.size(); ++feature)
-    sums[problem.unit(feature)] += rows[feature] * rows[feature];
-  return sums.cwiseSqrt();
+  for (Index feature = 0; feature < rows.size(); ++feature) {
+    const double share = rows[feature] / largest[problem.unit(feature)];
+    if (rows[feature] != 0) sums[problem.unit(feature)] += share * share;
+  }
+  return largest.cwiseProduct(sums.cwiseSqrt());
 }
 
 double penalty(const RegressionProblem& problem, const ConstMatrixRef<double>& coefficients) {
@@ -96,7 +128,7 @@ Vector<double> violations(const RegressionProblem& problem,
     if (norms[unit] == 0) {
       found = zero_units[unit];
     } else if (rows[feature] == 0) {
-      found = std::max(thresholded[feature] - problem.row, 0.0);
+      found = max_or_nan(0.0, thresholded[feature] - problem.row);
     } else {
       const double pull = problem.row / rows[feature] + problem.strength(unit) / norms[unit];
       for (Index output = 0; output < gradient.cols(); ++output) {
@@ -104,11 +136,11 @@ Vector<double> violations(const RegressionProblem& problem,
         const double slope = gradient(feature, output);
         const double off =
             value != 0 ? std::abs(slope + std::copysign(problem.element, value) + pull * value)
-                       : std::max(std::abs(slope) - problem.element, 0.0);
-        found = std::max(found, off);
+                       : std::abs(slope) - problem.element;
+        found = max_or_nan(found, off);
       }
     }
-    worst[unit] = std::max(worst[unit], found);
+    worst[unit] = max_or_nan(worst[unit], found);
   }
   return worst;
 }
@@ -116,11 +148,11 @@ Vector<double> violations(const RegressionProblem& problem,
 double dual_scaling(const RegressionProblem& problem, const ConstMatrixRef<double>& gradient,
                     double limit) {
   if (!(limit > 0)) return 0;
-  if (excess(problem, gradient, limit).maxCoeff() == 0) return limit;
+  if (excess(problem, gradient, limit).maxCoeff<Eigen::PropagateNaN>() == 0) return limit;
   double low = 0, high = limit;
   for (int halving = 0; halving < 60; ++halving) {
     const double middle = low + (high - low) / 2;
-    (excess(problem, gradient, middle).maxCoeff() == 0 ? low : high) = middle;
+    (excess(problem, gradient, middle).maxCoeff<Eigen::PropagateNaN>() == 0 ? low : high) = middle;
   }
   return low;
 }

@@ -4,7 +4,10 @@
 
 namespace sparsetransfer::transfer {
 
-/// sqrt of the sum of squares of every row.
+/// The root of the sum of squares, which neither over- nor underflow; NaN if an entry is.
+double stable_norm(const ConstMatrixRef<double>& matrix);
+
+/// The same of every row.
 Vector<double> row_norms(const ConstMatrixRef<double>& matrix);
 
 /// sqrt of the sum of squares of the rows of every group; the row norms without groups.

@@ -7,6 +7,7 @@
 
 #include "regression_block.hpp"
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -125,10 +126,10 @@ double duality_gap(const RegressionProblem& problem, const RegressionPoint& poin
   const double linear = point.coefficients.cwiseProduct(problem.linear).sum();
   const double quadratic = point.coefficients.cwiseProduct(point.product).sum();
   const double correlation = problem.energy - linear;
-  const double length = std::max(problem.energy - 2 * linear + quadratic, 0.0);
+  const double length = max_or_nan(0.0, problem.energy - 2 * linear + quadratic);
   const double limit = length > 0 ? correlation / length : 1.0;
   const double factor = dual_scaling(problem, point.product - problem.linear, limit);
-  return std::max(point.objective - factor * correlation + 0.5 * factor * factor * length, 0.0);
+  return max_or_nan(0.0, point.objective - factor * correlation + 0.5 * factor * factor * length);
 }
 
 RegressionPoint evaluated(const Execution& execution, const RegressionProblem& problem,

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/numerics/panel_cholesky.hpp"
 
 namespace sparsetransfer::transfer {
@@ -26,14 +27,14 @@ double curvature_estimate(const Execution& execution, const ConstMatrixRef<doubl
   for (Index i = 0; i < size; ++i) vector(i) = 1 + 0.5 * std::sin(static_cast<double>(i + 1));
   double estimate = 0;
   for (int step = 0; step < kPowerSteps; ++step) {
-    const double norm = vector.norm();
+    const double norm = stable_norm(vector);
     if (norm == 0) break;
     vector /= norm;
     multiply(execution, quadratic, vector, image);
-    estimate = std::max(estimate, image.norm());
+    estimate = max_or_nan(estimate, stable_norm(image));
     vector.swap(image);
   }
-  return std::max(estimate, quadratic.diagonal().maxCoeff());
+  return max_or_nan(estimate, quadratic.diagonal().maxCoeff<Eigen::PropagateNaN>());
 }
 
 }  // namespace
@@ -54,8 +55,8 @@ void assess(const RegressionProblem& problem, RegressionPoint& point) {
   const double linear = point.coefficients.cwiseProduct(problem.linear).sum();
   point.objective =
       0.5 * quadratic - linear + 0.5 * problem.energy + penalty(problem, point.coefficients);
-  point.violation =
-      violations(problem, point.coefficients, point.product - problem.linear).maxCoeff();
+  point.violation = violations(problem, point.coefficients, point.product - problem.linear)
+                        .maxCoeff<Eigen::PropagateNaN>();
 }
 
 RegressionBlock::RegressionBlock(const Execution& execution, const RegressionProblem& problem,
@@ -68,6 +69,7 @@ RegressionBlock::RegressionBlock(const Execution& execution, const RegressionPro
   if (!std::isfinite(point_.objective)) throw NumericalError("the objective is not finite");
   other_ = point_;
   curvature_ = 1.02 * curvature_estimate(execution, problem.quadratic);
+  if (!std::isfinite(curvature_)) throw NumericalError("the curvature of the problem overflows");
   if (!(curvature_ > 0)) curvature_ = 1;
 }
 
@@ -120,9 +122,11 @@ bool RegressionBlock::proximal_step() {
     shrink(problem_, 1 / curvature_, next.coefficients);
     multiply(execution_, problem_.quadratic, next.coefficients, next.product);
     const Matrix<double> moved = next.coefficients - from;
-    const double seen = moved.cwiseProduct(next.product - from_product).sum();
+    const double length = stable_norm(moved);
+    if (length == 0) break;
+    const double seen = (moved / length).cwiseProduct(next.product - from_product).sum();
     // The bound needs to hold only along the step that was made; below rounding it cannot fail.
-    if (!(seen > curvature_ * moved.squaredNorm() * (1 + 1e-9) && seen > rounding())) break;
+    if (!(seen > curvature_ * length * (1 + 1e-9) && seen * length > rounding())) break;
     curvature_ *= 1.5;
   }
   assess(problem_, next);

@@ -69,6 +69,10 @@ class State:
         )
         self.components = self.step.improve(self.components, self.codes, self.method)
         objective = self.step.objective(self.components)
+        if not np.isfinite(objective):
+            raise _core.NumericalError(
+                "the objective of dictionary learning overflows: divide X by its largest norm"
+            )
         self.replaced = self.step.revive(self.components, self.codes)
         self.alternations += 1
         return objective

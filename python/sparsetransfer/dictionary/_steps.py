@@ -130,8 +130,9 @@ class MaskedStep:
     def stationarity(self, components: FloatArray, codes: FloatArray) -> float:
         """Return how far the farthest atom would move in its own exact update."""
         weights = self.problem.weights
+        codes = codes.astype(np.float64)  # whose squares overflow later
         weighted = codes * weights[:, np.newaxis] if weights.size else codes
-        curvature = matmul((weighted * codes).T, self.mask.astype(codes.dtype))
+        curvature = matmul((weighted * codes).T, self.mask.astype(np.float64))
         residual = np.where(self.mask, self.problem.X - matmul(codes, components), 0)
         slope = matmul(weighted.T, residual) + curvature * components
         used = curvature.any(axis=1)

@@ -73,7 +73,8 @@ def initial_dictionary(
         atoms = X[generator.permutation(usable)[:k]]
     dictionary = np.zeros((k, X.shape[1]), X.dtype)
     dictionary[: len(atoms)] = np.maximum(atoms, 0) if positive else atoms
-    length = np.linalg.norm(dictionary, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # the coder refuses such signals by name
+        length = np.linalg.norm(dictionary, axis=1, keepdims=True)
     normalised: FloatArray = dictionary / np.where(length > 0, length, 1)
     return normalised
 

@@ -342,6 +342,6 @@ def _weighted_sum(function: np.ufunc, values: FloatArray, weights: FloatArray) -
     # By blocks of rows: all values at once would need as much memory again.
     for begin in range(0, len(values), _ROWS):
         rows = slice(begin, begin + _ROWS)
-        sums = function(values[rows]).sum(axis=1, dtype=np.float64)
+        sums = function(values[rows], dtype=np.float64).sum(axis=1)
         total += inner(weights[rows].astype(np.float64), sums) if weights.size else sums.sum()
     return float(total)

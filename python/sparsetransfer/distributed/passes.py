@@ -373,7 +373,7 @@ def merge(first: Summary, second: Summary) -> Summary:
         offset=first.offset + second.offset,
         supports=first.supports.join(second.supports),
         gap=first.gap + second.gap,
-        kkt=max(first.kkt, second.kkt),
+        kkt=float(np.maximum(first.kkt, second.kkt)),
         n_unconverged=first.n_unconverged + second.n_unconverged,
         residuals=residuals[worst],
         rows=np.concatenate([first.rows, second.rows])[worst],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer import _core
 from sparsetransfer import mmd as discrepancy
 from sparsetransfer._domains import check_domains
 from sparsetransfer._linalg import inner, matmul, squared_spectral_norm
@@ -112,6 +113,8 @@ class _Problem:
     def evaluate(self, S: FloatArray, D: FloatArray) -> tuple[float, FloatArray, float]:
         """Return the smooth value, its gradient, and the squared MMD."""
         residual = matmul(S, D) - self.X
+        if not np.isfinite(inner(residual, residual) + inner(S, S)):
+            return np.inf, residual, np.inf
         value = 0.5 * inner(residual, residual) + 0.5 * self.l2 * inner(S, S)
         gradient = matmul(residual, D.T) + self.l2 * S
         term = discrepancy.gaussian(
@@ -134,8 +137,14 @@ class _Problem:
         """Make proximal gradient steps: Barzilai-Borwein lengths, halved until they descend."""
         smooth, gradient, term = self.evaluate(S, D)
         value = smooth + self.alpha * float(np.abs(S).sum())
+        curvature = squared_spectral_norm(D) if np.isfinite(inner(D, D)) else np.inf
+        if not np.isfinite(value) or not np.isfinite(gradient).all() or not curvature < np.inf:
+            raise _core.NumericalError(
+                "the objective of the codes or its gradient overflows: divide the signals and the "
+                "components by their largest norms"
+            )
         history = [value]
-        length = 1 / max(squared_spectral_norm(D), np.finfo(np.float64).tiny)
+        length = 1 / max(curvature, np.finfo(np.float64).tiny)
         while len(history) <= max_iter and self.violation(S, gradient) > tol * self.alpha:
             for _ in range(_LARGEST_SHRINKAGE):
                 trial = shrink(S - length * gradient, length * self.alpha, self.positive)
@@ -144,13 +153,13 @@ class _Problem:
                 trial_value = smooth_trial + self.alpha * float(np.abs(trial).sum())
                 if trial_value <= value - 1e-4 / length * inner(step, step):
                     break
-                length /= 2
+                length = max(length / 2, np.finfo(np.float64).tiny)
             else:
                 break  # rounding: no step lowers the objective any more
             change = gradient_trial - gradient
             curvature = inner(step, change)
-            if curvature > 0:
-                length = inner(step, step) / curvature
+            if curvature > 0 and 0 < (longer := inner(step, step) / curvature) < np.inf:
+                length = longer
             S, gradient, value, term = trial, gradient_trial, trial_value, term_trial
             history.append(value)
         if self.dtype == np.float32:

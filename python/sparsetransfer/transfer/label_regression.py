@@ -34,6 +34,7 @@ from sparsetransfer.transfer.regression import (
     RegressionCoefficients,
     SparsePenalty,
     group_strengths,
+    refuse_overflow,
     warn_unconverged,
 )
 
@@ -89,7 +90,10 @@ class TransferRows:
     @property
     def energy(self) -> float:
         """Weighted mean of the squared lengths of the centred source rows."""
-        return inner(self.weights, np.square(self.rows[self.source]).sum(axis=1))
+        rows = self.rows[self.source]
+        energy = inner(self.weights[:, None] * rows, rows)
+        refuse_overflow(energy)
+        return energy
 
     def fit_term(self, targets: NDArray[np.float64]) -> QuadraticProblem:
         """Return 1/2 sum_i w_i |t_i - W x_i|^2 over the source."""
@@ -122,12 +126,14 @@ def relative_penalty(
     """Scale penalties given as fractions of what alone would make every coefficient zero."""
     numbers, sizes = group_strengths(groups, 1.0 if group else 0.0, linear.shape[1])
     strengths = sizes
+    largest = float(np.abs(linear).max())
+    unit = linear / largest if largest > 0 else linear  # whose squares do not overflow
     if group:
-        squares = np.bincount(numbers, np.square(linear).sum(axis=0))
-        strengths = group * sizes * (np.sqrt(squares) / sizes).max()
+        squares = np.bincount(numbers, np.square(unit).sum(axis=0))
+        strengths = group * sizes * (largest * (np.sqrt(squares) / sizes).max())
     return SparsePenalty(
-        l1 * float(np.abs(linear).max()),
-        l21 * float(np.linalg.norm(linear, axis=0).max()),
+        l1 * largest,
+        l21 * largest * float(np.linalg.norm(unit, axis=0).max()),
         numbers,
         strengths,
     )

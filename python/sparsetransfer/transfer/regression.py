@@ -27,6 +27,7 @@ __all__ = [
     "RegressionCoefficients",
     "SparsePenalty",
     "group_strengths",
+    "refuse_overflow",
     "sparse_regression",
     "warn_unconverged",
 ]
@@ -124,6 +125,9 @@ class QuadraticProblem:
     quadratic: NDArray[np.float64]
     linear: NDArray[np.float64]
     energy: float
+
+    def __post_init__(self) -> None:
+        refuse_overflow(self.quadratic, self.linear, self.energy)
 
     def solve(
         self,
@@ -362,6 +366,15 @@ def sparse_regression(
     if not fit.converged:
         warn_unconverged(fit, stacklevel=3)
     return fit
+
+
+def refuse_overflow(*products: NDArray[np.float64] | float) -> None:
+    """Raise an error unless products of samples and targets are finite."""
+    if not all(np.isfinite(part).all() for part in products):
+        raise _core.NumericalError(
+            "the squares of the samples or targets, or their sums, overflow float64: divide the "
+            "samples by their largest norm, and the targets likewise"
+        )
 
 
 def group_strengths(
