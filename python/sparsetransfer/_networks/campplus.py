@@ -53,6 +53,14 @@ class Campplus(nn.Module):
     ) -> None:
         super().__init__()
         self.n_bands = n_bands
+        self.shape: dict[str, Any] = {
+            "n_bands": n_bands,
+            "channels": channels,
+            "width": width,
+            "growth": growth,
+            "blocks": list(blocks),
+            "embedding": embedding,
+        }
         self.head = _FrontEnd(channels)
         parts: OrderedDict[str, nn.Module] = OrderedDict()
         parts["tdnn"] = nn.ModuleDict(
@@ -106,24 +114,15 @@ class Campplus(nn.Module):
             ``embedding`` has the shape (n_utterances, width), every other layer
             (n_utterances, width, (n_frames + 1) // 2) with undefined values in padded frames.
         """
-        mask = None if lengths is None else _mask(lengths, frames.shape[1], frames.dtype)
-        hidden = self.head(frames.transpose(1, 2).unsqueeze(1), mask)
-        if lengths is None:
-            mask = None
-        else:
-            lengths = (lengths + 1) // 2
-            mask = _mask(lengths, (frames.shape[1] + 1) // 2, frames.dtype)
         wanted, found = set(layers), {}
-        part: Any
-        for name, part in self.xvector.items():
+        hidden, mask = self.parts(["head", "tdnn"], frames, lengths), None
+        if lengths is not None:
+            mask = _mask((lengths + 1) // 2, hidden.shape[-1], frames.dtype)
+        for name in self.xvector:
             if name == "out_nonlinear":
                 break
-            if isinstance(part, _DenseBlock):
-                hidden = part(hidden, mask)
-            elif name == "tdnn":
-                hidden = part["nonlinear"](part["linear"](hidden))
-            else:
-                hidden = part["linear"](part["nonlinear"](hidden))
+            if name != "tdnn":
+                hidden = self.parts([name], hidden, lengths)
             if name in wanted:
                 found[name] = hidden
                 if len(found) == len(wanted):
@@ -134,6 +133,48 @@ class Campplus(nn.Module):
             dense["linear"](pooled.unsqueeze(-1)).squeeze(-1)
         )
         return found
+
+    def parts(self, names: Sequence[str], hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """
+        Run consecutive parts of the network.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Parts in their order: ``head``, then layers of frames.
+        hidden : Tensor
+            Frames, shape (n_utterances, n_frames, n_bands), before ``head``; after it, what the
+            part before has returned, shape (n_utterances, channels, n_frames).
+        lengths : Tensor of int, shape (n_utterances,), optional
+            Frames of each utterance at the input of the network; None: all of them.
+
+        Returns
+        -------
+        Tensor, shape (n_utterances, channels, n_frames)
+            ``tdnn`` halves the frames.
+        """
+        for name in names:
+            if name == "head":
+                mask = None if lengths is None else _mask(lengths, hidden.shape[1], hidden.dtype)
+                hidden = self.head(hidden.transpose(1, 2).unsqueeze(1), mask)
+                continue
+            part: Any = self.xvector[name]
+            if name == "tdnn":
+                hidden = part["nonlinear"](part["linear"](hidden))
+            elif isinstance(part, _DenseBlock):
+                mask = None
+                if lengths is not None:
+                    mask = _mask((lengths + 1) // 2, hidden.shape[-1], hidden.dtype)
+                hidden = part(hidden, mask)
+            else:
+                hidden = part["linear"](part["nonlinear"](hidden))
+        return hidden
+
+    def truncate(self, layer: str) -> None:
+        """Remove whatever comes after a layer of frames."""
+        names = list(self.xvector)
+        for name in names[names.index(layer) + 1 :]:
+            del self.xvector[name]
 
 
 def statistics(hidden: Tensor, mask: Tensor | None = None) -> Tensor:

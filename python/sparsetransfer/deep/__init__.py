@@ -1,9 +1,10 @@
-"""Three published deep systems, on our kernels; needs the extra ``deep`` (PyTorch).
+"""Published deep systems, on our kernels; needs the extra ``deep`` (PyTorch).
 
 `DIDAN` aligns two corpora by rebuilding target features sparsely from source features,
-`SpeakerResNet` carries over what a network learnt from telling speakers apart, and
-`MetricAutoencoder` shapes an embedding by how active and how pleasant speech sounds. `losses` holds
-their terms, with exact gradients, for networks of one's own.
+`SpeakerResNet` carries over what a network learnt from telling speakers apart,
+`FineTunedCampplus` does so with a published network, and `MetricAutoencoder` shapes an embedding by
+how active and how pleasant speech sounds. `losses` holds their terms, with exact gradients, for
+networks of one's own.
 """
 
 try:
@@ -17,6 +18,7 @@ from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
 from sparsetransfer.deep.checkpoint import CheckpointError
 from sparsetransfer.deep.didan import DIDAN
+from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
 from sparsetransfer.deep.speaker_resnet import SpeakerNetwork, SpeakerResNet, train_speaker_network
 
@@ -24,6 +26,7 @@ __all__ = [
     "AFFECT",
     "DIDAN",
     "CheckpointError",
+    "FineTunedCampplus",
     "MetricAutoencoder",
     "SpeakerNetwork",
     "SpeakerResNet",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sparsetransfer._files import replacing
 
-__all__ = ["CheckpointError", "load_module", "read_checkpoint", "write_checkpoint"]
+__all__ = ["CheckpointError", "check_tensors", "load_module", "read_checkpoint", "write_checkpoint"]
 
 _SCHEMA = 1
 
@@ -107,8 +107,8 @@ def read_checkpoint(
     return tensors, meta
 
 
-def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Put tensors into a module whose names, shapes and dtypes they must match.
+def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Compare names, shapes and dtypes of tensors with those of a module, on any device.
 
     Raises
     ------
@@ -124,4 +124,17 @@ def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = 
     )
     if wrong:
         raise CheckpointError(f"the checkpoint does not fit the network: {', '.join(wrong[:5])}")
-    module.load_state_dict(given)
+
+
+def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Put tensors into a module whose names, shapes and dtypes they must match.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is missing, too many, or of another shape or dtype.
+    """
+    check_tensors(module, tensors, prefix)
+    module.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    )

@@ -7,7 +7,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from sparsetransfer._domains import (
 )
 from sparsetransfer.deep.checkpoint import (
     CheckpointError,
+    check_tensors,
     load_module,
     read_checkpoint,
     write_checkpoint,
@@ -70,6 +71,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
     """Base of the classifiers whose samples are spectrograms of any length."""
 
     device: str | None
+    _scaler: ClassVar[type[BandScaler]] = BandScaler
 
     @abstractmethod
     def _make_network(self) -> nn.Module:
@@ -92,7 +94,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
             raise DomainError("y has no known label of a source sample")
         self.classes_, numbers = encode_source_labels(labels, is_source, n_least=2)
         self.n_bands_ = sequences[0].shape[1]
-        self.scaler_ = BandScaler.fit(sequences, from_source)
+        self.scaler_ = self._scaler.fit(sequences, from_source)
         targets = np.full(len(labels), -1, dtype=np.int64)
         targets[is_source] = numbers
         return Prepared(
@@ -191,6 +193,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         tensors["mean"] = torch.from_numpy(self.scaler_.mean)
         tensors["scale"] = torch.from_numpy(self.scaler_.scale)
         meta = {"parameters": self._json_parameters(), "classes": self.classes_.tolist()}
+        meta |= self._description()
         write_checkpoint(path, type(self).__name__, tensors, meta)
 
     @classmethod
@@ -220,15 +223,26 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
             if mean.ndim != 2 or mean.shape != scale.shape or len(mean) != 2:
                 raise ValueError(f"statistics of shapes {mean.shape} and {scale.shape}")
             model.n_bands_ = mean.shape[1]
-            model.scaler_ = BandScaler(mean, scale)
+            model.scaler_ = cls._scaler(mean, scale)
+            model._read_description(meta)
+            # Shapes are compared before anything is allocated.
+            with torch.device("meta"):
+                check_tensors(model._make_network(), tensors, "network.")
             network = model._make_network()
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"{os.fspath(path)!r} does not describe a {cls.__name__}: {error}"
             ) from error
         load_module(network, tensors, "network.")
         model.network_ = network.eval()
         return model
+
+    def _description(self) -> dict[str, Any]:
+        """Return what `_make_network` needs beside the parameters, as JSON values."""
+        return {}
+
+    def _read_description(self, meta: dict[str, Any]) -> None:
+        """Take what `_description` has returned; its errors refuse the file."""
 
     def _json_parameters(self) -> dict[str, Any]:
         """Return the parameters a loaded model needs: what concerns training only is dropped."""
@@ -249,14 +263,17 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
 
 def evaluate(
-    network: nn.Module, sequences: list[NDArray[np.float32]], device: torch.device
+    network: nn.Module,
+    sequences: list[NDArray[np.float32]],
+    device: torch.device,
+    batch_frames: int = _FRAMES_AT_ONCE,
 ) -> tuple[Tensor, Tensor]:
     """Return what a network computes of whole sequences, in their order, on the CPU."""
     network.to(device).eval()
     parts: list[tuple[Tensor, Tensor]] = []
     order: list[NDArray[np.intp]] = []
     with torch.no_grad():
-        for rows in by_length([len(x) for x in sequences], _FRAMES_AT_ONCE):
+        for rows in by_length([len(x) for x in sequences], batch_frames):
             batch = pad([sequences[i] for i in rows]).to(device)
             embedding, scores = network(batch)[-2:]
             parts.append((embedding.float().cpu(), scores.float().cpu()))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._networks.front_end import FILTER_BANK
 from sparsetransfer._threads import one_torch_thread
 from sparsetransfer.evaluation.estimators import check_params, estimator_class
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
@@ -25,9 +26,18 @@ _NOT_GIVEN = frozenset({"pretrained", "checkpoint", "progress", "random_state"})
 """Arguments that are no settings: the method gives them itself, or they concern a single run."""
 
 
+def _campplus_weights() -> str:
+    from sparsetransfer._networks import weights
+
+    try:
+        return weights.digest(weights.locate("campplus"))
+    except (ModuleNotFoundError, OSError) as error:
+        raise ValueError(str(error)) from error
+
+
 @dataclass(frozen=True)
 class DeepMethod:
-    """A deep system, trained from nothing on the source and the unlabelled target.
+    """A deep system, trained on the source and the unlabelled target.
 
     Held-out speakers of the source decide when training stops. PyTorch runs on one thread, as its
     sums depend on the number of threads.
@@ -38,20 +48,24 @@ class DeepMethod:
         Name in tables.
     description : str
         One sentence for the report.
-    estimator : {"DIDAN", "SpeakerResNet", "MetricAutoencoder"}
+    estimator : {"DIDAN", "SpeakerResNet", "FineTunedCampplus", "MetricAutoencoder"}
         A class of `sparsetransfer.deep`. The first two read spectrograms, standardised per band by
-        the frames of each corpus whatever the protocol's normalisation; the last reads feature
-        rows.
+        the frames of each corpus whatever the protocol's normalisation, the third the filter bank
+        of CAM++; the last reads feature rows.
     params : mapping, default={}
         Arguments of the class, as plain JSON values.
     pretrain_epochs : int, default=0
         Passes over the source in which a "SpeakerResNet" learns to tell its speakers apart before
         it learns emotions; those who speak only once are left out. 0 starts from random parameters.
+    weights : str, default=""
+        First twelve hexadecimal digits of the SHA-256 of the weights of a "FineTunedCampplus"; by
+        default those that are found.
 
     Raises
     ------
     ValueError
-        If PyTorch is missing, or the estimator does not take its parameters.
+        If PyTorch or the weights are missing or not those named, or the estimator does not take its
+        parameters.
     """
 
     name: str
@@ -59,6 +73,7 @@ class DeepMethod:
     estimator: str
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     pretrain_epochs: int = 0
+    weights: str = ""
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -70,6 +85,13 @@ class DeepMethod:
                 "pretrain_epochs must be 0, or positive for SpeakerResNet, got "
                 f"{self.pretrain_epochs} for {self.estimator}"
             )
+        found = _campplus_weights() if self._reads_filter_bank else ""
+        if self.weights not in ("", found):
+            raise ValueError(
+                f"weights with the SHA-256 {self.weights}… are asked for, found are "
+                f"{found or 'none, as ' + self.estimator + ' has none'}"
+            )
+        object.__setattr__(self, "weights", found)
 
     def _class(self) -> type[Any]:
         return estimator_class(f"sparsetransfer.deep:{self.estimator}")
@@ -79,14 +101,24 @@ class DeepMethod:
         return self.estimator == "SpeakerResNet"
 
     @property
+    def _reads_filter_bank(self) -> bool:
+        return self.estimator == "FineTunedCampplus"
+
+    @property
     def reads_spectrograms(self) -> bool:
         """Whether the samples are spectrograms, which `prepare` then computes."""
-        return self.estimator != "MetricAutoencoder"
+        return self.estimator in ("DIDAN", "SpeakerResNet")
+
+    @property
+    def frame_set(self) -> str:
+        """Name and version of the frames that it reads, other than spectrograms."""
+        return FILTER_BANK if self._reads_filter_bank else ""
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
         before = {"pretrain_epochs": self.pretrain_epochs} if self._reads_speakers else {}
-        return {"estimator": self.estimator, "params": dict(self.params), **before}
+        weights = {"weights": self.weights} if self._reads_filter_bank else {}
+        return {"estimator": self.estimator, "params": dict(self.params), **before, **weights}
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Train on `source` and the rows of `target`, and label `target`."""
@@ -99,22 +131,31 @@ class DeepMethod:
         unknown: Any = target.features
         learned: dict[str, Any] = {}
         groups: dict[str, Any] = {}
-        if self.reads_spectrograms:
+        if self._reads_filter_bank:
+            unknown = target.frames[self.frame_set]
+            samples = [*source.frames[self.frame_set], *unknown]
+        elif self.reads_spectrograms:
             from sparsetransfer.deep.sequences import standardise_groups
 
             # Each source corpus by its own; the estimators do so for source and target.
             known = standardise_groups(source.spectrograms, source.corpora)
             unknown = target.spectrograms
             samples = [*known, *unknown]
-            groups["groups"] = np.concatenate([source.speakers, target.speakers])
             if self.pretrain_epochs:
                 learned["pretrained"] = self._speaker_network(known, source, seed)
+        if unknown is not target.features:
+            groups["groups"] = np.concatenate([source.speakers, target.speakers])
         estimator = self._class()(**learned, **self.params, random_state=seed)
         estimator.fit(samples, labels, sample_domain=domain, **groups)
-        codes = estimator.transform(samples, sample_domain=domain).astype(np.float64)
+        if self._reads_filter_bank:  # the network has just been run on the same recordings
+            codes = estimator.embedding_.astype(np.float64)
+            predictions = estimator.transduction_[len(source) :]
+        else:
+            codes = estimator.transform(samples, sample_domain=domain).astype(np.float64)
+            predictions = estimator.predict(unknown)
         history = {name: [float(v) for v in values] for name, values in estimator.history_.items()}
         return MethodOutput(
-            np.asarray(estimator.predict(unknown), dtype=np.str_),
+            np.asarray(predictions, dtype=np.str_),
             {"training": history},
             codes[: len(source)],
             codes[len(source) :],

@@ -57,6 +57,8 @@ class Domain:
         Name and version of the spectrograms.
     named : mapping of str to ndarray of shape (n, d_view), default={}
         The same recordings in the views that methods ask for by name, finite.
+    frames : mapping of str to sequence of ndarray of shape (n_frames, n_columns), default={}
+        The same recordings in further sets of frames, by name and version, float32, finite.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Domain:
     spectrograms: Spectrograms = ()
     spectrogram_set: str = ""
     named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    frames: Mapping[str, Spectrograms] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         features = np.array(self.features, dtype=np.float64, order="C")
@@ -116,17 +119,20 @@ class Domain:
             )
         object.__setattr__(self, "views", self._checked_views(self.views))
         object.__setattr__(self, "named", self._checked_views(self.named))
-        object.__setattr__(self, "spectrograms", self._checked_spectrograms())
+        spectrograms = self._checked_frames(self.spectrograms, self.spectrogram_set)
+        object.__setattr__(self, "spectrograms", spectrograms)
+        frames = {name: self._checked_frames(parts, name) for name, parts in self.frames.items()}
+        object.__setattr__(self, "frames", frames)
         self._check_rows()
 
-    def _checked_spectrograms(self) -> Spectrograms:
-        checked = tuple(np.asarray(part, dtype=np.float32) for part in self.spectrograms)
+    def _checked_frames(self, given: Spectrograms, name: str) -> Spectrograms:
+        checked = tuple(np.asarray(part, dtype=np.float32) for part in given)
         if not checked:
             return checked
-        if len(checked) != len(self) or not self.spectrogram_set:
+        if len(checked) != len(self) or not name:
             raise CorpusError(
                 f"corpus {self.name!r}: {len(checked)} spectrograms named "
-                f"{self.spectrogram_set!r} for {len(self)} rows, expected a name and one per row"
+                f"{name!r} for {len(self)} rows, expected a name and one per row"
             )
         shapes = {part.shape[1:] for part in checked}
         if len(shapes) > 1 or any(part.ndim != 2 or part.size == 0 for part in checked):
@@ -229,14 +235,22 @@ class Domain:
     @property
     def spectrogram_fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any spectrogram."""
-        digest = hashlib.sha256(self.spectrogram_set.encode())
-        for part in self.spectrograms:
-            digest.update(np.ascontiguousarray(part, dtype="<f4").tobytes())
-        return digest.hexdigest()[:16]
+        return _fingerprint(self.spectrogram_set, self.spectrograms)
+
+    def frame_fingerprint(self, name: str) -> str:
+        """Return sixteen hexadecimal digits that change with any frame of a set."""
+        return _fingerprint(name, self.frames[name])
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows per label, labels in alphabetical order."""
         return dict(sorted(Counter(self.labels.tolist()).items()))
+
+
+def _fingerprint(name: str, parts: Spectrograms) -> str:
+    digest = hashlib.sha256(name.encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(part, dtype="<f4").tobytes())
+    return digest.hexdigest()[:16]
 
 
 class _Labelled(Protocol):
@@ -375,4 +389,5 @@ def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
         views={name: view[rows] for name, view in domain.views.items()},
         spectrograms=tuple(domain.spectrograms[row] for row in rows if domain.spectrograms),
         named={name: view[rows] for name, view in domain.named.items()},
+        frames={name: tuple(parts[row] for row in rows) for name, parts in domain.frames.items()},
     )

@@ -17,6 +17,7 @@ from sparsetransfer.evaluation.methods import (
     Method,
     MethodOutput,
     Tuning,
+    wanted_frames,
     wanted_views,
     wants_spectrograms,
 )
@@ -121,6 +122,11 @@ class GridMethod:
         """Views that a variant asks for by name."""
         variants = [self.variant(candidate) for candidate in self.candidates]
         return tuple(dict.fromkeys(name for each in variants for name in wanted_views(each)))
+
+    @property
+    def frame_set(self) -> str:
+        """Name and version of the frames that it reads."""
+        return wanted_frames(self.method)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that stay, and the candidates."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparsetransfer import audio
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import match_segments
 from sparsetransfer.evaluation.domain import Domain
+from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ def join(
     corpus: Corpus,
     table: FeatureTable,
     spectrograms: SequenceTable | None = None,
+    frames: Sequence[SequenceTable] = (),
     *,
     unreadable: Literal["raise", "drop"] = "raise",
 ) -> Domain:
@@ -65,6 +69,8 @@ def join(
         Features of the same recordings, in any order.
     spectrograms : SequenceTable, optional
         Spectrograms of the same recordings, in any order; they are read into memory.
+    frames : sequence of SequenceTable, default=()
+        Further frames of the same recordings, likewise.
     unreadable : {"raise", "drop"}, default="raise"
         What to do when a recording could not be read: refuse the corpus, or leave the recording
         out and list it in `Domain.failures`.
@@ -82,8 +88,9 @@ def join(
     """
     wanted = corpus.table[["file", "start", "end"]]
     failures = _failures(table.failures)
-    if spectrograms is not None:
-        failures = _failures(spectrograms.failures) | failures
+    sequences = [*([] if spectrograms is None else [spectrograms]), *frames]
+    for other in sequences:
+        failures = _failures(other.failures) | failures
     if failures and unreadable == "raise":
         first = next(iter(failures.values()))
         raise CorpusError(
@@ -92,7 +99,7 @@ def join(
         )
     try:
         rows = match_segments(wanted, table.index)
-        frames = rows if spectrograms is None else match_segments(wanted, spectrograms.index)
+        places = {part.feature_set: match_segments(wanted, part.index) for part in sequences}
     except ValueError as error:
         raise CorpusError(f"corpus {corpus.name!r}: {error}") from error
     readable = ~wanted["file"].isin(list(failures)).to_numpy()
@@ -107,10 +114,11 @@ def join(
             f"{listing(strangers) or ('other segments' if len(unused) else 'none')}"
             + ("; read_table(..., root=FOLDER) sets the folder of relative names" if lost else "")
         )
-    blind = sorted(set(wanted["file"][(frames < 0) & readable]))
-    if blind:
-        raise CorpusError(f"corpus {corpus.name!r}: no spectrograms of {listing(blind)}")
-    kept = np.flatnonzero((rows >= 0) & (frames >= 0))
+    for name, found in places.items():
+        blind = sorted(set(wanted["file"][(found < 0) & readable]))
+        if blind:
+            raise CorpusError(f"corpus {corpus.name!r}: no {name} of {listing(blind)}")
+    kept = np.flatnonzero(np.all([rows >= 0, *(found >= 0 for found in places.values())], axis=0))
     if not kept.size:
         raise CorpusError(f"corpus {corpus.name!r}: no recording could be read")
     index, facts = wanted.iloc[kept], corpus.table.iloc[kept]
@@ -127,6 +135,11 @@ def join(
         failures=tuple(sorted((Path(file).name, error) for file, error in failures.items())),
         spectrograms=()
         if spectrograms is None
-        else tuple(np.array(spectrograms[row]) for row in frames[kept]),
+        else _read(spectrograms, places[spectrograms.feature_set][kept]),
         spectrogram_set="" if spectrograms is None else spectrograms.feature_set,
+        frames={part.feature_set: _read(part, places[part.feature_set][kept]) for part in frames},
     )
+
+
+def _read(table: SequenceTable, rows: NDArray[np.intp]) -> Spectrograms:
+    return tuple(np.array(table[row]) for row in rows)

@@ -19,6 +19,7 @@ from sparsetransfer.evaluation.selection import Rule
 __all__ = [
     "CheckedMethod",
     "ClassifierMethod",
+    "FrameMethod",
     "Majority",
     "Method",
     "MethodOutput",
@@ -26,6 +27,7 @@ __all__ = [
     "Tuning",
     "ViewMethod",
     "fit_classifier",
+    "wanted_frames",
     "wanted_views",
     "wants_spectrograms",
 ]
@@ -127,6 +129,20 @@ class ViewMethod(Protocol):
 def wanted_views(method: Method) -> tuple[str, ...]:
     """Return the views that a method asks for by name."""
     return method.views if isinstance(method, ViewMethod) else ()
+
+
+@runtime_checkable
+class FrameMethod(Protocol):
+    """A method whose samples may be frames other than spectrograms."""
+
+    @property
+    def frame_set(self) -> str:
+        """Name and version of the frames, which `prepare` computes; the empty string for none."""
+
+
+def wanted_frames(method: Method) -> str:
+    """Return the name of the frames that a method reads beside spectrograms, or an empty string."""
+    return method.frame_set if isinstance(method, FrameMethod) else ""
 
 
 def wants_spectrograms(method: Method) -> bool:

@@ -14,7 +14,7 @@ from sparsetransfer.evaluation.config import CorpusEntry, StudyConfig
 from sparsetransfer.evaluation.designs import Design
 from sparsetransfer.evaluation.domain import Domain, common_classes
 from sparsetransfer.evaluation.joining import join
-from sparsetransfer.evaluation.methods import wanted_views, wants_spectrograms
+from sparsetransfer.evaluation.methods import wanted_frames, wanted_views, wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.views import Extraction, FeatureProgress, feature_tables, is_learned
 from sparsetransfer.exceptions import CorpusError
@@ -74,8 +74,8 @@ def prepare(
 ) -> tuple[list[Domain], EvaluationProtocol]:
     """Read the corpora of a study and compute their features.
 
-    Log-mel spectrograms of 40 bands are computed if one of the methods reads them, and views that
-    methods ask for by name.
+    Log-mel spectrograms of 40 bands and the filter bank of the speaker network CAM++ are computed if
+    one of the methods reads them, and views that methods ask for by name.
 
     Parameters
     ----------
@@ -141,21 +141,31 @@ def prepare(
         }
     )
     spectrograms = any(wants_spectrograms(method) for method in methods)
+    frame_sets = sorted({wanted_frames(method) for method in methods} - {""})
+    if set(frame_sets) - {features.FilterBank.id}:
+        raise ValueError(
+            f"methods read frames {frame_sets}, of which {features.FilterBank.id!r} alone is known"
+        )
+    wanted: list[features.LogMel | features.FilterBank] = []
+    wanted += [features.LogMel(_BANDS)] if spectrograms else []
+    wanted += [features.FilterBank() for _ in frame_sets]
     domains = []
     for number, corpus in enumerate(corpora):
         with tempfile.TemporaryDirectory() as scratch:
-            frames = None
-            if spectrograms:
-                frames = features.extract_sequences(
+            sequences = [
+                features.extract_sequences(
                     corpus,
                     cache or scratch,
-                    features.LogMel(_BANDS),
+                    what,
                     n_jobs=n_jobs,
                     on_error=extraction.unreadable,
-                    progress=extraction.step(f"spectrograms of {corpus.name}"),
+                    progress=extraction.step(f"{what.id} of {corpus.name}"),
                 )
+                for what in wanted
+            ]
+            spectra = sequences.pop(0) if spectrograms else None
             parts = {
-                name: join(corpus, of[number], frames, unreadable=extraction.unreadable)
+                name: join(corpus, of[number], spectra, sequences, unreadable=extraction.unreadable)
                 for name, of in tables.items()
             }
         domains.append(_with_views(parts, config.feature_sets, named))

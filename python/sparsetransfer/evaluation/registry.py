@@ -325,6 +325,19 @@ _deep(
     "The same residual network from random parameters (extra deep).",
     "SpeakerResNet",
 )
+_deep(
+    "campplus-frozen",
+    "Logistic regression on the second transition of the speaker network CAM++, pooled over time and "
+    "standardised per corpus (extras deep and speaker, and weights).",
+    "FineTunedCampplus",
+    max_epochs=0,
+)
+_deep(
+    "campplus-fine-tuned",
+    "The same after fine-tuning of the second block with SpecAugment on the source (extras deep and "
+    "speaker, and weights).",
+    "FineTunedCampplus",
+)
 _multi_view(
     "multi-view",
     "One strongly regularised ridge per feature set, posteriors balanced to equally frequent "

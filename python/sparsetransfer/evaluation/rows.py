@@ -35,6 +35,8 @@ class LabelledRows:
         Spectrograms of the same recordings as they are; none unless a method asks for them.
     named : mapping of str to ndarray of shape (n, d_view), default={}
         Normalised rows of the views that methods of the study ask for by name.
+    frames : mapping of str to tuple of ndarray of shape (n_frames, n_columns), default={}
+        The same recordings in further sets of frames, by name, if a method asks for them.
     """
 
     features: NDArray[np.float64]
@@ -44,6 +46,7 @@ class LabelledRows:
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     spectrograms: Spectrograms = ()
     named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    frames: Mapping[str, Spectrograms] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -64,12 +67,13 @@ class LabelledRows:
             views={name: view[rows] for name, view in self.views.items()},
             spectrograms=_some(self.spectrograms, rows),
             named={name: view[rows] for name, view in self.named.items()},
+            frames={name: _some(parts, rows) for name, parts in self.frames.items()},
         )
 
     def unlabelled(self) -> UnlabelledRows:
         """Return the rows without their labels."""
         return UnlabelledRows(
-            self.features, self.speakers, self.views, self.spectrograms, self.named
+            self.features, self.speakers, self.views, self.spectrograms, self.named, self.frames
         )
 
 
@@ -89,6 +93,8 @@ class UnlabelledRows:
         Spectrograms of the same recordings as they are; none unless a method asks for them.
     named : mapping of str to ndarray of shape (n, d_view), default={}
         Normalised rows of the views that methods of the study ask for by name.
+    frames : mapping of str to tuple of ndarray of shape (n_frames, n_columns), default={}
+        The same recordings in further sets of frames, by name, if a method asks for them.
     """
 
     features: NDArray[np.float64]
@@ -96,6 +102,7 @@ class UnlabelledRows:
     views: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     spectrograms: Spectrograms = ()
     named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    frames: Mapping[str, Spectrograms] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -113,6 +120,7 @@ class UnlabelledRows:
             {name: np.vstack([view, other.views[name]]) for name, view in self.views.items()},
             self.spectrograms + other.spectrograms,
             {name: np.vstack([view, other.named[name]]) for name, view in self.named.items()},
+            {name: parts + other.frames[name] for name, parts in self.frames.items()},
         )
 
     def labelled(self, labels: NDArray[np.str_]) -> LabelledRows:
@@ -126,6 +134,7 @@ class UnlabelledRows:
             self.views,
             self.spectrograms,
             self.named,
+            self.frames,
         )
 
 

@@ -23,6 +23,7 @@ from sparsetransfer.evaluation.methods import (
     CheckedMethod,
     Method,
     Tuning,
+    wanted_frames,
     wanted_views,
     wants_spectrograms,
 )
@@ -187,6 +188,14 @@ def _check(
             f"{', '.join(readers)} read spectrograms, of one set for all corpora, got {sets}; "
             "`prepare` computes them"
         )
+    for method in methods:
+        frames = wanted_frames(method)
+        without = [d.name for d in domains if frames and frames not in d.frames]
+        if without:
+            raise CorpusError(
+                f"{method.name} reads frames {frames!r}, which {', '.join(without)} lack; "
+                "`prepare` computes them"
+            )
     for domain in domains:
         for method in methods:
             absent = [name for name in wanted_views(method) if name not in domain.named]

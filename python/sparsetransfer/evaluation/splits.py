@@ -162,12 +162,18 @@ def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]
         views=views,
         spectrograms=tuple(part for domain in domains for part in domain.spectrograms),
         named=named,
+        frames={
+            name: tuple(part for domain in domains for part in domain.frames[name])
+            for name in domains[0].frames
+        },
     )
 
 
 def _unlabelled(domain: Domain, normalised: list[NDArray[np.float64]]) -> UnlabelledRows:
     features, views, named = _sorted(domain, normalised)
-    return UnlabelledRows(features, domain.speaker_keys, views, domain.spectrograms, named)
+    return UnlabelledRows(
+        features, domain.speaker_keys, views, domain.spectrograms, named, domain.frames
+    )
 
 
 _Views = dict[str, NDArray[np.float64]]

@@ -13,7 +13,12 @@ from typing import Any
 from sparsetransfer._files import write_text
 from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.domain import Domain
-from sparsetransfer.evaluation.methods import Method, wanted_views, wants_spectrograms
+from sparsetransfer.evaluation.methods import (
+    Method,
+    wanted_frames,
+    wanted_views,
+    wants_spectrograms,
+)
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.study import Cell
 
@@ -40,8 +45,8 @@ def cell_key(
     seed : int
         Seed.
     domains : sequence of Domain
-        The corpora of the task; their content enters, and their spectrograms and named views if the
-        method reads them.
+        The corpora of the task; their content enters, and their spectrograms, frames and named
+        views if the method reads them.
 
     Returns
     -------
@@ -59,6 +64,9 @@ def cell_key(
         content["views"] = [domain.view_fingerprint(views) for domain in domains]
     if wants_spectrograms(method):
         content["spectrograms"] = [domain.spectrogram_fingerprint for domain in domains]
+    frames = wanted_frames(method)
+    if frames:
+        content["frames"] = [domain.frame_fingerprint(frames) for domain in domains]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 

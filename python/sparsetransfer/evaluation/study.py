@@ -73,6 +73,7 @@ class CorpusCard:
         columns |= {name: view.shape[1] for name, view in domain.named.items()}
         if domain.spectrograms:
             columns[domain.spectrogram_set] = domain.spectrograms[0].shape[1]
+        columns.update({name: parts[0].shape[1] for name, parts in domain.frames.items()})
         return cls(
             name=domain.name,
             fingerprint=domain.fingerprint,

@@ -17,7 +17,7 @@ from sparsetransfer.features.is09 import ChallengeStyle
 from sparsetransfer.features.opensmile import OpenSmile
 from sparsetransfer.features.sequences import SequenceTable, extract_sequences
 from sparsetransfer.features.speaker import Speaker, SpeakerFrames
-from sparsetransfer.features.spectrogram import LogMel
+from sparsetransfer.features.spectrogram import FilterBank, LogMel
 from sparsetransfer.features.table import FeatureTable
 from sparsetransfer.features.wide import Wide
 
@@ -28,6 +28,7 @@ __all__ = [
     "Encoder",
     "FeatureSet",
     "FeatureTable",
+    "FilterBank",
     "Frames",
     "Functionals",
     "LogMel",

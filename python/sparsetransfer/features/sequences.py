@@ -18,7 +18,7 @@ from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
 from sparsetransfer.features.pool import compute_all, n_workers
 from sparsetransfer.features.speaker import SpeakerFrames
-from sparsetransfer.features.spectrogram import LogMel
+from sparsetransfer.features.spectrogram import FilterBank, LogMel
 
 __all__ = ["SequenceTable", "extract_sequences"]
 
@@ -65,7 +65,7 @@ class SequenceTable:
 def extract_sequences(
     corpus: Corpus,
     folder: str | os.PathLike[str],
-    spectrogram: LogMel | SpeakerFrames | None = None,
+    spectrogram: LogMel | FilterBank | SpeakerFrames | None = None,
     *,
     n_jobs: int | None = None,
     on_error: str = "raise",
@@ -81,7 +81,7 @@ def extract_sequences(
     folder : path-like
         Where the files go, by content of the audio, segment and `spectrogram`. What is there is
         not computed again.
-    spectrogram : LogMel or SpeakerFrames, optional
+    spectrogram : LogMel, FilterBank or SpeakerFrames, optional
         What to compute; a spectrogram of 64 bands by default.
     n_jobs : int, optional
         Processes at most; None or -1 is every CPU this process may use.
@@ -145,7 +145,7 @@ def extract_sequences(
 
 
 def _compute(
-    item: tuple[int, str, float, float], chosen: LogMel | SpeakerFrames, store: Cache
+    item: tuple[int, str, float, float], chosen: LogMel | FilterBank | SpeakerFrames, store: Cache
 ) -> tuple[int, Path, int | str]:
     """Compute one utterance into its file; return the number of frames or the error."""
     row, file, start, end = item

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._networks import weights as stored
+from sparsetransfer._networks.front_end import RATE, filter_bank, long_enough
 from sparsetransfer._threads import one_torch_thread
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Speaker", "SpeakerFrames"]
 
-_RATE = 16000
 _LAYERS = {
     "campplus": {
         "tdnn": 128,
@@ -37,9 +37,6 @@ _LAYERS = {
     "ge2e": {"lstm1": 256, "lstm2": 256, "lstm3": 256, "embedding": 256},
 }
 _DEFAULT_LAYERS = {"campplus": ("transit2",), "ge2e": ("lstm2", "lstm3", "embedding")}
-_SHORTEST = (
-    1600  # samples; shorter signals are continued by zeros, so that there are frames to pool
-)
 _PIECE = 3000  # frames of 10 ms that CAM++ sees at once; longer recordings are split evenly
 _BATCH = 2000  # frames of a batch: its activations stay in the processor's cache
 _WINDOW, _HOP = 160, 80  # frames that GE2E sees at once, and at most from one window to the next
@@ -49,7 +46,7 @@ _LEVEL = 1e-3  # mean square of GE2E's input: 30 dB below full scale
 class _Network(ABC):
     """One network with its weights' file, from signals to the frames of its layers."""
 
-    sample_rate: ClassVar[int] = _RATE
+    sample_rate: ClassVar[int] = RATE
 
     def __init__(
         self,
@@ -109,7 +106,7 @@ class _Network(ABC):
 
         cut = _pieces if self.network == "campplus" else _windows
         module = _load(self.network, self.weights, self.digest)
-        cuts = [cut(_long_enough(signal)) for signal in signals]
+        cuts = [cut(long_enough(signal)) for signal in signals]
         pieces = [piece for found in cuts for piece, _ in found]
         outputs: list[dict[str, NDArray[np.float32]]] = [{} for _ in pieces]
         with torch.inference_mode(), one_torch_thread():
@@ -348,23 +345,9 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     yield batch
 
 
-def _long_enough(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.pad(signal, (0, max(0, _SHORTEST - signal.size)))
-
-
 def _pieces(signal: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], int]]:
-    """Compute Kaldi's log mel filter bank, less its mean over the recording, in even pieces."""
-    import kaldi_native_fbank as kaldi
-
-    options = kaldi.FbankOptions()
-    options.frame_opts.samp_freq = _RATE
-    options.frame_opts.dither = 0.0
-    options.mel_opts.num_bins = 80
-    bank = kaldi.OnlineFbank(options)
-    bank.accept_waveform(_RATE, signal.tolist())
-    bank.input_finished()
-    frames = np.stack([bank.get_frame(at) for at in range(bank.num_frames_ready)])
-    frames -= frames.mean(axis=0, dtype=np.float64).astype(np.float32)
+    """Cut the filter bank of a recording, less its mean over all of it, into even pieces."""
+    frames = filter_bank(signal)
     pieces = np.array_split(frames, math.ceil(len(frames) / _PIECE))
     return [(piece, 0) for piece in pieces]
 
@@ -377,7 +360,7 @@ def _windows(signal: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], int
     if power > 0.0:
         signal = signal * np.float32(math.sqrt(_LEVEL / power))
     frames = librosa.feature.melspectrogram(
-        y=signal, sr=_RATE, n_fft=400, hop_length=160, n_mels=40
+        y=signal, sr=RATE, n_fft=400, hop_length=160, n_mels=40
     ).T.astype(np.float32)
     beyond = max(0, len(frames) - _WINDOW)
     n_steps = math.ceil(beyond / _HOP)

@@ -5,11 +5,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._networks.front_end import BANDS, FILTER_BANK, RATE, filter_bank
 from sparsetransfer.features.framing import Grid
 from sparsetransfer.features.level import SAMPLE_RATE, mean_square, spectral_floor
 from sparsetransfer.features.spectral import mel_filters
 
-__all__ = ["LogMel"]
+__all__ = ["FilterBank", "LogMel"]
 
 _GRID = Grid()
 _WINDOW = 400  # 25 ms
@@ -99,3 +100,59 @@ class LogMel:
             power = spectrum.real**2 + spectrum.imag**2 + floor
             parts.append(np.log(filters @ power).T)
         return np.concatenate(parts).astype(np.float32)
+
+
+class FilterBank:
+    """
+    Kaldi's log mel filter bank, the input of the speaker network CAM++ (the extra "speaker").
+
+    Attributes
+    ----------
+    id : str
+        Name, number of bands and version.
+    sample_rate : int
+        Rate of the signals in Hz: 16000.
+    names : tuple of str
+        Name of every column: ``fbank<i>``.
+    units : tuple of str
+        Unit of every column: ln(mel energy).
+    parameters : dict of str to str
+        What the values depend on.
+
+    Notes
+    -----
+    The mean of each band over the recording is removed, and with it the recording's level.
+    """
+
+    id: ClassVar[str] = FILTER_BANK
+    sample_rate: ClassVar[int] = RATE
+    names: ClassVar[tuple[str, ...]] = tuple(f"fbank{i}" for i in range(1, BANDS + 1))
+    units: ClassVar[tuple[str, ...]] = ("ln(mel energy)",) * BANDS
+    parameters: ClassVar[dict[str, str]] = {
+        "frames": "25 ms every 10 ms, within the signal",
+        "spectrum": "Povey window, pre-emphasis 0.97, 512 points",
+        "mel": "80 bands from 20 Hz to 8000 Hz, power",
+        "mean": "removed per recording",
+    }
+
+    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """
+        Compute the filter bank of one utterance.
+
+        Parameters
+        ----------
+        signal : ndarray of float32, shape (n_samples,)
+            Mono signal at `sample_rate`, full scale 1, at least one finite sample. Less than a
+            tenth of a second is continued by zeros.
+
+        Returns
+        -------
+        ndarray of float32, shape (1 + (n_samples - 400) // 160, 80)
+            Finite.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If kaldi-native-fbank is not installed.
+        """
+        return filter_bank(signal)

@@ -142,3 +142,99 @@ class TestRun:
     def test_settings_that_do_not_exist_are_refused(self, name, change, message):
         with pytest.raises(ValueError, match=message):
             make_methods([name], {name: change})
+
+
+def with_filter_bank(domain, seed):
+    """Label `c` is a ridge of energy in ten bands of its own."""
+    rng = np.random.default_rng(seed)
+    classes = sorted(set(domain.labels.tolist()))
+    frames = []
+    for label in domain.labels.tolist():
+        part = rng.normal(0, 0.3, (int(rng.integers(15, 30)), 80))
+        first = 10 * classes.index(label)
+        part[: len(part) // 2, first : first + 10] += 4.0
+        frames.append(part.astype(np.float32))
+    return dataclasses.replace(domain, frames={"kaldi-fbank-80-1": tuple(frames)})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random weights of the speaker network, in its published size."""
+    torch = pytest.importorskip("torch", reason="the extra 'deep' is not installed")
+    from sparsetransfer._networks.campplus import Campplus
+
+    path = tmp_path_factory.mktemp("weights") / "campplus.pt"
+    torch.manual_seed(0)
+    torch.save(Campplus().state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def heard(domains, weights, monkeypatch):
+    monkeypatch.setenv("SPARSETRANSFER_SPEAKER_WEIGHTS", str(weights))
+    return tuple(with_filter_bank(domain, seed) for seed, domain in enumerate(domains))
+
+
+SHORT = {"params": {"max_epochs": 1, "crop_frames": 12}}
+
+
+class TestSpeakerNetwork:
+    def test_it_runs_beside_methods_of_other_samples(self, heard, protocol):
+        both = [
+            with_spectrograms(domain, seed=seed, lift=seed) for seed, domain in enumerate(heard)
+        ]
+        frozen, tuned, _ = cells = run(
+            both,
+            make_methods(
+                ["campplus-frozen", "campplus-fine-tuned", "didan"],
+                {"campplus-fine-tuned": SHORT, "didan": CHANGES["didan"]},
+            ),
+            protocol,
+        ).cells
+        assert frozen.diagnostics["training"] == {"loss": []}
+        assert len(tuned.diagnostics["training"]["loss"]) == 1
+        assert frozen.scores.uar > 0.8
+        assert all(cell.after is not None for cell in cells)
+
+    def test_target_labels_do_not_matter(self, heard, protocol):
+        turned = dataclasses.replace(heard[1], labels=np.roll(heard[1].labels, 7))
+        methods = make_methods(["campplus-fine-tuned"], {"campplus-fine-tuned": SHORT})
+        first, second = (run([heard[0], t], methods, protocol) for t in (heard[1], turned))
+        assert first.cells[0].predictions == second.cells[0].predictions
+
+    def test_cells_change_with_frames_and_weights(
+        self, heard, protocol, tmp_path, weights, monkeypatch
+    ):
+        import torch
+
+        store, names = CellStore(tmp_path), ["svm", "campplus-frozen"]
+        run(heard, make_methods(names), protocol, store=store)
+        name = "kaldi-fbank-80-1"
+        louder = dataclasses.replace(
+            heard[0], frames={name: tuple(part * 2 for part in heard[0].frames[name])}
+        )
+        run([louder, heard[1]], make_methods(names), protocol, store=store)
+        assert len(list(tmp_path.iterdir())) == 3
+        state = torch.load(weights, weights_only=True)
+        state["head.conv1.weight"] *= 2
+        torch.save(state, tmp_path / "other.pt")
+        monkeypatch.setenv("SPARSETRANSFER_SPEAKER_WEIGHTS", str(tmp_path / "other.pt"))
+        run(heard, make_methods(names), protocol, store=store)
+        assert len(list(tmp_path.iterdir())) == 5  # with the weights themselves
+
+    def test_corpora_without_frames_are_refused(self, heard, domains, protocol):
+        with pytest.raises(CorpusError, match=r"campplus-frozen reads frames 'kaldi.*beta lack"):
+            run([heard[0], domains[1]], make_methods(["campplus-frozen"]), protocol)
+
+    def test_weights_are_asked_for_by_their_hash(self, heard, weights):
+        found = make_methods(["campplus-frozen"])[0].settings()["weights"]
+        assert len(found) == 12
+        again = make_methods(["campplus-frozen"], {"campplus-frozen": {"weights": found}})
+        assert again[0].weights == found
+        with pytest.raises(ValueError, match=f"0123456789ab… are asked for, found are {found}"):
+            make_methods(["campplus-frozen"], {"campplus-frozen": {"weights": "0123456789ab"}})
+
+    def test_missing_weights_are_named(self, heard, monkeypatch, tmp_path):
+        monkeypatch.setenv("SPARSETRANSFER_SPEAKER_WEIGHTS", str(tmp_path / "none.pt"))
+        with pytest.raises(ValueError, match=r"none\.pt' do not exist"):
+            make_methods(["campplus-fine-tuned"])

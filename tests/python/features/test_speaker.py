@@ -300,3 +300,19 @@ def test_published_weights_are_not_moved_by_level(published):
     signal = audio.load(min(folder.glob("*.flac")))
     base, louder = published.compute_many([signal, 2 * signal])
     assert np.corrcoef(base, louder)[0, 1] > 0.99
+
+
+def test_the_filter_bank_is_the_input_of_the_network(files):
+    bank = features.FilterBank()
+    signal = _signal(2.3)
+    values = bank.compute(signal)
+    assert values.dtype == np.float32
+    assert values.shape == (1 + (signal.size - 400) // 160, len(bank.names)) == (228, 80)
+    np.testing.assert_allclose(values.mean(axis=0, dtype=float), 0.0, atol=1e-5)
+    np.testing.assert_allclose(bank.compute(0.5 * signal), values, atol=1e-3)
+    network = stored.network("campplus", files["campplus"])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(values)[None], layers=("transit1",))["transit1"][0].T
+    frames = features.SpeakerFrames(layer="transit1", weights=files["campplus"])
+    np.testing.assert_allclose(frames.compute(signal), expected.numpy(), atol=1e-5)
+    assert len(bank.compute(np.zeros(1, dtype=np.float32))) == 8
