@@ -7,13 +7,13 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from sparsetransfer._files import existing_file
 from sparsetransfer.evaluation.designs import DESIGNS
-from sparsetransfer.evaluation.grid_method import with_grid
+from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
 from sparsetransfer.evaluation.methods import Method, wanted_views
 from sparsetransfer.evaluation.normalisation import SCOPES
 from sparsetransfer.evaluation.protocol import SETTINGS
@@ -75,8 +75,9 @@ class StudyConfig:
     methods : tuple of str
         Names of the methods, in the order of the tables.
     settings : mapping of str to mapping, default={}
-        Per method, settings that replace the defaults; with ``estimator``, a scikit-learn
-        estimator of that name; with ``grid``, settings to choose from.
+        Per method, settings that replace the defaults; with ``method``, those of a registered
+        method under another name; with ``estimator``, a scikit-learn estimator of that name; with
+        ``grid``, settings to choose from.
     feature_sets : tuple of str, default=("functionals",)
         Names of feature sets; methods of one view take the first.
     features : mapping of str to mapping, default={}
@@ -131,6 +132,10 @@ class StudyConfig:
         from sparsetransfer.evaluation.estimators import EstimatorMethod
 
         settings = dict(self.settings.get(name, {}))
+        if name not in available_methods() and "method" in settings:
+            known = str(settings.pop("method"))
+            (method,) = make_methods([known], {known: settings} if settings else {})
+            return _renamed(method, name)
         if name in available_methods() or "estimator" not in settings:
             return make_methods([name], {name: settings} if settings else {})[0]
         grid = settings.pop("grid", None)
@@ -230,6 +235,10 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
         estimator = "sklearn.ensemble:RandomForestClassifier"
         params = { n_estimators = 300 }
         grid = { min_samples_leaf = [20, 5, 1] }   # chosen as `selection` says
+
+        [methods.two-views]                # a method under another name
+        method = "multi-view"
+        views = ["mine", "codes"]
     """
     place = Path(path)
     try:
@@ -241,6 +250,14 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(f"{place}: {error}") from error
     return _Reader(place, text).study(content)
+
+
+def _renamed(method: Method, name: str) -> Method:
+    if isinstance(method, GridMethod):
+        return replace(method, method=_renamed(method.method, name))
+    if "name" not in {each.name for each in fields(method)}:  # type: ignore[arg-type]
+        raise ValueError(f"method {method.name!r} has no settings, and needs no other name")
+    return replace(method, name=name)  # type: ignore[type-var]
 
 
 class _Reader:

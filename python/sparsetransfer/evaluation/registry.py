@@ -97,7 +97,7 @@ def make_methods(
     chosen = tuple(DEFAULT_METHODS if names is None else names)
     overrides = overrides or {}
     known = [*_REGISTRY, *(name for name in chosen if ":" in name or FrameCodes.parse(name))]
-    unknown = [name for name in [*chosen, *overrides] if name not in known]
+    unknown = [name for name in dict.fromkeys([*chosen, *overrides]) if name not in known]
     if unknown:
         raise ValueError(
             f"unknown methods {unknown}, expected some of {list(_REGISTRY)} or an import path "

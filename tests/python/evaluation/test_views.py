@@ -311,6 +311,22 @@ def test_feature_sets_stand_in_a_study_file(write, tmp_path):
     assert read_config(tmp_path / "study.json") == read
 
 
+def test_a_method_may_stand_twice_under_names_of_its_own(write):
+    text = STUDY.replace('["multi-view"]', '["multi-view", "pair", "tried"]') + (
+        '[methods.pair]\nmethod = "multi-view-safeguarded"\nviews = ["mine"]\n'
+        '[methods.tried]\nmethod = "multi-view"\nalpha = 5.0\ngrid = { temperature = [1.0, 0.5] }\n'
+    )
+    first, pair, tried = read_config(write(text)).make_methods()
+    assert [first.name, pair.name, tried.name] == ["multi-view", "pair", "tried"]
+    assert (first.views, pair.views) == (("mine", "codes"), ("mine",))
+    assert type(pair) is type(make_methods(["multi-view-safeguarded"])[0])
+    assert tried.method.alpha == 5.0
+    with pytest.raises(ConfigError, match=r"line \d+: unknown methods \['magic'\]"):
+        read_config(write(text.replace('"multi-view-safeguarded"', '"magic"')))
+    with pytest.raises(ConfigError, match="'majority' has no settings"):
+        read_config(write(text.replace('"multi-view-safeguarded"\nviews = ["mine"]', '"majority"')))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
