@@ -11,7 +11,8 @@ from sparsetransfer.cli.bench import bench
 from sparsetransfer.cli.corpora import corpora
 from sparsetransfer.cli.evaluate import evaluate
 from sparsetransfer.cli.features import features
-from sparsetransfer.cli.predict import fit, predict
+from sparsetransfer.cli.fit import fit
+from sparsetransfer.cli.predict import predict
 from sparsetransfer.cli.resume import report, resume, table
 
 __all__ = ["application"]

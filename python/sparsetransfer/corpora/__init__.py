@@ -10,13 +10,14 @@ except ModuleNotFoundError as error:
 from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus
 from sparsetransfer.corpora.emotions import EMOTIONS, synonyms, vocabularies, vocabulary
-from sparsetransfer.corpora.manifest import read_manifest
+from sparsetransfer.corpora.manifest import UNLABELLED, read_manifest, read_unlabelled
 from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 
 __all__ = [
     "COLUMNS",
     "EMOTIONS",
+    "UNLABELLED",
     "Corpus",
     "CorpusCheck",
     "Scheme",
@@ -24,6 +25,7 @@ __all__ = [
     "names",
     "read",
     "read_manifest",
+    "read_unlabelled",
     "scheme",
     "synonyms",
     "vocabularies",

@@ -9,13 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from sparsetransfer._messages import listing
+from sparsetransfer.audio.files import find_files
 from sparsetransfer.audio.segments import seconds
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import check_label_map, map_labels, synonyms
-from sparsetransfer.corpora.rows import manifest_in, manifest_rows
+from sparsetransfer.corpora.rows import FORMATS, manifest_in, manifest_rows
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["read_manifest"]
+__all__ = ["UNLABELLED", "read_manifest", "read_unlabelled"]
+
+UNLABELLED = "unlabelled"
+"""Label of every recording of `read_unlabelled`."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +105,60 @@ def read_manifest(
         _log.info("%s: %d rows left out: %s", name, count, reason)
     used = {label: known[label] for label in sorted(set(raw)) if label in known}
     return Corpus(name, frame, dropped, used)
+
+
+def read_unlabelled(
+    path: str | os.PathLike[str], *, name: str | None = None, table: str | None = None
+) -> Corpus:
+    """
+    Read recordings that nobody labelled: a folder, a manifest, or one file.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder with recordings at any depth, and no manifest or one; a manifest as for
+        `read_manifest`, whose column ``label`` is not read and may be absent; or an audio file.
+    name : str, optional
+        Name of the corpus; by default that of the folder, or of the file without its ending.
+    table : str, optional
+        Table of an audformat database.
+
+    Returns
+    -------
+    Corpus
+        The recordings, each with the label `UNLABELLED`. Of a manifest, speakers and segments are
+        kept. Files need not exist: reading them will tell.
+
+    Raises
+    ------
+    CorpusError
+        If there is no such path, no recording in it, or a manifest is malformed.
+    """
+    place = Path(path).expanduser().absolute()
+    manifest = manifest_in(place) if place.is_dir() else place
+    if manifest is None:
+        frame = pd.DataFrame({"file": [str(file) for file in find_files(place)]})
+    elif manifest.suffix.lower() in (*FORMATS, ".yaml"):
+        rows = manifest_rows(manifest, table, ("file",))
+        nameless = [number for number, row in enumerate(rows, 1) if not row["file"]]
+        if nameless:
+            raise CorpusError(f"manifest '{manifest}': no file in the rows {listing(nameless)}")
+        wrong: list[str] = []
+        columns = {
+            "file": [os.path.normpath(manifest.parent / row["file"]) for row in rows],
+            "speaker": [row.get("speaker", "") for row in rows],
+            "start": [_number(row, "start", wrong) for row in rows],
+            "end": [_number(row, "end", wrong) for row in rows],
+        }
+        if wrong:
+            raise CorpusError(f"manifest '{manifest}': {listing(wrong)}")
+        frame = pd.DataFrame(columns)
+    elif place.exists():
+        frame = pd.DataFrame({"file": [str(place)]})
+    else:
+        raise CorpusError(f"'{place}' does not exist; expected a folder, a manifest or a recording")
+    default = place.name if place.is_dir() else place.stem
+    return Corpus(name or default or "recordings", frame.assign(label=UNLABELLED))
 
 
 def _rows(manifest: Path, table: str | None) -> list[dict[str, str]]:

@@ -21,7 +21,9 @@ _ALIASES = {"path": "file", "emotion": "label", "arousal": "activation"}
 Row = dict[str, str]
 
 
-def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
+def manifest_rows(
+    manifest: Path, table: str | None, required: tuple[str, ...] = ("file", "label")
+) -> list[Row]:
     """
     Read the rows of a manifest.
 
@@ -31,6 +33,8 @@ def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
         A file in one of `FORMATS`, or the header ``db.yaml`` of an audformat database.
     table : str, optional
         Table of an audformat database.
+    required : tuple of str, default=("file", "label")
+        Columns that must be there.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
     Raises
     ------
     CorpusError
-        If the manifest cannot be read, has no row, or lacks the columns ``file`` and ``label``.
+        If the manifest cannot be read, has no row, or lacks a required column.
     ValueError
         If `table` is given for another format.
     """
@@ -57,10 +61,10 @@ def manifest_rows(manifest: Path, table: str | None) -> list[Row]:
         if ending == ".yaml":
             records = read_audformat(manifest, table)
         else:
-            records = FORMATS[ending](manifest)
+            records = FORMATS[ending](manifest, required)
     except (OSError, UnicodeDecodeError, csv.Error, ImportError) as error:
         raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
-    return [_named(record) for record in _with_columns(records, manifest)]
+    return [_named(record) for record in _with_columns(records, manifest, required)]
 
 
 def manifest_in(folder: Path) -> Path | None:
@@ -81,11 +85,11 @@ def manifest_in(folder: Path) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _with_columns(records: list[Row], manifest: Path) -> list[Row]:
+def _with_columns(records: list[Row], manifest: Path, required: tuple[str, ...]) -> list[Row]:
     """Refuse a manifest without rows or required columns."""
     present = list(dict.fromkeys(column for record in records for column in record))
     names = [_ALIASES.get(column, column) for column in present]
-    absent = [f"'{name}'" for name in ("file", "label") if name not in names]
+    absent = [f"'{name}'" for name in required if name not in names]
     if records and absent:
         raise CorpusError(
             f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {listing(map(repr, present))}"
@@ -124,7 +128,7 @@ def _text_of(manifest: Path) -> str:
     return text
 
 
-def _read_csv(manifest: Path) -> list[Row]:
+def _read_csv(manifest: Path, required: tuple[str, ...]) -> list[Row]:
     """Read a table with a header; every line has all fields."""
     text = _text_of(manifest)
     header = text.split("\n", 1)[0]
@@ -135,7 +139,7 @@ def _read_csv(manifest: Path) -> list[Row]:
     if len(set(columns)) != len(columns):
         twice = sorted({name for name in columns if columns.count(name) > 1})
         raise CorpusError(f"manifest '{manifest}' has more than one column for {twice}")
-    _with_columns([dict.fromkeys(columns, "")], manifest)
+    _with_columns([dict.fromkeys(columns, "")], manifest, required)
     crooked = [line for line, cells in lines if len(cells) != len(columns)]
     if crooked:
         raise CorpusError(
@@ -193,11 +197,11 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-FORMATS: dict[str, Callable[[Path], list[Row]]] = {
+FORMATS: dict[str, Callable[[Path, tuple[str, ...]], list[Row]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
-    ".parquet": _read_parquet,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
+    ".parquet": lambda manifest, _: _read_parquet(manifest),
+    ".jsonl": lambda manifest, _: _read_jsonl(manifest),
+    ".ndjson": lambda manifest, _: _read_jsonl(manifest),
 }
 """Endings of manifests and their readers."""

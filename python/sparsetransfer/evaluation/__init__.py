@@ -53,7 +53,7 @@ from sparsetransfer.evaluation.paired_tests import (
     permutation_test,
     signed_rank_test,
 )
-from sparsetransfer.evaluation.preparation import prepare, read_entry
+from sparsetransfer.evaluation.preparation import describe, prepare, read_entry
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.recogniser import (
     LinearRecogniser,
@@ -137,6 +137,7 @@ __all__ = [
     "comparison_as_dict",
     "concordance",
     "confusion_matrix",
+    "describe",
     "fit_recogniser",
     "frame_set",
     "holm",

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from sparsetransfer.exceptions import CorpusError
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
 
-__all__ = ["prepare", "read_entry"]
+__all__ = ["describe", "prepare", "read_entry"]
 
 _BANDS = 40
 """Mel bands of the spectrograms."""
@@ -170,6 +170,58 @@ def prepare(
             }
         domains.append(_with_views(parts, config.feature_sets, named))
     return domains, protocol
+
+
+def describe(
+    corpus: Corpus,
+    feature_sets: Sequence[str],
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    unreadable: Literal["raise", "drop"] = "raise",
+    progress: FeatureProgress | None = None,
+) -> Domain:
+    """Compute feature sets of one corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The recordings.
+    feature_sets : sequence of str
+        Names that `features.feature_set` knows, at least one; the second and later ones are views.
+    cache : path-like, optional
+        Folder of features, as in `features.extract`.
+    n_jobs : int, optional
+        Processes; all CPUs by default.
+    unreadable : {"raise", "drop"}, default="raise"
+        What to do about recordings that cannot be read.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+
+    Returns
+    -------
+    Domain
+        The rows of all feature sets.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or the set is learned on several corpora.
+    CorpusError
+        If recordings cannot be read, or none can.
+    """
+    learned = [name for name in feature_sets if is_learned(name, {})]
+    if learned:
+        raise ValueError(
+            f"feature sets {', '.join(learned)} are learned on the corpora of a study; they do not "
+            "describe recordings of one corpus"
+        )
+    extraction = Extraction(cache, n_jobs, unreadable, progress)
+    parts = {
+        name: join(corpus, feature_tables(name, [corpus], {}, extraction)[0], unreadable=unreadable)
+        for name in feature_sets
+    }
+    return _with_views(parts, feature_sets, ())
 
 
 def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:

@@ -36,11 +36,14 @@ class Window:
         In seconds from the beginning of the file.
     probabilities : tuple of float
         One per class of the recogniser, summing to 1.
+    flags : tuple of str, default=()
+        Why they are doubtful, if they are.
     """
 
     start: float
     end: float
     probabilities: tuple[float, ...]
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

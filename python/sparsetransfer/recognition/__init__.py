@@ -1,24 +1,39 @@
 """Recognisers for use: adapted to recordings that nobody labelled, saved, and met by new ones."""
 
-from sparsetransfer.recognition.adaptation import UNLABELLED, adapt, check_method
+from sparsetransfer.recognition.adaptation import adapt, check_method
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.novelty import Novelty, fit_novelty
 from sparsetransfer.recognition.recogniser import Recogniser
+from sparsetransfer.recognition.recordings import (
+    FLAGS,
+    WHOLE,
+    RecordingAnswer,
+    cut_long,
+    name_views,
+    recognise_recordings,
+    usable_recordings,
+)
 from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
 
 __all__ = [
-    "UNLABELLED",
+    "FLAGS",
+    "WHOLE",
     "AdaptedModel",
     "Answers",
     "Calibration",
     "Novelty",
     "Recogniser",
+    "RecordingAnswer",
     "StateError",
     "adapt",
     "check_method",
+    "cut_long",
     "fit_calibration",
     "fit_novelty",
+    "name_views",
     "pack_state",
+    "recognise_recordings",
     "unpack_state",
+    "usable_recordings",
 ]

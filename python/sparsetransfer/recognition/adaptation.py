@@ -31,10 +31,7 @@ from sparsetransfer.recognition.adapted import AdaptedModel
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.novelty import fit_novelty
 
-__all__ = ["UNLABELLED", "adapt", "check_method", "recording_keys", "row_keys"]
-
-UNLABELLED = "unlabelled"
-"""Label of every row of a target whose labels nobody knows."""
+__all__ = ["adapt", "check_method", "recording_keys", "row_keys"]
 
 _LEAST_TARGET = 5
 _PERMUTATIONS = 999

@@ -99,6 +99,7 @@ class Recogniser:
         target: Domain | Sequence[Domain] | NDArray[np.float64] | None = None,
         *,
         classes: Sequence[str] | None = None,
+        feature_set_names: Sequence[str] | None = None,
     ) -> Recogniser:
         """Fit on labelled corpora, and adapt to unlabelled recordings if there are any.
 
@@ -111,6 +112,9 @@ class Recogniser:
             feature set.
         classes : sequence of str, optional
             Emotions; by default those that every source has.
+        feature_set_names : sequence of str, optional
+            Names by which `sparsetransfer.features.feature_set` finds the feature sets, kept for
+            recordings still to come; by default those of the domains without their versions.
 
         Returns
         -------
@@ -133,10 +137,11 @@ class Recogniser:
                     f"method {self.method!r} is for recordings that it is adapted to: give a target, "
                     "or no method"
                 )
+            name = _plain_name(sources[0].feature_set)
             return self._take(
                 fit_recogniser(
                     sources,
-                    _plain_name(sources[0].feature_set),
+                    name if feature_set_names is None else feature_set_names[0],
                     n_folds=self.n_folds,
                     seed=self.random_state,
                 )
@@ -144,7 +149,7 @@ class Recogniser:
         method = self._method()
         if isinstance(target, np.ndarray):
             target = _domain(target, sources[0])
-        return self._take(
+        self._take(
             adapt(
                 sources,
                 target,
@@ -155,6 +160,12 @@ class Recogniser:
                 seed=self.random_state,
             )
         )
+        if feature_set_names is not None:
+            from sparsetransfer.features import feature_set
+
+            self.about_["feature_set_names"] = list(feature_set_names)
+            self.about_["feature_set_ids"] = [feature_set(name).id for name in feature_set_names]
+        return self
 
     def _method(self) -> Method:
         method = "multi-view" if self.method is None else self.method
@@ -172,6 +183,19 @@ class Recogniser:
         else:
             self.feature_sets_ = (model.feature_set_id,)
         return self
+
+    @property
+    def feature_set_names(self) -> tuple[str, ...]:
+        """Names of the feature sets for `sparsetransfer.features.feature_set`."""
+        if isinstance(self.model_, LinearRecogniser):
+            return (self.model_.feature_set,)
+        named = self.about_.get("feature_set_names")
+        return tuple(named or (_plain_name(found) for found in self.feature_sets_))
+
+    @property
+    def feature_set_ids(self) -> tuple[str, ...]:
+        """Names and versions of the feature sets, where the method names its views without."""
+        return tuple(self.about_.get("feature_set_ids") or self.feature_sets_)
 
     def answer(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> Answers:
         """Recognise recordings, and say which of the answers are doubtful.
@@ -303,8 +327,6 @@ def _plain_name(feature_set: str) -> str:
 
 
 def _domain(rows: NDArray[np.float64], like: Domain) -> Domain:
-    from sparsetransfer.recognition.adaptation import UNLABELLED
-
     if like.views:
         raise ValueError(
             f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
@@ -318,7 +340,7 @@ def _domain(rows: NDArray[np.float64], like: Domain) -> Domain:
     return Domain(
         name,
         checked,
-        np.full(count, UNLABELLED),
+        np.full(count, "unlabelled"),
         np.full(count, ""),
         np.array([str(number) for number in range(count)]),
         like.feature_names,

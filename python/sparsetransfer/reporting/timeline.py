@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import entr
 
 from sparsetransfer._csv import csv_text
 from sparsetransfer.evaluation import Window
+from sparsetransfer.recognition import RecordingAnswer
 from sparsetransfer.reporting.figures import COLOURS, drawing, shown, svg
 
 __all__ = ["timeline_svg", "windows_csv"]
@@ -58,37 +60,36 @@ def timeline_svg(windows: Sequence[Window], classes: Sequence[str], title: str) 
     return svg(figure).decode()
 
 
-def windows_csv(
-    recordings: Sequence[tuple[str, Sequence[Window]]],
-    classes: Sequence[str],
-    failures: Mapping[str, str] | None = None,
-) -> str:
+def windows_csv(answers: Sequence[RecordingAnswer], classes: Sequence[str]) -> str:
     """Write the windows of recordings as CSV.
 
     Parameters
     ----------
-    recordings : sequence of (str, sequence of Window)
+    answers : sequence of RecordingAnswer
         Files and their windows.
     classes : sequence of str
         Names of the probabilities.
-    failures : mapping of str to str, optional
-        Files that could not be read, and why.
 
     Returns
     -------
     str
         Header, and one line per window: file, start and end in seconds, the most probable emotion,
-        the probabilities, and ``ok``. A file among `failures` has one line with ``failed``, the
-        reason, and nothing between. Cells that a spreadsheet would take for formulas are escaped as
-        in `csv_cell`.
+        the probabilities, their entropy in bits, flags separated by semicolons, and ``ok``. A file
+        that failed has one line with its flags, ``failed``, the reason, and nothing between. Cells
+        that a spreadsheet would take for formulas are escaped as in `csv_cell`.
     """
-    failures = failures or {}
-    rows: list[list[object]] = [["file", "start", "end", "emotion", *classes, "status", "reason"]]
-    for file, windows in recordings:
-        if file in failures:
-            rows.append([file, "", "", "", *("" for _ in classes), "failed", failures[file]])
+    names = ["file", "start", "end", "emotion", *classes, "entropy", "flag", "status", "reason"]
+    rows: list[list[object]] = [list(names)]
+    for answer in answers:
+        if answer.failure:
+            nothing = ["" for _ in range(len(classes) + 4)]
+            flags = "; ".join(answer.flags)
+            rows.append([answer.file, *nothing, flags, "failed", answer.failure])
             continue
-        for part in windows:
-            best = classes[int(np.argmax(part.probabilities))]
-            rows.append([file, part.start, part.end, best, *part.probabilities, "ok", ""])
+        for part in answer.windows:
+            shares = np.array(part.probabilities)
+            entropy = float(entr(shares).sum() / np.log(2.0))
+            where = [answer.file, part.start, part.end, classes[int(shares.argmax())]]
+            flags = "; ".join(part.flags)
+            rows.append([*where, *part.probabilities, entropy, flags, "ok", ""])
     return csv_text(rows)

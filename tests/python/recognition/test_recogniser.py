@@ -22,7 +22,7 @@ from sparsetransfer.evaluation import (
 from sparsetransfer.evaluation.fitted import deployment_obstacle
 from sparsetransfer.evaluation.methods import wanted_views
 from sparsetransfer.exceptions import CorpusError, DomainError
-from sparsetransfer.recognition import UNLABELLED, Recogniser, StateError, pack_state
+from sparsetransfer.recognition import Recogniser, StateError, pack_state
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 
@@ -85,7 +85,7 @@ def pair():
 
 
 def unlabelled(domain):
-    return replace(domain, labels=np.full(len(domain), UNLABELLED))
+    return replace(domain, labels=np.full(len(domain), "unlabelled"))
 
 
 def evaluated(pair, method):

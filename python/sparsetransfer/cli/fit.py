@@ -1,0 +1,251 @@
+"""``sparsetransfer fit``: labelled corpora and one's own recordings in, a model file out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors, say
+from sparsetransfer.cli.inputs import (
+    SpeakerWeights,
+    default_cache,
+    parse_label_map,
+    read_corpus_entry,
+    split_list,
+)
+from sparsetransfer.cli.study import log_to_stderr, working
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress
+
+    from sparsetransfer.corpora import Corpus
+    from sparsetransfer.evaluation import CorpusEntry, Domain, FeatureProgress
+    from sparsetransfer.recognition import Recogniser
+
+__all__ = ["fit"]
+
+
+def fit(
+    corpora: Annotated[
+        list[str],
+        typer.Argument(help="NAME=PATH of a labelled corpus, or a manifest.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
+    target: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Own recordings to adapt to: a folder, or a manifest; labels are not read. "
+            "Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="Method that adapts to the targets.", show_default="multi-view with a target"
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Emotions, comma-separated.", show_default="all that every corpus has"),
+    ] = None,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RAW=EMOTION,… or a .json file, beside the readers' maps.", show_default=False
+        ),
+    ] = None,
+    drop_unmapped: Annotated[
+        bool, typer.Option("--drop-unmapped", help="Drop labels nobody maps.")
+    ] = False,
+    feature_set: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature sets, comma-separated; methods of one view take the first.",
+            show_default="functionals; with a target, is09-style too, and speaker if installed",
+        ),
+    ] = None,
+    normalisation: Annotated[
+        str, typer.Option(help="corpus, robust or source; with a target.")
+    ] = "corpus",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes for features.", show_default="all CPUs")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
+    ] = None,
+    speaker_weights: SpeakerWeights = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
+    ] = False,
+) -> None:
+    """Fit a recogniser with calibrated probabilities on labelled corpora, and write it.
+
+    With --target it adapts to unlabelled recordings, as an evaluation of the method does.
+    """
+    log_to_stderr(verbose)
+    with one_line_errors():
+        from sparsetransfer._files import check_file
+        from sparsetransfer.evaluation import SCOPES, make_methods
+        from sparsetransfer.evaluation.methods import wanted_views
+        from sparsetransfer.recognition import Recogniser, check_method, name_views
+
+        import_module("safetensors")
+        check_file(output)
+        if method is not None and not target:
+            raise ValueError(f"--method {method} adapts to recordings: name them by --target")
+        if normalisation not in SCOPES or normalisation.startswith("speaker"):
+            raise ValueError(
+                f"--normalisation must be corpus, robust or source, got {normalisation!r}"
+            )
+        name = method or ("multi-view" if target else None)
+        views: tuple[str, ...] = ()
+        if name is not None:
+            (chosen,) = make_methods([name])
+            check_method(chosen)
+            views = wanted_views(chosen)
+        sets = _feature_sets(feature_set, views, adapted=bool(target))
+        mapping = parse_label_map(label_map or [])
+        entries = [
+            read_corpus_entry(text, label_map=mapping, drop_unmapped=drop_unmapped)
+            for text in corpora
+        ]
+        place = (cache or default_cache()) / "features"
+        emotions = None if classes is None else split_list(classes)
+        with working() as progress:
+            show = _bars(progress)
+            unlabelled, failures = _targets(target or [], [entry.name for entry in entries])
+            sources = _sources(entries, emotions, sets, drop_unmapped, place, jobs, show)
+            domains = [_described(each, sets, place, jobs, show) for each in unlabelled]
+            if views:
+                sources, domains = (
+                    [name_views(domain, sets) for domain in side] for side in (sources, domains)
+                )
+            progress.add_task("fitting", total=None)
+            recogniser = Recogniser(
+                name,
+                normalisation=normalisation,  # type: ignore[arg-type]
+                random_state=seed,
+            ).fit(sources, domains or None, classes=emotions, feature_set_names=sets)
+        if failures:
+            recogniser.about_["left_out"] = failures
+            typer.echo(f"{len(failures)} target recordings left out: {_first(failures)}", err=True)
+        recogniser.save(output)
+        say(f"{output}: {', '.join(recogniser.classes_)}; {_figures(recogniser)}")
+
+
+def _first(failures: dict[str, str]) -> str:
+    return next(iter(failures.values())) + (" …" if len(failures) > 1 else "")
+
+
+def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) -> tuple[str, ...]:
+    from sparsetransfer import features
+    from sparsetransfer.evaluation.views import is_learned
+
+    learned = [name for name in views if is_learned(name, {})]
+    if learned:
+        raise ValueError(
+            f"--method: its views {', '.join(learned)} are learned on the corpora of a study and "
+            "cannot describe new recordings; take multi-view"
+        )
+    if views:
+        if wanted is not None:
+            raise ValueError(f"--feature-set: the method has its own, {', '.join(views)}")
+        names = views
+    elif wanted is not None:
+        names = split_list(wanted)
+        if len(names) > 1 and not adapted:
+            raise ValueError("--feature-set: without --target there is one feature set")
+    elif adapted:
+        names = ("functionals", "is09-style")
+        try:
+            features.feature_set("speaker")
+        except ImportError:
+            pass
+        else:
+            names = ("speaker", *names)
+    else:
+        names = ("functionals",)
+    for name in names:
+        features.feature_set(name)
+    return names
+
+
+def _bars(progress: Progress) -> FeatureProgress:
+    bars: dict[str, Any] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = progress.add_task(what)
+        progress.update(bars[what], completed=done, total=total)
+
+    return show
+
+
+def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus], dict[str, str]]:
+    """Read recordings to adapt to, long ones cut, and leave out what has no signal."""
+    from sparsetransfer.corpora import read_unlabelled
+    from sparsetransfer.recognition import cut_long, usable_recordings
+
+    names, found = list(taken), []
+    failures: dict[str, str] = {}
+    for path in paths:
+        corpus = read_unlabelled(path)
+        name = corpus.name
+        while name in names:
+            name += " (target)"
+        names.append(name)
+        usable, lost = usable_recordings(cut_long(read_unlabelled(path, name=name)))
+        failures |= lost
+        found.append(usable)
+    return found, failures
+
+
+def _sources(
+    entries: Sequence[CorpusEntry],
+    classes: tuple[str, ...] | None,
+    sets: tuple[str, ...],
+    drop_unmapped: bool,
+    cache: Path,
+    jobs: int | None,
+    show: FeatureProgress,
+) -> list[Domain]:
+    from sparsetransfer.evaluation import StudyConfig, prepare
+
+    config = StudyConfig(
+        corpora=tuple(entries),
+        design={"kind": "leave-one-speaker-out"},
+        classes=classes,
+        feature_sets=sets,
+        drop_unmapped=drop_unmapped,
+    )
+    return prepare(config, cache=cache, n_jobs=jobs, progress=show)[0]
+
+
+def _described(
+    corpus: Corpus, sets: tuple[str, ...], cache: Path, jobs: int | None, show: FeatureProgress
+) -> Domain:
+    from sparsetransfer.evaluation import describe
+
+    return describe(corpus, sets, cache=cache, n_jobs=jobs, unreadable="drop", progress=show)
+
+
+def _figures(recogniser: Recogniser) -> str:
+    from sparsetransfer.recognition import AdaptedModel
+
+    model, about = recogniser.model_, recogniser.about_
+    if isinstance(model, AdaptedModel):
+        target = about["target"]
+        return (
+            f"{about['method']['name']} adapted to {target['recordings']} recordings of "
+            f"{target['name']}; UAR {100 * model.calibration.recall:.1f} % on source speakers held "
+            "out (not on the target)"
+        )
+    return f"UAR {100 * about['choice']['validated_uar']:.1f} % on speakers held out"

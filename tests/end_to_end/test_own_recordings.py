@@ -1,0 +1,238 @@
+"""From a labelled corpus and a folder of unlabelled recordings to predictions."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from sparsetransfer.cli.application import application
+from sparsetransfer.recognition import Recogniser
+
+pytest.importorskip("safetensors", reason="models are files of safetensors")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(application, [str(part) for part in arguments])
+
+
+@pytest.fixture(scope="module")
+def calls(corpora, tmp_path_factory):
+    """Return a folder with the target's recordings at some depth, under names that say nothing."""
+    folder = tmp_path_factory.mktemp("own") / "calls"
+    for number, file in enumerate(sorted(corpora[1].parent.glob("*.wav"))):
+        place = folder / f"day{number % 3}" / f"{number:03d}.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(corpora, calls, cache, tmp_path_factory):
+    place = tmp_path_factory.mktemp("model") / "calls.st"
+    finished = invoke("fit", corpora[0], "--target", calls, "-o", place, "--cache", cache)
+    assert finished.exit_code == 0, finished.output
+    assert "adapted to" in finished.stdout
+    return place
+
+
+def test_predictions_are_those_of_the_evaluation(model, corpora, calls, cache, evaluate, tmp_path):
+    # A process of its own, as a user has it.
+    arguments = [
+        "predict",
+        model,
+        calls,
+        "--json",
+        tmp_path / "a.json",
+        "--csv",
+        tmp_path / "a.csv",
+    ]
+    command = "from sparsetransfer.cli import main; main()"
+    subprocess.run(
+        [sys.executable, "-c", command, *map(str, arguments)], check=True, capture_output=True
+    )
+    files = json.loads((tmp_path / "a.json").read_text())["files"]
+    found = [max(file["probabilities"], key=file["probabilities"].get) for file in files]
+    report = tmp_path / "report"
+    sets = Recogniser.load(model).feature_set_names
+    finished = evaluate(
+        *("--source", corpora[0], "--target", corpora[1], "--methods", "multi-view"),
+        *("--features", ",".join(sets), "--output", report),
+    )
+    assert finished.exit_code == 0, finished.output
+    from sparsetransfer import reporting
+
+    study = reporting.read(report)
+    of_file = dict(
+        zip(sorted(p.name for p in corpora[1].parent.glob("*.wav")), range(len(files)), strict=True)
+    )
+    by_number = {int(file["file"][-7:-4]): label for file, label in zip(files, found, strict=True)}
+    from sparsetransfer.corpora import read_manifest
+
+    names = [file.rsplit("/", 1)[1] for file in read_manifest(corpora[1]).table["file"]]
+    expected = dict(zip(names, study.cells[0].predictions, strict=True))
+    assert {name: by_number[number] for name, number in of_file.items()} == expected
+    with (tmp_path / "a.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert all(0 <= float(row["entropy"]) <= np.log2(4) for row in rows)
+    assert {row["start"] for row in rows} == {"0.0"}
+
+
+def test_bad_files_cost_their_rows_and_flags_say_what_is_doubtful(model, calls, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    good = min(calls.rglob("*.wav"))
+    signal, rate = soundfile.read(good)
+    shutil.copy(good, folder / "a-good.wav")
+    (folder / "b-bad.wav").write_bytes(b"this is no sound")
+    soundfile.write(folder / "c-silent.wav", 0 * signal, rate)
+    soundfile.write(folder / "d-short.wav", signal[: rate // 3], rate)
+    soundfile.write(
+        folder / "e-clipped.wav", np.clip(20 * signal / np.abs(signal).max(), -1, 1), rate
+    )
+    soundfile.write(folder / "f-click.wav", signal[:100], rate)
+    noise = np.random.default_rng(0).standard_normal(2 * rate)
+    soundfile.write(folder / "g-noise.wav", 0.1 * noise, rate)
+    table = tmp_path / "table.csv"
+    finished = invoke("predict", model, folder, tmp_path / "missing.wav", "--csv", table)
+    assert finished.exit_code == 1
+    with table.open(newline="") as lines:
+        rows = {row["file"].rsplit("/", 1)[1][:1]: row for row in csv.DictReader(lines)}
+    assert [rows[name]["status"] for name in "abcdefgm"] == [
+        *("ok", "failed", "failed", "ok", "ok", "failed", "ok", "failed")
+    ]
+    assert rows["a"]["flag"] == ""
+    assert rows["c"]["flag"] == "silent"
+    assert "too short" in rows["d"]["flag"]
+    assert "clipped" in rows["e"]["flag"]
+    assert rows["f"]["flag"] == "too short"
+    assert "unlike" in rows["g"]["flag"]
+
+
+def test_flagged_windows_do_not_vote(model, calls, tmp_path):
+    good = min(calls.rglob("*.wav"))
+    signal, rate = soundfile.read(good)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(len(signal))
+    soundfile.write(tmp_path / "half.wav", np.concatenate([signal, noise]), rate)
+    seconds = len(signal) / rate
+    options = ("--window", seconds, "--hop", seconds)
+    finished = invoke(
+        "predict", model, tmp_path / "half.wav", *options, "--json", tmp_path / "a.json"
+    )
+    assert finished.exit_code == 0, finished.output
+    (file,) = json.loads((tmp_path / "a.json").read_text())["files"]
+    first, second = file["windows"]
+    assert first["flags"] == []
+    assert second["flags"] != []
+    assert file["probabilities"] == pytest.approx(first["probabilities"])
+    assert file["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "no audio file below"),
+        ({"a.wav": "speech"}, "too few to adapt to"),
+        ({f"{i}.wav": "silence" for i in range(6)}, "nothing but silence"),
+        ({f"{i}.wav": "junk" for i in range(6)}, "no recording can be used"),
+    ],
+    ids=["empty", "one", "silent", "junk"],
+)
+def test_targets_that_cannot_be_used(corpora, calls, cache, content, message, tmp_path):
+    folder = tmp_path / "target"
+    folder.mkdir()
+    good = min(calls.rglob("*.wav"))
+    for name, kind in content.items():
+        if kind == "speech":
+            shutil.copy(good, folder / name)
+        elif kind == "silence":
+            soundfile.write(folder / name, np.zeros(16_000), 16_000)
+        else:
+            (folder / name).write_bytes(b"junk")
+    finished = invoke(
+        "fit", corpora[0], "--target", folder, "-o", tmp_path / "m.st", "--cache", cache
+    )
+    assert finished.exit_code == 2
+    assert message in " ".join(finished.stderr.split())
+    assert not (tmp_path / "m.st").exists()
+
+
+def test_a_target_that_is_the_source_is_found(corpora, cache, tmp_path):
+    finished = invoke(
+        *("fit", corpora[0], "--target", corpora[0].parent, "-o", tmp_path / "m.st"),
+        *("--cache", cache),
+    )
+    assert finished.exit_code == 2
+    assert "the same audio is in source and target" in " ".join(finished.stderr.split())
+
+
+def test_methods_that_cannot_be_used_say_so_before_any_work(corpora, tmp_path):
+    for arguments, message in (
+        (("--target", tmp_path / "missing", "--method", "majority"), "can be evaluated and not"),
+        (("--target", tmp_path / "missing", "--method", "nonsense"), "unknown methods"),
+        (("--method", "multi-view"), "--target"),
+        (("--target", tmp_path / "missing", "--method", "frame-codes"), "learned on the corpora"),
+    ):
+        finished = invoke("fit", "emodb=nowhere", *arguments, "-o", tmp_path / "m.st")
+        assert finished.exit_code == 2
+        assert message in " ".join(finished.stderr.split())
+
+
+def test_unreadable_recordings_of_the_target_are_left_out(corpora, calls, cache, tmp_path):
+    folder = tmp_path / "target"
+    shutil.copytree(calls, folder)
+    (folder / "broken.wav").write_bytes(b"junk")
+    place = tmp_path / "m.st"
+    finished = invoke(
+        *("fit", corpora[0], "--target", folder, "-o", place, "--cache", cache),
+        *("--method", "transfer-sparse-coding", "--feature-set", "functionals"),
+    )
+    # The dictionary has more atoms than these small corpora have recordings.
+    assert finished.exit_code == 2
+    finished = invoke(
+        *("fit", corpora[0], "--target", folder, "-o", place, "--cache", cache),
+        *("--method", "coral", "--feature-set", "functionals"),
+    )
+    assert finished.exit_code == 0, finished.output
+    assert "1 target recordings left out" in finished.stderr
+    left_out = Recogniser.load(place).about_["left_out"]
+    assert [name.rsplit("/", 1)[1] for name in left_out] == ["broken.wav"]
+
+
+def test_a_manifest_without_labels_is_a_target(corpora, calls, cache, tmp_path):
+    files = sorted(calls.rglob("*.wav"))
+    for number, header in enumerate(("file", "file,label")):
+        manifest = tmp_path / f"own{number}.csv"
+        comma = "," if "," in header else ""
+        manifest.write_text("\n".join([header, *(f"{file}{comma}" for file in files)]) + "\n")
+        place = tmp_path / f"m{number}.st"
+        finished = invoke(
+            *("fit", corpora[0], "--target", manifest, "-o", place, "--cache", cache),
+            *("--method", "ridge", "--feature-set", "functionals"),
+        )
+        assert finished.exit_code == 0, finished.output
+        assert Recogniser.load(place).about_["target"]["recordings"] == len(files)
+
+
+def test_a_method_that_names_its_views_gets_them(corpora, calls, cache, tmp_path):
+    from sparsetransfer.evaluation import make_methods
+    from sparsetransfer.evaluation.methods import wanted_views
+
+    (method,) = make_methods(["recommended"])
+    if any("frame-codes" in view for view in wanted_views(method)):
+        pytest.skip("with weights of a speaker network its views are learned on a study")
+    place = tmp_path / "m.st"
+    finished = invoke(
+        *("fit", corpora[0], "--target", calls, "-o", place, "--cache", cache),
+        *("--method", "recommended"),
+    )
+    assert finished.exit_code == 0, finished.output
+    recogniser = Recogniser.load(place)
+    assert recogniser.feature_set_names == wanted_views(method)
+    finished = invoke("predict", place, calls, "--json", tmp_path / "a.json")
+    assert finished.exit_code == 0, finished.output
