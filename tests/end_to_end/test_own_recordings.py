@@ -204,6 +204,26 @@ def test_unreadable_recordings_of_the_target_are_left_out(corpora, calls, cache,
     assert [name.rsplit("/", 1)[1] for name in left_out] == ["broken.wav"]
 
 
+def test_the_report_says_what_was_learned_and_how_far_to_trust_it(model, calls, tmp_path):
+    broken = tmp_path / "<b>.wav"
+    broken.write_bytes(b"junk")
+    finished = invoke("predict", model, calls, broken, "--report", tmp_path / "report")
+    assert finished.exit_code == 1, finished.output
+    page = (tmp_path / "report" / "predictions.html").read_text()
+    assert "<b>.wav" not in page
+    assert "&lt;b&gt;.wav" in page
+    text = " ".join(page.split())
+    first, second = text.split('<p class="lead">')[1:3]
+    assert "multi-view learned anger" in first
+    assert "without a label" in first
+    assert "held out (chance: 25.0 %)" in second
+    assert "p-value" in text
+    assert "equally frequent" in text
+    links = [part.split('"')[0] for part in page.split('src="')[1:]]
+    assert len(links) == 10
+    assert all((tmp_path / "report" / link).exists() for link in links)
+
+
 def test_a_manifest_without_labels_is_a_target(corpora, calls, cache, tmp_path):
     files = sorted(calls.rglob("*.wav"))
     for number, header in enumerate(("file", "file,label")):

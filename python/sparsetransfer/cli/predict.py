@@ -57,6 +57,9 @@ def predict(
     as_json: Annotated[
         Path | None, typer.Option("--json", help="File for all as JSON.", show_default="none")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a report as HTML.", show_default="none")
+    ] = None,
     timelines: Annotated[
         Path | None, typer.Option(help="Folder for timelines as SVG.", show_default="none")
     ] = None,
@@ -73,13 +76,16 @@ def predict(
     with one_line_errors():
         from sparsetransfer._files import check_file, check_folder, write_text
         from sparsetransfer.recognition import Recogniser
-        from sparsetransfer.reporting import timeline_svg, windows_csv
+        from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
         for place in filter(None, (csv, as_json)):
             check_file(place)
         if timelines is not None:
             import_module("matplotlib")
             check_folder(timelines)
+        if report is not None:
+            import_module("jinja2")
+            check_folder(report)
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
         answers = _answers(recogniser, _corpus(recordings), window, hop, cache, jobs)
@@ -97,6 +103,8 @@ def predict(
             write_text(csv, windows_csv(found, recogniser.classes_))
         if as_json is not None:
             write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
+        if report is not None:
+            say(str(write_predictions(recogniser, found, report)))
     failed = sum(bool(answer.failure) for answer in found)
     if failed:
         typer.echo(f"{failed} of {len(found)} recordings could not be read", err=True)

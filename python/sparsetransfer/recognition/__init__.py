@@ -14,6 +14,7 @@ from sparsetransfer.recognition.recordings import (
     recognise_recordings,
     usable_recordings,
 )
+from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
 from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "AdaptedModel",
     "Answers",
     "Calibration",
+    "EstimatedShares",
     "Novelty",
     "Recogniser",
     "RecordingAnswer",
@@ -29,6 +31,7 @@ __all__ = [
     "adapt",
     "check_method",
     "cut_long",
+    "estimate_shares",
     "fit_calibration",
     "fit_novelty",
     "name_views",

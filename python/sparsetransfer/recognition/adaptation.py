@@ -24,7 +24,7 @@ from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning, wan
 from sparsetransfer.evaluation.normalisation import Scope, target_scalers
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.splits import splits
+from sparsetransfer.evaluation.splits import Split, splits
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.mmd import two_sample_test
 from sparsetransfer.recognition.adapted import AdaptedModel
@@ -155,7 +155,7 @@ def adapt(
             np.hstack(side.every_view) for side in (split.source, split.target)
         )
         novelty = fit_novelty(source_rows, target_rows, folds, seed=seed)
-        gap = _gap(split.source, split.target, fitted, seed)
+        gap = _gap(known, whole, split, fitted, seed)
     keys = recording_keys(whole)
     order = np.argsort(keys.view("S16").ravel(), kind="stable")
     return AdaptedModel(
@@ -230,9 +230,9 @@ def _calibrate(
 
 
 def _gap(
-    source: LabelledRows, target: UnlabelledRows, fitted: FittedMethod, seed: int
+    sources: Sequence[Domain], target: Domain, split: Split, fitted: FittedMethod, seed: int
 ) -> dict[str, Any]:
-    """Measure the domains before and after adaptation, with a two-sample test of each."""
+    """Measure the domains as recorded, normalised and coded, with a two-sample test of each."""
 
     def figures(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> dict[str, float]:
         rng = np.random.default_rng(seed)
@@ -244,9 +244,14 @@ def _gap(
         return {**measure(known, unknown).as_dict(), "p_value": test.p_value}
 
     output = fitted.output
-    found = {"before": figures(source.features, target.features)}
+    raw = np.vstack([domain.features for domain in sources])
+    scaler = target_scalers(sources, target, "source")[0]
+    found = {
+        "recorded": figures(scaler.apply(raw), scaler.apply(target.features)),
+        "normalised": figures(split.source.features, split.target.features),
+    }
     if output.source_codes is not None and output.target_codes is not None:
-        found["after"] = figures(output.source_codes, output.target_codes)
+        found["coded"] = figures(output.source_codes, output.target_codes)
     return found
 
 

@@ -24,11 +24,9 @@ class Calibration:
     ----------
     slope : float
         Probabilities are :math:`\operatorname{softmax}(a f)` of the scores f.
-    confusion : ndarray of shape (n_classes, n_classes)
-        Mean probability of each class (column) for recordings of each class (row), of speakers who
-        were held out.
-    counts : ndarray of shape (n_classes,)
-        Recordings behind each row.
+    confusion : ndarray of shape (n_classes, n_classes), int64
+        Recordings of each class (row), of speakers who were held out, that were decided to be each
+        class (column).
     recall : float
         Unweighted average recall on these speakers, 0 to 1.
     error : float
@@ -36,8 +34,7 @@ class Calibration:
     """
 
     slope: float
-    confusion: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    confusion: NDArray[np.int64]
     recall: float
     error: float
 
@@ -50,7 +47,6 @@ class Calibration:
         return {
             "slope": self.slope,
             "confusion": self.confusion.tolist(),
-            "counts": self.counts.tolist(),
             "recall": self.recall,
             "error": self.error,
         }
@@ -95,12 +91,12 @@ def fit_calibration(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> Cal
     slope = float(np.exp(found.x) / spread)
     shares = softmax(slope * scores, axis=1)
     chosen = shares.argmax(axis=1)
-    right = np.array([np.mean(chosen[truth == c] == c) for c in range(n_classes)])
+    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confusion, (truth, chosen), 1)
     return Calibration(
         slope=slope,
-        confusion=np.stack([shares[truth == c].mean(axis=0) for c in range(n_classes)]),
-        counts=counts.astype(np.int64),
-        recall=float(right.mean()),
+        confusion=confusion,
+        recall=float(np.mean(np.diag(confusion) / counts)),
         error=_expected_error(shares.max(axis=1), chosen == truth),
     )
 

@@ -4,6 +4,7 @@ from sparsetransfer.reporting.folder import WorkFolder, check_destination, read,
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
+from sparsetransfer.reporting.predictions import predictions_html, write_predictions
 from sparsetransfer.reporting.summary import SummaryRow, summarise
 from sparsetransfer.reporting.tables import cells_csv, rich_tables
 from sparsetransfer.reporting.timeline import timeline_svg, windows_csv
@@ -16,6 +17,7 @@ __all__ = [
     "latex",
     "markdown",
     "notes",
+    "predictions_html",
     "read",
     "render",
     "reserved",
@@ -24,4 +26,5 @@ __all__ = [
     "timeline_svg",
     "windows_csv",
     "write",
+    "write_predictions",
 ]

@@ -1,0 +1,52 @@
+"""EMO-DB to URDU without URDU's labels: the deployed model is the evaluated one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparsetransfer import corpora
+from sparsetransfer.evaluation import (
+    EvaluationProtocol,
+    SourceToTarget,
+    describe,
+    make_methods,
+    run,
+    score,
+    select_classes,
+)
+from sparsetransfer.recognition import Recogniser
+
+DATA = os.environ.get("SPARSETRANSFER_DATA", "")
+CLASSES = ("anger", "happiness", "neutral", "sadness")
+
+pytestmark = pytest.mark.skipif(not DATA, reason="SPARSETRANSFER_DATA names no corpora")
+pytest.importorskip("safetensors", reason="models are files of safetensors")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("features")
+    read = [corpora.read(name, Path(DATA) / name) for name in ("emodb", "urdu")]
+    own = corpora.read_unlabelled(Path(DATA) / "urdu", name="urdu")
+    return [describe(each, ["functionals"], cache=cache) for each in (*read, own)]
+
+
+@pytest.mark.parametrize("name", ["transfer-sparse-coding", "multi-view", "coral"])
+def test_recall_of_the_deployed_model_is_that_of_the_evaluation(pair, name, tmp_path):
+    emodb, urdu, own = pair
+    method = make_methods([name])[0]
+    recogniser = Recogniser(method).fit(emodb, own, classes=CLASSES)
+    recogniser.save(tmp_path / "model.st")
+    found = Recogniser.load(tmp_path / "model.st").predict(own)
+    protocol = EvaluationProtocol(
+        SourceToTarget(("emodb",), ("urdu",)), CLASSES, own.feature_sets, n_resamples=20
+    )
+    cell = run([emodb, urdu], [method], protocol).cells[0]
+    order = {file.rsplit("/", 1)[-1]: row for row, file in enumerate(own.files.tolist())}
+    rows = [order[file.rsplit("/", 1)[-1]] for file in urdu.files.tolist()]
+    assert sorted(rows) == list(range(len(own)))
+    np.testing.assert_array_equal(found[rows], cell.predictions)
+    known = select_classes(urdu, CLASSES).labels
+    assert score(known, found[rows], CLASSES).uar == cell.scores.uar
