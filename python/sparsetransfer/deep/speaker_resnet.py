@@ -227,7 +227,7 @@ class SpeakerResNet(SpectrogramClassifier):
     ----------
     pretrained : SpeakerNetwork, path-like or None, default=None
         What `train_speaker_network` returned, or the file it was saved to; None starts from random
-        parameters (the twin without transfer).
+        parameters (the twin without transfer). `FineTunedCampplus` starts from a published network.
     frozen_epochs : int, default=3
         Epochs at the begin in which only the new scores and the embedding are trained; without
         `pretrained` there are none. Early stopping keeps an epoch after them.
