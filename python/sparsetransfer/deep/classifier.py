@@ -26,10 +26,13 @@ from sparsetransfer._domains import (
     new_domains,
 )
 from sparsetransfer.deep.checkpoint import (
-    CheckpointError,
+    check_scales,
     check_tensors,
+    describing,
     load_module,
     read_checkpoint,
+    read_classes,
+    read_parameters,
     write_checkpoint,
 )
 from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
@@ -72,6 +75,10 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
     device: str | None
     _scaler: ClassVar[type[BandScaler]] = BandScaler
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Raise if a parameter cannot be used."""
 
     @abstractmethod
     def _make_network(self) -> nn.Module:
@@ -208,7 +215,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         Returns
         -------
         estimator
-            Fitted, on the CPU until it is used.
+            Fitted, on the CPU until it is used; `device` is None, whatever the writer's was.
 
         Raises
         ------
@@ -216,23 +223,15 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
             If the file is damaged, or holds another model or version.
         """
         tensors, meta = read_checkpoint(path, cls.__name__)
-        try:
-            model = cls(**meta["parameters"])
-            model.classes_ = np.array(meta["classes"])
-            mean, scale = tensors["mean"].numpy(), tensors["scale"].numpy()
-            if mean.ndim != 2 or mean.shape != scale.shape or len(mean) != 2:
-                raise ValueError(f"statistics of shapes {mean.shape} and {scale.shape}")
-            model.n_bands_ = mean.shape[1]
-            model.scaler_ = cls._scaler(mean, scale)
+        with describing(path, f"a {cls.__name__}"):
+            model = cls(**read_parameters(meta, tensors))
+            model._check_parameters()
+            model.classes_ = read_classes(meta["classes"])
+            model.scaler_ = cls._scaler(*check_scales(tensors["mean"], tensors["scale"]))
+            model.n_bands_ = model.scaler_.mean.shape[1]
             model._read_description(meta)
-            # Shapes are compared before anything is allocated.
-            with torch.device("meta"):
-                check_tensors(model._make_network(), tensors, "network.")
-            network = model._make_network()
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{os.fspath(path)!r} does not describe a {cls.__name__}: {error}"
-            ) from error
+            check_tensors(model._make_network(), tensors, "network.")
+        network = model._make_network()
         load_module(network, tensors, "network.")
         model.network_ = network.eval()
         return model
@@ -249,7 +248,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         return self._json_parameters_without()
 
     def _json_parameters_without(self, *names: str) -> dict[str, Any]:
-        left_out = ("checkpoint", "progress", "random_state", *names)
+        left_out = ("checkpoint", "device", "progress", "random_state", *names)
         parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
         written: dict[str, Any] = json.loads(json.dumps(parameters))
         return written

@@ -389,8 +389,6 @@ def valence_groups(classes: NDArray[Any]) -> list[int]:
 class _Regressor(nn.Module):
     """Encoder, fully connected layers and scores; `forward` returns all hidden layers, then scores."""
 
-    groups: Tensor
-
     def __init__(
         self,
         encoder: ConvolutionalEncoder,
@@ -408,7 +406,7 @@ class _Regressor(nn.Module):
             for before, after in itertools.pairwise((encoder.n_outputs, *hidden))
         )
         self.scores = nn.Linear(hidden[-1], n_classes)
-        self.register_buffer("groups", torch.tensor(groups), persistent=False)
+        self.groups = tuple(groups)
         if adversary:
             self.adversary = nn.Sequential(nn.Linear(hidden[-1], 32), nn.ReLU(), nn.Linear(32, 1))
 
@@ -423,7 +421,8 @@ class _Regressor(nn.Module):
     def masks(self, labels: Tensor, guess: Tensor, n_layers: int) -> list[Tensor | None]:
         """Return, from the first layer to the last, which source sample may rebuild which target."""
         by_class = guess[:, None] == labels[None, :]
-        by_group = self.groups[guess][:, None] == self.groups[labels][None, :]
+        groups = torch.tensor(self.groups, device=labels.device)
+        by_group = groups[guess][:, None] == groups[labels][None, :]
         between: list[Tensor | None] = [by_group] * max(n_layers - 2, 0)
         first: list[Tensor | None] = [None] if n_layers > 1 else []
         return [*first, *between, by_class]

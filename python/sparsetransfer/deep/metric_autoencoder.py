@@ -29,9 +29,13 @@ from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
 from sparsetransfer.deep.checkpoint import (
-    CheckpointError,
+    check_scales,
+    check_tensors,
+    describing,
     load_module,
     read_checkpoint,
+    read_classes,
+    read_parameters,
     write_checkpoint,
 )
 from sparsetransfer.deep.training import (
@@ -319,26 +323,26 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             If the file is damaged, or holds another model or version.
         """
         tensors, meta = read_checkpoint(path, "MetricAutoencoder")
-        try:
-            model = cls(**meta["parameters"])
-            model.mean_, model.scale_ = tensors["mean"].numpy(), tensors["scale"].numpy()
-            if model.mean_.ndim != 2 or model.mean_.shape != model.scale_.shape:
-                raise ValueError("statistics of different shapes")
+        with describing(path, "a MetricAutoencoder"):
+            model = cls(**read_parameters(meta, tensors))
+            model._check_parameters()
+            model.mean_, model.scale_ = check_scales(tensors["mean"], tensors["scale"])
             model.n_features_in_ = model.mean_.shape[1]
-            network = _Autoencoder(model.n_features_in_, model.n_components)
+            described = _Autoencoder(model.n_features_in_, model.n_components)
+            check_tensors(described, tensors, "network.")
             if meta["classes"] is not None:
-                model.classes_ = np.array(meta["classes"])
+                model.classes_ = read_classes(meta["classes"])
                 model.classifier_ = _classifier()
                 model.classifier_.classes_ = model.classes_
                 model.classifier_.coef_ = tensors["coefficients"].numpy()
                 model.classifier_.intercept_ = tensors["intercept"].numpy()
                 rows = 1 if len(model.classes_) == 2 else len(model.classes_)
-                if model.classifier_.coef_.shape != (rows, model.n_components):
-                    raise ValueError("coefficients of another shape")
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{os.fspath(path)!r} does not describe a MetricAutoencoder: {error}"
-            ) from error
+                if model.classifier_.coef_.shape != (
+                    rows,
+                    model.n_components,
+                ) or model.classifier_.intercept_.shape != (rows,):
+                    raise ValueError("the classifier has another shape than its classes")
+        network = _Autoencoder(model.n_features_in_, model.n_components)
         load_module(network, tensors, "network.")
         model.network_ = network.eval()
         return model
@@ -422,7 +426,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         self.classifier_ = _classifier().fit(embedded, labels)
 
     def _json_parameters(self) -> dict[str, Any]:
-        left_out = ("checkpoint", "progress", "random_state")
+        left_out = ("checkpoint", "device", "progress", "random_state")
         parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
         written: dict[str, Any] = json.loads(json.dumps(parameters))
         return written

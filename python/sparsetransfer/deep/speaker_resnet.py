@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep.backbones import ResidualEncoder
 from sparsetransfer.deep.checkpoint import (
-    CheckpointError,
+    check_tensors,
+    describing,
     load_module,
     read_checkpoint,
+    read_parameters,
     write_checkpoint,
 )
 from sparsetransfer.deep.classifier import (
@@ -111,12 +113,10 @@ class SpeakerNetwork(nn.Module):
             If the file is damaged, or holds something else.
         """
         tensors, meta = read_checkpoint(path, "SpeakerNetwork")
-        try:
-            network = cls(n_outputs=meta["n_outputs"], **meta["shape"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{os.fspath(path)!r} does not describe a network: {error}"
-            ) from error
+        with describing(path, "a network"):
+            shape = read_parameters({"parameters": meta["shape"]}, tensors)
+            check_tensors(cls(n_outputs=meta["n_outputs"], **shape), tensors)
+        network = cls(n_outputs=meta["n_outputs"], **shape)
         load_module(network, tensors)
         return network.eval()
 
@@ -376,13 +376,7 @@ class SpeakerResNet(SpectrogramClassifier):
             If no split by speaker has every class on both sides; validation samples then are held
             out regardless of speakers.
         """
-        for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
-            check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
-        for name in ("frozen_epochs", "n_masks"):
-            check_integer(getattr(self, name), name, minimum=0)
-        check_real(self.encoder_factor, "encoder_factor", minimum=0)
-        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
-        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
+        self._check_parameters()
         data = self._prepare(X, y, sample_domain)
         seed = seed_of(self.random_state)
         device = resolve_device(self.device)
@@ -429,6 +423,15 @@ class SpeakerResNet(SpectrogramClassifier):
         )
         self.network_ = network
         return self
+
+    def _check_parameters(self) -> None:
+        for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
+            check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
+        for name in ("frozen_epochs", "n_masks"):
+            check_integer(getattr(self, name), name, minimum=0)
+        check_real(self.encoder_factor, "encoder_factor", minimum=0)
+        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
+        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
 
     def _pretrained_network(self) -> SpeakerNetwork | None:
         given = self.pretrained

@@ -270,9 +270,14 @@ def _resume(
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     load_module(module, tensors, "now.")
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    return meta["history"], best
+    try:
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                state.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        return meta["history"], best
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{os.fspath(settings.checkpoint)!r} does not describe a training: {error}"
+        ) from error
