@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,10 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
     dimension : {"activation", "valence", "both"} or None, default="both"
         Which label shapes the embedding; with "both" activation its first and valence its second
         half. None is the autoencoder alone (the unsupervised twin).
+    spacing : float, default=2.0
+        Factor of activation and valence in the loss, positive. 2 spreads labels between -1 and 1, as
+        those of `AFFECT`, as far as the authors' ratings from 1 to 5; give 1 for such ratings. The
+        loss is not free of scale: it weighs against the reconstruction of standardised features.
     n_components : int, default=2
         Length of the embedding; even for "both".
     noise : float, default=1.0
@@ -96,12 +101,19 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    Features, standardised by the mean and standard deviation of each domain, pass through layers
-    of 40, 20 and 10 rectified units into a linear embedding and back. The loss of a batch is
-    :math:`\log(\mathrm{MSE} + \ell)` with :math:`\ell` the continuous metric loss of
-    `sparsetransfer.deep.losses.continuous_metric`, or :math:`\log \mathrm{MSE}` in a batch
-    without two different known labels. Samples with unknown activation or valence take part in
-    the reconstruction only. The paper steps by 1e-4 over a corpus several times larger.
+    Standardised features pass through layers of 40, 20 and 10 rectified units into a linear
+    embedding and back. The loss of a batch is :math:`\log(\mathrm{MSE} + \ell)` with :math:`\ell` the
+    continuous metric loss of `sparsetransfer.deep.losses.continuous_metric`, or
+    :math:`\log \mathrm{MSE}` in a batch without two different known labels, and with
+    ``dimension=None`` the MSE, as published. Samples with unknown activation or valence take part
+    in the reconstruction only.
+
+    Deviations from the published code: unlabelled target rows are reconstructed, too (it reads a
+    labelled corpus only); each domain is standardised by its own mean and standard deviation (it
+    uses those of the training corpus); Adam steps by 1e-3 (1e-4 there, over a corpus several times
+    larger: ``learning_rate=1e-4`` and more epochs); a category stands in for the ratings of an
+    utterance unless `fit` is given `dimensions`; the classifier on the embedding is logistic
+    regression with balanced classes.
 
     References
     ----------
@@ -114,6 +126,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         self,
         dimension: Dimension | None = "both",
         *,
+        spacing: float = 2.0,
         n_components: int = 2,
         noise: float = 1.0,
         max_epochs: int = 100,
@@ -125,6 +138,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         progress: Progress | None = None,
     ) -> None:
         self.dimension = dimension
+        self.spacing = spacing
         self.n_components = n_components
         self.noise = noise
         self.max_epochs = max_epochs
@@ -182,7 +196,8 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         known = is_source & (labelled(labels) if labels is not None else False)
         wanted = self._wanted(labels, known, is_source, dimensions, affect)
         self._fit_scales(X, is_source)
-        scaled = torch.from_numpy(self._scale(X, is_source))
+        rows = self._scale(X, is_source)
+        scaled = torch.from_numpy(rows.astype(np.float32))
         seed = seed_of(self.random_state)
         device = resolve_device(self.device)
         with torch.random.fork_rng([]):
@@ -205,7 +220,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         )
         self.network_ = network
         if known.any():
-            embedded = self._embed(scaled[torch.from_numpy(known)])
+            embedded = self._embed(rows[known])
             self._fit_classifier(embedded, class_values(np.asarray(labels)[known]))
         elif hasattr(self, "classifier_"):
             del self.classifier_, self.classes_
@@ -230,8 +245,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         is_source = new_domains(sample_domain, len(X)) > 0
-        embedded = self._embed(torch.from_numpy(self._scale(X, is_source)))
-        return embedded.astype(X.dtype)
+        return self._embed(self._scale(X, is_source)).astype(X.dtype)
 
     @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
     def predict(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[Any]:
@@ -286,8 +300,9 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         Returns
         -------
         numpy.ndarray of shape (n, 1) or (n, 2)
-            The mean of the part of the embedding that belongs to each dimension. The loss fixes its
-            scale but not its origin, so compare by correlation, or after removing the mean.
+            The mean of the part of the embedding that belongs to each dimension, in the unit of the
+            labels. The loss fixes its scale but not its origin, so compare by correlation, or after
+            removing the mean.
 
         Raises
         ------
@@ -299,7 +314,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         parts = np.split(
             self.transform(X, sample_domain=sample_domain), 1 + (self.dimension == "both"), axis=1
         )
-        return np.stack([part.mean(axis=1) for part in parts], axis=1)
+        return np.stack([part.mean(axis=1) / self.spacing for part in parts], axis=1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model as safetensors with a JSON header, aside and then renamed."""
@@ -357,6 +372,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             raise ValueError(f"n_components must be even for 'both', got {self.n_components}")
         check_integer(self.max_epochs, "max_epochs", minimum=1)
         check_integer(self.batch_size, "batch_size", minimum=2)
+        check_real(self.spacing, "spacing", minimum=0, strict=True)
         check_real(self.noise, "noise", minimum=0)
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
 
@@ -391,35 +407,39 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         elif labels is not None and self.dimension is not None:
             rated[known] = affect_of(labels[known].tolist(), affect)
         columns = {"activation": [0], "valence": [1], "both": [0, 1], None: []}[self.dimension]
-        return torch.from_numpy(rated[:, columns])
+        return torch.from_numpy(self.spacing * rated[:, columns])
 
     def _loss(self, network: _Autoencoder, features: Tensor, wanted: Tensor) -> Tensor:
         noisy = features + self.noise * torch.randn_like(features)
         latent, rebuilt = network(noisy)
         loss = nn.functional.mse_loss(rebuilt.float(), features)
-        if wanted.shape[1]:
-            parts = latent.float().chunk(wanted.shape[1], dim=1)
-            for part, label in zip(parts, wanted.T, strict=True):
-                loss = loss + losses.continuous_metric(label, part)
+        if not wanted.shape[1]:
+            return loss
+        parts = latent.float().chunk(wanted.shape[1], dim=1)
+        for part, label in zip(parts, wanted.T, strict=True):
+            loss = loss + losses.continuous_metric(label, part)
         return loss.log()
 
     def _fit_scales(self, X: NDArray[np.float64], is_source: NDArray[np.bool_]) -> None:
         domains = [X[is_source], X[~is_source] if (~is_source).any() else X[is_source]]
         self.mean_ = np.stack([rows.mean(axis=0) for rows in domains])
         deviations = np.stack([rows.std(axis=0) for rows in domains])
-        self.scale_ = np.where(deviations > 0, deviations, 1.0)
+        rounding = 10 * np.finfo(np.float64).eps * np.abs(self.mean_)
+        self.scale_ = np.where(deviations > rounding, deviations, 1.0)
 
-    def _scale(self, X: NDArray[np.float64], is_source: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _scale(self, X: NDArray[np.float64], is_source: NDArray[np.bool_]) -> NDArray[np.float64]:
         which = np.where(is_source, 0, 1)
-        return ((X - self.mean_[which]) / self.scale_[which]).astype(np.float32)
+        return np.asarray((X - self.mean_[which]) / self.scale_[which], dtype=np.float64)
 
-    def _embed(self, scaled: Tensor) -> NDArray[np.float32]:
+    def _embed(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return embeddings in double precision, so that they do not depend on the batch."""
         device = resolve_device(self.device)
+        network = copy.deepcopy(self.network_).double().to(device).eval()
         with torch.no_grad():
-            latent = self.network_.to(device).eval()(scaled.to(device))[0]
-        return np.asarray(latent.float().cpu().numpy())
+            latent = network(torch.from_numpy(scaled).to(device))[0]
+        return np.asarray(latent.cpu().numpy())
 
-    def _fit_classifier(self, embedded: NDArray[np.float32], labels: NDArray[Any]) -> None:
+    def _fit_classifier(self, embedded: NDArray[np.float64], labels: NDArray[Any]) -> None:
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")

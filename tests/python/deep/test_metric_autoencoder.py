@@ -28,7 +28,8 @@ FAST = {"max_epochs": 60, "learning_rate": 1e-2, "batch_size": 20, "noise": 0.1,
 def test_the_embedding_follows_the_labels_in_both_corpora(dimension, columns):
     X, truth, domain = make()
     y = np.where(domain > 0, truth.astype(object), None)
-    model = MetricAutoencoder(dimension, n_components=4, **FAST).fit(X, y, sample_domain=domain)
+    options = FAST | {"max_epochs": 150, "learning_rate": 2e-2}
+    model = MetricAutoencoder(dimension, n_components=4, **options).fit(X, y, sample_domain=domain)
     found = model.predict_dimensions(X, sample_domain=domain)
     for column, values in zip(columns, found.T, strict=True):
         for side in (domain > 0, domain < 0):
@@ -49,6 +50,52 @@ def test_unrated_samples_move_the_reconstruction_only():
     metric = model._loss(network, features[:10], rated[:10]).exp()
     error_rated = torch.nn.functional.mse_loss(network(features[:10])[1], features[:10])
     assert (partly - error).item() == pytest.approx((metric - error_rated).item(), rel=1e-4)
+
+
+def test_spacing_is_the_scale_of_the_labels():
+    """Labels three times as far apart are the same labels at a third of the spacing."""
+    X, truth, domain = make()
+    options = FAST | {"max_epochs": 3}
+    found = []
+    for spacing, factor in ((2.0, 1.0), (0.5, 4.0)):
+        model = MetricAutoencoder(spacing=spacing, **options)
+        model.fit(X, truth, sample_domain=domain, dimensions=factor * affect_of(truth))
+        found.append((model.transform(X), model.predict_dimensions(X) / factor))
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-6)
+
+
+def test_the_default_spacing_is_that_of_published_ratings():
+    """Ratings from 1 to 5 are twice as far apart as labels from -1 to 1."""
+    X, truth, _ = make()
+    first = {}
+    for name, spacing, dimensions in (
+        ("default", {}, None),
+        ("ratings", {"spacing": 1.0}, 3 + 2 * affect_of(truth)),
+        ("labels", {"spacing": 1.0}, None),
+    ):
+        model = MetricAutoencoder(**spacing, **FAST | {"max_epochs": 2, "learning_rate": 1e-4})
+        first[name] = model.fit(X, truth, dimensions=dimensions).history_["loss"][0]
+    assert first["default"] == pytest.approx(first["ratings"], rel=1e-4)
+    assert first["default"] != pytest.approx(first["labels"], rel=1e-3)
+
+
+def test_the_twin_without_labels_minimises_the_squared_error_itself():
+    X, _, _ = make()
+    network = MetricAutoencoder(None, **FAST | {"max_epochs": 1}).fit(X).network_
+    features = torch.from_numpy(X).float()
+    found = MetricAutoencoder(None, noise=0.0)._loss(network, features, torch.ones(len(X), 0))
+    expected = torch.nn.functional.mse_loss(network(features)[1], features)
+    assert found.item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("value", [0.1, 1e6 / 3, 0.0])
+def test_a_constant_feature_keeps_its_unit(value):
+    """The mean of equal numbers is not that number to the last bit, so that its deviation is not 0."""
+    X, truth, domain = make(n=70)
+    X[:, 3] = value
+    model = MetricAutoencoder(**FAST | {"max_epochs": 1}).fit(X, truth, sample_domain=domain)
+    assert (model.scale_[:, 3] == 1).all()
 
 
 def test_target_labels_and_ratings_are_not_looked_at():
@@ -105,6 +152,7 @@ def test_a_saved_model_answers_as_before(tmp_path, labels):
         ({"dimension": "arousal"}, {}, "dimension"),
         ({"n_components": 3}, {}, "even"),
         ({"noise": -1.0}, {}, "noise"),
+        ({"spacing": 0.0}, {}, "spacing"),
         ({}, {"y": ["rage"] * 4}, "rage"),
         ({}, {"y": ["anger"] * 3}, "samples, y has"),
         ({}, {"y": ["anger"] * 4}, "two classes"),
