@@ -20,6 +20,7 @@ from sparsetransfer.deep.checkpoint import CheckpointError
 from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
+from sparsetransfer.deep.sequences import normalise_levels
 from sparsetransfer.deep.speaker_resnet import SpeakerNetwork, SpeakerResNet, train_speaker_network
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "SpeakerResNet",
     "affect_of",
     "losses",
+    "normalise_levels",
     "train_speaker_network",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "by_length",
     "check_sequences",
     "crop",
+    "normalise_levels",
     "pad",
     "spec_augment",
     "standardise_groups",
@@ -148,6 +149,42 @@ def standardise_groups(
         for row, values in zip(rows, BandScaler.fit(part, whole).apply(part, whole), strict=True):
             scaled[row] = values
     return scaled
+
+
+def normalise_levels(sequences: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    r"""Remove the level of recordings from their logarithmic spectrograms.
+
+    Parameters
+    ----------
+    sequences : sequence of ndarray of shape (n_frames, n_bands)
+        Natural logarithms of power, such as those of `sparsetransfer.features.LogMel`.
+
+    Returns
+    -------
+    list of numpy.ndarray of shape (n_frames, n_bands), float32
+        Each minus the logarithm of its mean power over frames and bands.
+
+    Notes
+    -----
+    A gain adds a constant to all logarithms of power, which this takes away: distance to the
+    microphone and recording level differ between corpora. It costs where the level of an utterance
+    tells emotions apart and the corpus keeps it, as between loud anger and quiet sadness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.deep import normalise_levels
+    >>> quiet = np.log(np.array([[1.0, 3.0], [2.0, 2.0]], dtype=np.float32))
+    >>> soft, loud = normalise_levels([quiet, quiet + 5])
+    >>> bool(np.allclose(soft, loud)), float(np.exp(soft).mean().round(3))
+    (True, 1.0)
+    """
+    return [
+        (x - np.logaddexp.reduce(x, axis=None, dtype=np.float64) + np.log(x.size)).astype(
+            np.float32
+        )
+        for x in sequences
+    ]
 
 
 def _moments(

@@ -60,6 +60,8 @@ class DeepMethod:
     weights : str, default=""
         First twelve hexadecimal digits of the SHA-256 of the weights of a "FineTunedCampplus"; by
         default those that are found.
+    normalise_level : bool, default=False
+        Whether to remove the level of every recording from its spectrogram.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class DeepMethod:
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     pretrain_epochs: int = 0
     weights: str = ""
+    normalise_level: bool = False
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -116,9 +119,14 @@ class DeepMethod:
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
-        before = {"pretrain_epochs": self.pretrain_epochs} if self._reads_speakers else {}
-        weights = {"weights": self.weights} if self._reads_filter_bank else {}
-        return {"estimator": self.estimator, "params": dict(self.params), **before, **weights}
+        before: dict[str, Any] = {}
+        if self._reads_speakers:
+            before["pretrain_epochs"] = self.pretrain_epochs
+        if self._reads_filter_bank:
+            before["weights"] = self.weights
+        elif self.estimator != "MetricAutoencoder":
+            before["normalise_level"] = self.normalise_level
+        return {"estimator": self.estimator, "params": dict(self.params), **before}
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Train on `source` and the rows of `target`, and label `target`."""
@@ -135,11 +143,13 @@ class DeepMethod:
             unknown = target.frames[self.frame_set]
             samples = [*source.frames[self.frame_set], *unknown]
         elif self.reads_spectrograms:
-            from sparsetransfer.deep.sequences import standardise_groups
+            from sparsetransfer.deep.sequences import normalise_levels, standardise_groups
 
+            known, unknown = list(source.spectrograms), list(target.spectrograms)
+            if self.normalise_level:
+                known, unknown = normalise_levels(known), normalise_levels(unknown)
             # Each source corpus by its own; the estimators do so for source and target.
-            known = standardise_groups(source.spectrograms, source.corpora)
-            unknown = target.spectrograms
+            known = standardise_groups(known, source.corpora)
             samples = [*known, *unknown]
             if self.pretrain_epochs:
                 learned["pretrained"] = self._speaker_network(known, source, seed)

@@ -147,7 +147,7 @@ def prepare(
             f"methods read frames {frame_sets}, of which {features.FilterBank.id!r} alone is known"
         )
     wanted: list[features.LogMel | features.FilterBank] = []
-    wanted += [features.LogMel(_BANDS)] if spectrograms else []
+    wanted += [features.LogMel(_BANDS, trim=True)] if spectrograms else []
     wanted += [features.FilterBank() for _ in frame_sets]
     domains = []
     for number, corpus in enumerate(corpora):

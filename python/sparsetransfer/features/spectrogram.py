@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._networks.front_end import BANDS, FILTER_BANK, RATE, filter_bank
+from sparsetransfer.features.contours import smoothed, speech_stretch
 from sparsetransfer.features.framing import Grid
-from sparsetransfer.features.level import SAMPLE_RATE, mean_square, spectral_floor
+from sparsetransfer.features.level import SAMPLE_RATE, log_energy, mean_square, spectral_floor
 from sparsetransfer.features.spectral import mel_filters
 
 __all__ = ["FilterBank", "LogMel"]
@@ -27,11 +28,16 @@ class LogMel:
     ----------
     n_mels : int, default=64
         Number of bands between 50 and 8000 Hz, 1 to 80.
+    trim : bool, default=False
+        Whether to leave out the silence at both ends: what comes before the first and after the
+        last frame within 30 dB of the loud ones (95th percentile of the energy), as functionals do.
+        How much of it a recording has is a habit of its makers, and models of another corpus trip
+        over it.
 
     Attributes
     ----------
     id : str
-        Name, number of bands and version; the version changes whenever any value may.
+        Name, number of bands, ``trimmed`` and version; the version changes whenever any value may.
     sample_rate : int
         Rate of the signals in Hz.
     names : tuple of str
@@ -59,11 +65,12 @@ class LogMel:
         "floor": "100 dB below the loudest frame",
     }
 
-    def __init__(self, n_mels: int = 64) -> None:
+    def __init__(self, n_mels: int = 64, *, trim: bool = False) -> None:
         least, most = _MEL_RANGE
         if not least <= n_mels <= most:
             raise ValueError(f"n_mels must be from {least} to {most}, got {n_mels}")
-        self.id = f"log-mel-{n_mels}-1"
+        self.id = f"log-mel-{n_mels}-trimmed-1" if trim else f"log-mel-{n_mels}-1"
+        self.trim = trim
         self.names = tuple(f"mel{i}" for i in range(1, n_mels + 1))
         self.units = ("ln(mel power), full scale 1",) * n_mels
 
@@ -79,14 +86,14 @@ class LogMel:
         Returns
         -------
         ndarray of float32, shape (1 + n_samples // 160, len(names))
-            Finite.
+            Finite; fewer rows, at least one, with `trim`.
         """
         import librosa
 
         signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
         pieces = list(_GRID.blocks(signal))
-        loudest = max(float(mean_square(piece, _GRID, _WINDOW).max()) for piece in pieces)
-        floor = spectral_floor(loudest, "hann", _WINDOW)
+        mean_squares = np.concatenate([mean_square(piece, _GRID, _WINDOW) for piece in pieces])
+        floor = spectral_floor(float(mean_squares.max()), "hann", _WINDOW)
         filters = mel_filters(_N_FFT, len(self.names), _LOWEST)
         parts = []
         for piece in pieces:
@@ -99,7 +106,10 @@ class LogMel:
             )
             power = spectrum.real**2 + spectrum.imag**2 + floor
             parts.append(np.log(filters @ power).T)
-        return np.concatenate(parts).astype(np.float32)
+        values = np.concatenate(parts).astype(np.float32)
+        if not self.trim:
+            return values
+        return values[speech_stretch(smoothed(log_energy(mean_squares)[None])[0])]
 
 
 class FilterBank:

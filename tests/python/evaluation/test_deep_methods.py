@@ -89,6 +89,30 @@ class TestRun:
         methods = make_methods(["deep-source-only"], {"deep-source-only": {"params": params}})
         assert run(silent, methods, protocol).cells[0].scores.uar > 0.8
 
+    def test_levels_are_removed_where_that_is_asked(self, spoken, protocol):
+        """Gains of single recordings then change nothing but the last bits."""
+        rng = np.random.default_rng(2)
+        louder = [
+            dataclasses.replace(
+                domain,
+                spectrograms=tuple(
+                    (part + rng.uniform(-20, 20)).astype(np.float32) for part in domain.spectrograms
+                ),
+            )
+            for domain in spoken
+        ]
+        params = {"alignment": None, "hidden": [16], **QUICK, "max_epochs": 30, "batch_size": 16}
+        recalls = {}
+        for level in (False, True):
+            changes = {"deep-source-only": {"params": params, "normalise_level": level}}
+            methods = make_methods(["deep-source-only"], changes)
+            recalls[level] = [
+                run(domains, methods, protocol).cells[0].scores.uar for domains in (spoken, louder)
+            ]
+        assert recalls[True][0] > 0.8
+        assert recalls[True][1] > 0.8
+        assert recalls[False][1] < recalls[False][0]
+
     def test_several_sources_are_standardised_apart(self, spoken, make_domain):
         """With a common scale the second source's offset would be its class."""
         third = with_spectrograms(make_domain("gamma", seed=9), seed=9, lift=50.0)

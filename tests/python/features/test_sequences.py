@@ -63,6 +63,27 @@ def test_any_signal_gives_finite_frames(n_samples):
         assert np.isfinite(values).all()
 
 
+@pytest.mark.parametrize("gain", [1e-3, 1.0])
+def test_trimming_leaves_out_silence_at_the_ends_and_pauses_in(gain):
+    silence = 1e-4 * _noise(0.5, 7)
+    speech = np.concatenate([_noise(0.4), silence, _noise(0.4, 2)])
+    signal = gain * np.concatenate([silence, speech, silence, silence]).astype(np.float32)
+    spectrogram = features.LogMel(40, trim=True)
+    values = spectrogram.compute(signal)
+    assert abs(len(values) - len(speech) / 160) <= 4
+    whole = features.LogMel(40).compute(signal)
+    (first,) = [i for i in range(48, 53) if np.array_equal(whole[i : i + len(values)], values)]
+    assert first > 0
+    assert spectrogram.id != features.LogMel(40).id
+
+
+@pytest.mark.parametrize("signal", [np.zeros(800), np.ones(1), 0.1 * np.ones(3200)])
+def test_trimming_leaves_something_of_any_signal(signal):
+    values = features.LogMel(trim=True).compute(signal.astype(np.float32))
+    assert len(values) >= 1
+    assert np.isfinite(values).all()
+
+
 def test_sequences_lie_in_files_and_are_not_computed_twice(tmp_path, monkeypatch):
     corpus = _corpus(tmp_path)
     seen = []
