@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from sparsetransfer._validation import check_integer
 from sparsetransfer.deep.sequences import Batch
 
-__all__ = ["ConvolutionalEncoder", "ResidualEncoder", "StatisticsPooling", "check_widths"]
+__all__ = [
+    "ConvolutionalEncoder",
+    "ResidualEncoder",
+    "StatisticsPooling",
+    "VectorEncoder",
+    "check_widths",
+]
 
 
 def check_widths(widths: Sequence[int], name: str) -> None:
@@ -78,6 +84,18 @@ class ConvolutionalEncoder(nn.Module):
             features, lengths = layer(features, lengths)
             features = torch.relu(features)
         return _pool(self.pooling, features, lengths)
+
+
+class VectorEncoder(nn.Module):
+    """Pass on samples of a single frame: feature rows, which need no pooling."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.n_outputs = n_features
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return (n, n_outputs)."""
+        return batch.frames[:, 0]
 
 
 class ResidualEncoder(nn.Module):

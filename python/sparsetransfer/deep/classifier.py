@@ -80,12 +80,16 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
     def _check_parameters(self) -> None:
         """Raise if a parameter cannot be used."""
 
+    def _check_samples(self, X: Any, n_bands: int | None = None) -> list[NDArray[np.float32]]:
+        """Return samples as finite arrays of frames; without `n_bands` they are those of `fit`."""
+        return check_sequences(X, n_bands=n_bands)
+
     @abstractmethod
     def _make_network(self) -> nn.Module:
         """Return an untrained network for `n_bands_` and `classes_`."""
 
     def _prepare(self, X: Any, y: ArrayLike | None, sample_domain: ArrayLike | None) -> Prepared:
-        sequences = check_sequences(X)
+        sequences = self._check_samples(X)
         if y is None:
             raise ValueError(f"{type(self).__name__} needs y: labels of the source samples")
         labels = label_array(y)
@@ -111,7 +115,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
     def _embed(self, X: Any, sample_domain: ArrayLike | None) -> tuple[Tensor, Tensor]:
         """Return embeddings and scores of new spectrograms, computed in batches of like length."""
         check_is_fitted(self, "network_")
-        sequences = check_sequences(X, n_bands=self.n_bands_)
+        sequences = self._check_samples(X, self.n_bands_)
         from_source = new_domains(sample_domain, len(sequences)) > 0
         return evaluate(
             self.network_, self.scaler_.apply(sequences, from_source), resolve_device(self.device)
@@ -288,15 +292,22 @@ def balanced_weights(targets: NDArray[np.int64], n_classes: int) -> Tensor:
     return torch.tensor(len(targets) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)
 
 
+def balanced_order(
+    rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw an order in which the classes take turns; small classes come again and again."""
+    members = [rng.permutation(rows[targets[rows] == c]) for c in np.unique(targets[rows])]
+    turns = -(-len(rows) // len(members))
+    return np.stack([np.resize(m, turns) for m in members], axis=1).ravel()
+
+
 def batches_of(
     sequences: list[NDArray[np.float32]],
-    rows: NDArray[np.intp],
+    order: NDArray[np.intp],
     batch_size: int,
-    rng: np.random.Generator,
     make: Callable[[list[NDArray[np.float32]]], Batch],
 ) -> Iterator[tuple[NDArray[np.intp], Batch]]:
-    """Yield shuffled batches of about `batch_size` samples, none of a single one of several."""
-    order = rng.permutation(rows)
+    """Yield batches of about `batch_size` samples in their order, none of one of several."""
     count = max(1, min(round(len(order) / batch_size), len(order) // 2))
     for part in np.array_split(order, count):
         yield part, make([sequences[i] for i in part])

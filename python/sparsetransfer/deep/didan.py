@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT
-from sparsetransfer.deep.backbones import ConvolutionalEncoder, check_widths
+from sparsetransfer.deep.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
+    balanced_order,
     balanced_weights,
     batches_of,
     evaluate,
 )
 from sparsetransfer.deep.holdout import split_for_validation
-from sparsetransfer.deep.sequences import Batch, crop, pad
+from sparsetransfer.deep.sequences import Batch, check_rows, check_sequences, crop, pad
 from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
 from sparsetransfer.exceptions import DomainWarning
 
@@ -69,6 +70,10 @@ default="ida"
         Channels of the convolutions.
     hidden : sequence of int, default=(128, 64, 64)
         Units of the fully connected layers; the last are the embedding.
+    balanced_batches : bool, default=False
+        Whether every batch holds as many source samples of each class, drawn again and again from
+        small classes, instead of weighting the loss of a sample by the inverse of its class's
+        frequency.
     dropout : float, default=0.3
         Share of units dropped before each fully connected layer, in [0, 1).
     max_epochs : int, default=30
@@ -104,10 +109,15 @@ default="ida"
     history_ : dict of str to list of float
         Training loss and validation loss per epoch.
     n_bands_ : int
-        Bands of the spectrograms.
+        Bands of the spectrograms, or features of the rows.
+    reads_rows_ : bool
+        Whether `X` was a matrix of feature rows.
 
     Notes
     -----
+    Feature rows of any set pass into the fully connected layers without convolutions, standardised
+    like bands; `channels` and `crop_frames` then say nothing.
+
     The loss of a batch is :math:`\frac1{2 n_s} \sum_i w_{y_i} \|y_i - f(x_i)\|^2 + \lambda(t)\,
     R(F_s, F_t)` with class weights inverse to frequency and
     :math:`\lambda(t) = \lambda (2/(1+e^{-10t}) - 1)`. For "ida" :math:`R` is
@@ -148,6 +158,7 @@ default="ida"
         penalty: losses.Penalty = "l1",
         channels: Sequence[int] = (16, 32, 64),
         hidden: Sequence[int] = (128, 64, 64),
+        balanced_batches: bool = False,
         dropout: float = 0.3,
         max_epochs: int = 30,
         batch_size: int = 64,
@@ -167,6 +178,7 @@ default="ida"
         self.penalty = penalty
         self.channels = channels
         self.hidden = hidden
+        self.balanced_batches = balanced_batches
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -188,12 +200,12 @@ default="ida"
         sample_domain: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> DIDAN:
-        """Train on labelled source and unlabelled target spectrograms.
+        """Train on labelled source and unlabelled target samples.
 
         Parameters
         ----------
-        X : sequence of array_like of shape (n_frames, n_bands)
-            Spectrograms of any lengths, for example log-mel.
+        X : sequence of array_like of shape (n_frames, n_bands), or matrix (n, n_features)
+            Spectrograms of any lengths, for example log-mel, or rows of features.
         y : array_like of shape (n,)
             Labels; those of target samples are not looked at.
         sample_domain : array_like of shape (n,), int, optional
@@ -253,7 +265,12 @@ default="ida"
             network,
             optimizer,
             lambda rng, _: self._batches(data, training, alignment is not None, rng, device),
-            partial(self._loss, network, weights, alignment),
+            partial(
+                self._loss,
+                network,
+                torch.ones_like(weights) if self.balanced_batches else weights,
+                alignment,
+            ),
             settings,
             validate=partial(_validation_loss, network, data, held, weights, device)
             if len(held)
@@ -277,8 +294,28 @@ default="ida"
         for name in ("channels", "hidden"):
             check_widths(getattr(self, name), name)
 
+    def _check_samples(self, X: Any, n_bands: int | None = None) -> list[NDArray[np.float32]]:
+        rows = _are_rows(X)
+        if n_bands is None:
+            self.reads_rows_ = rows
+        elif rows != self.reads_rows_:
+            wanted = "a matrix of feature rows" if self.reads_rows_ else "spectrograms"
+            raise ValueError(f"X must be {wanted}, as in fit, got {np.ndim(X[0]) + 1} dimensions")
+        return check_rows(X, n_features=n_bands) if rows else check_sequences(X, n_bands=n_bands)
+
+    def _description(self) -> dict[str, Any]:
+        return {"reads_rows": self.reads_rows_}
+
+    def _read_description(self, meta: dict[str, Any]) -> None:
+        # Files of earlier versions hold networks of spectrograms.
+        self.reads_rows_ = bool(meta.get("reads_rows", False))
+
     def _make_network(self) -> _Regressor:
-        encoder = ConvolutionalEncoder(self.n_bands_, self.channels)
+        encoder = (
+            VectorEncoder(self.n_bands_)
+            if self.reads_rows_
+            else ConvolutionalEncoder(self.n_bands_, self.channels)
+        )
         return _Regressor(
             encoder,
             self.hidden,
@@ -301,10 +338,14 @@ default="ida"
 
         target = np.flatnonzero(data.is_target)
         endless = itertools.chain.from_iterable(
-            batches_of(data.sequences, target, self.batch_size, rng, make)
+            batches_of(data.sequences, rng.permutation(target), self.batch_size, make)
             for _ in itertools.count()
         )
-        for rows, batch in batches_of(data.sequences, training, self.batch_size, rng, make):
+        if self.balanced_batches:
+            order = balanced_order(training, data.targets, rng)
+        else:
+            order = rng.permutation(training)
+        for rows, batch in batches_of(data.sequences, order, self.batch_size, make):
             labels = torch.from_numpy(data.targets[rows]).to(device)
             yield batch, labels, next(endless)[1] if with_target else None
 
@@ -377,6 +418,13 @@ default="ida"
         return np.divide(positive, totals, out=uniform, where=totals > 0)
 
 
+def _are_rows(X: Any) -> bool:
+    """Return whether samples are vectors: a matrix, a data frame or a list of vectors."""
+    if hasattr(X, "ndim"):
+        return bool(X.ndim == 2)
+    return hasattr(X, "__len__") and len(X) > 0 and np.ndim(X[0]) == 1
+
+
 def valence_groups(classes: NDArray[Any]) -> list[int]:
     """Return a group per class: positive, negative, neutral; each unknown class is one of its own."""
     groups = []
@@ -391,7 +439,7 @@ class _Regressor(nn.Module):
 
     def __init__(
         self,
-        encoder: ConvolutionalEncoder,
+        encoder: ConvolutionalEncoder | VectorEncoder,
         hidden: Sequence[int],
         n_classes: int,
         dropout: float,

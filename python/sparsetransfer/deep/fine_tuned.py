@@ -353,10 +353,12 @@ class FineTunedCampplus(SpectrogramClassifier):
         target = np.flatnonzero(data.is_target)
         aligned = self.alignment is not None and self.weight > 0 and len(target) > 1
         endless = itertools.chain.from_iterable(
-            batches_of(data.sequences, target, self.batch_size, rng, make)
+            batches_of(data.sequences, rng.permutation(target), self.batch_size, make)
             for _ in itertools.count()
         )
-        for rows, batch in batches_of(data.sequences, training, self.batch_size, rng, make):
+        for rows, batch in batches_of(
+            data.sequences, rng.permutation(training), self.batch_size, make
+        ):
             labels = torch.from_numpy(data.targets[rows]).to(device)
             yield batch, labels, next(endless)[1] if aligned else None
 

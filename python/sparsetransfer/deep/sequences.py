@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
 from torch import Tensor
 
 __all__ = [
     "BandScaler",
     "Batch",
     "by_length",
+    "check_rows",
     "check_sequences",
     "crop",
     "normalise_levels",
@@ -95,6 +97,35 @@ def check_sequences(
             raise ValueError(f"{name}[{number}] has entries that are NaN, infinite or too large")
         checked.append(array)
     return checked
+
+
+def check_rows(
+    value: Any, name: str = "X", *, n_features: int | None = None
+) -> list[NDArray[np.float32]]:
+    """Return feature rows as sequences of a single frame.
+
+    Parameters
+    ----------
+    value : array_like of shape (n, n_features)
+        One vector per sample.
+    name : str, default="X"
+        The argument's name, for error messages.
+    n_features : int, optional
+        The expected number of features.
+
+    Returns
+    -------
+    list of numpy.ndarray of shape (1, n_features), float32
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit or an entry is not finite.
+    """
+    rows = check_array(value, dtype=np.float32, input_name=name)
+    if n_features is not None and rows.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features, got {rows.shape[1]}")
+    return list(rows[:, None])
 
 
 class BandScaler:

@@ -494,7 +494,7 @@ def _train(
         def make(chosen: list[NDArray[np.float32]]) -> Batch:
             return spec_augment(pad(crop(chosen, crop_frames, rng)), rng, n_masks=n_masks)
 
-        for rows, batch in batches_of(sequences, training, batch_size, rng, make):
+        for rows, batch in batches_of(sequences, rng.permutation(training), batch_size, make):
             yield batch.to(device), torch.from_numpy(targets[rows]).to(device)
 
     def loss(pair: tuple[Batch, Tensor], _: float) -> Tensor:

@@ -52,6 +52,8 @@ class DeepMethod:
         A class of `sparsetransfer.deep`. The first two read spectrograms, standardised per band by
         the frames of each corpus whatever the protocol's normalisation, the third the filter bank
         of CAM++; the last reads feature rows.
+    reads : {"spectrograms", "features"}, default="spectrograms"
+        What a "DIDAN" reads: spectrograms, or the feature rows that the protocol normalises.
     params : mapping, default={}
         Arguments of the class, as plain JSON values.
     pretrain_epochs : int, default=0
@@ -77,12 +79,20 @@ class DeepMethod:
     pretrain_epochs: int = 0
     weights: str = ""
     normalise_level: bool = False
+    reads: str = "spectrograms"
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         known = set(inspect.signature(self._class()).parameters) - _NOT_GIVEN
         params = check_params(self.estimator, self.params, known)
         object.__setattr__(self, "params", params)
+        if self.reads not in ("spectrograms", "features") or (
+            self.reads == "features" and self.estimator != "DIDAN"
+        ):
+            raise ValueError(
+                "reads must be 'spectrograms', or for DIDAN 'features', got "
+                f"{self.reads!r} for {self.estimator}"
+            )
         if self.pretrain_epochs < 0 or (self.pretrain_epochs and not self._reads_speakers):
             raise ValueError(
                 "pretrain_epochs must be 0, or positive for SpeakerResNet, got "
@@ -110,7 +120,7 @@ class DeepMethod:
     @property
     def reads_spectrograms(self) -> bool:
         """Whether the samples are spectrograms, which `prepare` then computes."""
-        return self.estimator in ("DIDAN", "SpeakerResNet")
+        return self.estimator in ("DIDAN", "SpeakerResNet") and self.reads == "spectrograms"
 
     @property
     def frame_set(self) -> str:
@@ -126,7 +136,8 @@ class DeepMethod:
             before["weights"] = self.weights
         elif self.estimator != "MetricAutoencoder":
             before["normalise_level"] = self.normalise_level
-        return {"estimator": self.estimator, "params": dict(self.params), **before}
+        reads = {"reads": self.reads} if self.estimator == "DIDAN" else {}
+        return {"estimator": self.estimator, "params": dict(self.params), **before, **reads}
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
         """Train on `source` and the rows of `target`, and label `target`."""
@@ -153,7 +164,7 @@ class DeepMethod:
             samples = [*known, *unknown]
             if self.pretrain_epochs:
                 learned["pretrained"] = self._speaker_network(known, source, seed)
-        if unknown is not target.features:
+        if self.estimator != "MetricAutoencoder":
             groups["groups"] = np.concatenate([source.speakers, target.speakers])
         estimator = self._class()(**learned, **self.params, random_state=seed)
         estimator.fit(samples, labels, sample_domain=domain, **groups)

@@ -3,11 +3,12 @@ import warnings
 from typing import get_args
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
 from sparsetransfer.deep import DIDAN, CheckpointError, losses
-from sparsetransfer.deep.classifier import batches_of
+from sparsetransfer.deep.classifier import balanced_order, batches_of
 from sparsetransfer.deep.didan import Alignment, valence_groups
 from sparsetransfer.exceptions import DomainError, DomainWarning
 
@@ -155,8 +156,7 @@ def test_no_batch_holds_a_single_sample_of_several():
     for count in range(2, 40):
         for size in range(2, 9):
             X = [np.zeros((2, 1), np.float32)] * count
-            rng = np.random.default_rng(0)
-            parts = [rows for rows, _ in batches_of(X, np.arange(count), size, rng, len)]
+            parts = [rows for rows, _ in batches_of(X, np.arange(count), size, len)]
             assert sorted(np.concatenate(parts).tolist()) == list(range(count))
             assert min(map(len, parts)) > 1
 
@@ -182,6 +182,68 @@ def test_epochs_of_neighbouring_seeds_draw_different_noise():
             Training(3, 1, seed, torch.device("cpu")),
         )
     assert len({*drawn[0], *drawn[1]}) == 6
+
+
+def as_rows(speech):
+    """Vectors that know the emotion: mean and deviation over time of every band."""
+    return np.array([np.concatenate([x.mean(axis=0), x.std(axis=0)]) for x in speech.X])
+
+
+@pytest.mark.parametrize("alignment", [None, *get_args(Alignment)])
+def test_feature_rows_are_learnt_from(speech, alignment, tmp_path):
+    rows = as_rows(speech)
+    model = DIDAN(alignment, **SMALL, max_epochs=60, learning_rate=1e-2).fit(
+        rows, speech.y, sample_domain=speech.sample_domain, groups=speech.speakers
+    )
+    target = speech.sample_domain < 0
+    assert np.mean(model.predict(rows[target]) == speech.truth[target]) > 0.7
+    model.save(tmp_path / "model.st")
+    loaded = DIDAN.load(tmp_path / "model.st")
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+    np.testing.assert_array_equal(
+        model.predict_proba(list(rows)), model.predict_proba(pandas.DataFrame(rows))
+    )
+
+
+def test_rows_and_spectrograms_are_not_mixed_up(fitted, speech):
+    rows = as_rows(speech)
+    with pytest.raises(ValueError, match="must be spectrograms, as in fit"):
+        fitted.predict(rows)
+    model = DIDAN(**SMALL, max_epochs=1, validation_fraction=0.0).fit(rows, speech.y)
+    with pytest.raises(ValueError, match="matrix of feature rows, as in fit"):
+        model.predict(speech.X)
+    with pytest.raises(ValueError, match="24 features, got 5"):
+        model.predict(rows[:, :5])
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict(np.full_like(rows, np.nan))
+
+
+def test_balanced_batches_hold_every_class_equally_often():
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1, 2], [50, 12, 3])
+    order = balanced_order(np.arange(65), targets, rng)
+    assert set(order) >= set(range(50, 65))
+    X = [np.zeros((1, 1), np.float32)] * 65
+    for part, _ in batches_of(X, order, 16, len):
+        counts = np.bincount(targets[part], minlength=3)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_balanced_batches_reach_the_training(speech, monkeypatch):
+    rows = as_rows(speech)
+    drawn = []
+
+    def draw(rows, targets, rng):
+        drawn.append(balanced_order(rows, targets, rng))
+        return drawn[-1]
+
+    monkeypatch.setattr("sparsetransfer.deep.didan.balanced_order", draw)
+    options = SMALL | {"max_epochs": 2, "validation_fraction": 0.0}
+    plain = DIDAN(None, **options).fit(rows, speech.y)
+    assert not drawn
+    balanced = DIDAN(None, **options, balanced_batches=True).fit(rows, speech.y)
+    assert len(drawn) == 2
+    assert not torch.equal(weights_of(plain), weights_of(balanced))
 
 
 def test_predictions_are_labels_and_probabilities(fitted, speech):

@@ -113,6 +113,14 @@ class TestRun:
         assert recalls[True][1] > 0.8
         assert recalls[False][1] < recalls[False][0]
 
+    def test_a_network_reads_feature_rows_where_that_is_asked(self, domains, protocol):
+        """These corpora have no spectrograms at all."""
+        params = {"hidden": [16], "max_epochs": 40, "batch_size": 16, "balanced_batches": True}
+        changes = {"didan": {"reads": "features", "params": {"alignment": "ida", **params}}}
+        methods = make_methods(["didan"], changes)
+        assert methods[0].settings()["reads"] == "features"
+        assert run(domains, methods, protocol).cells[0].scores.uar > 0.6
+
     def test_several_sources_are_standardised_apart(self, spoken, make_domain):
         """With a common scale the second source's offset would be its class."""
         third = with_spectrograms(make_domain("gamma", seed=9), seed=9, lift=50.0)
@@ -161,6 +169,8 @@ class TestRun:
             ("speaker-resnet", {"params": {"pretrained": "a.st"}}, "pretrained"),
             ("speaker-resnet", {"pretrain_epochs": -1}, "pretrain_epochs must be 0"),
             ("didan", {"pretrain_epochs": 1}, "no settings"),
+            ("didan", {"reads": "pictures"}, "reads must be"),
+            ("speaker-resnet", {"reads": "features"}, "no settings"),
         ],
     )
     def test_settings_that_do_not_exist_are_refused(self, name, change, message):
