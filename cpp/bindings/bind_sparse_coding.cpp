@@ -1,5 +1,7 @@
 #include <pybind11/stl.h>
 
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -56,6 +58,24 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
                        reports.data());
     else
       encode<T>(execution, x, d, settings, extras, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
+py::tuple lasso_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
+                         const CodingSettings& settings, Array<T> codes,
+                         const std::optional<Array<double>>& ridge,
+                         const std::optional<Array<double>>& weights,
+                         std::optional<double> time_limit, int n_threads) {
+  const auto x = as_columns(signals, "X");
+  const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
+  auto out = as_mutable_columns(codes, "codes");
+  std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
+  const Execution execution = make_execution(n_threads, time_limit);
+  {
+    const ReleasedGil released;
+    encode<T>(execution, x, dictionary, x.cols(), settings, extras, out, reports.data());
   }
   return report_arrays(reports);
 }
@@ -126,6 +146,21 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
 }
 
 template <typename T>
+py::tuple pursuit_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
+                           const PursuitSettings& settings, Array<T> codes,
+                           std::optional<double> time_limit, int n_threads) {
+  const auto x = as_columns(signals, "X");
+  auto out = as_mutable_columns(codes, "codes");
+  std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
+  const Execution execution = make_execution(n_threads, time_limit);
+  {
+    const ReleasedGil released;
+    pursue<T>(execution, x, dictionary, settings, out, reports.data());
+  }
+  return report_arrays(reports);
+}
+
+template <typename T>
 py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
                        const Array<double>& squared_norms, const PursuitSettings& settings,
                        Array<T> codes, std::optional<double> time_limit, int n_threads) {
@@ -142,8 +177,40 @@ py::tuple pursuit_gram(const Array<T>& gram, const Array<T>& correlations,
   return report_arrays(reports);
 }
 
+/// A prepared dictionary keeps the array alive that it refers to.
+template <typename T>
+void bind_prepared(py::module_& m, const char* name) {
+  py::class_<PreparedDictionary<T>>(m, name)
+      .def(py::init([](const Array<T>& dictionary, int n_threads) {
+             const auto d = as_columns(dictionary, "dictionary");
+             require_not_empty("dictionary", d.rows(), d.cols());
+             const Execution execution = make_execution(n_threads);
+             const ReleasedGil released;
+             return std::make_unique<PreparedDictionary<T>>(execution, d);
+           }),
+           py::keep_alive<1, 2>(), py::arg("dictionary").noconvert(), py::kw_only(),
+           py::arg("n_threads"))
+      .def(
+          "holds",
+          [](const PreparedDictionary<T>& self, const Array<T>& dictionary) {
+            const auto d = as_columns(dictionary, "dictionary");
+            const auto& held = self.panels().columns();
+            return d.rows() == held.rows() && d.cols() == held.cols() &&
+                   std::memcmp(d.data(), held.data(),
+                               static_cast<std::size_t>(d.size()) * sizeof(T)) == 0;
+          },
+          py::arg("dictionary").noconvert());
+}
+
 template <typename T>
 void bind_coders(py::module_& m) {
+  m.def("lasso", &lasso_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
+        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
+        py::arg("time_limit") = py::none(), py::arg("n_threads"));
+  m.def("pursue", &pursuit_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
+        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
+        py::arg("time_limit") = py::none(), py::arg("n_threads"));
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
         py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
@@ -217,6 +284,8 @@ void bind_sparse_coding(py::module_& m) {
       .def_readonly("max_atoms", &PursuitSettings::max_atoms)
       .def_readonly("tolerance", &PursuitSettings::tolerance)
       .def_readonly("nonnegative", &PursuitSettings::nonnegative);
+  bind_prepared<float>(m, "PreparedDictionary32");
+  bind_prepared<double>(m, "PreparedDictionary64");
   bind_coders<float>(m);
   bind_coders<double>(m);
 }

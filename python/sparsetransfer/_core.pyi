@@ -255,6 +255,24 @@ class PursuitSettings:
     @property
     def tolerance(self) -> float: ...
 
+class PreparedDictionary32:
+    def __init__(
+        self,
+        dictionary: numpy.typing.NDArray[typing.Any],
+        *,
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def holds(self, dictionary: numpy.typing.NDArray[typing.Any]) -> bool: ...
+
+class PreparedDictionary64:
+    def __init__(
+        self,
+        dictionary: numpy.typing.NDArray[typing.Any],
+        *,
+        n_threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def holds(self, dictionary: numpy.typing.NDArray[typing.Any]) -> bool: ...
+
 class PathSettings:
     def __init__(
         self,
@@ -449,6 +467,19 @@ def lars(
     *,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[numpy.int32]: ...
+@typing.overload
+def lasso(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: PreparedDictionary32,
+    settings: CodingSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    ridge: numpy.typing.NDArray[typing.Any] | None = None,
+    weights: numpy.typing.NDArray[typing.Any] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+@typing.overload
 def lasso(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
@@ -458,6 +489,18 @@ def lasso(
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+@typing.overload
+def lasso(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: PreparedDictionary64,
+    settings: CodingSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    ridge: numpy.typing.NDArray[typing.Any] | None = None,
+    weights: numpy.typing.NDArray[typing.Any] | None = None,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
@@ -504,6 +547,17 @@ def nearest_neighbours(
     metric: Metric,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
+@typing.overload
+def pursue(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: PreparedDictionary32,
+    settings: PursuitSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+@typing.overload
 def pursue(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
@@ -511,6 +565,16 @@ def pursue(
     codes: numpy.typing.NDArray[typing.Any],
     *,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[typing.Any, ...]: ...
+@typing.overload
+def pursue(
+    signals: numpy.typing.NDArray[typing.Any],
+    dictionary: PreparedDictionary64,
+    settings: PursuitSettings,
+    codes: numpy.typing.NDArray[typing.Any],
+    *,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...

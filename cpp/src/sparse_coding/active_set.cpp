@@ -31,6 +31,23 @@ ActiveSet::ActiveSet(Index atoms, Index capacity)
 template <typename T>
 Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, const double* signs,
                      const double* start, Index count) {
+  // Entries among the candidates; those with atoms in use stand in the columns of these.
+  constexpr Index height = PanelGram<T>::kRows;
+  AlignedBuffer<T> fresh;
+  int candidate[height];  // of the atoms that this call adds
+  if (!gram.complete()) {
+    if (count > height) {
+      gram.require(atoms, count);
+    } else {
+      fresh = AlignedBuffer<T>(height * height);
+      gram.entries(atoms, count, fresh.data());
+    }
+  }
+  const Index first = size();
+  const auto product = [&](Index row, Index col) {
+    return static_cast<double>(fresh.data() ? fresh.data()[col * height + row]
+                                            : gram(atoms[row], atoms[col]));
+  };
   Index added = 0;
   for (Index begin = 0; begin < count; begin += kBatch) {
     const Index batch = std::min(kBatch, count - begin);
@@ -40,7 +57,9 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     const Index width = batch <= UpdatableCholesky::kGroup ? UpdatableCholesky::kGroup : kBatch;
     for (Index i = 0; i < old; ++i) {
       for (Index q = 0; q < batch; ++q)
-        cross[i * kBatch + q] = static_cast<double>(gram(atoms_[i], chosen[q]));
+        cross[i * kBatch + q] = i < first || !fresh.data()
+                                    ? static_cast<double>(gram(chosen[q], atoms_[i]))
+                                    : product(begin + q, candidate[i - first]);
       for (Index q = batch; q < width; ++q) cross[i * kBatch + q] = 0.0;
     }
     double corner[kBatch * kBatch];
@@ -48,7 +67,7 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
       double* row = corner + q * kBatch;
       std::fill(row, row + width, 0.0);
       if (q >= batch) continue;
-      for (Index r = 0; r < batch; ++r) row[r] = static_cast<double>(gram(chosen[q], chosen[r]));
+      for (Index r = 0; r < batch; ++r) row[r] = product(begin + r, begin + q);
       row[q] += ridge;
     }
     bool accepted[kBatch];
@@ -59,6 +78,7 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
       atoms_[next] = chosen[q];
       signs_.data()[next] = signs[begin + q];
       coefficients_.data()[next] = start ? start[begin + q] : 0.0;
+      if (fresh.data()) candidate[next - first] = static_cast<int>(begin + q);
       ++next;
     }
     added += next - old;
@@ -165,7 +185,7 @@ bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, const Violator&
   const Index padded = round_up(m, UpdatableCholesky::kGroup);
   double* direction = direction_.data();
   double* a = coefficients_.data();
-  for (Index i = 0; i < m; ++i) direction[i] = static_cast<double>(gram(atoms_[i], atom));
+  for (Index i = 0; i < m; ++i) direction[i] = static_cast<double>(gram(atom, atoms_[i]));
   std::fill(direction + m, direction + padded, 0.0);
   factor_.solve_lower(direction);
   factor_.solve_upper(direction);  // the atom is D_A direction

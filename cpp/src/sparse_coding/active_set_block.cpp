@@ -71,6 +71,7 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
   finished_.clear();
   while (!running_.empty()) {
     for (const Index index : running_) list_changes(index);
+    require_columns(block.gram);
     refresh(block.gram);
     std::size_t kept = 0;
     for (const Index index : running_) {
@@ -124,11 +125,22 @@ void ActiveSetBlock<T>::list_changes(Index index) {
                           (signals_[index].largest + scale_ * sum);
 }
 
+// One product with the dictionary makes the columns of all signals known.
+template <typename T>
+void ActiveSetBlock<T>::require_columns(const PanelGram<T>& gram) {
+  if (gram.complete()) return;
+  required_.clear();
+  for (const Index index : running_)
+    for (Index e = 0; e < entry_count_[index]; ++e)
+      required_.push_back(entries_[index * atoms_ + e].atom);
+  gram.require(required_.data(), static_cast<Index>(required_.size()));
+}
+
 template <typename T>
 void ActiveSetBlock<T>::refresh(const PanelGram<T>& gram) {
   for (Index p = 0; p < gram.num_panels(); ++p) {
     for (const Index index : running_)
-      refresh_panel(gram.panel(p), entries_.data() + index * atoms_, entry_count_[index],
+      refresh_panel(gram, p, entries_.data() + index * atoms_, entry_count_[index],
                     base_.col(index).data() + p * kPanel, gradient_.col(index).data() + p * kPanel);
   }
   for (const Index index : running_) {

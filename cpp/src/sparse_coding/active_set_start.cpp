@@ -67,8 +67,11 @@ bool ActiveSetBlock<T>::improves(const PanelGram<T>& gram, Index index, const T*
   for (Index j = 0; j < atoms_; ++j)
     if (code[j] > T(0) || (code[j] < T(0) && !settings_.nonnegative))
       entries[count++] = {static_cast<int>(j), code[j]};
+  required_.clear();
+  for (Index e = 0; e < count; ++e) required_.push_back(entries[e].atom);
+  gram.require(required_.data(), count);
   for (Index p = 0; p < gram.num_panels(); ++p)
-    refresh_panel(gram.panel(p), entries, count, base_.col(index).data() + p * kPanel,
+    refresh_panel(gram, p, entries, count, base_.col(index).data() + p * kPanel,
                   gradient_.col(index).data() + p * kPanel);
   double objective = 0.0;  // with c = b - (G + h) a: alpha |a|_1 - 1/2 a'(b + c)
   for (Index e = 0; e < count; ++e) {
@@ -87,7 +90,7 @@ bool ActiveSetBlock<T>::improves(const PanelGram<T>& gram, Index index, const T*
 template <typename T>
 bool ActiveSetBlock<T>::stays(const PanelGram<T>& gram, Index index, Index atom,
                               double value) const {
-  const double curvature = static_cast<double>(gram(atom, atom)) + signals_[index].ridge;
+  const double curvature = static_cast<double>(gram.diagonal(atom)) + signals_[index].ridge;
   const double pull = static_cast<double>(gradient_(atom, index)) + curvature * value;
   return std::copysign(1.0, value) * pull > static_cast<double>(thresholds_[atom]);
 }

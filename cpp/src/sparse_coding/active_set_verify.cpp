@@ -118,7 +118,8 @@ void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
     const T least = static_cast<T>(block.dictionary->features()) * std::numeric_limits<T>::min();
     const T share =
         1 + static_cast<T>(block.dictionary->features()) * std::numeric_limits<T>::epsilon();
-    for (Index j = 0; j < atoms_; ++j) norms_[j] = share * std::sqrt(block.gram(j, j) + least);
+    for (Index j = 0; j < atoms_; ++j)
+      norms_[j] = share * std::sqrt(block.gram.diagonal(j) + least);
     norms_.tail(padded_ - atoms_).setZero();
     Index column = 0;
     for (const Index index : finished_) find_residual(block, index, column++);

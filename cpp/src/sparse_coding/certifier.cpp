@@ -55,9 +55,12 @@ double Certifier<T>::by_gram(const CodingBlock<T>& block, Index index, const T* 
   for (Index j = 0; j < atoms; ++j) {
     if (code[j] == T(0)) continue;
     const double value = static_cast<double>(code[j]);
+    const int atom = static_cast<int>(j);
+    block.gram.require(&atom, 1);
     for (Index p = 0; p < block.gram.num_panels(); ++p)
       gradient_.segment<height>(p * height) -=
-          value * Eigen::Map<const Eigen::Matrix<T, height, 1>>(block.gram.panel(p) + j * height)
+          value * Eigen::Map<const Eigen::Matrix<T, height, 1>>(block.gram.panel(p) +
+                                                                block.gram.place(j) * height)
                       .template cast<double>();
     gradient_[j] -= ridge * value;
   }

@@ -39,7 +39,7 @@ double CoordinateDescent<T>::look(const SignalProblem<T>& problem, const T* code
   for (Index j = 0; j < gram.atoms(); ++j)
     if (code[j] != T(0)) entries_[used_++] = {static_cast<int>(j), code[j]};
   for (Index p = 0; p < gram.num_panels(); ++p)
-    refresh_panel(gram.panel(p), entries_.data(), used_, problem.correlations + p * kPanel,
+    refresh_panel(gram, p, entries_.data(), used_, problem.correlations + p * kPanel,
                   gradient_.data() + p * kPanel);
   const T ridge = static_cast<T>(problem.ridge);
   for (Index e = 0; e < used_; ++e) gradient_[entries_[e].atom] -= ridge * entries_[e].value;

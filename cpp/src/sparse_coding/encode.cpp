@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
@@ -82,6 +83,15 @@ void check(const CodingSettings& settings, const CodingExtras& extras, Index ato
 template <typename T>
 bool only_in_double(const CodingSettings& settings) {
   return std::is_same_v<T, float> && settings.algorithm == Algorithm::homotopy;
+}
+
+/// About how many columns of the Gram matrix a call meets. The active set meets those of the atoms
+/// in use; all others need the whole matrix.
+double columns_met(const CodingSettings& settings, Index signals, Index atoms) {
+  constexpr double kPerSignal = 12.0;
+  const auto all = static_cast<double>(atoms);
+  if (settings.algorithm != Algorithm::active_set) return all;
+  return std::min(kPerSignal * static_cast<double>(signals), all);
 }
 
 /// Marks codes that are yet to be computed: any certificate is better.
@@ -227,26 +237,14 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
   }
 }
 
-}  // namespace
-
-template <typename T>
-void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
-            const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
-  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
-  check(settings, extras, dictionary.cols(), signals.cols(), codes);
-  if (signals.cols() == 0) return;
-  encode<T>(execution, signals, PreparedDictionary<T>(execution, dictionary), signals.cols(),
-            settings, extras, codes, reports);
-}
-
-template <typename T>
-void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
-            const PreparedDictionary<T>& prepared, Index total, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
-  const auto& [dictionary, gram, panels] = prepared;
-  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
-  check(settings, extras, dictionary.cols(), signals.cols(), codes);
+/// Codes signals; correlate(begin, count, out) writes the correlations of some of them. What does
+/// not converge is coded again, more carefully.
+template <typename T, typename Correlate>
+void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals,
+                    const PanelDictionary<T>& panels, const PanelGram<T>& gram, Index total,
+                    const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                    CodingReport* reports, const Correlate& correlate) {
+  const ConstMatrixRef<T>& dictionary = panels.columns();
   const Index atoms = dictionary.cols();
   const bool ridged = extras.ridge.size() > 0;
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
@@ -260,7 +258,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
                       const ConstMatrixRef<T> columns = signals.middleCols(begin, count);
                       const Vector<double> norms = squared_norms<T>(columns);
                       require_range<T>(gram.largest_diagonal(), norms);
-                      panels.correlate(columns, coder.correlations().leftCols(count));
+                      correlate(begin, count, coder.correlations().leftCols(count));
                       coder.solve({execution, gram, &columns, &panels, nullptr,
                                    entry_or_null(extras.ridge, begin), norms.data()},
                                   count, codes.middleCols(begin, count), reports + begin);
@@ -286,6 +284,46 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
         },
         settings, {extras.ridge, extras.weights, norms}, codes, reports);
   }
+}
+
+}  // namespace
+
+template <typename T>
+void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+  require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
+  check(settings, extras, dictionary.cols(), signals.cols(), codes);
+  if (signals.cols() == 0) return;
+  require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
+  const Index atoms = dictionary.cols();
+  if (!are_few(columns_met(settings, signals.cols(), atoms), atoms))
+    return encode<T>(execution, signals, PreparedDictionary<T>(execution, dictionary),
+                     signals.cols(), settings, extras, codes, reports);
+  const PanelDictionary<T> panels(execution, dictionary, Panels::transient);
+  Matrix<T> correlations(panels.num_panels() * panels.kRows, signals.cols());
+  Vector<T> norms(atoms);
+  panels.correlate(execution, signals, correlations, norms);
+  encode_signals<T>(execution, signals, panels, PanelGram<T>::by_columns(panels, std::move(norms)),
+                    signals.cols(), settings, extras, codes, reports,
+                    [&](Index begin, Index count, MatrixRef<T> out) {
+                      out = correlations.middleCols(begin, count);
+                    });
+}
+
+template <typename T>
+void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const PreparedDictionary<T>& prepared, Index total, const CodingSettings& settings,
+            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+  const PanelDictionary<T>& panels = prepared.panels();
+  require_shape("signals", signals.rows(), signals.cols(), panels.features(), signals.cols());
+  check(settings, extras, panels.atoms(), signals.cols(), codes);
+  if (signals.cols() == 0) return;
+  const auto gram = prepared.gram(execution, columns_met(settings, signals.cols(), panels.atoms()));
+  encode_signals<T>(execution, signals, panels, *gram, total, settings, extras, codes, reports,
+                    [&](Index begin, Index count, MatrixRef<T> out) {
+                      panels.correlate(signals.middleCols(begin, count), out);
+                    });
 }
 
 template <typename T>

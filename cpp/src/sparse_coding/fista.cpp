@@ -81,8 +81,7 @@ void FistaBlock<T>::refresh(const PanelGram<T>& gram, Index count) {
       for (const Index index : running_) {
         const Index first = first_entry_[slot];
         const Index used = first_entry_[++slot] - first;
-        refresh_panel(gram.panel(p), entries_.data() + first, used,
-                      base_.col(index).data() + p * kPanel,
+        refresh_panel(gram, p, entries_.data() + first, used, base_.col(index).data() + p * kPanel,
                       next_gradient_.col(index).data() + p * kPanel);
       }
     }

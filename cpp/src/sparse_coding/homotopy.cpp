@@ -91,7 +91,7 @@ void Homotopy::subtract_image(const double* code, double sign, const double* fro
   const Index m = size();
   for (Index i = 0; i < m; ++i) entries_[i] = {atoms_[i], sign * code[i]};
   for (Index p = 0; p < problem_->gram.num_panels(); ++p)
-    refresh_panel(problem_->gram.panel(p), entries_.data(), m, from + p * kPanel,
+    refresh_panel(problem_->gram, p, entries_.data(), m, from + p * kPanel,
                   out.data() + p * kPanel);
   for (Index i = 0; i < m; ++i) out[atoms_[i]] -= problem_->ridge * entries_[i].value;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
@@ -47,7 +48,7 @@ class Pursuit {
     // after it: with e >= (64 eps)^(2/3) of an atom's own energy they stay meaningful.
     const T dependence = std::pow(T(64) * std::numeric_limits<T>::epsilon(), T(2) / T(3));
     for (Index j = 0; j < gram.atoms(); ++j) {
-      diagonal_[j] = gram(j, j);
+      diagonal_[j] = gram.diagonal(j);
       floor_[j] = std::max(dependence * diagonal_[j], std::numeric_limits<T>::min());
     }
   }
@@ -144,6 +145,9 @@ class Pursuit {
   /// Adds an atom and returns by how much the squared residual falls. One pass: what it makes of a
   /// panel is used while it is near.
   double take(Index atom, Index size) {
+    const int taken = static_cast<int>(atom);
+    gram_.require(&taken, 1);
+    const Index place = gram_.place(atom) * kRows;
     for (Index l = 0; l < size; ++l) known_[l] = -entry(atom, l);
     const T pivot = std::sqrt(energy_[atom]);
     const T projection = correlation_[atom] / pivot;
@@ -151,10 +155,10 @@ class Pursuit {
     const auto fall = V::broadcast(-projection);
     const auto minus = V::broadcast(T(-1));
     for (Index p = 0; p < gram_.num_panels(); ++p) {
-      const T* column = gram_.panel(p) + atom * kRows;
+      const T* column = gram_.panel(p) + place;
       if (p + kAhead < gram_.num_panels())
         for (Index i = 0; i < kRows; i += kCacheLine / sizeof(T))
-          Eigen::internal::prefetch(gram_.panel(p + kAhead) + atom * kRows + i);
+          Eigen::internal::prefetch(gram_.panel(p + kAhead) + place + i);
       for (Index begin = 0; begin < kRows; begin += kPackets * V::width) {
         const Index first = p * kRows + begin;
         T* rows = rows_.col(p).data() + begin;
@@ -304,6 +308,31 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
   });
 }
 
+/// Pursuits of signals; correlate(begin, count, out) writes the correlations of some of them.
+template <typename T, typename Correlate>
+void pursue_signals(const Execution& execution, const ConstMatrixRef<T>& signals,
+                    const PanelDictionary<T>& panels, const PanelGram<T>& gram,
+                    const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports,
+                    const Correlate& correlate) {
+  pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports, &signals, &panels,
+                   [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
+                     out.resize(gram.padded_atoms(), count);
+                     norms = squared_norms<T>(signals.middleCols(begin, count));
+                     require_range<T>(gram.largest_diagonal(), norms);
+                     correlate(begin, count, out);
+                   });
+}
+
+/// About how many columns of the Gram matrix a call meets, in prices of one of the whole matrix:
+/// one by one they wait for memory.
+double columns_met(const PursuitSettings& settings, Index signals, Index atoms) {
+  constexpr double kPrice = 4.0;
+  const auto all = static_cast<double>(atoms);
+  return std::min(kPrice * static_cast<double>(signals) *
+                      static_cast<double>(std::min(settings.max_atoms, atoms)),
+                  all);
+}
+
 }  // namespace
 
 void PursuitSettings::validate() const {
@@ -316,16 +345,33 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const PursuitSettings& settings,
             MatrixRef<T> codes, CodingReport* reports) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
-  const PanelGram<T> gram = PanelGram<T>::from_dictionary(execution, dictionary);
-  const PanelDictionary<T> panels(execution, dictionary);
-  pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports, &signals, &panels,
-                   [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
-                     out.resize(gram.padded_atoms(), count);
-                     const ConstMatrixRef<T> columns = signals.middleCols(begin, count);
-                     norms = squared_norms<T>(columns);
-                     require_range<T>(gram.largest_diagonal(), norms);
-                     panels.correlate(columns, out);
-                   });
+  require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
+  const Index atoms = dictionary.cols();
+  if (!are_few(columns_met(settings, signals.cols(), atoms), atoms))
+    return pursue<T>(execution, signals, PreparedDictionary<T>(execution, dictionary), settings,
+                     codes, reports);
+  const PanelDictionary<T> panels(execution, dictionary, Panels::transient);
+  Matrix<T> correlations(panels.num_panels() * panels.kRows, signals.cols());
+  Vector<T> norms(atoms);
+  panels.correlate(execution, signals, correlations, norms);
+  const auto gram = PanelGram<T>::by_columns(panels, std::move(norms));
+  pursue_signals<T>(execution, signals, panels, gram, settings, codes, reports,
+                    [&](Index begin, Index count, MatrixRef<T> out) {
+                      out = correlations.middleCols(begin, count);
+                    });
+}
+
+template <typename T>
+void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
+            const PreparedDictionary<T>& prepared, const PursuitSettings& settings,
+            MatrixRef<T> codes, CodingReport* reports) {
+  const PanelDictionary<T>& panels = prepared.panels();
+  require_shape("signals", signals.rows(), signals.cols(), panels.features(), signals.cols());
+  const auto gram = prepared.gram(execution, columns_met(settings, signals.cols(), panels.atoms()));
+  pursue_signals<T>(execution, signals, panels, *gram, settings, codes, reports,
+                    [&](Index begin, Index count, MatrixRef<T> out) {
+                      panels.correlate(signals.middleCols(begin, count), out);
+                    });
 }
 
 template <typename T>
@@ -346,6 +392,8 @@ void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void pursue(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
+                       const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
+  template void pursue(const Execution&, const ConstMatrixRef<T>&, const PreparedDictionary<T>&,  \
                        const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
   template void pursue_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
                             const ConstVectorRef<double>&, const PursuitSettings&, MatrixRef<T>,  \

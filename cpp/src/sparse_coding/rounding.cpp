@@ -32,6 +32,7 @@ void factorise(MatrixRef<double> gram) {
 
 void SortedRounding::round(const PanelGram<float>& gram, double ridge, Index count,
                            const int* atoms, double* values) {
+  gram.require(atoms, count);
   order_.resize(static_cast<std::size_t>(count));
   std::iota(order_.begin(), order_.end(), Index(0));
   // The last are rounded first: large coefficients, whose last digit weighs most.

@@ -29,7 +29,8 @@ class ActiveSet {
   void clear() { factor_.clear(); }
 
   /// Adds candidates (atom, sign) with coefficient `start[q]`; atoms that depend on those in use
-  /// are skipped. Returns how many were added.
+  /// are skipped. Returns how many were added. The Gram matrix has to know the columns of the atoms
+  /// in use.
   template <typename T>
   Index add(const PanelGram<T>& gram, double ridge, const int* atoms, const double* signs,
             const double* start, Index count);

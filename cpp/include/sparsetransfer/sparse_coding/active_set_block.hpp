@@ -51,6 +51,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool is_sparse(Index used) const;
   bool improves(const PanelGram<T>& gram, Index index, const T* code);
   bool stays(const PanelGram<T>& gram, Index index, Index atom, double value) const;
+  void require_columns(const PanelGram<T>& gram);
   void refresh(const PanelGram<T>& gram);
   void list_changes(Index index);
   bool advance(const CodingBlock<T>& block, Index index);
@@ -83,6 +84,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   SortedRounding rounding_;
   std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;
+  std::vector<int> required_;
   AlignedBuffer<double> rhs_;
   std::vector<int> chosen_;
   std::vector<T> chosen_over_;

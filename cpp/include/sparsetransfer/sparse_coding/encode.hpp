@@ -1,8 +1,7 @@
 #pragma once
 
 #include "sparsetransfer/numerics/parallel.hpp"
-#include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
-#include "sparsetransfer/sparse_coding/panel_gram.hpp"
+#include "sparsetransfer/sparse_coding/prepared_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 #include "sparsetransfer/types.hpp"
 
@@ -13,20 +12,6 @@ struct CodingExtras {
   ConstVectorRef<double> ridge = Vector<double>();          ///< h, per signal
   ConstVectorRef<double> weights = Vector<double>();        ///< of the penalty, per atom
   ConstVectorRef<double> squared_norms = Vector<double>();  ///< |x|^2 per signal, for the gap
-};
-
-/// A dictionary D (features x atoms) with its Gram matrix, for several calls of `encode`. Refers to
-/// the dictionary, which has to outlive it.
-template <typename T>
-struct PreparedDictionary {
-  PreparedDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary)
-      : atoms(dictionary),
-        gram(PanelGram<T>::from_dictionary(execution, dictionary)),
-        panels(execution, dictionary) {}
-
-  ConstMatrixRef<T> atoms;
-  PanelGram<T> gram;
-  PanelDictionary<T> panels;
 };
 
 /// Codes signals (features x samples) on a dictionary (features x atoms) by the block active set.

@@ -1,38 +1,69 @@
 #pragma once
 
 #include "sparsetransfer/numerics/parallel.hpp"
-#include "sparsetransfer/sparse_coding/panel_gram.hpp"
+#include "sparsetransfer/numerics/simd.hpp"
+#include "sparsetransfer/types.hpp"
 
 namespace sparsetransfer {
 
-/// A dictionary D (features x atoms) and a copy of it as panels of 64 atoms, feature by feature:
-/// D'x of a few signals then reads memory once and in order. A general matrix product brings the
-/// dictionary into such an order anew for every block of signals, at a third of its time.
+/// Whether a dictionary is copied into panels, or brought into their order for every product: less
+/// memory, and cheaper as long as there are few products.
+enum class Panels { stored, transient };
+
+/// Products with a dictionary D (features x atoms) in panels of 64 atoms, feature by feature: D'x
+/// of a few signals then reads memory once and in order. A general matrix product brings the
+/// dictionary into such an order anew for every block of signals, at a third of its time. Every
+/// product is summed in the same order, whatever else is computed beside it.
 template <typename T>
 class PanelDictionary {
  public:
-  static constexpr Index kRows = PanelGram<T>::kRows;
+  static constexpr Index kRows = 64;
 
   /// Refers to `dictionary`, which has to outlive it.
-  PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary);
+  PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary,
+                  Panels panels = Panels::stored);
 
+  const ConstMatrixRef<T>& columns() const { return columns_; }
   auto atom(Index index) const { return columns_.col(index); }
   Index features() const { return columns_.rows(); }
+  Index atoms() const { return columns_.cols(); }
+  Index num_panels() const { return num_blocks(atoms(), kRows); }
 
   /// out (atoms rounded up to panels x signals) <- D' signals (features x signals); rows without an
   /// atom are zero. Signals do not influence each other.
   void correlate(const ConstMatrixRef<T>& signals, MatrixRef<T> out) const;
+  /// The same with the squared norms of the atoms, while these are near.
+  void correlate(const Execution& execution, const ConstMatrixRef<T>& signals, MatrixRef<T> out,
+                 VectorRef<T> squared_norms) const;
+  /// Of an atom, to the same bits in all uses.
+  T squared_norm(Index atom) const;
+  /// What `multiply` needs; nothing if panels are stored.
+  AlignedBuffer<T> workspace() const;
+  /// results[s] (64 entries) <- products of the atoms of a panel with signals[s], s < count.
+  void multiply(Index panel, const T* const* signals, Index count, T* const* results,
+                AlignedBuffer<T>& workspace) const;
+  /// out (64 x count) <- products of at most 64 atoms with each other.
+  void multiply_atoms(const int* atoms, Index count, T* out) const;
   /// By how much rounding may change an entry of `correlate`, over the norms of atom and signal,
   /// where the signal itself was rounded to T.
   double rounding() const;
 
  private:
+  void correlate_panels(Index first, Index end, const ConstMatrixRef<T>& signals,
+                        MatrixRef<T>& out) const;
+
   ConstMatrixRef<T> columns_;
-  Index panels_;
-  AlignedBuffer<T> entries_;
+  AlignedBuffer<T> entries_;  // empty if panels are transient
 };
+
+/// out (64 x count) <- rows begin .. begin + count of `height` columns, transposed, and zeros
+/// below.
+template <typename T>
+void transpose_panel(const T* const* columns, Index height, Index begin, Index count, T* out);
 
 extern template class PanelDictionary<float>;
 extern template class PanelDictionary<double>;
+extern template void transpose_panel(const float* const*, Index, Index, Index, float*);
+extern template void transpose_panel(const double* const*, Index, Index, Index, double*);
 
 }  // namespace sparsetransfer

@@ -14,12 +14,14 @@ struct CodeEntry {
   T value;
 };
 
-/// gradient = base - sum_e value_e * column_e over one panel of a Gram matrix, its accumulators
-/// in registers. base and gradient point at the panel's rows and may be the same.
+/// gradient = base - sum_e value_e * column_e over the rows of one panel of a Gram matrix, its
+/// accumulators in registers. The columns have to be known. base and gradient point at the panel's
+/// rows and may be the same.
 template <typename T>
-void refresh_panel(const T* panel, const CodeEntry<T>* entries, Index count, const T* base,
-                   T* gradient) {
+void refresh_panel(const PanelGram<T>& gram, Index index, const CodeEntry<T>* entries, Index count,
+                   const T* base, T* gradient) {
   using V = Simd<T>;
+  const T* panel = gram.panel(index);
   constexpr Index height = PanelGram<T>::kRows;
   constexpr Index packets = std::min<Index>(8, height / V::width);
   constexpr Index rows = packets * V::width;
@@ -27,7 +29,7 @@ void refresh_panel(const T* panel, const CodeEntry<T>* entries, Index count, con
     typename V::Packet sums[packets];
     for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
     for (Index e = 0; e < count; ++e) {
-      const T* column = panel + static_cast<Index>(entries[e].atom) * height + begin;
+      const T* column = panel + gram.place(entries[e].atom) * height + begin;
       const auto value = V::broadcast(-entries[e].value);
       for (Index p = 0; p < packets; ++p)
         sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
