@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from sparsetransfer.sparse_coding import lasso, omp
+from sparsetransfer.sparse_coding import PreparedDictionary, lasso, omp
 
 
 def ours(X, D, alpha, threads):
@@ -13,6 +13,20 @@ def ours(X, D, alpha, threads):
 
 def ours_float32(X, D, alpha, threads):
     return lasso(X.astype(np.float32), D.astype(np.float32), alpha, n_threads=threads).codes
+
+
+def prepared(D):
+    """Return the prepared dictionary of the array that was given last."""
+    if not _last or _last[0] is not D:
+        _last[:] = [D, PreparedDictionary(D)]
+    return _last[1]
+
+
+_last = []
+
+
+def ours_prepared(X, D, alpha, threads):
+    return lasso(X, prepared(D), alpha, n_threads=threads).codes
 
 
 def spams_lasso(X, D, alpha, threads):
@@ -58,6 +72,10 @@ def ours_ols(X, D, count, threads):
     return omp(X, D, count, rule="ols", n_threads=threads).codes
 
 
+def ours_ols_prepared(X, D, count, threads):
+    return omp(X, prepared(D), count, rule="ols", n_threads=threads).codes
+
+
 def spams_omp(X, D, count, threads):
     import spams
 
@@ -76,9 +94,16 @@ def sklearn_omp(X, D, count, threads):
 LASSO = {
     "ours": ours,
     "ours_float32": ours_float32,
+    "ours_prepared": ours_prepared,
     "spams": spams_lasso,
     "sklearn_cd": sklearn_cd,
     "sklearn_lars": sklearn_lars,
     "celer": celer_lasso,
 }
-OMP = {"ours_omp": ours_omp, "ours_ols": ours_ols, "spams": spams_omp, "sklearn": sklearn_omp}
+OMP = {
+    "ours_omp": ours_omp,
+    "ours_ols": ours_ols,
+    "ours_ols_prepared": ours_ols_prepared,
+    "spams": spams_omp,
+    "sklearn": sklearn_omp,
+}

@@ -2,8 +2,10 @@
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import threadpoolctl
@@ -101,13 +103,18 @@ def available_processors() -> int:
         count = len(os.sched_getaffinity(0))
     else:
         count = os.cpu_count() or 1
+    quota = _processors_of_quota(_CGROUP_LIMIT, int(time.monotonic()))
+    return max(1, count if quota is None else min(count, quota))
+
+
+@lru_cache(maxsize=1)
+def _processors_of_quota(path: Path, second: int) -> int | None:
+    """Return what the container's quota leaves, read once a second: a call may take less."""
     try:
-        quota, period = _CGROUP_LIMIT.read_text(encoding="ascii").split()
-        if quota != "max":
-            count = min(count, math.ceil(int(quota) / int(period)))
+        quota, period = path.read_text(encoding="ascii").split()
+        return None if quota == "max" else math.ceil(int(quota) / int(period))
     except (OSError, ValueError):
-        pass
-    return max(1, count)
+        return None
 
 
 def _from_environment() -> int | None:

@@ -7,6 +7,8 @@ argument, what it got and what was expected.
 
 import math
 import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,11 +27,15 @@ __all__ = [
     "check_real",
     "check_vector",
     "common_dtype",
+    "naming_infinite",
     "resolve_threads",
 ]
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Mask: TypeAlias = ArrayLike | Literal["nan"] | None
+
+_KEPT = (np.dtype(np.float64), np.dtype(np.float32))
+_SMALL = 2**16  # entries whose temporary of booleans costs less than the care for overflows
 
 
 def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
@@ -46,6 +52,7 @@ def check_matrix(
     dtype: DTypeLike | None = None,
     n_features: int | None = None,
     min_samples: int = 1,
+    finite: bool = True,
 ) -> FloatArray:
     """Return `value` as a finite, C-ordered (n_samples, n_features) array of floats.
 
@@ -61,6 +68,9 @@ def check_matrix(
         The expected number of columns.
     min_samples : int, default=1
         The least number of rows.
+    finite : bool, default=True
+        Whether to look at every entry. Where a kernel finds NaN and infinity out by the way,
+        `naming_infinite` gives its error the argument's name.
 
     Returns
     -------
@@ -85,7 +95,7 @@ def check_matrix(
         raise ValueError(f"{name} must have at least 1 feature, got shape {array.shape}")
     if n_features is not None and array.shape[1] != n_features:
         raise ValueError(f"{name} must have {n_features} features, got {array.shape[1]}")
-    return _require_finite(array, name)
+    return _require_finite(array, name) if finite else array
 
 
 def check_pair(
@@ -242,7 +252,9 @@ def check_integer(
     value: object, name: str, *, minimum: int | None = None, maximum: int | None = None
 ) -> int:
     """Return `value` as an int within the bounds (both inclusive); a bool is refused."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and (
+        isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral)
+    ):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     _require_bounds(value, name, minimum, maximum, strict=False)
     return int(value)
@@ -257,7 +269,9 @@ def check_real(
     strict: bool = False,
 ) -> float:
     """Return `value` as a finite float within the bounds; `strict` excludes the bounds."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (
+        isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)
+    ):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value!r}")
@@ -306,7 +320,21 @@ def _column_names(value: object) -> list[str] | None:
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
+@contextmanager
+def naming_infinite(array: FloatArray, name: str) -> Iterator[None]:
+    """Raise ValueError for an array that turns out not to be finite by an overflow in a kernel."""
+    try:
+        yield
+    except ArithmeticError:
+        _require_finite(array, name)
+        raise
+
+
 def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArray:
+    if type(value) is np.ndarray and (value.dtype == dtype if dtype else value.dtype in _KEPT):
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value
     if sparse.issparse(value):
         raise TypeError(f"{name} must be a dense array, got a sparse {type(value).__name__}")
     array = np.asarray(value)
@@ -325,6 +353,8 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
 
 
 def _require_finite(array: FloatArray, name: str) -> FloatArray:
+    if array.size <= _SMALL and np.isfinite(array).all():
+        return array
     # A finite sum proves that every entry is finite, without a temporary of the array's size.
     with np.errstate(over="ignore", invalid="ignore"):
         total = array.sum()

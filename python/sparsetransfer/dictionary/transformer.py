@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
+from sparsetransfer.sparse_coding.prepared import prepared_for
 
 __all__ = ["DictionaryTransformer"]
 
@@ -45,13 +46,17 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         numpy.ndarray of shape (n_samples, n_components)
             The codes of ``transform_algorithm``; twice as many columns with ``split_sign``.
+
+        Notes
+        -----
+        A `PreparedDictionary` of `components_` is kept from call to call, as by `SparseCoder`.
         """
         check_is_fitted(self)
         signals = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite=mask is None)
         alpha = self.alpha if self.transform_alpha is None else self.transform_alpha
         codes = sparse_encode(
             signals,
-            self.components_,
+            prepared_for(self, self.components_),
             algorithm=self.transform_algorithm,
             n_nonzero_coefs=self.transform_n_nonzero_coefs,
             alpha=alpha,

@@ -6,11 +6,13 @@ from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.functional import lasso, lasso_gram, omp, omp_gram, threshold
 from sparsetransfer.sparse_coding.path import LassoPath, lasso_path
 from sparsetransfer.sparse_coding.pooled import PooledCodes, lasso_pooled
+from sparsetransfer.sparse_coding.prepared import PreparedDictionary
 from sparsetransfer.sparse_coding.result import SparseCodes
 
 __all__ = [
     "LassoPath",
     "PooledCodes",
+    "PreparedDictionary",
     "SparseCoder",
     "SparseCodes",
     "by_chunks",

@@ -37,7 +37,8 @@ def by_chunks(
         Further positional arguments of the coder, as the dictionary.
     chunk_size : int, default=8192
         Signals whose codes are dense at a time. Each chunk forms the Gram matrix of the atoms
-        anew, which is little beside some thousand codes.
+        anew, which is little beside some thousand codes, unless the dictionary is a
+        `PreparedDictionary`.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         As in `lasso`.
     time_limit : float, optional

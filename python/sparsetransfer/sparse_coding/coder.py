@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding.compatible import sparse_encode
+from sparsetransfer.sparse_coding.prepared import prepared_for
 
 __all__ = ["SparseCoder"]
 
@@ -19,7 +20,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    dictionary : numpy.ndarray of shape (n_components, n_features)
+    dictionary : numpy.ndarray of shape (n_components, n_features) or PreparedDictionary
         The atoms, one per row.
     transform_algorithm : str, default="omp"
         As `algorithm` of `sparse_encode`.
@@ -46,6 +47,13 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         The number of features seen by `fit`.
     feature_names_in_ : numpy.ndarray of shape (n_features,)
         The names of the features, if `X` has them.
+
+    Notes
+    -----
+    `transform` keeps a `PreparedDictionary` from call to call, outside parameters, copies and
+    pickles, unless it would take more than 256 MB. It is made anew where the array `dictionary` has
+    changed, also in place, for which every call compares all atoms. Only a `PreparedDictionary`
+    given as `dictionary`, which cannot change, is not compared.
 
     Examples
     --------
@@ -130,7 +138,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
         codes = sparse_encode(
             signals,
-            self.dictionary,
+            prepared_for(self, self.dictionary),
             algorithm=self.transform_algorithm,  # type: ignore[arg-type]
             n_nonzero_coefs=self.transform_n_nonzero_coefs,
             alpha=self.transform_alpha,

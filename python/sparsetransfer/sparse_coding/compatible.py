@@ -57,7 +57,7 @@ def sparse_encode(
     ----------
     X : array_like of shape (n_samples, n_features)
         The signals. float32 is kept; all else becomes float64.
-    dictionary : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features) or PreparedDictionary
         The atoms, one per row.
     gram : array_like of shape (n_components, n_components), optional
         ``dictionary @ dictionary.T``, if it is at hand.
@@ -128,22 +128,21 @@ def sparse_encode(
         raise ValueError("mask cannot be used with algorithm='lars', gram or cov")
     if time_limit is not None and algorithm == "lars":
         raise ValueError("time_limit cannot be used with algorithm='lars'")
-    signals, observed = check_masked(X, "X", mask)
-    atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     penalty = 1.0 if alpha is None else alpha
     if algorithm == "threshold":
-        return threshold(signals, atoms, penalty, positive=positive)
-    inner = None if gram is None else _inner_products(signals, atoms, gram, cov)
+        signals, _ = check_masked(X, "X", mask)
+        return threshold(signals, dictionary, penalty, positive=positive)
+    inner = None
+    if gram is not None or algorithm == "lars":
+        signals = check_matrix(X, "X")
+        atoms = check_matrix(
+            dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1]
+        )
+        inner = _inner_products(signals, atoms, gram, cov)
     if algorithm in ("lars", "omp", "ols"):
-        if n_nonzero_coefs is None:
-            count = int(min(max(signals.shape[1] / 10, 1), atoms.shape[0]))
-        else:
-            count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
-        if algorithm == "lars":
-            if inner is None:
-                matrix, correlations = matmul(atoms, atoms.T), matmul(signals, atoms.T)
-            else:
-                matrix, correlations, _ = inner
+        if inner is not None and algorithm == "lars":
+            matrix, correlations, _ = inner
+            count = _count(n_nonzero_coefs, atoms)
             return _lars(matrix, correlations, count, n_jobs)
         greedy: dict[str, Any] = {
             "rule": algorithm,
@@ -152,10 +151,8 @@ def sparse_encode(
             "n_threads": n_jobs,
         }
         if inner is None:
-            result = omp(signals, atoms, count, mask=observed, **greedy)
-        else:
-            result = omp_gram(*inner, count, **greedy)
-        return result.codes
+            return omp(X, dictionary, n_nonzero_coefs, mask=mask, **greedy).codes
+        return omp_gram(*inner, _count(n_nonzero_coefs, atoms), **greedy).codes
     options: dict[str, Any] = {
         "positive": positive,
         "init": init,
@@ -165,15 +162,24 @@ def sparse_encode(
         "n_threads": n_jobs,
     }
     if inner is None:
-        return lasso(signals, atoms, penalty, mask=observed, **options).codes
+        return lasso(X, dictionary, penalty, mask=mask, **options).codes
     matrix, correlations, norms = inner
     return lasso_gram(matrix, correlations, penalty, squared_norms=norms, **options).codes
 
 
+def _count(n_nonzero_coefs: int | None, atoms: FloatArray) -> int:
+    if n_nonzero_coefs is None:
+        return int(min(max(atoms.shape[1] / 10, 1), atoms.shape[0]))
+    return check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
+
+
 def _inner_products(
-    signals: FloatArray, atoms: FloatArray, gram: ArrayLike, cov: ArrayLike | None
+    signals: FloatArray, atoms: FloatArray, gram: ArrayLike | None, cov: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    matrix = check_matrix(gram, "gram", dtype=signals.dtype, n_features=atoms.shape[0])
+    if gram is None:
+        matrix, cov = matmul(atoms, atoms.T), None
+    else:
+        matrix = check_matrix(gram, "gram", dtype=signals.dtype, n_features=atoms.shape[0])
     if cov is None:
         correlations = matmul(signals, atoms.T)
     else:

@@ -1,9 +1,9 @@
 """Sparse codes of signals in a given dictionary: arrays in, codes with certificates out."""
 
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._linalg import matmul
@@ -16,13 +16,21 @@ from sparsetransfer._validation import (
     check_real,
     check_vector,
     common_dtype,
+    naming_infinite,
     resolve_threads,
 )
+from sparsetransfer.sparse_coding.prepared import PreparedDictionary
 from sparsetransfer.sparse_coding.result import SparseCodes, collect
 
 __all__ = ["lasso", "lasso_gram", "omp", "omp_gram", "threshold"]
 
 LassoAlgorithm: TypeAlias = Literal["auto", "active_set", "coordinate_descent", "homotopy", "fista"]
+
+_RULES = {"omp": _core.SelectionRule.correlation, "ols": _core.SelectionRule.residual}
+_ALGORITHMS = {
+    name: getattr(_core.Algorithm, "active_set" if name == "auto" else name)
+    for name in get_args(LassoAlgorithm)
+}
 
 # Violation of the optimality conditions in units of alpha. Rounding a code to float32 leaves about
 # as much on atoms with much in common at penalties of a thousandth of the largest correlation.
@@ -51,7 +59,7 @@ def lasso(
     ----------
     X : array_like of shape (n_samples, n_features)
         The signals. float32 is kept; all else becomes float64.
-    dictionary : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features) or PreparedDictionary
         The atoms, one per row. They need not have unit norm, nor be independent.
     alpha : float, default=1.0
         The penalty, at least 0.
@@ -148,21 +156,23 @@ def lasso(
     np.True_
     """
     signals, observed = check_masked(X, "X", mask)
-    atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
+    atoms, core = _dictionary(dictionary, signals, observed)
     shape = (signals.shape[0], atoms.shape[0])
     codes = _start(init, shape, signals.dtype, positive)
     settings = _settings(alpha, tol, max_iter, positive, init is not None, signals.dtype, algorithm)
-    reports = _core.lasso(
-        signals,
-        atoms,
-        settings,
-        codes,
-        ridge=_ridge(l2, shape[0]),
-        weights=_weights(weights, shape[1]),
-        mask=observed,
-        time_limit=check_seconds(time_limit),
-        n_threads=resolve_threads(n_threads),
-    )
+    options: dict[str, Any] = {} if observed is None else {"mask": observed}
+    with naming_infinite(atoms, "dictionary"):
+        reports = _core.lasso(
+            signals,
+            core,
+            settings,
+            codes,
+            ridge=_ridge(l2, shape[0]),
+            weights=_weights(weights, shape[1]),
+            time_limit=check_seconds(time_limit),
+            n_threads=resolve_threads(n_threads),
+            **options,
+        )
     return collect(codes, reports)
 
 
@@ -255,7 +265,7 @@ def omp(
     ----------
     X : array_like of shape (n_samples, n_features)
         The signals. float32 is kept; all else becomes float64.
-    dictionary : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features) or PreparedDictionary
         The atoms, one per row.
     n_nonzero_coefs : int, optional
         The largest number of atoms in a code. By default a tenth of the features (at least 1), or
@@ -307,19 +317,21 @@ def omp(
        algorithms", IEEE Trans. Signal Process. 67, 2019. doi:10.1109/TSP.2019.2943225
     """
     signals, observed = check_masked(X, "X", mask)
-    atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
+    atoms, core = _dictionary(dictionary, signals, observed)
     default = max(signals.shape[1] // 10, 1)
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
-    reports = _core.pursue(
-        signals,
-        atoms,
-        settings,
-        codes,
-        mask=observed,
-        time_limit=check_seconds(time_limit),
-        n_threads=resolve_threads(n_threads),
-    )
+    options: dict[str, Any] = {} if observed is None else {"mask": observed}
+    with naming_infinite(atoms, "dictionary"):
+        reports = _core.pursue(
+            signals,
+            core,
+            settings,
+            codes,
+            time_limit=check_seconds(time_limit),
+            n_threads=resolve_threads(n_threads),
+            **options,
+        )
     return collect(codes, reports)
 
 
@@ -415,6 +427,29 @@ def threshold(
     return np.maximum(codes, 0) if positive else codes
 
 
+def _dictionary(
+    dictionary: ArrayLike, signals: FloatArray, observed: NDArray[np.bool_] | None
+) -> tuple[FloatArray, Any]:
+    """Return the atoms, and them or their prepared form as the kernels take it.
+
+    Masked signals have Gram matrices of their own. NaN and infinity are left to the kernels, which
+    compute the norms of all atoms; those of masked signals do not see every entry.
+    """
+    if isinstance(dictionary, PreparedDictionary) and observed is None:
+        atoms = check_matrix(
+            dictionary.atoms, "dictionary", n_features=signals.shape[1], finite=False
+        )
+        return atoms, dictionary.core(signals.dtype)
+    atoms = check_matrix(
+        dictionary,
+        "dictionary",
+        dtype=signals.dtype,
+        n_features=signals.shape[1],
+        finite=observed is not None,
+    )
+    return atoms, atoms
+
+
 def _square(gram: ArrayLike, dtype: np.dtype[np.floating]) -> FloatArray:
     matrix = check_matrix(gram, "gram", dtype=dtype)
     if matrix.shape[0] != matrix.shape[1]:
@@ -431,8 +466,8 @@ def _settings(
     dtype: np.dtype[np.floating],
     algorithm: str,
 ) -> "_core.CodingSettings":
-    if algorithm not in get_args(LassoAlgorithm):
-        names = ", ".join(get_args(LassoAlgorithm))
+    if algorithm not in _ALGORITHMS:
+        names = ", ".join(_ALGORITHMS)
         raise ValueError(f"algorithm must be one of {names}; got {algorithm!r}")
     tolerance = TOLERANCE[dtype] if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.CodingSettings(
@@ -441,7 +476,7 @@ def _settings(
         max_iterations=check_integer(max_iter, "max_iter", minimum=0),
         nonnegative=bool(positive),
         warm_start=warm_start,
-        algorithm=getattr(_core.Algorithm, "active_set" if algorithm == "auto" else algorithm),
+        algorithm=_ALGORITHMS[algorithm],
     )
 
 
@@ -482,8 +517,7 @@ def _pursuit_settings(
     positive: bool,
     n_components: int,
 ) -> "_core.PursuitSettings":
-    rules = {"omp": _core.SelectionRule.correlation, "ols": _core.SelectionRule.residual}
-    if rule not in rules:
+    if rule not in _RULES:
         raise ValueError(f"rule must be 'omp' or 'ols', got {rule!r}")
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
@@ -495,7 +529,7 @@ def _pursuit_settings(
         count = min(default, n_components) if tol is None else n_components
     tolerance = 0.0 if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.PursuitSettings(
-        rule=rules[rule],
+        rule=_RULES[rule],
         max_atoms=count,
         tolerance=tolerance,
         nonnegative=bool(positive),

@@ -14,6 +14,7 @@ from sparsetransfer.exceptions import ConvergenceWarning
 __all__ = ["SparseCodes", "collect"]
 
 STATUS = ("converged", "max_iter", "stopped")  # in the order of the core's
+_NAMES = np.array(STATUS)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
     """Put the arrays of a kernel together, and warn once if some codes did not converge."""
     n_iter, status, gap, kkt, objective = reports
     converged = status == 0
-    if not converged.all():
+    if status.any():
         failed = ~converged
         gaps = gap[failed][np.isfinite(gap[failed])]
         stopped = np.count_nonzero(status == STATUS.index("stopped"))
@@ -77,5 +78,5 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
             ConvergenceWarning,
             stacklevel=3,
         )
-    names = np.array(STATUS)[status]
+    names = _NAMES[status]
     return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)
