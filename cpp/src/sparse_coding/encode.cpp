@@ -88,7 +88,7 @@ bool only_in_double(const CodingSettings& settings) {
 /// About how many columns of the Gram matrix a call meets. The active set meets those of the atoms
 /// in use; all others need the whole matrix.
 double columns_met(const CodingSettings& settings, Index signals, Index atoms) {
-  constexpr double kPerSignal = 12.0;
+  constexpr double kPerSignal = 24.0;
   const auto all = static_cast<double>(atoms);
   if (settings.algorithm != Algorithm::active_set) return all;
   return std::min(kPerSignal * static_cast<double>(signals), all);

@@ -84,6 +84,7 @@ class Pursuit {
         if (atom < 0) break;
         ++rounds;
         more = true;
+        require(atom, size + 1 < capacity_);
         residual -= take(atom, size++);
         if (settings_.nonnegative) size = keep_positive(b, size, start, residual);
       }
@@ -142,11 +143,25 @@ class Pursuit {
     return atom;
   }
 
-  /// Adds an atom and returns by how much the squared residual falls. One pass: what it makes of a
-  /// panel is used while it is near.
+  /// Makes the column of an atom known. A product with the dictionary waits for memory, so that the
+  /// best atom of another panel, often the next to be taken, costs next to nothing beside it.
+  void require(Index atom, bool more) {
+    if (gram_.knows(atom)) return;
+    Index next = -1;
+    for (Index p = 0; more && p < panel_best_.size(); ++p)
+      if (p != atom / kRows && panel_best_[p] > (next < 0 ? T(0) : panel_best_[next])) next = p;
+    int wanted[] = {static_cast<int>(atom), 0};
+    if (next < 0) return gram_.require(wanted, 1);
+    const T best = panel_best_[next];
+    next *= kRows;
+    while (score_[next] != best) ++next;
+    wanted[1] = static_cast<int>(next);
+    gram_.require(wanted, 2);
+  }
+
+  /// Adds an atom, whose column is known, and returns by how much the squared residual falls. One
+  /// pass: what it makes of a panel is used while it is near.
   double take(Index atom, Index size) {
-    const int taken = static_cast<int>(atom);
-    gram_.require(&taken, 1);
     const Index place = gram_.place(atom) * kRows;
     for (Index l = 0; l < size; ++l) known_[l] = -entry(atom, l);
     const T pivot = std::sqrt(energy_[atom]);
