@@ -164,13 +164,17 @@ class Caller:
         chosen = getattr(_core, re.search(r"\.(\w+)$", kind.strip())[1])
         if hasattr(chosen, "__members__"):
             return self.one_of(list(chosen.__members__.values()))
-        signature = re.search(r"\*, (.*)\) ->", chosen.__init__.__doc__)[1]
+        signature = re.search(r"self: [^,]+, (.*)\) ->", chosen.__init__.__doc__)[1]
         fields = re.findall(r"(?:^|, )(\w+): ([^,=]+)", signature)
         while True:
             try:
-                return chosen(**{name: self.argument(None, name, kind) for name, kind in fields})
-            except ValueError:
-                continue
+                return chosen(**{name: self.argument(chosen, name, kind) for name, kind in fields})
+            except (
+                TypeError,
+                ValueError,
+            ):  # a spoiled array, or one of no entries, if it has arrays
+                self.wrong = None if self.wrong == "dictionary" else self.wrong
+                self.sizes = {axis: max(size, 1) for axis, size in self.sizes.items()}
 
     def array(self, entry, name, dtype):
         axes = SHAPES.get(f"{entry.__name__}.{name}") or SHAPES.get(name, self.one_of(("n", "nf")))
