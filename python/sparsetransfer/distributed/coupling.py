@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -52,11 +52,20 @@ class State:
         return value + 0.5 * float((self.strengths * np.square(summary.offset)).sum())
 
     def dual(self, summary: Summary) -> float:
-        """Return the concave function of the multipliers that the pass has evaluated."""
+        """Return what the concave function of the multipliers is at least, by the gaps of a pass.
+
+        Codes that miss their tolerance, as where they are hardly bounded, lie above their minimum,
+        and would make a step that leads nowhere rise.
+        """
         assert self.task.pull is not None
         pull = self.task.pull
-        value = self.primal_without_coupling(summary) + float((pull * summary.offset).sum())
-        return value - 0.5 * float((np.square(pull) / self.strengths).sum())
+        terms = [
+            self.primal_without_coupling(summary),
+            float((pull * summary.offset).sum()),
+            -0.5 * float((np.square(pull) / self.strengths).sum()),
+            -summary.gap,
+        ]
+        return sum(terms) - float(np.finfo(float).eps * np.abs(terms).sum())
 
     def mismatch(self, summary: Summary) -> NDArray[np.float64]:
         """Return δ − w/μ, the gradient of the dual; zero at the optimum."""
@@ -127,17 +136,15 @@ def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
         if state.gap(summary) <= tol * state.objective(summary):
             break
         gradient = state.mismatch(summary)
-        step = _secant(moves, gradient, partial(state.step, supports=summary.supports))
         before = state.task
         assert before.pull is not None
-        for halving in range(_HALVINGS):
-            state.task = replace(before, pull=before.pull + step / 2**halving)
+        for step in _steps(state, summary, moves, gradient):
+            state.task = replace(before, pull=before.pull + step)
             tried = state.run(engine)
             risen = state.dual(tried)
-            # A missed tolerance of the lassos means that they are unbounded so far out.
             if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):
                 summary, value = tried, risen
-                moves.append((step / 2**halving, gradient - state.mismatch(tried)))
+                moves.append((step, gradient - state.mismatch(tried)))
                 break
         else:
             state.task = before
@@ -145,6 +152,23 @@ def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
             break
         _log.debug("coupling: dual %.10g, gap %.2g", value, state.gap(summary))
     return summary
+
+
+def _steps(
+    state: State,
+    summary: Summary,
+    moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    gradient: NDArray[np.float64],
+) -> Iterator[NDArray[np.float64]]:
+    """Yield shorter and shorter steps of the multipliers, of two estimates of the curvature."""
+    free = replace(summary.supports, ridges=np.full_like(summary.supports.ridges, state.task.l2))
+    for supports in (summary.supports, free):
+        step = _secant(moves, gradient, partial(state.step, supports=supports))
+        for halving in range(_HALVINGS):
+            yield step / 2**halving
+        if state.task.graph is None:
+            return
+        # What a graph joins moves together, and nothing holds it back, where few supports differ.
 
 
 def _secant(

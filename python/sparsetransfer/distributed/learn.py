@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from sparsetransfer import _core
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.checkpoint import resume, run_mark, save
@@ -165,6 +166,8 @@ def learn(
     DomainError
         If `mmd` is positive and a domain has no chunk, or `conditional` is and no class occurs in
         both.
+    ArithmeticError
+        If the codes of the coupled domains are worse than none, as for features with an offset.
 
     Warns
     -----
@@ -258,6 +261,12 @@ def learn(
         summary = code_chunks(engine, state, coupling_tol)
         objective, gap = state.objective(summary), state.gap(summary)
         converged = _is_calm(state.history, tol)
+    if not objective <= 0.5 * summary.statistics.energy:
+        raise _core.NumericalError(
+            f"the codes that couple the domains did not converge: their objective, {objective:.2g}, "
+            f"exceeds that of no codes at all, {0.5 * summary.statistics.energy:.2g}; subtract the "
+            "mean of the features, which makes atoms nearly equal, or give l2"
+        )
     if codes_to is not None:
         engine.save_codes(codes_to)
     if not converged or summary.n_unconverged or gap > coupling_tol * abs(objective):

@@ -310,8 +310,13 @@ def _solve(
             float(coded.kkt_violation.max()),
             int((~coded.converged).sum()),
         )
-    codes = np.zeros_like(correlations) if start is None else start
     gram = gram + task.l2 * np.eye(len(gram), dtype=dtype)
+    codes = np.zeros_like(correlations) if start is None else start
+    if not certify and start is not None:
+        # The codes of multipliers that led too far are a worse start than none.
+        slope = (matmul(start, gram) + task.graph.strength * (links @ start)) / 2 - correlations
+        if not _inner(start, slope) + task.alpha * float(np.abs(start).sum(dtype=float)) < 0:
+            codes = np.zeros_like(correlations)
     report = _core.transfer_encode(
         gram,
         correlations,

@@ -318,6 +318,22 @@ def test_float32_is_kept_and_certified(tmp_path, mmd, gamma, offset):
     assert found.kkt_violation >= 0.99 * off.max() - 1e-12
 
 
+@pytest.mark.parametrize("offset", [10.0, 100.0])
+def test_a_graph_and_means_that_cannot_be_matched_do_not_diverge(offset):
+    """Atoms of features with an offset are nearly equal: a step too far has codes of any size."""
+    source, target = (part[:40] + offset for part in pair()[:2])
+    chunks = Chunks.from_array(source) + Chunks.from_array(target, domain=-1)
+    of_zero_codes = ((source**2).sum() + (target**2).sum()) / 2
+    options = {"mmd": 5.0, "laplacian": 0.3, "graph_weights": "binary", "max_iter": 1}
+    try:
+        found = quiet(chunks, 9, alpha=0.1, rng=0, **options)
+    except ArithmeticError:
+        assert offset == 100
+    else:
+        assert 0 <= found.objective <= of_zero_codes
+        assert 0 <= found.duality_gap <= found.objective
+
+
 def test_atoms_without_use_are_replaced():
     X = make()
     first = np.zeros((9, 12))
