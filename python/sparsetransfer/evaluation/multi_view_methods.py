@@ -14,6 +14,7 @@ from sparsetransfer.classification import MultiView, Safeguard, join_views
 from sparsetransfer.evaluation.fitted import FittedMethod, RowModel, class_scores, log_posteriors
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows, chosen_views
+from sparsetransfer.subspace import CORAL
 
 __all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
 
@@ -36,6 +37,8 @@ class MultiViewMethod:
         Rounds of self-training.
     views : sequence of str, default=()
         Names of the views, which need not be feature sets of the study; none for these.
+    align : bool, default=False
+        Whether the source gets the covariance of the target in each view, by `CORAL`.
     """
 
     name: str
@@ -44,6 +47,7 @@ class MultiViewMethod:
     temperature: float = 0.5
     rounds: int = 0
     views: tuple[str, ...] = ()
+    align: bool = False
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -64,6 +68,10 @@ class MultiViewMethod:
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, label `target`."""
         rows, labels, domain, widths = stack(source, target, self.views)
+        if self.align:
+            # Rows of the target stay as they are, and so do those that come later.
+            parts = np.split(rows, np.cumsum(widths)[:-1], axis=1)
+            rows = np.hstack([CORAL().fit_transform(p, sample_domain=domain) for p in parts])
         model = MultiView(
             widths, alpha=self.alpha, temperature=self.temperature, rounds=self.rounds
         ).fit(rows, labels, sample_domain=domain)

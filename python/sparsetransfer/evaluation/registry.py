@@ -70,8 +70,8 @@ def make_methods(
     Parameters
     ----------
     names : sequence of str, optional
-        Names as in `available_methods`, ``frame-codes(FRAMES)``, or import paths
-        ``module:Class`` of scikit-learn estimators, without repetition; `DEFAULT_METHODS` by
+        Names as in `available_methods`, ``frame-codes(FRAMES)`` and
+        ``frame-codes-transfer(FRAMES)``, or import paths ``module:Class`` of scikit-learn estimators, without repetition; `DEFAULT_METHODS` by
         default.
     overrides : mapping of str to mapping, optional
         Per method, settings that replace the defaults; for an import path, parameters of the
@@ -96,7 +96,7 @@ def make_methods(
     """
     chosen = tuple(DEFAULT_METHODS if names is None else names)
     overrides = overrides or {}
-    known = [*_REGISTRY, *(name for name in chosen if ":" in name or FrameCodes.parse(name))]
+    known = [*_REGISTRY, *(name for name in chosen if ":" in name or _frame_view(name))]
     unknown = [name for name in dict.fromkeys([*chosen, *overrides]) if name not in known]
     if unknown:
         raise ValueError(
@@ -117,8 +117,8 @@ def _make(name: str, changes: Mapping[str, Any]) -> Method:
 
 def _plain(name: str, changes: Mapping[str, Any]) -> Method:
     method = _REGISTRY[name]() if name in _REGISTRY else None
-    if method is None and FrameCodes.parse(name):
-        method = _frame_codes(name, name)
+    if method is None and (view := _frame_view(name)):
+        method = _frame_codes(name, view)
     if method is None:
         from sparsetransfer.evaluation.estimators import EstimatorMethod
 
@@ -167,15 +167,23 @@ def _multi_view(name: str, description: str, **settings: Any) -> None:
     register(name, make)
 
 
+def _frame_view(name: str) -> str:
+    """Return the view of ``frame-codes(FRAMES)`` or ``frame-codes-transfer(FRAMES)``, or ""."""
+    view = name.replace("frame-codes-transfer(", "frame-codes(", 1)
+    return view if FrameCodes.parse(view) else ""
+
+
 def _frame_codes(name: str, view: str) -> Method:
     from sparsetransfer.evaluation.multi_view_methods import MultiViewMethod
 
-    frames = FrameCodes.parse(view)
+    align = name.startswith("frame-codes-transfer")
     return MultiViewMethod(
         name,
-        f"Pooled sparse codes of {'' if frames is None else frames.frames} frames, in dictionaries "
-        "learned on the unlabelled frames of all corpora of the study, and a balanced ridge.",
+        f"Pooled sparse codes, {view}, in dictionaries learned on the unlabelled frames of all "
+        f"corpora of the study,{' covariances aligned to the target,' if align else ''} and a "
+        "balanced ridge.",
         views=(view,),
+        align=align,
     )
 
 
@@ -351,4 +359,7 @@ _multi_view(
 )
 register("multi-view-safeguarded", _safeguarded)
 register("frame-codes", lambda: _frame_codes("frame-codes", "frame-codes(log-mel)"))
+register(
+    "frame-codes-transfer", lambda: _frame_codes("frame-codes-transfer", "frame-codes(log-mel)")
+)
 register("recommended", _recommended)

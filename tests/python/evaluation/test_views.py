@@ -165,6 +165,25 @@ def test_named_views_are_normalised_and_decide_about_old_cells(make_domain, prot
     assert keys[0] == keys[1]
 
 
+def test_aligned_views_are_those_of_coral(make_domain, protocol):
+    from sparsetransfer.classification import MultiView
+    from sparsetransfer.subspace import CORAL
+
+    first, second = make_domain("alpha", seed=1), make_domain("beta", seed=2)
+    mixed = second.features @ np.random.default_rng(0).normal(size=(8, 8))
+    first = replace(first, named={"other": first.features})
+    second = replace(second, named={"other": mixed})
+    (method,) = make_methods(["multi-view"], {"multi-view": {"views": ["other"], "align": True}})
+    found = run([first, second], [method], protocol).cells[0].predictions
+    rows = [standardise(d.named["other"]) for d in (first, second)]
+    domain = np.repeat([1, -1], [len(first), len(second)])
+    aligned = CORAL().fit_transform(np.vstack(rows), sample_domain=domain)
+    labels = np.concatenate([first.labels.astype(object), [None] * len(second)])
+    expected = MultiView([8]).fit(aligned, labels).predict(rows[1])
+    np.testing.assert_array_equal(found, expected)
+    assert (expected != MultiView([8]).fit(np.vstack(rows), labels).predict(rows[1])).any()
+
+
 def test_a_view_that_nobody_computed_is_named(domains, protocol):
     methods = make_methods(["multi-view"], {"multi-view": {"views": ["lost"]}})
     with pytest.raises(CorpusError, match=r"multi-view asks for views \['lost'\]"):
@@ -187,6 +206,10 @@ def test_frame_codes_are_methods_by_their_spelling():
     first, second = make_methods(["frame-codes", "frame-codes(speaker)"])
     assert first.views == ("frame-codes(log-mel)",)
     assert (second.name, second.views) == ("frame-codes(speaker)", ("frame-codes(speaker)",))
+    plain, transfer = make_methods(["frame-codes-transfer", "frame-codes-transfer(speaker)"])
+    assert plain.views == first.views
+    assert transfer.views == second.views
+    assert [m.align for m in (first, second, plain, transfer)] == [False, False, True, True]
     assert FrameCodes.parse("frame-codes(speaker:block1)") == FrameCodes("speaker:block1")
     assert FrameCodes.parse("frame-codes") is None
     with pytest.raises(ValueError, match="unknown methods"):
