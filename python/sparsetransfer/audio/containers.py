@@ -4,9 +4,15 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-__all__ = ["mp3_frames", "ogg_streams", "overstated", "understated"]
+__all__ = [
+    "flac_without_length",
+    "mp3_frames",
+    "ogg_streams",
+    "overstated",
+    "understated",
+]
 
 _STATED = re.compile(
     r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
@@ -16,6 +22,7 @@ _AU = re.compile(r"Data Offset : (\d+)\n\s*Data Size\s*: (\d+)$", re.MULTILINE)
 _STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _SPHERE_HEADER = 1024  # bytes that hold the fields
+_UNSTATED = (1 << 32) - 1  # a size of 32 bits that stands in the chunk ds64
 _TRAILER = 4096  # bytes after the samples that may be anything
 
 # Encoders that write into a pipe cannot go back to the header; they state about 2 or 4 GiB.
@@ -27,6 +34,9 @@ _BITRATES = {  # kbit/s of layer III, for MPEG 1 and for MPEG 2 and 2.5
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_FLAC = b"fLaC\0\0\0\x22"
+_FLAC_LENGTH = 21  # position of the byte whose lower half begins the number of frames
+_FAR = 1 << 48  # bytes, behind the end of every file
 _RESYNC = 1 << 16  # bytes that are searched for the first frame
 
 
@@ -85,14 +95,14 @@ def _end_of_caf(file: BinaryIO) -> int:
     while len(header := file.read(12)) == 12:
         size = int.from_bytes(header[4:], "big", signed=True)
         if header[:4] == b"data":
-            return file.tell() + size if size > 0 else 0
-        file.seek(max(size, 0), os.SEEK_CUR)
+            return file.tell() + min(size, _FAR) if size > 0 else 0
+        file.seek(min(max(size, 0), _FAR), os.SEEK_CUR)
     return 0
 
 
 def understated(log: str, path: Path) -> str:
     """
-    Find samples behind the end that a WAV or AU header states, as unfinished recordings have them.
+    Find samples behind the end that a header of PCM data states, as unfinished recordings have them.
 
     Parameters
     ----------
@@ -107,14 +117,78 @@ def understated(log: str, path: Path) -> str:
         What is left over; empty if nothing is, or only tags and padding.
     """
     match = _STRANGE.search(log) or _AU.search(log)
-    if match is None:
-        return ""
     with open(path, "rb") as file:
-        file.seek(sum(map(int, match.groups())))
+        end = sum(map(int, match.groups())) if match else _end_of_samples(file)
+        if end == 0:
+            return ""
+        file.seek(end)
         rest = file.read()
     if len(rest) <= _TRAILER or rest.startswith(_TAGS) or not any(rest):
         return ""
     return f"{len(rest)} bytes lie behind the end that its header states"
+
+
+def _end_of_samples(file: BinaryIO) -> int:
+    """Return where no chunk follows the samples of an AIFF, RF64 or CAF file; 0 if one does."""
+    magic = file.read(12)
+    n_bytes = 4
+    order: Literal["big", "little"] = "little" if magic.startswith(b"RF64") else "big"
+    if magic.startswith(b"caff"):
+        file.seek(8)
+        end, n_bytes = _end_of_caf(file), 8
+    elif magic[:4] == b"FORM" and magic[8:11] == b"AIF":
+        end = _end_of_chunk(file, b"SSND", order)
+    elif magic.startswith(b"RF64"):
+        end = _end_of_chunk(file, b"data", order)
+    else:
+        return 0
+    file.seek(end)
+    head = file.read(4 + n_bytes)
+    size = int.from_bytes(head[4:], order)
+    is_chunk = head[:4].isascii() and head[:4].decode("ascii").isprintable()
+    return 0 if is_chunk and size <= os.fstat(file.fileno()).st_size - end else end
+
+
+def _end_of_chunk(file: BinaryIO, name: bytes, order: Literal["big", "little"]) -> int:
+    """Return where a chunk of an AIFF or RF64 file ends, with its padding; 0 without the chunk."""
+    file.seek(12)
+    long_size = 0
+    while len(header := file.read(8)) == 8:
+        size = int.from_bytes(header[4:], order)
+        if header[:4] == b"ds64":
+            long_size = int.from_bytes(file.read(16)[8:], order)
+            size -= 16
+        elif header[:4] == name:
+            size = long_size if long_size and size == _UNSTATED else size
+            return file.tell() + size + size % 2
+        file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
+
+
+def flac_without_length(data: bytes) -> tuple[int, bytes, bool]:
+    """
+    Take the number of frames out of the header of a FLAC file.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content.
+
+    Returns
+    -------
+    start : int
+        Position of the stream, behind the tags.
+    stream : bytes
+        The stream as an encoder writes it into a pipe; empty if there is no such header.
+    joined : bool
+        Whether the header of another stream follows, as in files that were put together.
+    """
+    start = _behind_id3(data)
+    if data[start : start + len(_FLAC)] != _FLAC:
+        return 0, b"", False
+    field = start + _FLAC_LENGTH
+    stream = data[start:field] + bytes([data[field] & 0xF0]) + bytes(4) + data[field + 5 :]
+    return start, stream, data.find(_FLAC, field) >= 0
 
 
 def ogg_streams(data: bytes) -> tuple[list[tuple[int, int]], str]:
@@ -168,7 +242,7 @@ def _without_end(open_streams: set[bytes]) -> str:
     return "no page is marked as the end of the stream" if open_streams else ""
 
 
-def mp3_frames(data: bytes) -> tuple[int | None, int, int]:
+def mp3_frames(data: bytes) -> tuple[int | None, int, int, int]:
     """
     Compare the number of frames in the first frame's Xing or Info tag with the frames there are.
 
@@ -182,30 +256,29 @@ def mp3_frames(data: bytes) -> tuple[int | None, int, int]:
     stated : int or None
         Frames by the tag; None where no tag states them.
     found : int
-        Complete frames after the tag; 0 where no tag states their number.
-    first : int
-        Position of the first frame with sound.
+        Complete frames, without that of the tag.
+    first, end : int
+        Position of the first frame with sound, and behind the last without zeros that follow it.
     """
-    position = _behind_id3(data)
-    start = position
+    position = start = _behind_id3(data)
     while (length := _frame_length(data, position)) == 0 or (
         position + length + 4 <= len(data) and not _frame_length(data, position + length)
     ):
         position = data.find(b"\xff", position + 1, start + _RESYNC)
         if position < 0:
-            return None, 0, start
+            return None, 0, start, len(data)
     mpeg1, mono = (data[position + 1] >> 3) & 3 == 3, data[position + 3] >> 6 == 3
     side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
     tag = position + 4 + side
-    if data[tag : tag + 4] not in (b"Xing", b"Info") or not data[tag + 7] & 1:
-        return None, 0, position
-    stated = int.from_bytes(data[tag + 8 : tag + 12], "big")
-    position += length
+    stated: int | None = None
+    if data[tag : tag + 4] in (b"Xing", b"Info") and data[tag + 7] & 1:
+        stated = int.from_bytes(data[tag + 8 : tag + 12], "big")
+        position += length
     first, found = position, 0
     while (length := _frame_length(data, position)) and position + length <= len(data):
         position += length
         found += 1
-    return stated, found, first
+    return stated, found, first, len(data) if any(data[position:]) else position
 
 
 def _behind_id3(data: bytes) -> int:

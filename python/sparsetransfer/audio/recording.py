@@ -86,7 +86,7 @@ class Recording:
                 position += self._seek(stream, first - position - _LEAD)
             size = max(1, _BLOCK // stream.channels)
             while last is None or position < last:
-                block = self._read(stream, size, position)
+                block = self._read(stream, self._at_most(stream, size, position), position)
                 if not len(block):
                     break
                 begin, position = position, position + len(block)
@@ -102,12 +102,20 @@ class Recording:
         """Go to a frame; behind the end of a stream of unknown length nothing is left to read."""
         import soundfile
 
+        if not soundfile.SoundFile.seekable(stream):
+            return 0
         try:
             return int(stream.seek(frame))
         except (soundfile.LibsndfileError, RuntimeError) as error:
             if self.n_frames is None:
                 return frame
             raise self._cut(frame) from error
+
+    def _at_most(self, stream: "soundfile.SoundFile", size: int, position: int) -> int:
+        """Do not read on behind a FLAC stream, whose decoder takes tags there for damage."""
+        if stream.format != "FLAC" or self.n_frames is None:
+            return size
+        return min(size, self.n_frames - position)
 
     def _read(self, stream: "soundfile.SoundFile", size: int, position: int) -> NDArray[np.float32]:
         import soundfile
@@ -195,6 +203,9 @@ def duration(path: str | os.PathLike[str]) -> float:
         n_frames = recording.n_frames
         if n_frames is None:
             n_frames = sum(len(block) for block in recording.blocks())
+        elif n_frames:  # the last frame is there
+            for _ in recording.blocks(n_frames - 1):
+                pass
         if n_frames == 0:
             raise CorpusError(f"'{os.fspath(path)}' holds no samples")
         return n_frames / recording.sample_rate
@@ -211,18 +222,40 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
     with _opened(name, name) as stream:
         kind, log, n_frames = stream.format, stream.extra_info, stream.frames
     if kind == "MP3":
-        stated, found, first = containers.mp3_frames(Path(name).read_bytes())
+        stated, found, first, end = containers.mp3_frames(Path(name).read_bytes())
         # Some encoders count the frame of the tag. Files without many of their frames are left to
         # libsndfile, which misses them.
         if stated is None or found > stated or found == stated - 1:
-            return _Layout(parts=((first, size),), open_ended=True)
+            return _Layout(parts=((first, end),), open_ended=True)
         return _Layout()
+    if kind == "FLAC":
+        return _flac_layout(name, n_frames)
     shortage = containers.overstated(log, Path(name))
-    if not shortage and kind in ("WAV", "WAVEX", "AU"):
+    if not shortage and kind in ("WAV", "WAVEX", "AU", "AIFF", "RF64", "CAF"):
         shortage = containers.understated(log, Path(name))
         if shortage and not n_frames:
             shortage = "its header states no samples: the recording was not finished"
     return _Layout(shortage)
+
+
+def _flac_layout(name: str, n_frames: int) -> _Layout:
+    """Leave out the tag before a FLAC stream, which its seeking does not know; find excess frames."""
+    content = Path(name).read_bytes()
+    start, stream, joined = containers.flac_without_length(content)
+    parts = ((start, len(content)),) if start else ()
+    if joined:
+        return _Layout("another FLAC stream follows; decode and join them first")
+    if not stream or n_frames >= _UNKNOWN_LENGTH:
+        return _Layout(parts=parts)
+    import soundfile
+
+    with _opened(name, io.BytesIO(stream)) as decoder:
+        try:
+            decoder.seek(n_frames)
+            longer = len(decoder.read(1)) > 0
+        except (soundfile.LibsndfileError, RuntimeError):
+            longer = False
+    return _Layout("it goes on behind the end that its header states" if longer else "", parts)
 
 
 def _sources(name: str, layout: _Layout) -> Iterator[Any]:
@@ -247,12 +280,16 @@ def _opened(name: str, source: Any) -> Iterator["soundfile.SoundFile"]:
         def seekable(self) -> Literal[False]:
             return False
 
-    try:
-        stream = Sequential(source)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        raise CorpusError(f"'{name}' {_reason(name, error)}") from error
-    with stream:
-        yield stream
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, str) and not source.lower().endswith(".mp3"):
+            # Without its name, by whose ending what has no header would be read as raw samples.
+            # Frames of MP3 behind something else are found for that ending only.
+            source = stack.enter_context(open(source, "rb", buffering=0)).fileno()
+        try:
+            stream = Sequential(source, closefd=False)
+        except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+            raise CorpusError(f"'{name}' {_reason(name, error)}") from error
+        yield stack.enter_context(stream)
 
 
 def _reason(name: str, error: Exception) -> str:

@@ -165,6 +165,9 @@ def test_cover_art_before_the_sound(tmp_path, kind):
     name = tmp_path / f"a.{kind}"
     name.write_bytes(id3(600_000) + encoded(kind))
     assert seconds(name) == pytest.approx(SECONDS, abs=0.03)
+    whole = audio.load(name, sample_rate=RATE)
+    part = audio.load(name, sample_rate=RATE, start=1.5, end=1.75)
+    np.testing.assert_allclose(part, whole[round(1.5 * RATE) : round(1.75 * RATE)], atol=1e-6)
 
 
 def test_mp4_gets_advice(tmp_path):
@@ -213,6 +216,79 @@ def test_unfinished_wav_is_refused(tmp_path, size):
 def test_tags_and_padding_after_the_samples_do_not_matter(tmp_path, tail):
     (tmp_path / "a.wav").write_bytes(encoded("wav") + tail)
     assert seconds(tmp_path / "a.wav") == SECONDS
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3", "aiff"])
+@pytest.mark.parametrize("tail", [b"\0" * 9000, id3(9000), b"TAG" + b"x" * 125, b"APETAGEX" * 40])
+def test_tags_after_other_streams_do_not_matter(tmp_path, kind, tail):
+    (tmp_path / f"a.{kind}").write_bytes(encoded(kind) + tail)
+    assert seconds(tmp_path / f"a.{kind}") == pytest.approx(SECONDS, abs=0.03)
+
+
+def test_zeros_after_mp3_without_a_length_do_not_matter(tmp_path):
+    (tmp_path / "a.mp3").write_bytes(without_tag(encoded("mp3")) + bytes(9000))
+    assert seconds(tmp_path / "a.mp3") == pytest.approx(SECONDS, abs=0.06)
+
+
+def half_of_flac(content):
+    return content[:22] + struct.pack(">I", NOISE.size // 2) + content[26:]
+
+
+def half_of_aiff(content):
+    at = content.index(b"SSND") + 4
+    return content[:at] + struct.pack(">I", 8 + NOISE.size) + content[at + 4 :]
+
+
+def half_of_caf(content):
+    at = content.index(b"data") + 4
+    return content[:at] + struct.pack(">q", 4 + NOISE.size) + content[at + 8 :]
+
+
+def half_of_rf64(content):
+    at = content.index(b"ds64") + 16
+    return content[:at] + struct.pack("<QQ", NOISE.size, NOISE.size // 2) + content[at + 16 :]
+
+
+@pytest.mark.parametrize("half", [half_of_flac, half_of_aiff, half_of_caf, half_of_rf64])
+def test_a_header_that_states_half_of_the_samples_is_refused(tmp_path, half):
+    kind = half.__name__.removeprefix("half_of_")
+    name = tmp_path / f"a.{kind}"
+    name.write_bytes(half(encoded(kind)))
+    for read in (audio.load, audio.duration, audio.levels):
+        with pytest.raises(CorpusError, match="behind the end that its header states"):
+            read(name)
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
+def test_the_length_of_a_part_of_a_file_is_an_error(tmp_path, kind):
+    content = encoded(kind)
+    (tmp_path / f"a.{kind}").write_bytes(content[: len(content) // 2])
+    with pytest.raises(CorpusError, match="truncated"):
+        audio.duration(tmp_path / f"a.{kind}")
+
+
+def test_joined_flac_files_are_refused(tmp_path):
+    (tmp_path / "a.flac").write_bytes(2 * encoded("flac"))
+    with pytest.raises(CorpusError, match="another FLAC stream follows"):
+        audio.load(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize("ending", ["raw", "RAW", "vox", "gsm", "mp3", "flac", ""])
+def test_the_ending_of_a_name_does_not_decide(tmp_path, ending):
+    name = tmp_path / f"a.{ending}"
+    name.write_bytes(encoded("wav"))
+    assert seconds(name) == SECONDS
+    name.write_bytes(np.random.default_rng(0).bytes(5000))
+    for read in (audio.load, audio.duration, audio.levels):
+        with pytest.raises(CorpusError, match=r"cannot be read as audio|damaged"):
+            read(name)
+
+
+def test_parts_of_a_stream_without_seeking(tmp_path):
+    soundfile.write(tmp_path / "a.au", NOISE, RATE, format="AU", subtype="G721_32")
+    whole = audio.load(tmp_path / "a.au", sample_rate=RATE)
+    part = audio.load(tmp_path / "a.au", sample_rate=RATE, start=1.5, end=1.75)
+    np.testing.assert_array_equal(part, whole[round(1.5 * RATE) : round(1.75 * RATE)])
 
 
 @pytest.mark.parametrize("rate", [1, 100, 2**31 - 1, 2**32 - 1])
