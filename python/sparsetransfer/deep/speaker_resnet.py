@@ -425,11 +425,13 @@ class SpeakerResNet(SpectrogramClassifier):
         return self
 
     def _check_parameters(self) -> None:
-        for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
+        for name in ("max_epochs", "batch_size", "crop_frames", "patience", "n_blocks"):
             check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
+        check_integer(self.n_embedding, "n_embedding", minimum=1)
         for name in ("frozen_epochs", "n_masks"):
             check_integer(getattr(self, name), name, minimum=0)
-        check_real(self.encoder_factor, "encoder_factor", minimum=0)
+        for name in ("encoder_factor", "weight_decay"):
+            check_real(getattr(self, name), name, minimum=0)
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
         check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
 

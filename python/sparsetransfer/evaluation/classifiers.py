@@ -13,8 +13,17 @@ from sklearn.svm import SVC, LinearSVC
 
 from sparsetransfer.evaluation.fitted import LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.selection import Choice, Predict, Rule, select
+from sparsetransfer.evaluation.settings import check_estimator
 
-__all__ = ["FAMILIES", "RIDGE_GRID", "Family", "TunedClassifier", "family_obstacle", "tune"]
+__all__ = [
+    "FAMILIES",
+    "RIDGE_GRID",
+    "Family",
+    "TunedClassifier",
+    "check_family",
+    "family_obstacle",
+    "tune",
+]
 
 _MAX_ITER = 10_000
 
@@ -79,7 +88,10 @@ class Family:
     def ranks(self, candidates: Sequence[Mapping[str, Any]]) -> list[float]:
         """Return how many orders of magnitude lie between candidates and the usual parameters."""
         return [
-            sum(abs(float(np.log10(one[name] / value))) for name, value in self.usual.items())
+            sum(
+                abs(float(np.log10(one.get(name, value) / value)))
+                for name, value in self.usual.items()
+            )
             for one in candidates
         ]
 
@@ -104,6 +116,35 @@ svm: one-versus-rest linear machine with squared hinge loss, cost C. rbf-svm: ma
 kernel exp(-gamma ‖x - y‖²). ridge: least squares on targets ±1, one per class, penalty alpha on the
 squared norm. logistic: multinomial logistic regression, cost C, every second of the costs.
 """
+
+
+def check_family(method: str, family: str, candidates: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Check the name of a family, and the parameters of candidates of its classifier.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method, for the message.
+    family : str
+        To be a name in `FAMILIES`.
+    candidates : sequence of mapping, default=()
+        Parameters of the classifier.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family, or its classifier cannot use a parameter.
+    """
+    if family not in FAMILIES:
+        raise ValueError(
+            f"method {method!r}: classifier must be one of {', '.join(FAMILIES)}, got {family!r}"
+        )
+    for candidate in candidates:
+        try:
+            classifier = FAMILIES[family].make(candidate, 0)
+        except TypeError as error:
+            raise ValueError(f"method {method!r}: {error}") from error
+        check_estimator(method, classifier, candidate)
 
 
 @dataclass(frozen=True, eq=False)

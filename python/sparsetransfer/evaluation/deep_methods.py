@@ -17,6 +17,7 @@ from sparsetransfer._threads import one_torch_thread
 from sparsetransfer.evaluation.estimators import check_params, estimator_class
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.settings import check_estimator, check_settings
 from sparsetransfer.transfer.domains import pack
 
 __all__ = ["DeepMethod"]
@@ -68,8 +69,7 @@ class DeepMethod:
     Raises
     ------
     ValueError
-        If PyTorch or the weights are missing or not those named, or the estimator does not take its
-        parameters.
+        If PyTorch or the weights are missing or not those named, or a parameter cannot be used.
     """
 
     name: str
@@ -93,7 +93,10 @@ class DeepMethod:
                 "reads must be 'spectrograms', or for DIDAN 'features', got "
                 f"{self.reads!r} for {self.estimator}"
             )
-        if self.pretrain_epochs < 0 or (self.pretrain_epochs and not self._reads_speakers):
+        own = {name: getattr(self, name) for name in ("pretrain_epochs", "normalise_level")}
+        check_settings(self.name, DeepMethod, own)
+        check_estimator(self.name, self._class()(**params), params)
+        if self.pretrain_epochs and not self._reads_speakers:
             raise ValueError(
                 "pretrain_epochs must be 0, or positive for SpeakerResNet, got "
                 f"{self.pretrain_epochs} for {self.estimator}"

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation.classifiers import family_obstacle
+from sparsetransfer.evaluation.classifiers import check_family, family_obstacle
 from sparsetransfer.evaluation.fitted import FittedMethod, LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.settings import check_estimator
 from sparsetransfer.subspace import (
     CORAL,
     JointDistributionAdaptation,
@@ -131,7 +132,7 @@ class EstimatorMethod:
     Raises
     ------
     ValueError
-        If the estimator cannot be imported, or does not take its parameters.
+        If the estimator cannot be imported, or a parameter cannot be used.
     """
 
     name: str
@@ -147,6 +148,12 @@ class EstimatorMethod:
         name = f"estimator {self.estimator!r}"
         params = check_params(name, self.params, None if variable else known)
         object.__setattr__(self, "params", params)
+        check_family(self.name, self.classifier)
+        try:
+            estimator = self._make(0)
+        except TypeError as error:  # a parameter without default
+            raise ValueError(f"method {self.name!r}: {error}") from error
+        check_estimator(self.name, estimator, params)
 
     @property
     def adapts(self) -> bool:

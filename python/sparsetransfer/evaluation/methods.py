@@ -11,7 +11,12 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.classifiers import TunedClassifier, family_obstacle, tune
+from sparsetransfer.evaluation.classifiers import (
+    TunedClassifier,
+    check_family,
+    family_obstacle,
+    tune,
+)
 from sparsetransfer.evaluation.fitted import FittedMethod
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.selection import Rule
@@ -192,6 +197,9 @@ class ClassifierMethod:
     every_view: bool = False
     candidates: tuple[Mapping[str, Any], ...] = ()
     adapts: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_family(self.name, self.family, self.candidates)
 
     def settings(self) -> dict[str, Any]:
         """Return the candidates, if they are not those of the family; diagnostics tell the choice."""

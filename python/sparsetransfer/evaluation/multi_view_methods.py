@@ -14,6 +14,7 @@ from sparsetransfer.classification import MultiView, Safeguard, join_views
 from sparsetransfer.evaluation.fitted import FittedMethod, RowModel, class_scores, log_posteriors
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows, chosen_views
+from sparsetransfer.evaluation.settings import check_settings
 from sparsetransfer.subspace import CORAL
 
 __all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
@@ -52,6 +53,7 @@ class MultiViewMethod:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", _checked(self.views))
+        check_settings(self.name, MultiViewMethod, self.settings())
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
@@ -119,6 +121,7 @@ class SafeguardedMultiViewMethod:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "views", _checked(self.views))
+        check_settings(self.name, SafeguardedMultiViewMethod, self.settings())
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""

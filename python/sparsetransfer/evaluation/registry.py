@@ -128,7 +128,12 @@ def _plain(name: str, changes: Mapping[str, Any]) -> Method:
         raise ValueError(
             f"method {method.name!r} has no settings {strange}; it has {sorted(method.settings())}"
         )
-    return replace(method, **changes) if changes else method  # type: ignore[type-var]
+    try:
+        return replace(method, **changes) if changes else method  # type: ignore[type-var]
+    except (TypeError, ValueError) as error:
+        if str(error).startswith(f"method {method.name!r}"):
+            raise
+        raise ValueError(f"method {method.name!r}: {error}") from error
 
 
 def _classifier(name: str, what: str, family: str, *, every_view: bool = False) -> None:

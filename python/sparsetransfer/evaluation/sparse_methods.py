@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from sparsetransfer._linalg import matmul
-from sparsetransfer.evaluation.classifiers import family_obstacle
+from sparsetransfer.evaluation.classifiers import check_family, family_obstacle
 from sparsetransfer.evaluation.fitted import FittedMethod
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.settings import check_settings
 from sparsetransfer.transfer import TransferSparseCoding
 
 __all__ = ["SparseCodingMethod", "UnitComponents"]
@@ -67,6 +68,10 @@ class SparseCodingMethod:
     classifier: str = "svm"
     max_iter: int = 50
     adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_settings(self.name, SparseCodingMethod, self.settings())
+        check_family(self.name, self.classifier)
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
