@@ -1,15 +1,17 @@
-"""CSV without formula injection."""
+"""CSV without formula injection, and the separators that programs write."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["csv_cell", "csv_text"]
+__all__ = ["csv_cell", "csv_separator", "csv_text", "plain_cell"]
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_SEPARATORS = ",;\t"
 
 
 def csv_cell(value: object) -> object:
@@ -23,7 +25,7 @@ def csv_cell(value: object) -> object:
     Returns
     -------
     object
-        The cell.
+        The cell; `plain_cell` returns what it was.
     """
     if not isinstance(value, str) or not _FORMULA.match(value):
         return value
@@ -32,6 +34,45 @@ def csv_cell(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def plain_cell(text: str) -> str:
+    """Take away the apostrophe that `csv_cell` puts in front of a text.
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    return text[1:] if _ESCAPED.match(text) else text
+
+
+def csv_separator(header: str, wanted: Collection[str]) -> str:
+    """Return the separator of a table: comma, semicolon or tab.
+
+    Parameters
+    ----------
+    header : str
+        The line with the names of the columns.
+    wanted : collection of str
+        Names, in lower case, of which a table has some.
+
+    Returns
+    -------
+    str
+        The one that shows most of the names; of equals the one that stands there most.
+    """
+
+    def rank(separator: str) -> tuple[int, int]:
+        names = [name.strip().strip('"').lower() for name in header.split(separator)]
+        return sum(name in wanted for name in names), header.count(separator)
+
+    return max(_SEPARATORS, key=rank)
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:

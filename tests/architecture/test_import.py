@@ -85,6 +85,5 @@ def test_what_needs_pandas_names_the_extra(package):
         "except ModuleNotFoundError as error:\n    print(error)"
     )
     assert message == (
-        f"sparsetransfer.{package} needs pandas: install the extra, "
-        "pip install 'sparsetransfer[speech]'"
+        f"sparsetransfer.{package} needs the extra 'speech': pip install \"sparsetransfer[speech]\""
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparsetransfer._messages import missing_extra
+
 if TYPE_CHECKING:
     import torch
 
@@ -78,7 +80,7 @@ def locate(kind: str, weights: str | os.PathLike[str] | None = None) -> Path:
     variable = VARIABLE if kind == "campplus" else f"{VARIABLE}_{kind.upper()}"
     named = weights if weights is not None else os.environ.get(variable) or None
     if named is not None:
-        path = Path(named).expanduser().absolute()
+        path = Path(os.path.expanduser(named)).absolute()
         if not path.is_file():
             raise FileNotFoundError(f"speaker weights '{path}' do not exist or are not a file")
         return path
@@ -176,9 +178,7 @@ def network(kind: str, path: Path) -> torch.nn.Module:
         from sparsetransfer._networks.campplus import Campplus
         from sparsetransfer._networks.ge2e import Ge2e
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "speaker networks need the extra 'speaker': pip install 'sparsetransfer[speaker]'"
-        ) from error
+        raise missing_extra("a speaker network", "speaker") from error
     built: torch.nn.Module = Campplus() if kind == "campplus" else Ge2e()
     load(built, read(path), f"speaker weights '{path}'", kind)
     return built.eval()

@@ -40,7 +40,7 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
     CorpusError
         If `root` is not a folder or holds no audio file.
     """
-    folder = Path(root).expanduser().absolute()
+    folder = Path(os.path.expanduser(root)).absolute()
     if not folder.is_dir():
         state = "is not a folder" if folder.exists() else "does not exist"
         raise CorpusError(f"root: '{folder}' {state}; expected a folder with audio files")

@@ -10,10 +10,9 @@ def main() -> None:
     try:
         import typer as _  # noqa: F401
     except ModuleNotFoundError as error:
-        sys.exit(
-            f"{error}: the command line needs the extra 'speech': "
-            "pip install 'sparsetransfer[speech]'"
-        )
+        from sparsetransfer._messages import missing_extra
+
+        sys.exit(f"{error}: {missing_extra('the command line', 'speech')}")
     from sparsetransfer.cli.application import application
 
     application()

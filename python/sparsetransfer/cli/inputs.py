@@ -57,7 +57,7 @@ def default_cache() -> Path:
         base = "~/Library/Caches"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "sparsetransfer"
+    return Path(os.path.expanduser(base)) / "sparsetransfer"
 
 
 def split_list(text: str) -> tuple[str, ...]:
@@ -135,9 +135,9 @@ def read_corpus_entry(
             f"manifest .csv; readers are {', '.join(corpora.names())}"
         )
     table = ""
-    if not Path(path).expanduser().exists():
+    if not os.path.exists(os.path.expanduser(path)):
         path, _, table = path.partition("#")
-    place = Path(path).expanduser().absolute()
+    place = Path(os.path.expanduser(path)).absolute()
     is_manifest = name == "manifest" or bool(table) or path.lower().endswith(MANIFESTS)
     reader = "manifest" if is_manifest else name
     entry = CorpusEntry(name, str(place), reader, dict(label_map), table or None)

@@ -1,11 +1,11 @@
 """Corpora: tables of labelled utterances, read by file-name scheme or from a manifest."""
 
+from sparsetransfer._messages import missing_extra
+
 try:
     import pandas as pd  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "sparsetransfer.corpora needs pandas: install the extra, pip install 'sparsetransfer[speech]'"
-    ) from error
+    raise missing_extra("sparsetransfer.corpora", "speech") from error
 
 from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from sparsetransfer._messages import listing
+from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_audformat"]
@@ -36,15 +36,14 @@ def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
     Raises
     ------
     CorpusError
-        If the package audformat is missing, the database cannot be read, or no table fits.
+        If the database cannot be read, or no table fits.
+    ModuleNotFoundError
+        If the extra ``data`` is not installed.
     """
     try:
         import audformat
     except ModuleNotFoundError as error:
-        raise CorpusError(
-            f"'{header}': audformat databases need the extra 'data': "
-            "pip install 'sparsetransfer[data]'"
-        ) from error
+        raise missing_extra("an audformat database", "data") from error
     try:
         database = audformat.Database.load(str(header.parent), name=header.stem, load_data=True)
     except Exception as error:  # a foreign parser: whatever it raises is about the file

@@ -42,7 +42,7 @@ def read_manifest(
     ----------
     path : path-like
         Text table with a header (``.csv``, ``.tsv``; fields separated by commas, semicolons or
-        tabs; UTF-8, or UTF-16 with a byte order mark), Parquet file, JSON Lines (``.jsonl``,
+        tabs; UTF-8, UTF-16 with a byte order mark, or CP1252), Parquet file, JSON Lines (``.jsonl``,
         ``.ndjson``), the header ``db.yaml`` of an audformat database, or a folder with one of these, called ``manifest``
         but for the last. Required columns: ``file`` (or ``path``; relative to the manifest's
         folder) and ``label`` (or ``emotion``). Optional: ``speaker``, ``corpus``, ``start`` and
@@ -75,7 +75,7 @@ def read_manifest(
         the first.
     """
     check_label_map(label_map or {})
-    manifest = Path(path).expanduser().absolute()
+    manifest = Path(os.path.expanduser(path)).absolute()
     if manifest.is_dir():
         manifest = manifest_in(manifest) or manifest / "manifest.csv"
     rows = _rows(manifest, table)
@@ -205,6 +205,11 @@ def _checked_rows(
         raise CorpusError(
             f"manifest '{manifest}': {len(missing)} files do not exist: {listing(missing)}; names "
             "are relative to the manifest's folder"
+            + (
+                ""
+                if all(map(str.isascii, missing))
+                else "; save the manifest as UTF-8 if it is not"
+            )
         )
     return labelled, len(bare)
 

@@ -76,7 +76,7 @@ def read(
     keeps its recordings.
     """
     check_label_map(label_map or {})
-    path = Path(root).expanduser().absolute()
+    path = Path(os.path.expanduser(root)).absolute()
     facts: Scheme | None = None
     if not path.is_file():
         try:

@@ -4,17 +4,26 @@ import codecs
 import csv
 import io
 import json
+import logging
 import math
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sparsetransfer._csv import csv_separator, plain_cell
 from sparsetransfer._files import existing_file
 from sparsetransfer._messages import listing
 from sparsetransfer.corpora.audformat import read_audformat
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["FORMATS", "manifest_in", "manifest_rows"]
+
+_log = logging.getLogger(__name__)
+
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
+"""Characters of UTF-8 beyond ASCII, which hardly ever stand in other encodings."""
 
 _ALIASES = {"path": "file", "emotion": "label", "arousal": "activation"}
 
@@ -92,7 +101,8 @@ def _with_columns(records: list[Row], manifest: Path, required: tuple[str, ...])
     absent = [f"'{name}'" for name in required if name not in names]
     if records and absent:
         raise CorpusError(
-            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; it has {listing(map(repr, present))}"
+            f"manifest '{manifest}' lacks the columns {', '.join(absent)}; "
+            f"it has {listing(map(repr, present)) or 'none'}"
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -108,17 +118,24 @@ def _named(record: Mapping[str, str]) -> Row:
 
 
 def _text_of(manifest: Path) -> str:
-    """Decode a manifest: UTF-8, or UTF-16 with a byte order mark."""
+    """Decode a manifest: UTF-8, UTF-16 and UTF-32 with a byte order mark, or plainly CP1252."""
     content = manifest.read_bytes()
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return content.decode("utf-32")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if b"\0" not in content and not _MULTIBYTE.search(content):
+            with suppress(UnicodeDecodeError):
+                text = content.decode("cp1252")
+                _log.info("manifest '%s' is read as CP1252", manifest)
+                return text
         line = content.count(b"\n", 0, error.start) + 1
         raise CorpusError(
-            f"manifest '{manifest}' is not UTF-8 (line {line}); save it as UTF-8, for example "
-            "with: iconv -f CP1252 -t UTF-8 IN > OUT"
+            f"manifest '{manifest}' is neither UTF-8 (line {line}) nor clearly CP1252; save it as "
+            "UTF-8, for example with: iconv -f ENCODING -t UTF-8 IN > OUT"
         ) from error
     if "\0" in text:
         raise CorpusError(
@@ -130,11 +147,11 @@ def _text_of(manifest: Path) -> str:
 
 def _read_csv(manifest: Path, required: tuple[str, ...]) -> list[Row]:
     """Read a table with a header; every line has all fields."""
-    text = _text_of(manifest)
+    text = re.sub(r"\Asep=.\r?\n", "", _text_of(manifest))  # a first line for Excel
     header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
+    separator = csv_separator(header, {"file", "label", *_ALIASES})
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    columns = [column.strip().lower() for column in next(reader, [])]
+    columns = [plain_cell(column.strip()).lower() for column in next(reader, [])]
     lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     if len(set(columns)) != len(columns):
         twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -146,7 +163,10 @@ def _read_csv(manifest: Path, required: tuple[str, ...]) -> list[Row]:
             f"manifest '{manifest}': expected {len(columns)} fields, other numbers in the lines "
             f"{listing(crooked)}"
         )
-    return [dict(zip(columns, map(str.strip, cells), strict=True)) for _, cells in lines]
+    return [
+        {name: plain_cell(cell.strip()) for name, cell in zip(columns, cells, strict=True)}
+        for _, cells in lines
+    ]
 
 
 def _read_jsonl(manifest: Path) -> list[Row]:

@@ -7,12 +7,12 @@ how active and how pleasant speech sounds. `losses` holds their terms, with exac
 networks of one's own.
 """
 
+from sparsetransfer._messages import missing_extra
+
 try:
     import torch  # noqa: F401
 except ImportError as error:
-    raise ImportError(
-        "sparsetransfer.deep needs PyTorch: install the extra, pip install 'sparsetransfer[deep]'"
-    ) from error
+    raise missing_extra("sparsetransfer.deep", "deep") from error
 
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._messages import listing
 from sparsetransfer.transfer.domains import labelled
 
 __all__ = ["AFFECT", "affect_of"]
@@ -69,7 +70,7 @@ def affect_of(
     )
     if strange:
         raise ValueError(
-            f"y has emotions without activation and valence: {', '.join(strange)}; give "
+            f"y has emotions without activation and valence: {listing(strange)}; give "
             f"`dimensions`, or use names out of {', '.join(sorted(mapping))}"
         )
     gap = (np.nan, np.nan)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import class_values, label_array, labelled
 from sparsetransfer._files import existing_file
+from sparsetransfer._messages import listing
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Chunk", "Chunks", "DaskBlock"]
@@ -326,7 +327,7 @@ class Chunks(Sequence[Chunk]):
         names = list(columns) if columns is not None else list(file.schema_arrow.names)
         missing = sorted(set(names) - set(file.schema_arrow.names))
         if missing:
-            raise ValueError(f"{os.fspath(path)} has no columns {', '.join(missing)}")
+            raise ValueError(f"{os.fspath(path)} has no columns {listing(missing)}")
         return cls(
             Chunk(
                 f"{Path(path).name}, row group {group}",

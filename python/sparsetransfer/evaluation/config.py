@@ -334,7 +334,7 @@ class _Reader:
             path = entry.get("path")
             if not isinstance(path, str) or not path:
                 raise self.fault((*where, "path"), f"path of {name!r} must be a text, got {path!r}")
-            full = (self.place.parent / Path(path).expanduser()).absolute()
+            full = (self.place.parent / Path(os.path.expanduser(path))).absolute()
             reader = entry.get("reader", "manifest" if path.lower().endswith(MANIFESTS) else name)
             if reader != "manifest":
                 try:

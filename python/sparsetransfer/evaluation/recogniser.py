@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sparsetransfer
+from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.classifiers import FAMILIES, tune
 from sparsetransfer.evaluation.domain import Domain, common_classes
 from sparsetransfer.evaluation.folds import speaker_folds
@@ -166,7 +167,7 @@ def fit_recogniser(
     """
     names = {domain.feature_sets[0] for domain in domains}
     if len(names) != 1 or len({domain.feature_names for domain in domains}) != 1:
-        raise CorpusError(f"corpora have other features: {', '.join(sorted(names))}")
+        raise CorpusError(f"corpora have other features: {listing(sorted(names))}")
     classes = tuple(sorted({label for domain in domains for label in domain.counts()}))
     if len(domains) > 1:
         classes = common_classes(domains)

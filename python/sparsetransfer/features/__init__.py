@@ -1,11 +1,11 @@
 """Features: one row of numbers per utterance, or one per frame, by named and versioned sets."""
 
+from sparsetransfer._messages import missing_extra
+
 try:
     import pandas as pd  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "sparsetransfer.features needs pandas: install the extra, pip install 'sparsetransfer[speech]'"
-    ) from error
+    raise missing_extra("sparsetransfer.features", "speech") from error
 
 from sparsetransfer.features.descriptors import DESCRIPTORS, Frames, describe
 from sparsetransfer.features.encoder import Encoder

@@ -45,7 +45,7 @@ class Cache:
         *,
         sequences: bool = False,
     ) -> None:
-        self.folder = Path(folder).expanduser().absolute() / feature_set
+        self.folder = Path(os.path.expanduser(folder)).absolute() / feature_set
         self.n_columns = n_columns
         self._dtype = np.float32 if sequences else np.float64
         self._n_axes = 2 if sequences else 1

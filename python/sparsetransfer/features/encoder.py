@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._messages import missing_extra
+
 if TYPE_CHECKING:
     import torch
 
@@ -154,9 +156,7 @@ def _load(model: str) -> tuple[Any, int, bool]:
         import torch as _  # noqa: F401  transformers itself imports without it
         from transformers import AutoFeatureExtractor, AutoModel
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "encoders need the extra 'encoders': pip install 'sparsetransfer[encoders]'"
-        ) from error
+        raise missing_extra("an encoder", "encoders") from error
     network = AutoModel.from_pretrained(model).eval().float()
     if network.main_input_name != "input_values":
         raise ValueError(f"model must read waveforms, '{model}' reads {network.main_input_name}")

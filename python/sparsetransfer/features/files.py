@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparsetransfer._csv import csv_cell
+from sparsetransfer._csv import csv_cell, csv_separator, plain_cell
 from sparsetransfer._files import check_file, existing_file, replacing
 from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.audio.segments import canonical_bounds, seconds
@@ -75,12 +76,12 @@ def read_table(
     ValueError
         If `index` is given for a format that needs none, or missing for one that does.
     """
-    place = Path(path).expanduser().absolute()
+    place = Path(os.path.expanduser(path)).absolute()
     ending = place.suffix.lower()
     if (ending == ".npy") != (index is not None):
         raise ValueError("index must be given for .npy tables, and only for them")
     if ending == ".npy" and index is not None:
-        frame = _read_array(place, Path(index).expanduser().absolute())
+        frame = _read_array(place, Path(os.path.expanduser(index)).absolute())
     elif ending in _READERS:
         try:
             frame = _READERS[ending](existing_file(place))
@@ -92,7 +93,7 @@ def read_table(
         known = ", ".join([*_READERS, ".npy"])
         raise CorpusError(f"feature table '{place}': expected a file in {known}")
     name = feature_set or frame.attrs.get(_SET_KEY) or place.stem
-    base = place.parent if root is None else Path(root).expanduser().absolute()
+    base = place.parent if root is None else Path(os.path.expanduser(root)).absolute()
     return _table(frame, place, base, str(name))
 
 
@@ -131,9 +132,9 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     table : FeatureTable
         The features.
     path : path-like
-        ``.csv`` (numbers in full precision; file names that a spreadsheet would take for formulas
-        get an apostrophe, which `read_table` removes) or ``.parquet``; written aside and moved into
-        place. Missing folders are made.
+        ``.csv`` (numbers in full precision; names of files and columns that a spreadsheet would
+        take for formulas get an apostrophe, which `read_table` removes) or ``.parquet``; written
+        aside and moved into place. Missing folders are made.
 
     Raises
     ------
@@ -147,6 +148,7 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     with replacing(path) as aside:
         if aside.suffix.lower() == ".csv":
             frame["file"] = frame["file"].map(csv_cell)
+            frame.columns = frame.columns.map(csv_cell)
             frame.to_csv(aside, index=False)
         else:
             frame.to_parquet(aside, index=False)
@@ -155,7 +157,13 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
 def _read_csv(place: Path) -> pd.DataFrame:
     with open(place, encoding="utf-8-sig") as stream:
         header = stream.readline()
-    return pd.read_csv(place, encoding="utf-8-sig", sep=max(",;\t", key=header.count))
+    separator = csv_separator(header, {*_INDEX, *_FILE_ALIASES})
+    frame = pd.read_csv(place, encoding="utf-8-sig", sep=separator)
+    frame.columns = frame.columns.map(plain_cell)
+    for column in frame.columns:
+        if column.lower() in _FILE_ALIASES:
+            frame[column] = frame[column].astype(str).map(plain_cell)
+    return frame
 
 
 def _read_parquet(place: Path) -> pd.DataFrame:
@@ -196,10 +204,12 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
     if alias is None:
         raise CorpusError(
             f"feature table '{place}' has no column that names the file "
-            f"({', '.join(_FILE_ALIASES)}); it has {', '.join(map(str, frame.columns[:8]))}, ..."
+            f"({', '.join(_FILE_ALIASES)}); it has {listing(frame.columns)}"
         )
-    # openSMILE's own program quotes names like this
-    files = [os.path.normpath(base / str(file).strip("'")) for file in frame[alias]]
+    # openSMILE's own program puts names between apostrophes
+    files = [
+        os.path.normpath(base / re.sub(r"^'(.+)'$", r"\1", str(file))) for file in frame[alias]
+    ]
     index = pd.DataFrame({"file": files})
     try:
         bounds = [
@@ -233,7 +243,7 @@ def _features(frame: pd.DataFrame, place: Path) -> tuple[NDArray[np.float64], li
     chosen = [name for name in numeric if str(name).lower() not in {*_NOT_FEATURES, *_INDEX}]
     left = [str(name) for name in frame.columns if name not in chosen and name not in _INDEX]
     if left:
-        _log.info("feature table '%s': no features: %s", place, ", ".join(left))
+        _log.info("feature table '%s': no features: %s", place, listing(left))
     if not chosen:
         raise CorpusError(f"feature table '{place}' has no numeric column that is a feature")
     return frame[chosen].to_numpy(dtype=np.float64), [str(name) for name in chosen]

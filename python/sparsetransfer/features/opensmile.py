@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._messages import missing_extra
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
@@ -125,9 +126,7 @@ def _version() -> str:
     try:
         return metadata.version("opensmile")
     except metadata.PackageNotFoundError as error:
-        raise ModuleNotFoundError(
-            "openSMILE's sets need the extra 'opensmile': pip install 'sparsetransfer[opensmile]'"
-        ) from error
+        raise missing_extra("a feature set of openSMILE", "opensmile") from error
 
 
 @functools.cache

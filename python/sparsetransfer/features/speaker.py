@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._messages import missing_extra
 from sparsetransfer._networks import weights as stored
 from sparsetransfer._networks.front_end import RATE, filter_bank, long_enough
 from sparsetransfer._threads import one_torch_thread
@@ -328,9 +329,7 @@ def _load(kind: str, path: Path, digest: str) -> torch.nn.Module:
         try:
             import kaldi_native_fbank  # noqa: F401
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "speaker networks need the extra 'speaker': pip install 'sparsetransfer[speaker]'"
-            ) from error
+            raise missing_extra("a speaker network", "speaker") from error
     return stored.network(kind, path)
 
 

@@ -62,7 +62,7 @@ def test_without_the_extra_a_plain_line_tells_how_to_get_it():
     finished = run(sys.executable, "-c", program)
     assert finished.returncode != 0
     assert finished.stderr.count("\n") == 1
-    assert "pip install 'sparsetransfer[speech]'" in finished.stderr
+    assert 'pip install "sparsetransfer[speech]"' in finished.stderr
 
 
 def test_help_shows_the_defaults_that_methods_have():

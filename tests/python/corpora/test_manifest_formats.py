@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sparsetransfer import corpora
+from sparsetransfer._csv import csv_cell
 from sparsetransfer.exceptions import CorpusError
 
 FRAME = pd.DataFrame(
@@ -168,7 +169,7 @@ def test_other_formats_and_misplaced_tables_are_refused(folder):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 @pytest.mark.parametrize("name", ["m.csv", "M.CSV", "m.tsv"])
 def test_separators_encodings_and_capitals(folder, separator, encoding, name):
     rows = [["file", "label", "speaker"], ["a.wav", "sad", "J\xfcrgen"], ["sub/b.wav", "anger", ""]]
@@ -179,11 +180,38 @@ def test_separators_encodings_and_capitals(folder, separator, encoding, name):
     assert corpus.table["label"].to_list() == ["sadness", "anger"]
 
 
-@pytest.mark.parametrize(("encoding", "advice"), [("cp1252", "UTF-8"), ("utf-16-le", "UTF-8")])
-def test_other_encodings_get_advice(folder, encoding, advice):
-    (folder / "m.csv").write_bytes("file,label,speaker\na.wav,sad,J\xfcrgen\n".encode(encoding))
-    with pytest.raises(CorpusError, match=advice):
+@pytest.mark.parametrize("encoding", ["utf-16-le", "mixed", "cut", "undefined"])
+def test_other_encodings_get_advice(folder, encoding):
+    text = "file,label,speaker\na.wav,sad,J\xfcrgen\n"
+    content = {
+        "utf-16-le": text.encode("utf-16-le"),
+        "mixed": text.encode() + "sub/b.wav,sad,J\xfcrgen\n".encode("cp1252"),
+        "cut": (text + "sub/b.wav,sad,\xfc").encode()[:-1],
+        "undefined": text.encode("cp1252").replace(b"\xfc", b"\x81"),
+    }[encoding]
+    (folder / "m.csv").write_bytes(content)
+    with pytest.raises(CorpusError, match="UTF-8"):
         corpora.read_manifest(folder / "m.csv")
+
+
+def test_a_line_that_names_the_separator_is_skipped(folder):
+    (folder / "m.csv").write_text("sep=;\nfile;label\na.wav;sad\n")
+    assert len(corpora.read_manifest(folder / "m.csv")) == 1
+
+
+@pytest.mark.parametrize("name", ["=a.wav", "-a.wav", "@a.wav", "+a.wav"])
+@pytest.mark.parametrize("written", [str, csv_cell])
+def test_escaped_names_are_read_as_they_were(folder, name, written):
+    (folder / name).write_bytes((folder / "a.wav").read_bytes())
+    (folder / "m.csv").write_text(f"file,label\n{written(name)},sad\n")
+    corpus = corpora.read_manifest(folder / "m.csv")
+    assert corpus.table["file"].to_list() == [str(folder / name)]
+
+
+@pytest.mark.parametrize("read", [corpora.read_manifest, lambda path: corpora.read("emodb", path)])
+def test_an_unknown_home_folder_is_a_missing_file(read):
+    with pytest.raises(CorpusError, match=r"~no-such-user/x\.csv' does not exist"):
+        read("~no-such-user/x.csv")
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "ndjson", "NDJSON"])

@@ -196,3 +196,27 @@ def test_tables_of_the_program_smilextract(tmp_path):
     assert table.index["file"].to_list() == [str(tmp_path / "a.wav"), str(tmp_path / "b.wav")]
     assert table.names == ["F0_amean", "loudness_amean"]
     assert table.values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_names_like_formulas_come_back(tmp_path, ending):
+    files = [str(tmp_path / name) for name in ("=a.wav", "-b.wav", "'=c.wav", "'d'.wav")]
+    index = pd.DataFrame({"file": files, "start": np.nan, "end": np.nan})
+    relative = index.assign(file=["=a.wav", "-b.wav", "'=c.wav", "'d'.wav"])
+    names = ["=f0", "@x", "'=y", "plain", "-1"]
+    written = features.FeatureTable(np.ones((4, 5)), names, relative, "s", index.assign(error=""))
+    features.write_table(written, tmp_path / f"t.{ending}")
+    read = features.read_table(tmp_path / f"t.{ending}")
+    assert read.names == names
+    assert read.index["file"].to_list() == files
+    if ending == "csv":
+        header, *rows = (tmp_path / "t.csv").read_text().splitlines()
+        assert not any(cell.startswith(("=", "@")) for cell in header.split(","))
+        assert not any(row.startswith(("=", "@", "-")) for row in rows)
+
+
+def test_a_message_lists_five_columns(tmp_path):
+    (tmp_path / "t.csv").write_text(",".join(f"column{i}" for i in range(2000)) + "\n")
+    with pytest.raises(CorpusError, match="column4 and 1995 more") as caught:
+        features.read_table(tmp_path / "t.csv")
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
