@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sparsetransfer._locks import is_abandoned, marked
+
 __all__ = [
     "ASIDE",
     "check_file",
@@ -25,6 +27,12 @@ __all__ = [
 
 ASIDE = ".sparsetransfer-"
 """How names of folders with unfinished files begin; only a killed process leaves one behind."""
+
+_live: set[Path] = set()
+"""Such folders of this process."""
+
+_cleaned: set[Path] = set()
+"""Folders in which those of killed processes were looked for."""
 
 _MOST_LINKS = 40
 _POINTER = b"version https://git-lfs.github.com/spec/"
@@ -190,17 +198,32 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     renamed = place if isinstance(place, Path) and _takes_a_new_file(place) else None
     folder = Path(tempfile.gettempdir()) if renamed is None else renamed.parent
     aside = folder / f"{ASIDE}{uuid.uuid4().hex}" / Path(path).name
+    _remove_abandoned(folder)
     with _named(path, aside):
         aside.parent.mkdir(mode=0o700)
+        _live.add(aside.parent)
         try:
-            aside.touch()
-            yield aside
-            if renamed is None:
-                _pour(aside, place)
-            else:
-                _rename(aside, renamed)
+            with marked(aside.parent):
+                aside.touch()
+                yield aside
+                if renamed is None:
+                    _pour(aside, place)
+                else:
+                    _rename(aside, renamed)
         finally:
             shutil.rmtree(aside.parent, ignore_errors=True)
+            _live.discard(aside.parent)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left in a folder, once per process: it may hold many files."""
+    if folder in _cleaned:
+        return
+    _cleaned.add(folder)
+    with suppress(OSError):
+        for left in folder.glob(f"{ASIDE}*"):
+            if left not in _live and is_abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["LOCK", "locked"]
+__all__ = ["LOCK", "is_abandoned", "locked", "marked"]
 
 LOCK = ".sparsetransfer-lock"
 """The file that is locked. It is removed in the end; one that a killed process left is free."""
@@ -66,11 +66,45 @@ def locked(folder: Path) -> Iterator[None]:
                 (folder / LOCK).unlink(missing_ok=True)
 
 
+@contextmanager
+def marked(folder: Path) -> Iterator[None]:
+    """Mark a new folder as that of a process that runs, until the block or the process ends.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, which gets a locked file.
+    """
+    with (folder / LOCK).open("a+", encoding="utf-8") as stream:
+        _lock(stream.fileno())
+        yield
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Return whether a folder was `marked` by a process that ended before it removed the folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that this process has not marked.
+
+    Returns
+    -------
+    bool
+        False where that cannot be known, as on file systems without locks.
+    """
+    try:
+        with (folder / LOCK).open("r+", encoding="utf-8") as stream:
+            return _lock(stream.fileno()) is True
+    except OSError:
+        return False
+
+
 def _open_locked(folder: Path) -> IO[str]:
     path = folder / LOCK
     while True:
         stream = path.open("a+", encoding="utf-8")
-        if not _lock(stream.fileno()):
+        if _lock(stream.fileno()) is False:
             stream.seek(0)
             holder = stream.read().strip() or "another process"
             stream.close()
@@ -85,8 +119,8 @@ def _open_locked(folder: Path) -> IO[str]:
         stream.close()
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock an open file; false if another process has. File systems without locks let all pass."""
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file; false if another process has, None on a file system without locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -100,5 +134,5 @@ def _lock(descriptor: int) -> bool:
             # Not flock: a forked worker would inherit that, and keep it when its parent is killed.
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno in _UNSUPPORTED
+        return None if error.errno in _UNSUPPORTED else False
     return True

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from sparsetransfer import _files
 from sparsetransfer._files import check_file, check_folder, replacing, write_text
 
 
@@ -228,3 +229,40 @@ def test_read_only_places_are_refused_before_the_work(tmp_path, monkeypatch):
     for check in (check_file, check_folder):
         with pytest.raises(OSError, match="read-only file system"):
             check(tmp_path / "new")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from sparsetransfer._files import replacing\n"
+        "with replacing(sys.argv[1]) as aside:\n"
+        "    aside.write_text('half')\n"
+        "    {}\n"
+    )
+    kill = program.format("os.kill(os.getpid(), signal.SIGKILL)")
+    place = tmp_path / "m.st"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-P", "-c", kill, place], check=False)
+        assert [path.name[:16] for path in tmp_path.iterdir()] == [".sparsetransfer-"]
+    # One that is still being written stays, of whichever process.
+    wait = program.format("print(flush=True), sys.stdin.read()")
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", wait, tmp_path / "other"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        other.stdout.readline()
+        write_text(place, "whole")
+        assert len(list(tmp_path.iterdir())) == 2
+        other.communicate()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.st", "other"]
+
+
+def test_writes_within_writes_keep_both(tmp_path):
+    with replacing(tmp_path / "a") as outer, replacing(tmp_path / "b") as inner:
+        _files._cleaned.clear()
+        write_text(tmp_path / "c", "c")
+        outer.write_text("a")
+        inner.write_text("b")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {c: c for c in "abc"}
