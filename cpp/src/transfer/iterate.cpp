@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+
 namespace sparsetransfer::transfer {
 namespace {
 
@@ -34,6 +36,7 @@ void violations(const T* gradient, const T* codes, Index size, T alpha, bool pos
 /// The stacked residual scaled into the dual feasible set: for |X|_F^2 = energy the dual value of
 /// scaling s is s <X, R> - s^2 |stacked residual|^2 / 2.
 double best_dual(double inner, double norm, double alpha, double bound, bool positive) {
+  if (std::isnan(bound)) return bound;
   if (norm <= 0) return 0;
   double scale = inner / norm;
   if (bound > 0) scale = std::clamp(scale, -alpha / bound, alpha / bound);
@@ -122,16 +125,15 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
           } else {
             partial.absolute += static_cast<double>(column.template lpNorm<1>());
           }
-          const double bound =
-              static_cast<double>(problem.positive ? -gradient.minCoeff()
-                                                   : gradient.template lpNorm<Eigen::Infinity>());
-          partial.dual_bound = std::max(partial.dual_bound, bound);
+          const double bound = static_cast<double>(
+              problem.positive ? -gradient.template minCoeff<Eigen::PropagateNaN>()
+                               : gradient.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
+          partial.dual_bound = max_or_nan(partial.dual_bound, bound);
           violations(gradient.data(), code + begin, count, problem.alpha, problem.positive,
                      violation.data());
           const double largest =
               static_cast<double>(violation.template maxCoeff<Eigen::PropagateNaN>());
-          // A NaN must not pass as "no violation".
-          if (!(largest <= partial.kkt)) partial.kkt = largest;
+          partial.kkt = max_or_nan(partial.kkt, largest);
         }
       });
   Partial total;
@@ -139,8 +141,8 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
     total.quadratic += partial.quadratic;
     total.correlation += partial.correlation;
     total.absolute += partial.absolute;
-    if (!(partial.kkt <= total.kkt)) total.kkt = partial.kkt;
-    total.dual_bound = std::max(total.dual_bound, partial.dual_bound);
+    total.kkt = max_or_nan(total.kkt, partial.kkt);
+    total.dual_bound = max_or_nan(total.dual_bound, partial.dual_bound);
   }
   const double coupled = static_cast<double>(point.means.squaredNorm());
   const double alpha = static_cast<double>(problem.alpha);
@@ -149,7 +151,7 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
                                 total.dual_bound, problem.positive);
   point.certificate.objective = stacked / 2 + alpha * total.absolute;
   point.certificate.kkt_violation = total.kkt;
-  point.certificate.duality_gap = std::max(0.0, point.certificate.objective - dual);
+  point.certificate.duality_gap = max_or_nan(0.0, point.certificate.objective - dual);
 }
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                     \
