@@ -234,7 +234,9 @@ def test_a_manifest_without_labels_is_a_target(corpora, calls, cache, tmp_path):
         finished = invoke(
             *("fit", corpora[0], "--target", manifest, "-o", place, "--cache", cache),
             *("--method", "ridge", "--feature-set", "functionals"),
+            *("--report", tmp_path / "report"),
         )
+        assert "ridge learned anger" in (tmp_path / "report" / "predictions.html").read_text()
         assert finished.exit_code == 0, finished.output
         assert Recogniser.load(place).about_["target"]["recordings"] == len(files)
 

@@ -82,6 +82,10 @@ def fit(
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
     speaker_weights: SpeakerWeights = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a report on the targets as HTML.", show_default="none"),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
     ] = False,
@@ -92,13 +96,18 @@ def fit(
     """
     log_to_stderr(verbose)
     with one_line_errors():
-        from sparsetransfer._files import check_file
+        from sparsetransfer._files import check_file, check_folder
         from sparsetransfer.evaluation import SCOPES, make_methods
         from sparsetransfer.evaluation.methods import wanted_views
         from sparsetransfer.recognition import Recogniser, check_method, name_views
 
         import_module("safetensors")
         check_file(output)
+        if report is not None:
+            import_module("jinja2")
+            check_folder(report)
+            if not target:
+                raise ValueError("--report is about the recordings that --target names")
         if method is not None and not target:
             raise ValueError(f"--method {method} adapts to recordings: name them by --target")
         if normalisation not in SCOPES or normalisation.startswith("speaker"):
@@ -138,6 +147,8 @@ def fit(
             recogniser.about_["left_out"] = failures
             typer.echo(f"{len(failures)} target recordings left out: {_first(failures)}", err=True)
         recogniser.save(output)
+        if report is not None:
+            say(str(_report(recogniser, unlabelled, report, place, jobs)))
         say(f"{output}: {', '.join(recogniser.classes_)}; {_figures(recogniser)}")
 
 
@@ -235,6 +246,22 @@ def _described(
     from sparsetransfer.evaluation import describe
 
     return describe(corpus, sets, cache=cache, n_jobs=jobs, unreadable="drop", progress=show)
+
+
+def _report(
+    recogniser: Recogniser, targets: Sequence[Corpus], folder: Path, cache: Path, jobs: int | None
+) -> Path:
+    from sparsetransfer.recognition import recognise_recordings
+    from sparsetransfer.reporting import write_predictions
+
+    answers = [
+        answer
+        for corpus in targets
+        for answer in recognise_recordings(
+            recogniser, corpus, recogniser.feature_set_names, cache=cache, n_jobs=jobs
+        )
+    ]
+    return write_predictions(recogniser, answers, folder)
 
 
 def _figures(recogniser: Recogniser) -> str:
