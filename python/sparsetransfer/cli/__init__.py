@@ -1,6 +1,7 @@
 """The command line: ``sparsetransfer --help``."""
 
 import sys
+from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -13,6 +14,19 @@ def main() -> None:
         from sparsetransfer._messages import missing_extra
 
         sys.exit(f"{error}: {missing_extra('the command line', 'speech')}")
-    from sparsetransfer.cli.application import application
+    try:
+        from sparsetransfer.cli.application import application
 
-    application()
+        application()
+    except KeyboardInterrupt:
+        _interrupted()
+    except SystemExit as end:
+        # Typer ends silently where Ctrl-C comes before the work of a command.
+        if end.__context__ is not None and isinstance(end.__context__.__cause__, KeyboardInterrupt):
+            _interrupted()
+        raise
+
+
+def _interrupted() -> NoReturn:
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)

@@ -71,3 +71,19 @@ def test_help_shows_the_defaults_that_methods_have():
     for option in ("n-components", "alpha", "mmd", "laplacian"):
         line = next(line for line in text.splitlines() if f"--{option} " in line)
         assert f"[default: ({transfer[option.replace('-', '_')]:g})]" in line
+
+
+@pytest.mark.parametrize("place", ["cli.application.application", "cli.evaluate.log_to_stderr"])
+def test_ctrl_c_before_the_work_is_one_line(monkeypatch, capsys, place):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    import sparsetransfer.cli.application
+
+    module, name = f"sparsetransfer.{place}".rsplit(".", 1)
+    monkeypatch.setattr(sys.modules[module], name, interrupt)
+    monkeypatch.setattr(sys, "argv", ["sparsetransfer", "evaluate"])
+    with pytest.raises(SystemExit) as ended:
+        sparsetransfer.cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
