@@ -51,12 +51,12 @@ class DIDAN(SpectrogramClassifier):
 
     Parameters
     ----------
-    alignment : {"ida", "lida", "ida-published", "lida-published", "mmd", "coral", "dann"} or None, \
-default="ida"
-        What pulls the corpora together: implicit distribution alignment or its layer-adapted form,
-        both on features of unit norm, the same two as their abstracts describe them (see Notes),
-        the maximum mean discrepancy, the covariances, an adversarial domain classifier, or
-        nothing (the source-only twin).
+    alignment : str or None, default="ida"
+        What pulls the corpora together: "ida", implicit distribution alignment, or "lida", its
+        layer-adapted form, both on features of unit norm; "ida-published" and "lida-published", the
+        same two as their abstracts describe them (see Notes); "mmd", the maximum mean discrepancy;
+        "coral", the covariances; "dann", an adversarial domain classifier; or None, nothing (the
+        source-only twin).
     weight : float, default=0.1
         Weight of the alignment, at least 0; it grows from 0 during training ("dann" apart, whose
         reversed gradient does). 0 gives the same model as ``alignment=None``. 1 is usual for
