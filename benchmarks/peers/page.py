@@ -15,6 +15,7 @@ MEASURED = HERE / "measured.json"
 DOCS = HERE.parents[1] / "docs"
 # Above this a coder has not solved the problem that the others have.
 EQUAL = 1e-6
+PREPARED = {"ours_prepared": "ours", "ours_ols_prepared": "ours_ols"}
 
 TEXT = """\
 # Benchmarks
@@ -58,6 +59,17 @@ Ten atoms, float64, CPU seconds on one thread. SPAMS's `omp` is the order-recurs
 {omp}
 
 {omp_means}
+
+## Few signals
+
+CPU microseconds of one call on one thread, the codes of all its signals together: with the dictionary as an array, and
+prepared (`PreparedDictionary`), after other calls. Measured by `coding.py --sizes 64x256,384x1024 --shares 0.01,0.05
+--max-signals N --rounds 25 --coders ours,ours_prepared,spams`, and with `--problem omp --coders
+ours_ols,ours_ols_prepared,spams`, while the machine was busy with other work: compare the ratios.
+
+{few}
+
+{few_means}
 
 ## scikit-learn and celer
 
@@ -104,20 +116,27 @@ def main():
 def page(records):
     """Return the text of the page."""
     one = lasso_cells(records, 1)
-    omp = [r for r in records if r.get("problem") == "omp" and r["threads"] == 1]
+    few = [r for r in records if any(name in PREPARED for name in r.get("coders", ()))]
+    omp = [
+        r
+        for r in records
+        if r.get("problem") == "omp" and r["threads"] == 1 and "ours_omp" in r["coders"]
+    ]
     others = [r for r in records if r.get("problem") == "lasso" and "sklearn_cd" in r["coders"]]
     return TEXT.format(
-        machine=machine(one + omp),
+        machine=machine(one + omp + few),
         lasso=lasso_table(one),
         lasso_means=means(one, ("spams", "ours"), ("spams", "ours_float32")),
         threads=threads_table(records),
         threads_means=threads_means(records),
         omp=omp_table(omp),
         omp_means=means(omp, ("spams", "ours_ols"), ("spams", "ours_omp")),
+        few=few_table(few),
+        few_means=few_means(few),
         others=others_table(others),
         simd=simd_table(next(r["levels"] for r in records if "levels" in r)),
         mmd=mmd_table([r for r in records if "median" in r]),
-        losses=losses(one + omp),
+        losses=losses(one + omp + few),
     )
 
 
@@ -312,6 +331,48 @@ def mmd_table(records):
         )
     head = ["samples of each", "features", "dtype", "threads", "ours, s", "all pairs"]
     return table([*head, "each pair once", "NumPy", "roofline"], rows)
+
+
+def few_names(record):
+    """Return the names of our coders: prepared, and not."""
+    return next(names for names in PREPARED.items() if names[0] in record["coders"])
+
+
+def few_table(records):
+    def microseconds(row):
+        return f"{1e6 * row['cpu_median']:.0f} ± {1e6 * row['cpu_spread']:.0f}"
+
+    rows = []
+    for record in sorted(records, key=lambda r: (r["problem"], len(r["size"]), r["share"])):
+        prepared, plain = few_names(record)
+        rows.append(
+            [
+                record["problem"] if plain == "ours" else "ols",
+                *place(record),
+                *(microseconds(record["coders"][name]) for name in (plain, prepared, "spams")),
+                f"{ratio(record, 'spams', plain):.2f}",
+                f"{ratio(record, 'spams', prepared):.2f}",
+            ]
+        )
+    head = ["problem", "features x atoms", "dictionary", "non-zeros", "signals", "array, µs"]
+    return table([*head, "prepared, µs", "SPAMS, µs", "SPAMS / array", "SPAMS / prepared"], rows)
+
+
+def few_means(records):
+    lines = []
+    for number in sorted({record["signals"] for record in records}):
+        part = [record for record in records if record["signals"] == number]
+        found = []
+        for which, name in enumerate(("prepared", "array")):
+            aim = 3 if number > 1 else 2 - which
+            values = [ratio(r, "spams", few_names(r)[which]) for r in part]
+            reached = sum(value >= aim for value in values)
+            found.append(
+                f"{geometric(values):.2f} {name} (least {min(values):.2f}, the aim of {aim} reached "
+                f"in {reached} of {len(values)} cells)"
+            )
+        lines.append(f"- Number of signals {number}: geometric means {', '.join(found)}.")
+    return "\n".join(lines)
 
 
 def losses(records):
