@@ -33,7 +33,7 @@ def pair(tmp_path_factory):
     return [describe(each, ["functionals"], cache=cache) for each in (*read, own)]
 
 
-@pytest.mark.parametrize("name", ["transfer-sparse-coding", "multi-view", "coral"])
+@pytest.mark.parametrize("name", ["transfer-sparse-coding", "multi-view"])
 def test_recall_of_the_deployed_model_is_that_of_the_evaluation(pair, name, tmp_path):
     emodb, urdu, own = pair
     method = make_methods([name])[0]
