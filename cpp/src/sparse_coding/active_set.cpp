@@ -55,11 +55,17 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     const Index old = size();
     double* cross = cross_.data();
     const Index width = batch <= UpdatableCholesky::kGroup ? UpdatableCholesky::kGroup : kBatch;
+    const T* rows[kBatch];  // of the candidates, in the column at place 0
+    for (Index q = 0; q < batch; ++q) rows[q] = gram.panel(chosen[q] / height) + chosen[q] % height;
     for (Index i = 0; i < old; ++i) {
-      for (Index q = 0; q < batch; ++q)
-        cross[i * kBatch + q] = i < first || !fresh.data()
-                                    ? static_cast<double>(gram(chosen[q], atoms_[i]))
-                                    : product(begin + q, candidate[i - first]);
+      if (i < first || !fresh.data()) {
+        const Index begin_of_column = gram.place(atoms_[i]) * height;
+        for (Index q = 0; q < batch; ++q)
+          cross[i * kBatch + q] = static_cast<double>(rows[q][begin_of_column]);
+      } else {
+        for (Index q = 0; q < batch; ++q)
+          cross[i * kBatch + q] = product(begin + q, candidate[i - first]);
+      }
       for (Index q = batch; q < width; ++q) cross[i * kBatch + q] = 0.0;
     }
     double corner[kBatch * kBatch];
