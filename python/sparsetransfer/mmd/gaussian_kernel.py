@@ -20,6 +20,9 @@ from sparsetransfer.mmd.weights import resolve_contrasts
 
 __all__ = ["gaussian", "witness"]
 
+_LARGEST_SINGLE_FACTOR = 1e8
+"""Of the pairs within a domain: beyond it, weights and factors leave the range of float32."""
+
 
 def gaussian(
     source: ArrayLike,
@@ -39,7 +42,8 @@ def gaussian(
     ----------
     source : array_like of shape (n_source, n_features)
         Source samples. If both domains are float32 the work is done and the gradients are in
-        float32, otherwise in float64.
+        float32, otherwise in float64. The unbiased estimator works in float64 where one sample
+        has nearly all of the weight.
     target : array_like of shape (n_target, n_features)
         Target samples.
     bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
@@ -123,20 +127,25 @@ def gaussian(
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, widths, gradient)
     contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    value, gradient_source, gradient_target = _core.gaussian_mmd(
-        xs,
-        xt,
+    factor = max(contrasts.within_source.max(), contrasts.within_target.max())
+    working = dtype if factor <= _LARGEST_SINGLE_FACTOR else np.dtype(np.float64)
+    value, *gradients = _core.gaussian_mmd(
+        xs.astype(working, copy=False),
+        xt.astype(working, copy=False),
         widths,
-        _by_column(contrasts.source, dtype),
-        _by_column(contrasts.target, dtype),
-        contrasts.within_source.astype(dtype),
-        contrasts.within_target.astype(dtype),
-        contrasts.between.astype(dtype),
+        _by_column(contrasts.source, working),
+        _by_column(contrasts.target, working),
+        contrasts.within_source.astype(working),
+        contrasts.within_target.astype(working),
+        contrasts.between.astype(working),
         contrasts.unbiased,
         gradient,
         resolve_threads(n_threads),
     )
-    return MMDResult(value, gradient_source, gradient_target, tuple(widths))
+    if not gradient:
+        return MMDResult(value, bandwidths=tuple(widths))
+    by_source, by_target = (part.astype(dtype, copy=False) for part in gradients)
+    return MMDResult(value, by_source, by_target, tuple(widths))
 
 
 def witness(

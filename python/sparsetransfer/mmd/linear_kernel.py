@@ -1,5 +1,7 @@
 """The discrepancy of the means."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,7 +11,7 @@ from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import Contrasts, resolve_contrasts
 
-__all__ = ["contrast_pulls", "contrast_value", "linear"]
+__all__ = ["Heaviest", "WeightedSums", "contrast_pulls", "contrast_value", "linear"]
 
 _BLOCK = 4096
 
@@ -83,64 +85,108 @@ def linear(
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, gradient)
     contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    source_means = _weighted_sums(xs, contrasts.source)
-    target_means = _weighted_sums(xt, contrasts.target)
+    source_sums = _weighted_sums(xs, contrasts.source)
+    target_sums = _weighted_sums(xt, contrasts.target)
     value = contrast_value(
-        contrasts, source_means, target_means, _squared_norms(xs), _squared_norms(xt)
+        contrasts, source_sums, target_sums, _squared_norms(xs), _squared_norms(xt)
     )
     if not gradient:
         return MMDResult(value)
-    source_pull, target_pull = contrast_pulls(contrasts, source_means, target_means)
+    source_pulls, target_pulls = contrast_pulls(contrasts, source_sums, target_sums)
     return MMDResult(
         value,
-        _gradient(xs, contrasts.source, source_pull, contrasts.within_source * contrasts.unbiased),
-        _gradient(xt, contrasts.target, target_pull, contrasts.within_target * contrasts.unbiased),
+        _gradient(xs, source_sums, source_pulls, contrasts.within_source * contrasts.unbiased),
+        _gradient(xt, target_sums, target_pulls, contrasts.within_target * contrasts.unbiased),
     )
+
+
+class Heaviest(NamedTuple):
+    """The sample with the largest weight in every column, and the weights of the others."""
+
+    rows: NDArray[np.intp]
+    shares: NDArray[np.float64]
+    other_weights: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, weights: NDArray[np.float64]) -> "Heaviest":
+        """Set the largest weight of every column apart; `weights` stay as they are."""
+        rows, columns = weights.argmax(axis=0), np.arange(weights.shape[1])
+        others = weights.copy()
+        others[rows, columns] = 0
+        return cls(rows, weights[rows, columns], others)
+
+
+class WeightedSums(NamedTuple):
+    """The weighted sums of samples, (n_columns, n_features), with the heaviest sample apart.
+
+    Where one sample has nearly all of the weight, its pairs with the others are less than the
+    rounding of the whole sum.
+    """
+
+    heaviest: Heaviest
+    samples: NDArray[np.float64]
+    others: NDArray[np.float64]
+
+    @property
+    def whole(self) -> NDArray[np.float64]:
+        """The sums over all samples."""
+        return self.heaviest.shares[:, None] * self.samples + self.others
 
 
 def contrast_value(
     contrasts: Contrasts,
-    source_means: NDArray[np.float64],
-    target_means: NDArray[np.float64],
+    source_sums: WeightedSums,
+    target_sums: WeightedSums,
     source_norms: NDArray[np.float64],
     target_norms: NDArray[np.float64],
 ) -> float:
-    """Return the value from the weighted sums (n_columns, n_features) and the squared norms."""
+    """Return the value from the weighted sums of samples and their squared norms."""
+    source_means, target_means = source_sums.whole, target_sums.whole
     if not contrasts.unbiased:
         differences = np.square(source_means - target_means).sum(axis=1)
         return inner(contrasts.between, differences)
     value = -2 * inner(contrasts.between, (source_means * target_means).sum(axis=1))
-    for means, norms, weights, within in (
-        (source_means, source_norms, contrasts.source, contrasts.within_source),
-        (target_means, target_norms, contrasts.target, contrasts.within_target),
+    for sums, norms, within in (
+        (source_sums, source_norms, contrasts.within_source),
+        (target_sums, target_norms, contrasts.within_target),
     ):
-        value += inner(within, np.square(means).sum(axis=1) - matmul(norms, np.square(weights)))
+        # |a x + R|² − a² |x|² = 2 a ⟨x, R⟩ + |R|²: the heaviest sample never meets itself.
+        heaviest, others = sums.heaviest, sums.others
+        pairs = 2 * heaviest.shares * (sums.samples * others).sum(axis=1)
+        pairs += np.square(others).sum(axis=1) - matmul(norms, np.square(heaviest.other_weights))
+        value += inner(within, pairs)
     return float(value)
 
 
 def contrast_pulls(
-    contrasts: Contrasts,
-    source_means: NDArray[np.float64],
-    target_means: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    contrasts: Contrasts, source_sums: WeightedSums, target_sums: WeightedSums
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
     """Return what half the derivative by a sample is, per unit of its weight in each column.
 
-    Without the terms of a sample with itself, which an unbiased estimate has to subtract.
+    For either domain, of the other samples and of the heaviest one. An unbiased estimate has to
+    subtract the terms of the other samples with themselves; those of the heaviest are left out.
     """
-    between = contrasts.between[:, None]
-    return (
-        contrasts.within_source[:, None] * source_means - between * target_means,
-        contrasts.within_target[:, None] * target_means - between * source_means,
-    )
+    pulls = []
+    for sums, within, opposite in (
+        (source_sums, contrasts.within_source, target_sums),
+        (target_sums, contrasts.within_target, source_sums),
+    ):
+        away = contrasts.between[:, None] * opposite.whole
+        others = within[:, None] * sums.whole - away
+        heaviest = within[:, None] * sums.others - away if contrasts.unbiased else others
+        pulls.append((others, heaviest))
+    return tuple(pulls)
 
 
-def _weighted_sums(samples: FloatArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (n_columns, n_features) sums, in float64 and a block of samples at a time."""
-    sums = np.zeros((weights.shape[1], samples.shape[1]))
+def _weighted_sums(samples: FloatArray, weights: NDArray[np.float64]) -> WeightedSums:
+    """Return the sums in float64, a block of samples at a time."""
+    heaviest = Heaviest.of(weights)
+    others = np.zeros((weights.shape[1], samples.shape[1]))
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        sums += matmul(weights[rows].T, samples[rows].astype(np.float64, copy=False))
-    return sums
+        block = samples[rows].astype(np.float64, copy=False)
+        others += matmul(heaviest.other_weights[rows].T, block)
+    return WeightedSums(heaviest, samples[heaviest.rows].astype(np.float64), others)
 
 
 def _squared_norms(samples: FloatArray) -> NDArray[np.float64]:
@@ -149,15 +195,19 @@ def _squared_norms(samples: FloatArray) -> NDArray[np.float64]:
 
 def _gradient(
     samples: FloatArray,
-    weights: NDArray[np.float64],
-    pull: NDArray[np.float64],
+    sums: WeightedSums,
+    pulls: tuple[NDArray[np.float64], NDArray[np.float64]],
     diagonal: NDArray[np.float64],
 ) -> FloatArray:
+    heaviest, (pull, heaviest_pull) = sums.heaviest, pulls
     gradient = np.empty_like(samples)
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        itself = matmul(np.square(weights[rows]), diagonal)
-        gradient[rows] = 2 * (matmul(weights[rows], pull) - itself[:, None] * samples[rows])
+        weights = heaviest.other_weights[rows]
+        itself = matmul(np.square(weights), diagonal)
+        gradient[rows] = 2 * (matmul(weights, pull) - itself[:, None] * samples[rows])
+    own = 2 * heaviest.shares[:, None] * heaviest_pull
+    np.add.at(gradient, heaviest.rows, own.astype(samples.dtype))
     return gradient
 
 

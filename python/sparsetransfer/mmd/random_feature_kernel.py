@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
-from sparsetransfer.mmd.linear_kernel import contrast_pulls, contrast_value, linear
+from sparsetransfer.mmd.linear_kernel import (
+    Heaviest,
+    WeightedSums,
+    contrast_pulls,
+    contrast_value,
+    linear,
+)
 from sparsetransfer.mmd.paired import check_pairs
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import resolve_contrasts
@@ -107,23 +113,17 @@ def random_features(
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, centre, frequencies, widths, gradient)
     contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    source_means = _feature_sums(xs, centre, frequencies, contrasts.source)
-    target_means = _feature_sums(xt, centre, frequencies, contrasts.target)
+    source_sums = _feature_sums(xs, centre, frequencies, contrasts.source)
+    target_sums = _feature_sums(xt, centre, frequencies, contrasts.target)
     # The features of a sample have length one.
-    value = contrast_value(
-        contrasts,
-        source_means,
-        target_means,
-        np.ones(len(xs)),
-        np.ones(len(xt)),
-    )
+    value = contrast_value(contrasts, source_sums, target_sums, np.ones(len(xs)), np.ones(len(xt)))
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
-    source_pull, target_pull = contrast_pulls(contrasts, source_means, target_means)
+    source_pulls, target_pulls = contrast_pulls(contrasts, source_sums, target_sums)
     return MMDResult(
         value,
-        _pull_back(xs, centre, frequencies, contrasts.source, source_pull),
-        _pull_back(xt, centre, frequencies, contrasts.target, target_pull),
+        _pull_back(xs, centre, frequencies, source_sums.heaviest, source_pulls),
+        _pull_back(xt, centre, frequencies, target_sums.heaviest, target_pulls),
         tuple(widths),
     )
 
@@ -147,33 +147,44 @@ def _feature_sums(
     centre: FloatArray,
     frequencies: FloatArray,
     weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
+) -> WeightedSums:
     """Return the (n_columns, 2 n_frequencies) weighted sums of the features, in float64."""
-    sums = np.zeros((weights.shape[1], 2 * len(frequencies)))
+    heaviest = Heaviest.of(weights)
+    others = np.zeros((weights.shape[1], 2 * len(frequencies)))
     for rows in _blocks(samples, len(frequencies)):
+        light = heaviest.other_weights[rows].T
         cosines, sines = _features(samples[rows], centre, frequencies)
-        sums += np.hstack([matmul(weights[rows].T, cosines), matmul(weights[rows].T, sines)])
-    return sums
+        others += np.hstack([matmul(light, cosines), matmul(light, sines)])
+    own = np.hstack(_features(samples[heaviest.rows], centre, frequencies))
+    return WeightedSums(heaviest, own.astype(np.float64), others)
 
 
 def _pull_back(
     samples: FloatArray,
     centre: FloatArray,
     frequencies: FloatArray,
-    weights: NDArray[np.float64],
-    pull: NDArray[np.float64],
+    heaviest: Heaviest,
+    pulls: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> FloatArray:
     """Chain 2 sum_c weights[i, c] pull[c], the derivative by features, with the features' own.
 
     The unbiased estimate's diagonal terms drop out because the features have constant length.
     """
     count = len(frequencies)
+    pull, heaviest_pull = pulls
+
+    def chain(part: FloatArray, by_features: NDArray[np.float64]) -> FloatArray:
+        cosines, sines = _features(part, centre, frequencies)
+        by = by_features.astype(samples.dtype)
+        slopes = by[:, count:] * cosines - by[:, :count] * sines
+        chained: FloatArray = matmul(slopes, frequencies)
+        return chained
+
     gradient = np.empty_like(samples)
     for rows in _blocks(samples, count):
-        cosines, sines = _features(samples[rows], centre, frequencies)
-        by_features = (2 * matmul(weights[rows], pull)).astype(samples.dtype)
-        slopes = by_features[:, count:] * cosines - by_features[:, :count] * sines
-        gradient[rows] = matmul(slopes, frequencies)
+        gradient[rows] = chain(samples[rows], 2 * matmul(heaviest.other_weights[rows], pull))
+    own = 2 * heaviest.shares[:, None] * heaviest_pull
+    np.add.at(gradient, heaviest.rows, chain(samples[heaviest.rows], own))
     return gradient
 
 

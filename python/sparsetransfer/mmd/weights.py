@@ -13,8 +13,8 @@ from sparsetransfer.mmd.result import Estimator
 __all__ = ["Contrasts", "class_weights", "resolve_contrasts"]
 
 
-_LEAST_MASS = 1e-8
-"""Of all pairs of different samples; what is left of it is divided by it, rounding included."""
+_LEAST_MASS = 1e-250
+"""Of all pairs of different samples: its inverse times a sample must not overflow."""
 
 
 @dataclass(frozen=True)

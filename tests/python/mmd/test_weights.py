@@ -56,7 +56,10 @@ def test_unfit_arguments_are_refused():
 METHODS = [
     pytest.param(mmd.linear, id="linear"),
     pytest.param(partial(mmd.gaussian, bandwidths=1.0), id="gaussian"),
-    pytest.param(partial(mmd.random_features, bandwidths=1.0, random_state=0), id="features"),
+    pytest.param(
+        partial(mmd.random_features, bandwidths=1.0, n_frequencies=16, random_state=0),
+        id="features",
+    ),
 ]
 
 
@@ -88,25 +91,89 @@ def test_one_heavy_sample(method, heavy):
     biased = method(X, Y, source_weights=weights, gradient=True)
     assert_allclose(biased.value, limit.value, rtol=200 / heavy, atol=1e-12)
     assert_allclose(biased.gradient_source[4:5], limit.gradient_source, atol=600 / heavy + 1e-12)
-    if heavy == 1e200:
-        with pytest.raises(ValueError, match="limit the largest weight"):
-            method(X, Y, source_weights=weights, estimator="unbiased")
-        return
-    unbiased = method(X, Y, source_weights=weights, gradient=True, estimator="unbiased")
-    assert np.isfinite(unbiased.value)
-    assert np.isfinite(unbiased.gradient_source).all()
 
 
-def test_the_unbiased_estimate_with_a_heavy_sample_is_that_of_its_definition():
+def features_of(samples, centre):
+    """The random features of `METHODS`, from the frequencies that its seed draws."""
+    frequencies = np.random.default_rng(0).normal(size=(16, samples.shape[1]))
+    phases = (samples - centre) @ frequencies.T.astype(samples.dtype)
+    return np.hstack([np.cos(phases), np.sin(phases)]) / 4
+
+
+def kernel_of(name, X, Y):
+    """The kernel of a method, on samples of long doubles."""
+    if name == "linear":
+        return lambda x, y: x @ y.T
+    if name == "gaussian":
+        return lambda x, y: np.exp(-np.square(x[:, None] - y).sum(axis=2) / 2)
+    centre = (X.mean(axis=0) + Y.mean(axis=0)) / 2
+    return lambda x, y: features_of(x, centre) @ features_of(y, centre).T
+
+
+def definition(kernel, X, Y, source_weights, target_weights):
+    """Sum over all pairs of different samples, in long doubles, whose range holds 1e400."""
+    total = np.longdouble(0)
+    among_source, among_target, between = kernel(X, X), kernel(Y, Y), kernel(X, Y)
+    for a, b in zip(source_weights.T, target_weights.T, strict=True):
+        a, b = a / a.sum(), b / b.sum()
+        for weights, among in ((a, among_source), (b, among_target)):
+            pairs = np.outer(weights, weights)
+            np.fill_diagonal(pairs, 0)
+            total += (pairs * among).sum() / pairs.sum()
+        total -= 2 * (np.outer(a, b) * between).sum()
+    return total / source_weights.shape[1]
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).eps > 1e-18, reason="needs long doubles beyond float64 to compare with"
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("heavy", [1, 1e3, 1e8, 1e16, 1e200])
+@pytest.mark.parametrize(
+    ("name", "method"), [(parameter.id, parameter.values[0]) for parameter in METHODS]
+)
+def test_the_unbiased_estimate_with_heavy_samples_is_that_of_its_definition(
+    name, method, heavy, dtype
+):
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(12, 3)), rng.normal(size=(9, 3))
-    weights = np.ones(12)
-    weights[4] = 1e6
-    a, x, y = (value.astype(np.longdouble) for value in (weights, X, Y))
-    pairs = np.outer(a, a)
-    np.fill_diagonal(pairs, 0)
-    inner = y @ y.T
-    expected = (pairs * (x @ x.T)).sum() / pairs.sum() - 2 * ((a / a.sum()) @ x) @ y.mean(axis=0)
-    expected += (inner.sum() - np.trace(inner)) / 72
-    found = mmd.linear(X, Y, source_weights=weights, estimator="unbiased").value
-    assert_allclose(found, float(expected), rtol=1e-8)
+    X, Y = rng.normal(size=(12, 3)).astype(dtype), rng.normal(size=(9, 3)).astype(dtype)
+    source_weights, target_weights = rng.uniform(1, 2, (12, 3)), rng.uniform(1, 2, (9, 3))
+    source_weights[[4, 4], [0, 1]] = heavy  # one sample heavy in two columns
+    target_weights[2, 1] = heavy
+    target_weights[[3, 5], 2] = heavy  # two heavy samples in one
+    weights = {"source_weights": source_weights, "target_weights": target_weights}
+    found = method(X, Y, estimator="unbiased", gradient=True, **weights)
+
+    x, y, a, b = (array.astype(np.longdouble) for array in (X, Y, *weights.values()))
+    kernel = kernel_of(name, x, y)
+    expected = definition(kernel, x, y, a, b)
+    rtol = 2e-5 if dtype == np.float32 else 1e-11
+    assert_allclose(found.value, float(expected), rtol=rtol, atol=rtol)
+    step = np.longdouble(1e-5)
+    for samples, gradient in ((x, found.gradient_source), (y, found.gradient_target)):
+        assert gradient.dtype == dtype
+        for index in np.ndindex(samples.shape):
+            middle = samples[index]
+            samples[index] = middle + step
+            above = definition(kernel, x, y, a, b)
+            samples[index] = middle - step
+            slope = (above - definition(kernel, x, y, a, b)) / (2 * step)
+            samples[index] = middle
+            assert_allclose(
+                gradient[index],
+                float(slope),
+                rtol=1e-4 if rtol > 1e-6 else 1e-7,
+                atol=max(rtol, 1e-9),
+            )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_unbiased_estimate_of_one_sample_is_refused(method):
+    X, Y = np.random.default_rng(0).normal(size=(2, 6, 3))
+    for alone in (1.0, 1e200):
+        with pytest.raises(ValueError, match="at least 2 target samples of positive weight"):
+            method(X, Y, target_weights=[0, 0, alone, 0, 0, 0], estimator="unbiased")
+    with pytest.raises(
+        ValueError, match=r"got one sample with all but .* limit the largest weight"
+    ):
+        method(X, Y, source_weights=[1, 1, 1e300, 1, 1, 1], estimator="unbiased")
