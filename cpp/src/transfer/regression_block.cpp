@@ -84,6 +84,8 @@ void RegressionBlock::run(double tolerance, int max_iterations) {
   int batches = 0, next_try = 2;  // far from the solution, Newton steps are tried now and then
   while (!(point_.violation <= tolerance)) {
     execution_.check();
+    if (std::isnan(point_.violation))
+      throw NumericalError("the violation of the optimality conditions is not a number");
     const bool close = point_.violation <= newton_from;
     if (close || (settings_.newton_from > 0 && batches >= next_try)) {
       const double before = point_.violation;

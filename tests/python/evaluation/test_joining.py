@@ -97,7 +97,7 @@ def test_spectrograms_are_joined_by_file_start_end_too(recordings):
 
 def test_a_recording_without_spectrogram_is_missed_or_dropped(recordings):
     table = feature_table(recordings, range(5))
-    with pytest.raises(CorpusError, match=r"no spectrograms of .*2\.wav"):
+    with pytest.raises(CorpusError, match=r"no frames-1 of .*2\.wav"):
         join(recordings, table, frames_of(recordings, [0, 1, 3, 4]))
     lost = [(recordings.table["file"][2], "broken")]
     with pytest.raises(CorpusError, match=r"cannot be read.*broken"):
