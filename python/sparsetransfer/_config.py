@@ -1,6 +1,5 @@
 """What this installation is made of: versions, instruction sets, threads."""
 
-import importlib.metadata
 import platform
 
 from sparsetransfer import _cpu, _simd, _threads
@@ -16,7 +15,10 @@ def configuration() -> dict[str, str]:
     dict of str to str
         In the order of `show_config`.
     """
-    # Here, not above: the package is only half there while this module is read for types.
+    # Not above: a third of the time of importing the package, for what is seldom asked.
+    import importlib.metadata
+
+    # Nor this: the package is only half there while this module is read for types.
     from sparsetransfer import _core
 
     info = _core.build_info()

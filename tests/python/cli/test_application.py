@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import sparsetransfer.cli
 from sparsetransfer.cli.application import application
 from sparsetransfer.evaluation import make_methods
 
+FULL = Path("/dev/full")
+MAIN = "from sparsetransfer.cli import main; main()"
 SCRIPT = Path(sysconfig.get_path("scripts")) / "sparsetransfer"
 
 
@@ -78,8 +81,6 @@ def test_ctrl_c_before_the_work_is_one_line(monkeypatch, capsys, place):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    import sparsetransfer.cli.application
-
     module, name = f"sparsetransfer.{place}".rsplit(".", 1)
     monkeypatch.setattr(sys.modules[module], name, interrupt)
     monkeypatch.setattr(sys, "argv", ["sparsetransfer", "evaluate"])
@@ -87,3 +88,41 @@ def test_ctrl_c_before_the_work_is_one_line(monkeypatch, capsys, place):
         sparsetransfer.cli.main()
     assert ended.value.code == 130
     assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_ctrl_c_that_an_import_answers_with_an_error_of_its_own_is_one_line(monkeypatch, capsys):
+    def interrupt(*_):
+        # As Python 3.11 does where __set_name__ is interrupted.
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+
+    monkeypatch.setattr(sparsetransfer.cli.application, "application", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        sparsetransfer.cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["evaluate", "--help"], ["corpora", "list"]])
+def test_a_full_disk_under_the_printed_text_is_one_line(arguments):
+    with FULL.open("w") as full:
+        finished = subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert finished.returncode == 2
+    assert finished.stderr == "error: no space left on device; make room and run it again\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+@pytest.mark.parametrize("arguments", [["--version"], ["evaluate", "--help"], ["corpora", "list"]])
+def test_a_closed_pipe_is_silent(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    finished = subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments],
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert finished.returncode != 0
+    assert finished.stderr == ""
