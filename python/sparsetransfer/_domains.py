@@ -22,6 +22,7 @@ __all__ = [
     "labelled",
     "mean_weights",
     "missing_labels",
+    "names_array",
     "new_domains",
     "refuse_missing",
 ]
@@ -30,6 +31,10 @@ UNKNOWN_LABELS = (
     "-1, NaN, None and pandas.NA stand for unknown labels; rename a class that is called -1, for "
     "example to 0"
 )
+
+
+_MISSING_TEXTS = {"None", "nan", "NaT", "<NA>"}
+"""What NumPy and pandas make of a missing label among names."""
 
 
 def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
@@ -109,13 +114,40 @@ def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
     return np.where(known, 1, -1).astype(np.int64)
 
 
-def label_array(y: ArrayLike) -> NDArray[Any]:
+def label_array(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     """Return labels as an array in which a missing one is None, or NaN among floats.
 
     Parameters
     ----------
     y : array_like
         Labels: a sequence, an array (masked arrays too) or a pandas column of any dtype.
+    name : str, default="y"
+        The argument, for the message.
+
+    Returns
+    -------
+    numpy.ndarray
+        As from `names_array`.
+
+    Raises
+    ------
+    ValueError
+        If a label is the text of a missing one, as ``numpy.array(["anger", numpy.nan])`` and
+        ``astype(str)`` make them.
+    """
+    labels = names_array(y)
+    _refuse_texts_of_masks(labels, name)
+    return labels
+
+
+def names_array(y: ArrayLike) -> NDArray[Any]:
+    """Return names as an array in which a missing one is None, or NaN among floats.
+
+    Parameters
+    ----------
+    y : array_like
+        Labels, speakers or files: a sequence, an array (masked arrays too) or a pandas column of
+        any dtype.
 
     Returns
     -------
@@ -135,6 +167,30 @@ def label_array(y: ArrayLike) -> NDArray[Any]:
         labels = labels.astype(object)
         labels[missing_labels(labels)] = None
     return labels
+
+
+def _refuse_texts_of_masks(labels: NDArray[Any], name: str) -> None:
+    if labels.dtype.kind not in "UO":
+        return
+    names = {value for value in labels.ravel().tolist() if isinstance(value, str)}
+    texts = names & _MISSING_TEXTS
+    # Among numbers as texts, "-1" may be a class.
+    if "-1" in names and not all(map(_is_number, names)):
+        texts.add("-1")
+    if texts:
+        raise ValueError(
+            f"{name} holds the text {min(texts)!r}, which NumPy and pandas make of a masked label among "
+            "names; mask with None: numpy.array([...], dtype=object), without astype(str). If it "
+            "is the name of a class, rename it"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -178,7 +178,7 @@ class Chunks(Sequence[Chunk]):
         >>> [c.labels.tolist() for c in chunks.with_labels(["sad", None, "glad", "sad"])]
         [[1, -1], [0, 1]]
         """
-        given = label_array(labels)
+        given = label_array(labels, "labels")
         if given.shape != (self.n_samples,):
             raise ValueError(f"labels must have shape ({self.n_samples},), got {given.shape}")
         known = labelled(given)

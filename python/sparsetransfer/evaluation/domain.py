@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._domains import label_array, missing_labels
+from sparsetransfer._domains import label_array, missing_labels, names_array
 from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
@@ -94,7 +94,7 @@ class Domain:
         if self.digests is not None:
             columns["digests"] = self.digests
         for title, column in columns.items():
-            values = label_array(column)
+            values = label_array(column, title) if title == "labels" else names_array(column)
             values = np.where(missing_labels(values), "", values).astype(np.str_)
             if values.shape != (features.shape[0],):
                 raise CorpusError(

@@ -156,7 +156,7 @@ def class_weights(
 
 
 def _labels(labels: ArrayLike, name: str) -> NDArray[np.generic]:
-    array = label_array(labels)
+    array = label_array(labels, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a 1-D array with entries, got shape {array.shape}")
     refuse_missing(array, name)

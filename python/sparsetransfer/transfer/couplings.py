@@ -282,7 +282,7 @@ def _memberships(
     classes: ArrayLike | None,
 ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
     """Return the classes and the share of every sample in every class."""
-    given = label_array(labels)
+    given = label_array(labels, "labels")
     if given.shape != domains.shape:
         raise ValueError(f"labels must have shape {domains.shape}, got {given.shape}")
     read = labelled(given)

@@ -88,7 +88,7 @@ def pack(
 
 
 def _labels(y: ArrayLike, name: str, size: int) -> NDArray[Any]:
-    labels = label_array(y)
+    labels = label_array(y, name)
     if labels.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), got {labels.shape}")
     return labels

@@ -133,6 +133,33 @@ def test_labels_of_plus_and_minus_one_are_refused_with_the_reason(estimator):
         answers(estimator, y, DOMAINS)
 
 
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (np.array([*NAMES, *[np.nan] * 20]), "nan"),
+        (np.array([*NAMES, *[-1] * 20]), "-1"),
+        (np.array([*NAMES, *[None] * 20]).astype(str), "None"),
+        (pd.Series([*NAMES, *[pd.NA] * 20], dtype="string").astype(object).map(str), "<NA>"),
+    ],
+)
+def test_masks_that_became_texts_are_refused(column, text):
+    reason = f"y holds the text '{text}'.*mask with None"
+    for estimator in [*ESTIMATORS, *CLASSIFIERS, BalancedRidge()]:
+        with pytest.raises(ValueError, match=reason):
+            clone(estimator).fit(X, column)
+    with pytest.raises(ValueError, match=reason):
+        labelled(column)
+    with pytest.raises(ValueError, match=f"holds the text '{text}'"):
+        pack(X, NAMES * 2, X, column)
+    with pytest.raises(ValueError, match=f"holds the text '{text}'"):
+        mmd.class_weights(column, NAMES)
+
+
+def test_numbers_as_texts_may_be_below_zero():
+    classes = np.array(["-1", "1"] * 20)
+    assert BalancedRidge().fit(X, classes).classes_.tolist() == ["-1", "1"]
+
+
 def test_nullable_domains():
     nullable = pd.Series(DOMAINS, dtype="Int64")
     y = MASKED["None"]
