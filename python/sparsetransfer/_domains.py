@@ -172,25 +172,13 @@ def names_array(y: ArrayLike) -> NDArray[Any]:
 def _refuse_texts_of_masks(labels: NDArray[Any], name: str) -> None:
     if labels.dtype.kind not in "UO":
         return
-    names = {value for value in labels.ravel().tolist() if isinstance(value, str)}
-    texts = names & _MISSING_TEXTS
-    # Among numbers as texts, "-1" may be a class.
-    if "-1" in names and not all(map(_is_number, names)):
-        texts.add("-1")
+    texts = {value for value in labels.ravel().tolist() if isinstance(value, str)} & _MISSING_TEXTS
     if texts:
         raise ValueError(
             f"{name} holds the text {min(texts)!r}, which NumPy and pandas make of a masked label among "
             "names; mask with None: numpy.array([...], dtype=object), without astype(str). If it "
             "is the name of a class, rename it"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -137,7 +137,6 @@ def test_labels_of_plus_and_minus_one_are_refused_with_the_reason(estimator):
     ("column", "text"),
     [
         (np.array([*NAMES, *[np.nan] * 20]), "nan"),
-        (np.array([*NAMES, *[-1] * 20]), "-1"),
         (np.array([*NAMES, *[None] * 20]).astype(str), "None"),
         (pd.Series([*NAMES, *[pd.NA] * 20], dtype="string").astype(object).map(str), "<NA>"),
     ],
@@ -153,11 +152,6 @@ def test_masks_that_became_texts_are_refused(column, text):
         pack(X, NAMES * 2, X, column)
     with pytest.raises(ValueError, match=f"holds the text '{text}'"):
         mmd.class_weights(column, NAMES)
-
-
-def test_numbers_as_texts_may_be_below_zero():
-    classes = np.array(["-1", "1"] * 20)
-    assert BalancedRidge().fit(X, classes).classes_.tolist() == ["-1", "1"]
 
 
 def test_nullable_domains():
