@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +17,10 @@ from sparsetransfer.cli.inputs import (
     read_corpus_entry,
     split_list,
 )
-from sparsetransfer.cli.study import log_to_stderr, working
+from sparsetransfer.cli.study import feature_bars, log_to_stderr, working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.progress import Progress
 
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import CorpusEntry, Domain, FeatureProgress
@@ -129,7 +128,7 @@ def fit(
         place = (cache or default_cache()) / "features"
         emotions = None if classes is None else split_list(classes)
         with working() as progress:
-            show = _bars(progress)
+            show = feature_bars(progress)
             unlabelled, failures = _targets(target or [], [entry.name for entry in entries])
             sources = _sources(entries, emotions, sets, drop_unmapped, place, jobs, show)
             domains = [_described(each, sets, place, jobs, show) for each in unlabelled]
@@ -189,17 +188,6 @@ def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) 
     return names
 
 
-def _bars(progress: Progress) -> FeatureProgress:
-    bars: dict[str, Any] = {}
-
-    def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = progress.add_task(what)
-        progress.update(bars[what], completed=done, total=total)
-
-    return show
-
-
 def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus], dict[str, str]]:
     """Read recordings to adapt to, long ones cut, and leave out what has no signal."""
     from sparsetransfer.corpora import read_unlabelled
@@ -213,7 +201,7 @@ def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus],
         while name in names:
             name += " (target)"
         names.append(name)
-        usable, lost = usable_recordings(cut_long(read_unlabelled(path, name=name)))
+        usable, lost = usable_recordings(cut_long(replace(corpus, name=name)))
         failures |= lost
         found.append(usable)
     return found, failures

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from sparsetransfer.evaluation import Study, StudyConfig
+    from sparsetransfer.evaluation import FeatureProgress, Study, StudyConfig
 
-__all__ = ["log_to_stderr", "run_study", "show", "working"]
+__all__ = ["feature_bars", "log_to_stderr", "run_study", "show", "working"]
 
 
 def log_to_stderr(verbose: bool) -> None:
@@ -56,6 +56,29 @@ def working() -> Iterator[Progress]:
         yield progress
 
 
+def feature_bars(progress: Progress) -> FeatureProgress:
+    """Return what shows a bar for each feature set of each corpus.
+
+    Parameters
+    ----------
+    progress : Progress
+        Where bars are shown.
+
+    Returns
+    -------
+    callable
+        Called as ``show(what, done, total)``.
+    """
+    bars: dict[str, Any] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = progress.add_task(what)
+        progress.update(bars[what], completed=done, total=total)
+
+    return show
+
+
 def run_study(
     config: StudyConfig,
     progress: Progress,
@@ -92,14 +115,9 @@ def run_study(
 
     store = None if output is None else reporting.WorkFolder(output, config, keep=resume)
     methods = config.make_methods()
-    bars: dict[str, Any] = {}
-
-    def features(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = progress.add_task(what)
-        progress.update(bars[what], completed=done, total=total)
-
-    domains, protocol = prepare(config, cache=cache / "features", n_jobs=jobs, progress=features)
+    domains, protocol = prepare(
+        config, cache=cache / "features", n_jobs=jobs, progress=feature_bars(progress)
+    )
     progress.console.print(f"classes: {', '.join(protocol.classes)}", markup=False)
     bar = progress.add_task("methods", total=None)
     study = run(
