@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from abc import abstractmethod
@@ -245,7 +246,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         return {}
 
     def _read_description(self, meta: dict[str, Any]) -> None:
-        """Take what `_description` has returned; its errors refuse the file."""
+        """Restore what `_description` returned; an error means that the file is refused."""
 
     def _json_parameters(self) -> dict[str, Any]:
         """Return the parameters a loaded model needs: what concerns training only is dropped."""
@@ -295,7 +296,7 @@ def balanced_weights(targets: NDArray[np.int64], n_classes: int) -> Tensor:
 def balanced_order(
     rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Draw an order in which the classes take turns; small classes come again and again."""
+    """Draw a class-balanced order of the samples; small classes are oversampled."""
     members = [rng.permutation(rows[targets[rows] == c]) for c in np.unique(targets[rows])]
     turns = -(-len(rows) // len(members))
     return np.stack([np.resize(m, turns) for m in members], axis=1).ravel()
@@ -311,3 +312,39 @@ def batches_of(
     count = max(1, min(round(len(order) / batch_size), len(order) // 2))
     for part in np.array_split(order, count):
         yield part, make([sequences[i] for i in part])
+
+
+def paired_batches(
+    data: Prepared,
+    order: NDArray[np.intp],
+    batch_size: int,
+    rng: np.random.Generator,
+    make: Callable[[list[NDArray[np.float32]]], Batch],
+    device: torch.device,
+    *,
+    with_target: bool,
+) -> Iterator[tuple[Batch, Tensor, Batch | None]]:
+    """Yield labelled batches in their order, each beside a batch of targets drawn without end."""
+    target = np.flatnonzero(data.is_target)
+    endless = itertools.chain.from_iterable(
+        batches_of(data.sequences, rng.permutation(target), batch_size, make)
+        for _ in itertools.count()
+    )
+    for rows, batch in batches_of(data.sequences, order, batch_size, make):
+        labels = torch.from_numpy(data.targets[rows]).to(device)
+        yield batch, labels, next(endless)[1] if with_target else None
+
+
+def held_out_cross_entropy(
+    network: nn.Module,
+    sequences: list[NDArray[np.float32]],
+    targets: NDArray[np.int64],
+    held: NDArray[np.intp],
+    weights: Tensor,
+    device: torch.device,
+    batch_frames: int = _FRAMES_AT_ONCE,
+) -> float:
+    """Return the weighted cross-entropy of whole sequences that training did not see."""
+    scores = evaluate(network, [sequences[row] for row in held], device, batch_frames)[1]
+    labels = torch.from_numpy(targets[held])
+    return nn.functional.cross_entropy(scores, labels, weight=weights.cpu()).item()

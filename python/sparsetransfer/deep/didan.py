@@ -24,8 +24,8 @@ from sparsetransfer.deep.classifier import (
     SpectrogramClassifier,
     balanced_order,
     balanced_weights,
-    batches_of,
     evaluate,
+    paired_batches,
 )
 from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.sequences import Batch, check_rows, check_sequences, crop, pad
@@ -336,18 +336,13 @@ class DIDAN(SpectrogramClassifier):
         def make(sequences: list[NDArray[np.float32]]) -> Batch:
             return pad(crop(sequences, self.crop_frames, rng)).to(device)
 
-        target = np.flatnonzero(data.is_target)
-        endless = itertools.chain.from_iterable(
-            batches_of(data.sequences, rng.permutation(target), self.batch_size, make)
-            for _ in itertools.count()
-        )
         if self.balanced_batches:
             order = balanced_order(training, data.targets, rng)
         else:
             order = rng.permutation(training)
-        for rows, batch in batches_of(data.sequences, order, self.batch_size, make):
-            labels = torch.from_numpy(data.targets[rows]).to(device)
-            yield batch, labels, next(endless)[1] if with_target else None
+        return paired_batches(
+            data, order, self.batch_size, rng, make, device, with_target=with_target
+        )
 
     def _loss(
         self,

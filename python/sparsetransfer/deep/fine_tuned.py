@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -22,8 +21,9 @@ from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
     balanced_weights,
-    batches_of,
     evaluate,
+    held_out_cross_entropy,
+    paired_batches,
 )
 from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.pretrained import MeanRemoval, PooledCampplus, find_campplus
@@ -312,10 +312,9 @@ class FineTunedCampplus(SpectrogramClassifier):
             return value + self.weight * term
 
         def validate() -> float:
-            sequences = [data.sequences[row] for row in held]
-            scores = evaluate(network, sequences, device, _FRAMES_AT_ONCE)[1]
-            labels = torch.from_numpy(data.targets[held])
-            return nn.functional.cross_entropy(scores, labels, weight=weights.cpu()).item()
+            return held_out_cross_entropy(
+                network, data.sequences, data.targets, held, weights, device, _FRAMES_AT_ONCE
+            )
 
         return train(
             network,
@@ -350,17 +349,16 @@ class FineTunedCampplus(SpectrogramClassifier):
             cut = pad(crop(sequences, self.crop_frames, rng))
             return spec_augment(cut, rng, n_masks=self.n_masks).to(device)
 
-        target = np.flatnonzero(data.is_target)
-        aligned = self.alignment is not None and self.weight > 0 and len(target) > 1
-        endless = itertools.chain.from_iterable(
-            batches_of(data.sequences, rng.permutation(target), self.batch_size, make)
-            for _ in itertools.count()
+        aligned = self.alignment is not None and self.weight > 0 and data.is_target.sum() > 1
+        return paired_batches(
+            data,
+            rng.permutation(training),
+            self.batch_size,
+            rng,
+            make,
+            device,
+            with_target=aligned,
         )
-        for rows, batch in batches_of(
-            data.sequences, rng.permutation(training), self.batch_size, make
-        ):
-            labels = torch.from_numpy(data.targets[rows]).to(device)
-            yield batch, labels, next(endless)[1] if aligned else None
 
     def _solve(
         self, network: PooledCampplus, source: Tensor, target: Tensor, labels: NDArray[np.int64]

@@ -25,7 +25,7 @@ from sparsetransfer.deep.classifier import (
     SpectrogramClassifier,
     balanced_weights,
     batches_of,
-    evaluate,
+    held_out_cross_entropy,
 )
 from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.sequences import (
@@ -504,9 +504,7 @@ def _train(
         return nn.functional.cross_entropy(network(batch)[1].float(), labels, weight=weights)
 
     def validate() -> float:
-        scores = evaluate(network, [sequences[i] for i in held], device)[1]
-        labels = torch.from_numpy(targets[held])
-        return nn.functional.cross_entropy(scores, labels, weight=weights.cpu()).item()
+        return held_out_cross_entropy(network, sequences, targets, held, weights, device)
 
     optimizer = torch.optim.AdamW(parameter_groups, weight_decay=weight_decay)
     history = train(
