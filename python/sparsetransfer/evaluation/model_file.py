@@ -13,7 +13,7 @@ import numpy as np
 from sparsetransfer._files import existing_file, replacing
 from sparsetransfer.evaluation.recogniser import LinearRecogniser
 
-__all__ = ["ModelError", "load_model", "save_model"]
+__all__ = ["ModelError", "load_model", "read_header", "save_model"]
 
 _SCHEMA = "sparsetransfer.recogniser"
 _VERSION = 1
@@ -88,7 +88,7 @@ def load_model(path: str | os.PathLike[str]) -> LinearRecogniser:
         if size > _SIZE_LIMIT:
             raise ModelError(f"{place}: {size} bytes are more than any model has")
         with place.open("rb") as stream:
-            header = _header(stream.read(8), stream, size, place)
+            header = read_header(stream, size, place)
             description, n_features = _description(header, place)
             _check_shapes(header, len(description["classes"]), n_features, place)
             stream.seek(0)
@@ -109,9 +109,11 @@ def load_model(path: str | os.PathLike[str]) -> LinearRecogniser:
     )
 
 
-def _header(length: bytes, stream: Any, size: int, place: Path) -> dict[str, Any]:
+def read_header(stream: Any, size: int, place: Path, limit: int = _HEADER_LIMIT) -> dict[str, Any]:
+    """Read the header of a file in the format of safetensors, of at most `limit` bytes."""
+    length = stream.read(8)
     count = int.from_bytes(length, "little")
-    if len(length) < 8 or count > min(_HEADER_LIMIT, size - 8):
+    if len(length) < 8 or count > min(limit, size - 8):
         raise ModelError(f"{place}: this is no model: its header cannot be {count} bytes long")
     try:
         content = json.loads(stream.read(count))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparsetransfer._files import existing_file, replacing
-from sparsetransfer.evaluation import ModelError, load_model, save_model
+from sparsetransfer.evaluation.model_file import ModelError, load_model, read_header, save_model
 from sparsetransfer.evaluation.recogniser import LinearRecogniser
 from sparsetransfer.recognition.adapted import AdaptedModel
 from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
@@ -101,12 +101,9 @@ def load(path: str | os.PathLike[str]) -> AdaptedModel | LinearRecogniser:
 
 
 def _description(stream: Any, size: int, place: Path) -> dict[str, Any]:
-    length = stream.read(8)
-    count = int.from_bytes(length, "little")
-    if len(length) < 8 or count > min(_HEADER_LIMIT, size - 8):
-        raise ModelError(f"{place}: this is no model: its header cannot be {count} bytes long")
+    header = read_header(stream, size, place, _HEADER_LIMIT)
     try:
-        found = json.loads(json.loads(stream.read(count))["__metadata__"][_KEY])
+        found = json.loads(header["__metadata__"][_KEY])
         schema, version = found["schema"], found["schema_version"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"{place}: this is no model: {error!r}") from error
