@@ -37,7 +37,7 @@ def csv_cell(value: object) -> object:
 
 
 def plain_cell(text: str) -> str:
-    """Take away the apostrophe that `csv_cell` puts in front of a text.
+    """Undo `csv_cell`: remove the apostrophe it put before a text.
 
     Parameters
     ----------

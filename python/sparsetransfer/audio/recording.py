@@ -239,7 +239,7 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
 
 
 def _flac_layout(name: str, n_frames: int) -> _Layout:
-    """Leave out the tag before a FLAC stream, which its seeking does not know; find excess frames."""
+    """Skip a tag before a FLAC stream, which breaks seeking, and find frames beyond the stated length."""
     content = Path(name).read_bytes()
     start, stream, joined = containers.flac_without_length(content)
     parts = ((start, len(content)),) if start else ()

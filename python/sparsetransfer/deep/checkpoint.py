@@ -217,7 +217,7 @@ def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str 
 
 
 def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Put tensors into a module whose names, shapes and dtypes they must match.
+    """Load tensors into a module after checking their names, shapes and dtypes.
 
     Raises
     ------

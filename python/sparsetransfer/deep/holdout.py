@@ -106,7 +106,7 @@ def _draw_groups(
 
 
 def _both_sides(counts: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Put as many groups as needed to a side, 1 held and -1 trained, others 0, by backtracking."""
+    """Assign groups to validation (1) or training (-1), 0 if undecided, by backtracking search."""
     members = [np.flatnonzero(column) for column in counts.T]
     rarest = sorted(range(len(members)), key=lambda number: len(members[number]))
     if len(members[rarest[0]]) < 2:

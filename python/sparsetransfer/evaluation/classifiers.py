@@ -186,7 +186,7 @@ class TunedClassifier:
 
 
 def family_obstacle(family: str) -> str:
-    """Say why classifiers of a family cannot be kept for new recordings; empty if they can."""
+    """Return why classifiers of a family cannot predict new recordings; empty if they can."""
     if family == "rbf-svm":
         return "a support vector machine with a Gaussian kernel cannot be kept in a model file"
     return ""

@@ -172,7 +172,7 @@ class EstimatorMethod:
         return {"estimator": self.estimator, "params": dict(self.params), **after, **views}
 
     def obstacle(self) -> str:
-        """Say why it cannot meet new recordings; an empty text if it can."""
+        """Return why it cannot predict new recordings; empty if it can."""
         found = estimator_class(self.estimator)
         if hasattr(found, "predict"):
             known = issubclass(found, _LINEAR)

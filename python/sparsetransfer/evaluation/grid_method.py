@@ -189,7 +189,7 @@ class GridMethod:
         return _with_settings(output, choice)
 
     def obstacle(self) -> str:
-        """Say why it cannot meet new recordings; an empty text if it can."""
+        """Return why it cannot predict new recordings; empty if it can."""
         if any("views" in each for each in self.candidates):
             return "it chooses its views; name them"
         found = (deployment_obstacle(self.variant(each)) for each in self.candidates)

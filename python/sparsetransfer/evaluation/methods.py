@@ -206,7 +206,7 @@ class ClassifierMethod:
         return {"candidates": [dict(c) for c in self.candidates]} if self.candidates else {}
 
     def obstacle(self) -> str:
-        """Say why it cannot meet new recordings; an empty text if it can."""
+        """Return why it cannot predict new recordings; empty if it can."""
         return family_obstacle(self.family)
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:

@@ -97,7 +97,7 @@ class SparseCodingMethod:
             )
 
     def obstacle(self) -> str:
-        """Say why it cannot meet new recordings; an empty text if it can."""
+        """Return why it cannot predict new recordings; empty if it can."""
         return family_obstacle(self.classifier)
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
