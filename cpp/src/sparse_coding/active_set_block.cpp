@@ -290,7 +290,7 @@ bool ActiveSetBlock<T>::advance(const CodingBlock<T>& block, Index index) {
   signal.stalled = progress ? 0 : signal.stalled + 1;
   signal.single = !progress;
   if (added > 0) {
-    // Atoms that came in vain cost an append and a rotation each; too few cost another round.
+    // Atoms dropped again cost an append and a Givens rotation each; too few cost another round.
     if (2 * dropped > added) {
       signal.growth = std::min(0.9, signal.growth + 0.1);
     } else {
