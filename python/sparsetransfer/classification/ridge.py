@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsetransfer._domains import class_values, label_array, refuse_missing
 from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
-from sparsetransfer.transfer.label_regression import on_simplex
+from sparsetransfer.transfer.regression.base import on_simplex
 
 __all__ = ["BalancedRidge", "RidgeFit", "class_targets", "class_weights", "ridge"]
 

@@ -27,7 +27,7 @@ from sparsetransfer.subspace import (
     TransferComponentAnalysis,
 )
 from sparsetransfer.transfer.domains import pack
-from sparsetransfer.transfer.label_regression import LabelRegression
+from sparsetransfer.transfer.regression.base import LabelRegression
 
 __all__ = ["EstimatorMethod", "check_params", "estimator_class"]
 

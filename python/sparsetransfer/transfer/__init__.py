@@ -2,12 +2,9 @@
 
 from sparsetransfer.transfer.coder import TransferSparseCoding
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
-from sparsetransfer.transfer.discriminant import TSDSL
 from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled, pack
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.factorisation import TransferNMF
-from sparsetransfer.transfer.implicit_regression import ImplicitDistributionAlignment
-from sparsetransfer.transfer.joint_regression import AKTLR, JDAR, DoSL, TRaSL
 from sparsetransfer.transfer.kernel import (
     KernelCodes,
     KernelDictionary,
@@ -17,8 +14,17 @@ from sparsetransfer.transfer.kernel import (
 from sparsetransfer.transfer.kernel_coder import KernelTransferSparseCoding
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.pooled import PooledSparseCoder
-from sparsetransfer.transfer.regression import RegressionCoefficients, sparse_regression
-from sparsetransfer.transfer.relaxed_regression import TDLR
+from sparsetransfer.transfer.regression import (
+    AKTLR,
+    JDAR,
+    TDLR,
+    TSDSL,
+    DoSL,
+    ImplicitDistributionAlignment,
+    RegressionCoefficients,
+    TRaSL,
+    sparse_regression,
+)
 from sparsetransfer.transfer.result import TransferCodes, TransferDictionary, TransferProgress
 
 __all__ = [

@@ -1,5 +1,7 @@
 """DoSL, JDAR, TRaSL and AKTLR: the contract, their equations, identities, and what they are for."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -241,3 +243,19 @@ def test_bad_labels_are_named(planted_shift):
     unknown[3] = -1
     with pytest.raises(DomainError, match="1 source samples have no label"):
         DoSL().fit(X, unknown, sample_domain=domains)
+
+
+def test_the_table_of_the_documentation_has_the_defaults():
+    page = Path(__file__).parents[3] / "docs/alignment.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+    header = next(row for row in rows if row[0] == "default weight")
+    table = {row[0]: row for row in rows if len(row) == len(header)}
+    for method in (DoSL, JDAR, TRaSL, AKTLR):
+        defaults = method().get_params()
+        terms = {
+            name: float(cell)
+            for name, cell in zip(header[1:], table[method.__name__][1:], strict=True)
+            if cell
+        }
+        assert terms == {name: defaults[name] for name in header[1:] if name in defaults}

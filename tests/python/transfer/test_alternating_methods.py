@@ -22,7 +22,7 @@ from sparsetransfer.transfer import (
     transfer_encode,
 )
 from sparsetransfer.transfer.problem import warn_unconverged
-from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
+from sparsetransfer.transfer.regression.reconstruction import Reconstruction, rebuild
 
 MINUS_ONE = "-1 stands for an unknown label, and is a class there"
 CLASSIFIERS = [

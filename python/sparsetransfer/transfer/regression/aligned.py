@@ -7,29 +7,27 @@ from numpy.typing import ArrayLike
 
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
-from sparsetransfer.transfer.label_regression import (
+from sparsetransfer.transfer.problem import resolve_kkt_tol
+from sparsetransfer.transfer.regression.base import (
     ClassWeight,
     LabelRegression,
     TransferRows,
     class_coupling,
-    domain_coupling,
-    neighbour_laplacian,
     relative_penalty,
 )
-from sparsetransfer.transfer.problem import resolve_kkt_tol
-from sparsetransfer.transfer.regression import QuadraticProblem
+from sparsetransfer.transfer.regression.solver import QuadraticProblem
 
 __all__ = ["AKTLR", "JDAR", "DoSL", "TRaSL"]
 
 
 class _AlignedRegression(LabelRegression):
-    """One convex problem, solved again while pseudo-labels change."""
+    """One convex problem, solved again while pseudo-labels change.
 
-    mmd: float
-    ridge: float
+    A published method is a choice of its terms: those that a subclass lacks as parameters keep the
+    values below and are absent.
+    """
+
     conditional: float = 0.0
-    laplacian: float = 0.0
-    n_neighbors: int = 5
     l1: float = 0.0
     l21: float = 0.0
     group: float = 0.0
@@ -39,7 +37,9 @@ class _AlignedRegression(LabelRegression):
     def _fit_rows(self, data: TransferRows, threads: int) -> FloatArray:
         conditional = check_real(self.conditional, "conditional", minimum=0)
         rounds = check_integer(self.max_rounds, "max_rounds", minimum=1)
-        fixed = self._fixed_problem(data, threads)
+        term = data.fit_term(data.targets)
+        self._add_fixed_terms(term.quadratic, data, threads)
+        fixed = QuadraticProblem(term.quadratic, term.linear, term.energy)
         groups = self.groups
         if self.group > 0 and groups is None:
             groups = np.arange(data.rows.shape[1])
@@ -75,22 +75,6 @@ class _AlignedRegression(LabelRegression):
         self.support_ = np.any(fit.coef != 0, axis=0)
         self._certify(fit)
         return fit.coef
-
-    def _fixed_problem(self, data: TransferRows, threads: int) -> QuadraticProblem:
-        """Return everything that pseudo-labels do not change."""
-        problem = data.fit_term(data.targets)
-        quadratic = problem.quadratic
-        quadratic[np.diag_indices_from(quadratic)] += (
-            check_real(self.ridge, "ridge", minimum=0) * data.energy
-        )
-        if check_real(self.mmd, "mmd", minimum=0) > 0:
-            coupling = domain_coupling(data)
-            if coupling is not None:
-                quadratic = quadratic + self.mmd * data.mean_term(coupling)
-        if check_real(self.laplacian, "laplacian", minimum=0) > 0:
-            graph = neighbour_laplacian(data, self.n_neighbors, threads)
-            quadratic = quadratic + self.laplacian * data.graph_term(graph)
-        return QuadraticProblem(quadratic, problem.linear, problem.energy)
 
 
 class DoSL(_AlignedRegression):
@@ -196,51 +180,20 @@ class JDAR(_AlignedRegression):
     Parameters
     ----------
     mmd : float, default=1.0
-        Weight of the squared distance between the regressed means of the domains, >= 0. It is
-        relative to the mean squared residual of the source.
+        As in `DoSL`.
     conditional : float, default=1.0
-        Weight of the same distances between the means of every class, >= 0, with pseudo-labels
-        for the target. The method is made of them; 0 leaves them out.
-    l21 : float, default=0.02
-        Weight of the sum over features of the norm of their coefficients, between 0 and 1: a
-        fraction of the weight that alone would make every coefficient zero.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
+        Weight of the squared distances between the regressed means of every class, >= 0, with
+        pseudo-labels for the target. The method is made of them; 0 leaves them out.
     max_rounds : int, default=10
         Most rounds of pseudo-labels; without `conditional` there are none.
-    class_weight : {"balanced", None} or dict, default="balanced"
-        Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, optional
-        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
-        float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+    l21, ridge, class_weight, kkt_tol, n_jobs
+        As in `DoSL`.
 
     Attributes
     ----------
-    coef_ : numpy.ndarray of shape (n_classes, n_features)
-        Coefficients; zeros are exact.
-    intercept_ : numpy.ndarray of shape (n_classes,)
-        Intercepts.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
-    support_ : numpy.ndarray of shape (n_features,), bool
-        Features with a coefficient that is not zero.
-    objective_, kkt_violation_, duality_gap_ : float
-        Of the returned coefficients, for the last round's problem.
-    converged_ : bool
-        Whether `kkt_tol` was met.
-    history_ : numpy.ndarray
-        The objective of the last round's problem, which never rises.
-    n_iter_ : int
-        Rounds made: 1, and 1 more for every change of pseudo-labels.
-    pseudo_labels_ : numpy.ndarray of shape (n_target,)
-        The labels that the conditional term used last; empty without.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
+history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----
@@ -287,9 +240,6 @@ class TRaSL(_AlignedRegression):
 
     Parameters
     ----------
-    mmd : float, default=10.0
-        Weight of the squared distance between the regressed means of the domains, >= 0. It is
-        relative to the mean squared residual of the source.
     laplacian : float, default=0.0
         Weight of the smoothness of the scores on the cosine neighbour graph of all samples, >= 0.
     n_neighbors : int, default=5
@@ -298,43 +248,15 @@ class TRaSL(_AlignedRegression):
         Weight of the sum of absolute coefficients, between 0 and 1: a fraction of the weight that
         alone would make every coefficient zero.
     l21 : float, default=0.01
-        Weight of the sum over features of the norm of their coefficients, between 0 and 1: a
-        fraction of the weight that alone would make every coefficient zero.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
-    class_weight : {"balanced", None} or dict, default="balanced"
-        Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, optional
-        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
-        float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+        As in `DoSL`.
+    mmd, ridge, class_weight, kkt_tol, n_jobs
+        As in `DoSL`.
 
     Attributes
     ----------
-    coef_ : numpy.ndarray of shape (n_classes, n_features)
-        Coefficients; zeros are exact.
-    intercept_ : numpy.ndarray of shape (n_classes,)
-        Intercepts.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
-    support_ : numpy.ndarray of shape (n_features,), bool
-        Features with a coefficient that is not zero.
-    objective_, kkt_violation_, duality_gap_ : float
-        Of the returned coefficients, for the last round's problem.
-    converged_ : bool
-        Whether `kkt_tol` was met.
-    history_ : numpy.ndarray
-        The objective of the last round's problem, which never rises.
-    n_iter_ : int
-        Rounds made: 1, and 1 more for every change of pseudo-labels.
-    pseudo_labels_ : numpy.ndarray of shape (n_target,)
-        The labels that the conditional term used last; empty without.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
+history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----
@@ -385,12 +307,9 @@ class AKTLR(_AlignedRegression):
 
     Parameters
     ----------
-    mmd : float, default=10.0
-        Weight of the squared distance between the regressed means of the domains, >= 0. It is
-        relative to the mean squared residual of the source.
     conditional : float, default=0.0
-        Weight of the same distances between the means of every class, >= 0, with pseudo-labels
-        for the target. Off by default.
+        Weight of the squared distances between the regressed means of every class, >= 0, with
+        pseudo-labels for the target. Off by default.
     l1 : float, default=0.01
         Weight of the sum of absolute coefficients, between 0 and 1: a fraction of the weight that
         alone would make every coefficient zero.
@@ -401,43 +320,16 @@ class AKTLR(_AlignedRegression):
     groups : array_like of shape (n_features,), optional
         A label of the group of every feature, say its acoustic descriptor; by default every
         feature is a group of its own.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
     max_rounds : int, default=10
         Most rounds of pseudo-labels; without `conditional` there are none.
-    class_weight : {"balanced", None} or dict, default="balanced"
-        Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, optional
-        KKT violation, relative to the sparse penalties, at which to stop: 1e-6 by default in
-        float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+    mmd, ridge, class_weight, kkt_tol, n_jobs
+        As in `DoSL`.
 
     Attributes
     ----------
-    coef_ : numpy.ndarray of shape (n_classes, n_features)
-        Coefficients; zeros are exact.
-    intercept_ : numpy.ndarray of shape (n_classes,)
-        Intercepts.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
-    support_ : numpy.ndarray of shape (n_features,), bool
-        Features with a coefficient that is not zero.
-    objective_, kkt_violation_, duality_gap_ : float
-        Of the returned coefficients, for the last round's problem.
-    converged_ : bool
-        Whether `kkt_tol` was met.
-    history_ : numpy.ndarray
-        The objective of the last round's problem, which never rises.
-    n_iter_ : int
-        Rounds made: 1, and 1 more for every change of pseudo-labels.
-    pseudo_labels_ : numpy.ndarray of shape (n_target,)
-        The labels that the conditional term used last; empty without.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
+history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----

@@ -25,11 +25,11 @@ from sparsetransfer._domains import (
     labelled,
 )
 from sparsetransfer._linalg import inner, matmul
-from sparsetransfer._validation import FloatArray, check_integer, resolve_threads
+from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
-from sparsetransfer.transfer.regression import (
+from sparsetransfer.transfer.regression.solver import (
     QuadraticProblem,
     RegressionCoefficients,
     SparsePenalty,
@@ -42,8 +42,6 @@ __all__ = [
     "LabelRegression",
     "TransferRows",
     "class_coupling",
-    "domain_coupling",
-    "neighbour_laplacian",
     "on_simplex",
     "relative_penalty",
 ]
@@ -150,6 +148,10 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
     class_weight: ClassWeight
     kkt_tol: float | None
     n_jobs: int | None
+    ridge: float
+    mmd: float = 0.0
+    laplacian: float = 0.0
+    n_neighbors: int = 5
 
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
@@ -293,6 +295,21 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         """Return coefficients in the precision of the data, whose certificate is set."""
         raise NotImplementedError
 
+    def _add_fixed_terms(
+        self, quadratic: NDArray[np.float64], data: TransferRows, threads: int
+    ) -> None:
+        """Add the ridge, the distance of the domain means and the graph term, in place."""
+        ridge = check_real(self.ridge, "ridge", minimum=0)
+        quadratic[np.diag_indices_from(quadratic)] += ridge * data.energy
+        if check_real(self.mmd, "mmd", minimum=0) > 0:
+            coupling = domain_coupling(data)
+            if coupling is not None:
+                quadratic += self.mmd * data.mean_term(coupling)
+        if check_real(self.laplacian, "laplacian", minimum=0) > 0:
+            check_integer(self.n_neighbors, "n_neighbors", minimum=1)
+            graph = knn_graph(data.rows, self.n_neighbors, weights="cosine", n_threads=threads)
+            quadratic += self.laplacian * data.graph_term(laplacian(graph, normalized=True))
+
     def _certify(self, fit: RegressionCoefficients) -> None:
         """Set the attributes of the last convex problem and warn if it was not solved."""
         self.objective_ = fit.objective
@@ -326,13 +343,6 @@ def class_coupling(
     labels = np.empty(len(data.source), np.int64)
     labels[data.source], labels[~data.source] = data.codes, guesses
     return couple_classes(domains, labels)
-
-
-def neighbour_laplacian(data: TransferRows, n_neighbors: int, threads: int) -> sparse.csr_array:
-    """Return the normalised Laplacian of the cosine neighbour graph of all rows."""
-    check_integer(n_neighbors, "n_neighbors", minimum=1)
-    graph = knn_graph(data.rows, n_neighbors, weights="cosine", n_threads=threads)
-    return laplacian(graph, normalized=True)
 
 
 def on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:

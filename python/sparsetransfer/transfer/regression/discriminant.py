@@ -14,9 +14,9 @@ from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
-from sparsetransfer.transfer.label_regression import relative_penalty
 from sparsetransfer.transfer.problem import resolve_kkt_tol
-from sparsetransfer.transfer.regression import QuadraticProblem, warn_unconverged
+from sparsetransfer.transfer.regression.base import relative_penalty
+from sparsetransfer.transfer.regression.solver import QuadraticProblem, warn_unconverged
 
 __all__ = ["TSDSL"]
 

@@ -12,15 +12,15 @@ from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
-from sparsetransfer.transfer.label_regression import (
+from sparsetransfer.transfer.problem import resolve_kkt_tol
+from sparsetransfer.transfer.regression.base import (
     ClassWeight,
     LabelRegression,
     TransferRows,
     relative_penalty,
 )
-from sparsetransfer.transfer.problem import resolve_kkt_tol
-from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
-from sparsetransfer.transfer.regression import QuadraticProblem
+from sparsetransfer.transfer.regression.reconstruction import Reconstruction, rebuild
+from sparsetransfer.transfer.regression.solver import QuadraticProblem
 
 __all__ = ["ImplicitDistributionAlignment"]
 
@@ -140,9 +140,7 @@ class ImplicitDistributionAlignment(LabelRegression):
         if self.penalty not in ("l1", "l21"):
             raise ValueError(f"penalty must be 'l1' or 'l21', got {self.penalty!r}")
         term = data.fit_term(data.targets)
-        term.quadratic[np.diag_indices_from(term.quadratic)] += (
-            check_real(self.ridge, "ridge", minimum=0) * data.energy
-        )
+        self._add_fixed_terms(term.quadratic, data, threads)
         strengths = relative_penalty(
             term.linear, l21=check_real(self.l21, "l21", minimum=0, maximum=1)
         )

@@ -9,7 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from sparsetransfer._linalg import inner, lapack, matmul
-from sparsetransfer.transfer.regression import QuadraticProblem, SparsePenalty
+from sparsetransfer.transfer.regression.solver import QuadraticProblem, SparsePenalty
 
 __all__ = ["Reconstruction", "rebuild"]
 

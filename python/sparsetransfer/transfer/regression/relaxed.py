@@ -7,18 +7,16 @@ from numpy.typing import NDArray
 
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
-from sparsetransfer.transfer.label_regression import (
+from sparsetransfer.transfer.problem import resolve_kkt_tol
+from sparsetransfer.transfer.regression.base import (
     ClassWeight,
     LabelRegression,
     TransferRows,
     class_coupling,
-    domain_coupling,
-    neighbour_laplacian,
     relative_penalty,
 )
-from sparsetransfer.transfer.problem import resolve_kkt_tol
-from sparsetransfer.transfer.reconstruction import Reconstruction, rebuild
-from sparsetransfer.transfer.regression import QuadraticProblem
+from sparsetransfer.transfer.regression.reconstruction import Reconstruction, rebuild
+from sparsetransfer.transfer.regression.solver import QuadraticProblem
 
 __all__ = ["TDLR"]
 
@@ -150,7 +148,8 @@ class TDLR(LabelRegression):
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
         tolerance = check_real(self.tol, "tol", minimum=0)
         kkt_tol = resolve_kkt_tol(self.kkt_tol, data.dtype)
-        fixed = self._fixed_quadratic(data, threads)
+        fixed = np.zeros((data.rows.shape[1],) * 2)
+        self._add_fixed_terms(fixed, data, threads)
         first = data.fit_term(data.targets)
         penalty = relative_penalty(
             first.linear, l21=check_real(self.l21, "l21", minimum=0, maximum=1)
@@ -197,19 +196,6 @@ class TDLR(LabelRegression):
         self._certify(fit)
         self.objective_ = fit.objective + rebuilt.penalty
         return fit.coef
-
-    def _fixed_quadratic(self, data: TransferRows, threads: int) -> NDArray[np.float64]:
-        """Return the terms in the coefficients alone."""
-        ridge = check_real(self.ridge, "ridge", minimum=0) * data.energy
-        quadratic = ridge * np.eye(data.rows.shape[1])
-        if check_real(self.mmd, "mmd", minimum=0) > 0:
-            coupling = domain_coupling(data)
-            if coupling is not None:
-                quadratic += self.mmd * data.mean_term(coupling)
-        if check_real(self.laplacian, "laplacian", minimum=0) > 0:
-            graph = neighbour_laplacian(data, self.n_neighbors, threads)
-            quadratic += self.laplacian * data.graph_term(graph)
-        return quadratic
 
 
 class _Relaxation:
