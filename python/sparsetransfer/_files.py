@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sparsetransfer._locks import is_abandoned, marked
+from sparsetransfer._locks import marked, remove_abandoned
 
 __all__ = [
     "ASIDE",
@@ -27,6 +28,8 @@ __all__ = [
 
 ASIDE = ".sparsetransfer-"
 """How names of folders with unfinished files begin; only a killed process leaves one behind."""
+
+_MADE = re.compile(rf"{re.escape(ASIDE)}[0-9a-f]{{32}}")
 
 _live: set[Path] = set()
 """Such folders of this process."""
@@ -200,7 +203,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     aside = folder / f"{ASIDE}{uuid.uuid4().hex}" / Path(path).name
     _remove_abandoned(folder)
     with _named(path, aside):
-        aside.parent.mkdir(mode=0o700)
         _live.add(aside.parent)
         try:
             with marked(aside.parent):
@@ -222,8 +224,8 @@ def _remove_abandoned(folder: Path) -> None:
     _cleaned.add(folder)
     with suppress(OSError):
         for left in folder.glob(f"{ASIDE}*"):
-            if left not in _live and is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
+            if left not in _live and _MADE.fullmatch(left.name) and not left.is_symlink():
+                remove_abandoned(left)
 
 
 @contextmanager

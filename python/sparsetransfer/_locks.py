@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -12,13 +14,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["LOCK", "is_abandoned", "locked", "marked"]
+__all__ = ["LOCK", "locked", "marked", "remove_abandoned"]
 
 LOCK = ".sparsetransfer-lock"
 """The file that is locked. It is removed in the end; one that a killed process left is free."""
 
 _held: dict[Path, int] = {}
 """Folders that this process has locked, and how often."""
+
+_HOLDER = "process "
+"""How the text in a lock begins."""
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -36,6 +41,8 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     BlockingIOError
         If another process has locked it; the message says which.
+    FileExistsError
+        If something that is no lock of this package has its name; it is left as it is.
     """
     if folder in _held:
         _held[folder] += 1
@@ -47,9 +54,10 @@ def locked(folder: Path) -> Iterator[None]:
     stream = _open_locked(folder)
     _held[folder] = 1
     try:
-        stream.truncate(0)
+        stream.seek(0)
+        stream.truncate()
         stream.write(
-            f"process {os.getpid()} on {socket.gethostname()} since "
+            f"{_HOLDER}{os.getpid()} on {socket.gethostname()} since "
             f"{time.strftime('%Y-%m-%d %H:%M:%S')}"
         )
         stream.flush()
@@ -68,44 +76,48 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def marked(folder: Path) -> Iterator[None]:
-    """Mark a new folder as that of a process that runs, until the block or the process ends.
+    """Make a folder, marked as that of a process that runs until the block or the process ends.
 
     Parameters
     ----------
     folder : Path
-        The folder, which gets a locked file.
+        The folder, which gets a locked file. Only its owner may read it.
     """
-    with (folder / LOCK).open("a+", encoding="utf-8") as stream:
-        _lock(stream.fileno())
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            stream = _open(folder / LOCK)
+        except FileNotFoundError:  # another process found it empty and removed it
+            continue
+        if _lock(stream.fileno()) is not False and _is_at(stream, folder / LOCK):
+            break
+        stream.close()  # another process is just removing it
+    with stream:
         yield
 
 
-def is_abandoned(folder: Path) -> bool:
-    """Return whether a folder was `marked` by a process that ended before it removed the folder.
+def remove_abandoned(folder: Path) -> None:
+    """Remove a folder that was `marked` by a process that ended before it could.
 
     Parameters
     ----------
     folder : Path
-        A folder that this process has not marked.
-
-    Returns
-    -------
-    bool
-        False where that cannot be known, as on file systems without locks.
+        A folder that this process has not marked. It stays where the end of its process cannot be
+        known, as on file systems without locks.
     """
-    try:
-        with (folder / LOCK).open("r+", encoding="utf-8") as stream:
-            return _lock(stream.fileno()) is True
-    except OSError:
-        return False
+    with suppress(OSError):
+        folder.rmdir()  # its process was killed before it could mark it
+        return
+    with suppress(OSError), _open(folder / LOCK, create=False) as stream:
+        if _lock(stream.fileno()) is True:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_locked(folder: Path) -> IO[str]:
     path = folder / LOCK
     while True:
-        stream = path.open("a+", encoding="utf-8")
+        stream = _open(path)
         if _lock(stream.fileno()) is False:
-            stream.seek(0)
             holder = stream.read().strip() or "another process"
             stream.close()
             raise BlockingIOError(
@@ -113,10 +125,44 @@ def _open_locked(folder: Path) -> IO[str]:
                 "another folder"
             )
         # The one that held it may have removed the file meanwhile.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                return stream
+        if _is_at(stream, path):
+            text = stream.read()
+            if text and not text.startswith(_HOLDER):
+                stream.close()
+                raise _strange(path)
+            return stream
         stream.close()
+
+
+def _open(path: Path, *, create: bool = True) -> IO[str]:
+    """Open a lock from its beginning, as it is; refuse what could be a file of the user."""
+    flags = os.O_RDWR | (os.O_CREAT if create else 0)
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
+        flags |= getattr(os, name, 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _strange(path) from error
+        raise
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+        os.close(descriptor)
+        raise _strange(path)
+    return os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
+
+
+def _strange(path: Path) -> FileExistsError:
+    return FileExistsError(
+        f"'{path}' is no lock of sparsetransfer; remove it, or choose another folder"
+    )
+
+
+def _is_at(stream: IO[str], path: Path) -> bool:
+    """Return whether an open file still has its name."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    return False
 
 
 def _lock(descriptor: int) -> bool | None:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sparsetransfer._files import ASIDE, check_file, check_folder, replacing, write_text
-from sparsetransfer._locks import LOCK, locked
+from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
 from sparsetransfer.evaluation import (
     Cell,
@@ -38,6 +38,8 @@ _UNFINISHED = f"{ASIDE}unfinished"
 
 _FINISHED = f"{ASIDE}finished"
 """Its name once it is complete. It counts as the report until its files are in place."""
+
+_ASIDE = re.compile(rf"{re.escape(ASIDE)}([0-9a-f]{{32}}|unfinished|finished)")
 
 _NO_CONTENT = {"lost+found"}
 """What the system itself puts into a folder, beside hidden files."""
@@ -130,16 +132,18 @@ def reserved(directory: str | os.PathLike[str]) -> Iterator[Path]:
 def _put_into_place(place: Path) -> None:
     """Finish what is complete, and remove what is not. The folder is locked."""
     finished = place / _FINISHED
-    for name in _FILES:
+    for name in () if finished.is_symlink() else _FILES:
         if (finished / name).is_file():
             with replacing(place / name) as aside:
                 shutil.copyfile(finished / name, aside)
     for folder in (place, place / _CELLS):
         for rest in folder.glob(f"{ASIDE}*"):
-            if rest.is_dir():
-                shutil.rmtree(rest)
-            elif rest.name != LOCK:
+            if not _ASIDE.fullmatch(rest.name):
+                continue
+            if rest.is_symlink():
                 rest.unlink()
+            elif rest.is_dir():
+                shutil.rmtree(rest)
 
 
 class WorkFolder(CellStore):
