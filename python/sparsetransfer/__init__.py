@@ -28,13 +28,15 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `show_config`         print versions, instruction sets and threads
 ===================== ==========================================================================
 
-scikit-learn's names for sparse coding and dictionary learning are here too, so that changing one
-import is enough: `SparseCoder`, `DictionaryLearning`, `MiniBatchDictionaryLearning`,
-`sparse_encode`, `dict_learning` and `dict_learning_online`.
+The names that most programs begin with are here too: `TransferSparseCoding`, the estimator of two
+domains, and `pack`, which puts a source and a target into one array for it; and scikit-learn's names
+for sparse coding and dictionary learning, so that changing one import is enough: `SparseCoder`,
+`DictionaryLearning`, `MiniBatchDictionaryLearning`, `sparse_encode`, `dict_learning` and
+`dict_learning_online`.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparsetransfer import _simd
 
@@ -45,12 +47,44 @@ from sparsetransfer._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
-_DROP_INS = {
+if TYPE_CHECKING:  # what `__getattr__` imports when it is named, for type checkers and editors
+    from sparsetransfer import (
+        audio,
+        benchmarking,
+        classification,
+        corpora,
+        deep,
+        dictionary,
+        distributed,
+        evaluation,
+        exceptions,
+        features,
+        graph,
+        mmd,
+        recognition,
+        reporting,
+        sparse_coding,
+        subspace,
+        synthetic,
+        transfer,
+    )
+    from sparsetransfer.dictionary import (
+        DictionaryLearning,
+        MiniBatchDictionaryLearning,
+        dict_learning,
+        dict_learning_online,
+    )
+    from sparsetransfer.sparse_coding import SparseCoder, sparse_encode
+    from sparsetransfer.transfer import TransferSparseCoding, pack
+
+_HOMES = {
     "DictionaryLearning": "dictionary",
     "MiniBatchDictionaryLearning": "dictionary",
     "SparseCoder": "sparse_coding",
+    "TransferSparseCoding": "transfer",
     "dict_learning": "dictionary",
     "dict_learning_online": "dictionary",
+    "pack": "transfer",
     "sparse_encode": "sparse_coding",
 }
 
@@ -58,6 +92,7 @@ __all__ = [
     "DictionaryLearning",
     "MiniBatchDictionaryLearning",
     "SparseCoder",
+    "TransferSparseCoding",
     "__version__",
     "audio",
     "benchmarking",
@@ -74,6 +109,7 @@ __all__ = [
     "get_num_threads",
     "graph",
     "mmd",
+    "pack",
     "recognition",
     "reporting",
     "set_num_threads",
@@ -86,12 +122,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _DROP_INS:
-        return getattr(importlib.import_module(f"sparsetransfer.{_DROP_INS[name]}"), name)
-    if name in __all__:  # what is not yet bound above is a subpackage
-        return importlib.import_module(f"sparsetransfer.{name}")
-    raise AttributeError(f"module 'sparsetransfer' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker has to know a misspelt name from a name
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"sparsetransfer.{_HOMES[name]}"), name)
+        if name in __all__:  # what is not yet bound above is a subpackage
+            return importlib.import_module(f"sparsetransfer.{name}")
+        raise AttributeError(f"module 'sparsetransfer' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
