@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.evaluation import CorpusEntry, Domain, FeatureProgress
+    from sparsetransfer.evaluation import Domain
+    from sparsetransfer.evaluation.frame_codes import FrameCodeSet
     from sparsetransfer.recognition import Recogniser
 
 __all__ = ["fit"]
@@ -96,9 +97,16 @@ def fit(
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer._files import check_file, check_folder
-        from sparsetransfer.evaluation import SCOPES, make_methods
+        from sparsetransfer.evaluation import (
+            SCOPES,
+            StudyConfig,
+            describe_adaptation,
+            make_methods,
+            prepare,
+        )
         from sparsetransfer.evaluation.methods import wanted_views
-        from sparsetransfer.recognition import Recogniser, check_method, name_views
+        from sparsetransfer.evaluation.preparation import read_corpora
+        from sparsetransfer.recognition import Recogniser, check_method, joined, name_views
 
         import_module("safetensors")
         check_file(output)
@@ -130,18 +138,38 @@ def fit(
         with working() as progress:
             show = feature_bars(progress)
             unlabelled, failures = _targets(target or [], [entry.name for entry in entries])
-            sources = _sources(entries, emotions, sets, drop_unmapped, place, jobs, show)
-            domains = [_described(each, sets, place, jobs, show) for each in unlabelled]
-            if views:
-                sources, domains = (
-                    [name_views(domain, sets) for domain in side] for side in (sources, domains)
+            study = StudyConfig(
+                corpora=tuple(entries),
+                design={"kind": "leave-one-speaker-out"},
+                classes=emotions,
+                feature_sets=sets,
+                drop_unmapped=drop_unmapped,
+            )
+            domain: Domain | None = None
+            frame_codes: dict[str, FrameCodeSet] = {}
+            if unlabelled:
+                sources, domain, frame_codes = describe_adaptation(
+                    *(read_corpora(study)[0], joined(unlabelled), sets),
+                    cache=place,
+                    n_jobs=jobs,
+                    progress=show,
                 )
+            else:
+                sources, _ = prepare(study, cache=place, n_jobs=jobs, progress=show)
+            if views and domain is not None:
+                sources = [name_views(source, sets) for source in sources]
+                domain = name_views(domain, sets)
             progress.add_task("fitting", total=None)
             recogniser = Recogniser(
                 name,
                 normalisation=normalisation,  # type: ignore[arg-type]
                 random_state=seed,
-            ).fit(sources, domains or None, classes=emotions, feature_set_names=sets)
+            ).fit(
+                *(sources, domain),
+                classes=emotions,
+                feature_set_names=sets,
+                frame_codes=frame_codes,
+            )
         if failures:
             recogniser.about_["left_out"] = failures
             typer.echo(f"{len(failures)} target recordings left out: {_first(failures)}", err=True)
@@ -157,14 +185,8 @@ def _first(failures: dict[str, str]) -> str:
 
 def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) -> tuple[str, ...]:
     from sparsetransfer import features
-    from sparsetransfer.evaluation.views import is_learned
+    from sparsetransfer.evaluation.frame_codes import FrameCodes, frame_set
 
-    learned = [name for name in views if is_learned(name, {})]
-    if learned:
-        raise ValueError(
-            f"--method: its views {', '.join(learned)} are learned on the corpora of a study and "
-            "cannot describe new recordings; take multi-view"
-        )
     if views:
         if wanted is not None:
             raise ValueError(f"--feature-set: the method has its own, {', '.join(views)}")
@@ -184,7 +206,13 @@ def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) 
     else:
         names = ("functionals",)
     for name in names:
-        features.feature_set(name)
+        codes = FrameCodes.parse(name)
+        if codes is None:
+            features.feature_set(name)
+        elif adapted:
+            frame_set(codes.frames)
+        else:
+            raise ValueError(f"--feature-set: {name} is learned on a target, too: give --target")
     return names
 
 
@@ -205,35 +233,6 @@ def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus],
         failures |= lost
         found.append(usable)
     return found, failures
-
-
-def _sources(
-    entries: Sequence[CorpusEntry],
-    classes: tuple[str, ...] | None,
-    sets: tuple[str, ...],
-    drop_unmapped: bool,
-    cache: Path,
-    jobs: int | None,
-    show: FeatureProgress,
-) -> list[Domain]:
-    from sparsetransfer.evaluation import StudyConfig, prepare
-
-    config = StudyConfig(
-        corpora=tuple(entries),
-        design={"kind": "leave-one-speaker-out"},
-        classes=classes,
-        feature_sets=sets,
-        drop_unmapped=drop_unmapped,
-    )
-    return prepare(config, cache=cache, n_jobs=jobs, progress=show)[0]
-
-
-def _described(
-    corpus: Corpus, sets: tuple[str, ...], cache: Path, jobs: int | None, show: FeatureProgress
-) -> Domain:
-    from sparsetransfer.evaluation import describe
-
-    return describe(corpus, sets, cache=cache, n_jobs=jobs, unreadable="drop", progress=show)
 
 
 def _report(

@@ -53,7 +53,12 @@ from sparsetransfer.evaluation.paired_tests import (
     permutation_test,
     signed_rank_test,
 )
-from sparsetransfer.evaluation.preparation import describe, prepare, read_entry
+from sparsetransfer.evaluation.preparation import (
+    describe,
+    describe_adaptation,
+    prepare,
+    read_entry,
+)
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
 from sparsetransfer.evaluation.recogniser import (
     LinearRecogniser,
@@ -138,6 +143,7 @@ __all__ = [
     "concordance",
     "confusion_matrix",
     "describe",
+    "describe_adaptation",
     "fit_recogniser",
     "frame_set",
     "holm",

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameCodeSet", "FrameCodes", "frame_set"]
 
+_PREFIX = "frame-codes-"
 _VERSION = 1
 _BANDS = 40
 _CONTEXT = 9
@@ -171,7 +173,7 @@ class FrameCodes:
                 with replacing(place / "codes.npy") as aside, aside.open("wb") as stream:
                     np.save(stream, codes, allow_pickle=False)
         names = coder.get_feature_names_out().tolist()
-        identity = f"frame-codes-{frames.id}-{key[:8]}"
+        identity = f"{_PREFIX}{frames.id}-{key[:8]}"
         ends = np.cumsum([len(table) for table in sequences])[:-1]
         tables = [
             FeatureTable(
@@ -179,8 +181,10 @@ class FrameCodes:
             )
             for part, table in zip(np.split(codes, ends), sequences, strict=True)
         ]
+        # Recordings still to come are spread over processes, not over threads.
+        frozen = coder._frozen()
         sets = [
-            FrameCodeSet(self.frames, coder, int(number), identity)
+            FrameCodeSet(self.frames, frozen, int(number), identity)
             for number in coder.domains_[np.argsort(np.abs(coder.domains_))]
         ]
         return tables, sets
@@ -218,15 +222,37 @@ class FrameCodeSet:
     id: str
 
     def __post_init__(self) -> None:
+        texts: tuple[Any, ...] = (self.frames, self.id)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"frames and id must be texts, got {self.frames!r} and {self.id!r}")
         if self.domain not in self.coder.domains_.tolist():
             raise DomainError(
                 f"domain must be one of {self.coder.domains_.tolist()}, got {self.domain}"
             )
 
+    @cached_property
+    def extractor(self) -> LogMel | SpeakerFrames:
+        """What computes the frames.
+
+        Raises
+        ------
+        ValueError
+            If the frames have another version, or weights of another network, than those that were
+            learned on.
+        """
+        found = frame_set(self.frames)
+        learned = self.id.removeprefix(_PREFIX).rpartition("-")[0]
+        if found.id != learned:
+            raise ValueError(
+                f"the dictionaries were learned on frames {learned}, this version computes "
+                f"{found.id}; fit again"
+            )
+        return found
+
     @property
     def sample_rate(self) -> int:
         """Rate in Hz of the signals that `compute` takes."""
-        return frame_set(self.frames).sample_rate
+        return self.extractor.sample_rate
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -251,7 +277,7 @@ class FrameCodeSet:
         ndarray of float64, shape (len(names),)
             The pooled codes.
         """
-        frames = _patches(self.frames, frame_set(self.frames).compute(signal))
+        frames = _patches(self.frames, self.extractor.compute(signal))
         codes = self.coder.transform([frames], sample_domain=[self.domain])
         return np.asarray(codes[0], dtype=np.float64)
 

@@ -13,16 +13,25 @@ import numpy as np
 from sparsetransfer.evaluation.config import CorpusEntry, StudyConfig
 from sparsetransfer.evaluation.designs import Design
 from sparsetransfer.evaluation.domain import Domain, common_classes
+from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet
 from sparsetransfer.evaluation.joining import join
 from sparsetransfer.evaluation.methods import wanted_frames, wanted_views, wants_spectrograms
 from sparsetransfer.evaluation.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.views import Extraction, FeatureProgress, feature_tables, is_learned
+from sparsetransfer.evaluation.views import (
+    Extraction,
+    FeatureProgress,
+    extract_table,
+    feature_tables,
+    frame_code_tables,
+    is_learned,
+)
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
+    from sparsetransfer.features import FeatureSet
 
-__all__ = ["describe", "prepare", "read_entry"]
+__all__ = ["describe", "describe_adaptation", "prepare", "read_corpora", "read_entry"]
 
 _BANDS = 40
 """Mel bands of the spectrograms."""
@@ -65,6 +74,39 @@ def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
     return replace(corpus, name=entry.name)
 
 
+def read_corpora(config: StudyConfig) -> tuple[list[Corpus], tuple[str, ...]]:
+    """Read the corpora of a study.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        The study.
+
+    Returns
+    -------
+    corpora : list of Corpus
+        Those that the design uses, restricted to the classes.
+    classes : tuple of str
+        The classes.
+
+    Raises
+    ------
+    CorpusError
+        If a corpus cannot be read or used.
+    """
+    every = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
+    classes = common_classes(every) if config.classes is None else config.classes
+    used = set(_design(config, [corpus.name for corpus in every]).names)
+    return [_restrict(corpus, classes) for corpus in every if corpus.name in used], classes
+
+
+def _design(config: StudyConfig, names: Sequence[str]) -> Design:
+    design = dict(config.design)
+    if design["kind"] != "source-to-target":
+        design["corpora"] = list(names)
+    return Design.from_dict(design)
+
+
 def prepare(
     config: StudyConfig,
     *,
@@ -104,13 +146,7 @@ def prepare(
     """
     from sparsetransfer import features
 
-    every = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
-    classes = common_classes(every) if config.classes is None else config.classes
-    design = dict(config.design)
-    if design["kind"] != "source-to-target":
-        design["corpora"] = [corpus.name for corpus in every]
-    used = set(Design.from_dict(design).names)
-    corpora = [_restrict(corpus, classes) for corpus in every if corpus.name in used]
+    corpora, classes = read_corpora(config)
     methods = config.make_methods()
     named = tuple(dict.fromkeys(view for method in methods for view in wanted_views(method)))
     if config.setting == "inductive":
@@ -129,7 +165,7 @@ def prepare(
     }
     protocol = EvaluationProtocol.from_dict(
         {
-            "design": design,
+            "design": _design(config, [entry.name for entry in config.corpora]).as_dict(),
             "classes": list(classes),
             "feature_sets": [tables[name][0].feature_set for name in config.feature_sets],
             "normalisation": config.normalisation,
@@ -174,7 +210,7 @@ def prepare(
 
 def describe(
     corpus: Corpus,
-    feature_sets: Sequence[str],
+    feature_sets: Sequence[str | FeatureSet],
     *,
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
@@ -187,8 +223,9 @@ def describe(
     ----------
     corpus : Corpus
         The recordings.
-    feature_sets : sequence of str
-        Names that `features.feature_set` knows, at least one; the second and later ones are views.
+    feature_sets : sequence of str or FeatureSet
+        Names that `features.feature_set` knows, or feature sets, at least one; the second and later
+        ones are views.
     cache : path-like, optional
         Folder of features, as in `features.extract`.
     n_jobs : int, optional
@@ -210,18 +247,91 @@ def describe(
     CorpusError
         If recordings cannot be read, or none can.
     """
-    learned = [name for name in feature_sets if is_learned(name, {})]
+    names = [each if isinstance(each, str) else each.id for each in feature_sets]
+    learned = [each for each in feature_sets if isinstance(each, str) and is_learned(each, {})]
     if learned:
         raise ValueError(
             f"feature sets {', '.join(learned)} are learned on the corpora of a study; they do not "
-            "describe recordings of one corpus"
+            "describe recordings of one corpus: see describe_adaptation"
         )
     extraction = Extraction(cache, n_jobs, unreadable, progress)
-    parts = {
-        name: join(corpus, feature_tables(name, [corpus], {}, extraction)[0], unreadable=unreadable)
-        for name in feature_sets
-    }
-    return _with_views(parts, feature_sets, ())
+    parts = {}
+    for name, each in zip(names, feature_sets, strict=True):
+        if isinstance(each, str):
+            (table,) = feature_tables(each, [corpus], {}, extraction)
+        else:
+            table = extract_table(each, corpus, extraction)
+        parts[name] = join(corpus, table, unreadable=unreadable)
+    return _with_views(parts, names, ())
+
+
+def describe_adaptation(
+    sources: Sequence[Corpus],
+    target: Corpus,
+    feature_sets: Sequence[str],
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    progress: FeatureProgress | None = None,
+) -> tuple[list[Domain], Domain, dict[str, FrameCodeSet]]:
+    """Compute the same feature sets of labelled corpora and of the recordings to adapt to.
+
+    Parameters
+    ----------
+    sources : sequence of Corpus
+        The labelled corpora, at least one.
+    target : Corpus
+        The recordings to adapt to.
+    feature_sets : sequence of str
+        Names that `features.feature_set` knows, or ``frame-codes(FRAMES)``, at least one; the
+        second and later ones are views.
+    cache : path-like, optional
+        Folder of features, as in `features.extract`.
+    n_jobs : int, optional
+        Processes; all CPUs by default.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+
+    Returns
+    -------
+    sources : list of Domain
+        Rows of the labelled corpora.
+    target : Domain
+        Rows of the target; recordings that cannot be read are left out.
+    frame_codes : dict of str to FrameCodeSet
+        Of each ``frame-codes(FRAMES)``, the feature set for new recordings of the target.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+    CorpusError
+        If recordings of a source cannot be read, or none of the target can.
+
+    Notes
+    -----
+    Dictionaries of frame codes are learned on the unlabelled frames of all corpora, as in a study
+    that lists the same recordings in the same order.
+    """
+    corpora = [*sources, target]
+    how = [Extraction(cache, n_jobs, "raise", progress) for _ in sources]
+    how.append(Extraction(cache, n_jobs, "drop", progress))
+    parts: list[dict[str, Domain]] = [{} for _ in corpora]
+    frame_codes = {}
+    for name in feature_sets:
+        codes = FrameCodes.parse(name)
+        if codes is None:
+            tables = [
+                feature_tables(name, [corpus], {}, extraction)[0]
+                for corpus, extraction in zip(corpora, how, strict=True)
+            ]
+        else:
+            tables, found = frame_code_tables(codes, corpora, how)
+            frame_codes[name] = found[-1]
+        for part, corpus, table, extraction in zip(parts, corpora, tables, how, strict=True):
+            part[name] = join(corpus, table, unreadable=extraction.unreadable)
+    *known, unknown = (_with_views(part, feature_sets, ()) for part in parts)
+    return known, unknown, frame_codes
 
 
 def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:

@@ -14,14 +14,22 @@ import numpy as np
 
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import match_segments
-from sparsetransfer.evaluation.frame_codes import FrameCodes, frame_set
+from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet, frame_set
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.features import FeatureTable
+    from sparsetransfer.features import FeatureSet, FeatureTable
 
-__all__ = ["Extraction", "FeatureProgress", "check_features", "feature_tables", "is_learned"]
+__all__ = [
+    "Extraction",
+    "FeatureProgress",
+    "check_features",
+    "extract_table",
+    "feature_tables",
+    "frame_code_tables",
+    "is_learned",
+]
 
 FeatureProgress = Callable[[str, int, int], None]
 """Called with what is being computed, how much of it is done and how much there is."""
@@ -134,29 +142,57 @@ def feature_tables(
         return _own(name, given["path"], corpora)
     codes = FrameCodes(**given) if given else FrameCodes.parse(name)
     if codes is not None:
-        return _frame_codes(codes, corpora, extraction)
+        return frame_code_tables(codes, corpora, [extraction] * len(corpora))[0]
     chosen = features.feature_set(name)
-    return [
-        features.extract(
-            corpus,
-            chosen,
-            cache=extraction.cache,
-            n_jobs=extraction.n_jobs,
-            on_error=extraction.unreadable,
-            progress=extraction.step(f"{chosen.id} of {corpus.name}"),
-        )
-        for corpus in corpora
-    ]
+    return [extract_table(chosen, corpus, extraction) for corpus in corpora]
 
 
-def _frame_codes(
-    codes: FrameCodes, corpora: Sequence[Corpus], extraction: Extraction
-) -> list[FeatureTable]:
+def extract_table(chosen: FeatureSet, corpus: Corpus, extraction: Extraction) -> FeatureTable:
+    """Compute a feature set of one corpus."""
+    from sparsetransfer import features
+
+    return features.extract(
+        corpus,
+        chosen,
+        cache=extraction.cache,
+        n_jobs=extraction.n_jobs,
+        on_error=extraction.unreadable,
+        progress=extraction.step(f"{chosen.id} of {corpus.name}"),
+    )
+
+
+def frame_code_tables(
+    codes: FrameCodes, corpora: Sequence[Corpus], extractions: Sequence[Extraction]
+) -> tuple[list[FeatureTable], list[FrameCodeSet]]:
+    """Learn dictionaries on the frames of all corpora, and code every recording.
+
+    Parameters
+    ----------
+    codes : FrameCodes
+        The settings.
+    corpora : sequence of Corpus
+        The corpora; the order of their recordings decides which frames are drawn.
+    extractions : sequence of Extraction
+        How to compute the frames of each corpus; the first says where the coder is kept.
+
+    Returns
+    -------
+    tables : list of FeatureTable
+        Pooled codes of each corpus, not normalised.
+    sets : list of FrameCodeSet
+        Feature sets for new recordings of each corpus.
+
+    Raises
+    ------
+    CorpusError
+        If recordings cannot be read.
+    """
     from sparsetransfer import features
 
     frames = frame_set(codes.frames)
+    first = extractions[0]
     with ExitStack() as stack:
-        folder = extraction.cache or stack.enter_context(tempfile.TemporaryDirectory())
+        folder = first.cache or stack.enter_context(tempfile.TemporaryDirectory())
         sequences = [
             features.extract_sequences(
                 corpus,
@@ -166,9 +202,9 @@ def _frame_codes(
                 on_error=extraction.unreadable,
                 progress=extraction.step(f"{frames.id} of {corpus.name}"),
             )
-            for corpus in corpora
+            for corpus, extraction in zip(corpora, extractions, strict=True)
         ]
-        return codes.tables(sequences, extraction.cache, n_jobs=extraction.n_jobs)[0]
+        return codes.tables(sequences, first.cache, n_jobs=first.n_jobs)
 
 
 def _own(name: str, path: str, corpora: Sequence[Corpus]) -> list[FeatureTable]:

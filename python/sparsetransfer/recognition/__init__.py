@@ -4,15 +4,13 @@ from sparsetransfer.recognition.adaptation import adapt, check_method
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.novelty import Novelty, fit_novelty
+from sparsetransfer.recognition.parts import WHOLE, cut_long, joined, usable_recordings
 from sparsetransfer.recognition.recogniser import Recogniser
 from sparsetransfer.recognition.recordings import (
     FLAGS,
-    WHOLE,
     RecordingAnswer,
-    cut_long,
     name_views,
     recognise_recordings,
-    usable_recordings,
 )
 from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
 from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
@@ -34,6 +32,7 @@ __all__ = [
     "estimate_shares",
     "fit_calibration",
     "fit_novelty",
+    "joined",
     "name_views",
     "pack_state",
     "recognise_recordings",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer.evaluation.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.model_file import ModelError, load_model, read_header, save_model
 from sparsetransfer.evaluation.recogniser import LinearRecogniser
 from sparsetransfer.recognition.adapted import AdaptedModel
@@ -46,14 +47,20 @@ def save(recogniser: Recogniser, path: str | os.PathLike[str]) -> None:
     if isinstance(model, LinearRecogniser):
         save_model(model, path)
         return
-    tree, arrays = pack_state(model)
+    codes = tuple(recogniser.frame_codes_.items())
+    packed, arrays = pack_state((model, codes))
+    tree, encoders = packed["tuple"]
     description = {"schema": _SCHEMA, "schema_version": _VERSION, "model": tree}
+    if codes:
+        description["frame_codes"] = encoders
     content = as_bytes(arrays, metadata={_KEY: json.dumps(description, sort_keys=True)})
     with replacing(path) as aside:
         aside.write_bytes(content)
 
 
-def load(path: str | os.PathLike[str]) -> AdaptedModel | LinearRecogniser:
+def load(
+    path: str | os.PathLike[str],
+) -> tuple[AdaptedModel | LinearRecogniser, dict[str, FrameCodeSet]]:
     """Read what `save` wrote.
 
     Parameters
@@ -63,8 +70,10 @@ def load(path: str | os.PathLike[str]) -> AdaptedModel | LinearRecogniser:
 
     Returns
     -------
-    AdaptedModel or LinearRecogniser
+    model : AdaptedModel or LinearRecogniser
         The model.
+    frame_codes : dict of str to FrameCodeSet
+        Its feature sets that were learned, by name.
 
     Raises
     ------
@@ -83,12 +92,14 @@ def load(path: str | os.PathLike[str]) -> AdaptedModel | LinearRecogniser:
         with place.open("rb") as stream:
             description = _description(stream, size, place)
             if description["schema_version"] == 1:
-                return load_model(place)
+                return load_model(place), {}
             stream.seek(0)
             arrays = from_bytes(stream.read())
-        model = unpack_state(description["model"], arrays)
+        encoders = description.get("frame_codes", {"tuple": []})
+        model, found = unpack_state({"tuple": [description["model"], encoders]}, arrays)
         if not isinstance(model, AdaptedModel):
             raise StateError("its description is damaged")
+        frame_codes = _frame_codes(found, model)
         model.check()
     except ModelError:
         raise
@@ -97,7 +108,17 @@ def load(path: str | os.PathLike[str]) -> AdaptedModel | LinearRecogniser:
     except Exception as error:
         # Whatever parts that do not fit together raise when they are asked.
         raise ModelError(f"{place}: this is no model: {error}") from error
-    return model
+    return model, frame_codes
+
+
+def _frame_codes(found: Any, model: AdaptedModel) -> dict[str, FrameCodeSet]:
+    """Return feature sets that were learned, if they describe what the model reads."""
+    codes = dict(found)
+    widths = dict(zip(model.about.get("feature_set_names", ()), model.widths, strict=False))
+    for name, each in codes.items():
+        if not isinstance(each, FrameCodeSet) or len(each.names) != widths.get(name):
+            raise StateError(f"its feature set {name!r} does not fit the model")
+    return codes
 
 
 def _description(stream: Any, size: int, place: Path) -> dict[str, Any]:

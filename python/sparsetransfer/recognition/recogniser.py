@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,12 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from sparsetransfer._validation import check_matrix
 from sparsetransfer.evaluation.domain import Domain, views_first
+from sparsetransfer.evaluation.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.methods import Method
 from sparsetransfer.evaluation.normalisation import Scope
 from sparsetransfer.evaluation.recogniser import LinearRecogniser, fit_recogniser
 from sparsetransfer.evaluation.registry import make_methods
 from sparsetransfer.recognition.adaptation import adapt, check_method, recording_keys, row_keys
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
+
+if TYPE_CHECKING:
+    from sparsetransfer.features import FeatureSet
 
 __all__ = ["Recogniser"]
 
@@ -50,6 +54,8 @@ class Recogniser:
     about_ : dict
         What it was fitted on and how, as plain JSON values: hashes and sizes of the corpora,
         versions, protocol, method and settings, diagnostics, distance of the domains.
+    frame_codes_ : dict of str to FrameCodeSet
+        The feature sets that were learned on the corpora, by name.
 
     Notes
     -----
@@ -79,6 +85,7 @@ class Recogniser:
     feature_sets_: tuple[str, ...]
     model_: AdaptedModel | LinearRecogniser
     about_: dict[str, Any]
+    frame_codes_: dict[str, FrameCodeSet]
 
     def __init__(
         self,
@@ -100,6 +107,7 @@ class Recogniser:
         *,
         classes: Sequence[str] | None = None,
         feature_set_names: Sequence[str] | None = None,
+        frame_codes: Mapping[str, FrameCodeSet] | None = None,
     ) -> Recogniser:
         """Fit on labelled corpora, and adapt to unlabelled recordings if there are any.
 
@@ -115,6 +123,9 @@ class Recogniser:
         feature_set_names : sequence of str, optional
             Names by which `sparsetransfer.features.feature_set` finds the feature sets, kept for
             recordings still to come; by default those of the domains without their versions.
+        frame_codes : mapping of str to FrameCodeSet, optional
+            Those of `feature_set_names` that were learned on the corpora, as
+            `sparsetransfer.evaluation.describe_adaptation` returns them.
 
         Returns
         -------
@@ -161,10 +172,9 @@ class Recogniser:
             )
         )
         if feature_set_names is not None:
-            from sparsetransfer.features import feature_set
-
+            self.frame_codes_ = dict(frame_codes or {})
             self.about_["feature_set_names"] = list(feature_set_names)
-            self.about_["feature_set_ids"] = [feature_set(name).id for name in feature_set_names]
+            self.about_["feature_set_ids"] = [self.feature_set(n).id for n in feature_set_names]
         return self
 
     def _method(self) -> Method:
@@ -174,8 +184,13 @@ class Recogniser:
         check_method(method)
         return method
 
-    def _take(self, model: AdaptedModel | LinearRecogniser) -> Recogniser:
+    def _take(
+        self,
+        model: AdaptedModel | LinearRecogniser,
+        frame_codes: dict[str, FrameCodeSet] | None = None,
+    ) -> Recogniser:
         self.model_ = model
+        self.frame_codes_ = frame_codes or {}
         self.classes_ = model.classes
         self.about_ = model.about
         if isinstance(model, AdaptedModel):
@@ -191,6 +206,31 @@ class Recogniser:
             return (self.model_.feature_set,)
         named = self.about_.get("feature_set_names")
         return tuple(named or (_plain_name(found) for found in self.feature_sets_))
+
+    def feature_set(self, name: str) -> FeatureSet:
+        """Return a feature set that describes recordings for this recogniser.
+
+        Parameters
+        ----------
+        name : str
+            Out of `feature_set_names`.
+
+        Returns
+        -------
+        FeatureSet
+            The one that was learned with the recogniser, or that
+            `sparsetransfer.features.feature_set` knows.
+
+        Raises
+        ------
+        ValueError
+            If no feature set has that name.
+        ModuleNotFoundError
+            If a network or its weights are not installed.
+        """
+        from sparsetransfer import features
+
+        return self.frame_codes_.get(name) or features.feature_set(name)
 
     @property
     def feature_set_ids(self) -> tuple[str, ...]:
@@ -290,7 +330,7 @@ class Recogniser:
         """
         from sparsetransfer.recognition.model_file import load
 
-        return cls()._take(load(path))
+        return cls()._take(*load(path))
 
     def _views(
         self, recordings: Domain | ArrayLike | Sequence[ArrayLike]

@@ -16,6 +16,7 @@ from sparsetransfer.classification import MultiView
 from sparsetransfer.classification.priors import PriorBalance
 from sparsetransfer.classification.ridge import RidgeFit
 from sparsetransfer.evaluation.fitted import LinearScores, RowModel
+from sparsetransfer.evaluation.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.normalisation import Scaler
 from sparsetransfer.evaluation.sparse_methods import UnitComponents
 from sparsetransfer.recognition.adapted import AdaptedModel
@@ -27,7 +28,7 @@ from sparsetransfer.subspace import (
     SubspaceAlignment,
     TransferComponentAnalysis,
 )
-from sparsetransfer.transfer import TransferSparseCoding
+from sparsetransfer.transfer import PooledSparseCoder, TransferSparseCoding
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull
 
 __all__ = ["StateError", "pack_state", "unpack_state"]
@@ -46,6 +47,7 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
     JointDistributionAdaptation: ("_mean", "projection_", "n_features_in_"),
     MeanPull: ("numbers", "rows"),
     MultiView: ("classes_", "columns_", "encoders_", "ridges_", "balances_", "n_features_in_"),
+    PooledSparseCoder: ("components_", "whitening_", "domains_", "means_", "scales_"),
     SubspaceAlignment: (
         *("source_mean_", "source_components_", "target_mean_", "target_components_"),
         *("alignment_", "n_features_in_"),
@@ -55,8 +57,8 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
     **{
         found: tuple(field.name for field in fields(found))
         for found in (
-            *(AdaptedModel, Calibration, LinearScores, Novelty, PriorBalance, RidgeFit),
-            *(RowModel, Scaler, UnitComponents),
+            *(AdaptedModel, Calibration, FrameCodeSet, LinearScores, Novelty, PriorBalance),
+            *(RidgeFit, RowModel, Scaler, UnitComponents),
         )
     },
 }
@@ -203,6 +205,8 @@ def _object(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
         made = found(**{name: _unpacked(each, arrays) for name, each in tree["params"].items()})
     else:
         made = object.__new__(found)
+    if isinstance(made, PooledSparseCoder):
+        return made._restore({name.rstrip("_"): value for name, value in values.items()})
     for name, value in values.items():
         setattr(made, name, value)
     return made

@@ -3,7 +3,7 @@
 import copy
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -419,24 +419,37 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # 
             coder.set_params(**parameters)._check_parameters()
         except (TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)!r}: parameters cannot be used: {error}") from error
-        for name, array in arrays.items():
-            setattr(coder, name + "_", array)
-        n_domains, n_features = len(coder.domains_), len(coder.whitening_)
+        try:
+            return coder._restore(arrays)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from error
+
+    def _frozen(self) -> Self:
+        """Return a coder that transforms the same on one thread, without statistics to learn on."""
+        parameters = self.get_params() | {"n_jobs": 1, "random_state": None}
+        arrays = {name: getattr(self, name + "_") for name in _ARRAYS}
+        return type(self)(**parameters)._restore(arrays)
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take fitted arrays, by names without the underscore, if they fit the parameters."""
+        self._check_parameters()
+        whitened = arrays["whitening"].shape[-1:]
+        n_domains, n_features = len(arrays["domains"]), len(arrays["whitening"])
         shapes = {
-            "components": (coder.n_dictionaries, coder.n_components, coder.whitening_.shape[-1]),
-            "whitening": (n_features, coder.whitening_.shape[-1]),
+            "components": (self.n_dictionaries, self.n_components, *whitened),
+            "whitening": (n_features, *whitened),
             "domains": (n_domains,),
             "means": (n_domains, n_features),
             "scales": (n_domains, n_features),
         }
         wrong = [name for name in _ARRAYS if arrays[name].shape != shapes[name]]
-        if wrong or not (coder.scales_ > 0).all() or coder.domains_.dtype != np.int64:
-            raise ValueError(
-                f"{os.fspath(path)!r}: arrays do not fit: {wrong or 'scales, domains'}"
-            )
-        coder.n_features_in_ = n_features
-        coder._dtype = coder.components_.dtype
-        return coder
+        if wrong or not (arrays["scales"] > 0).all() or arrays["domains"].dtype != np.int64:
+            raise ValueError(f"arrays do not fit: {wrong or 'scales, domains'}")
+        for name in _ARRAYS:
+            setattr(self, name + "_", arrays[name])
+        self.n_features_in_ = n_features
+        self._dtype = self.components_.dtype
+        return self
 
     @property
     def view_widths_(self) -> list[int]:

@@ -1,0 +1,217 @@
+"""Stretches of recordings: cut, examined for what their signal is like, and put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.exceptions import CorpusError
+
+if TYPE_CHECKING:
+    from sparsetransfer.corpora import Corpus
+
+__all__ = [
+    "WHOLE",
+    "Part",
+    "as_corpus",
+    "corpus_rows",
+    "cut_long",
+    "examined",
+    "joined",
+    "parts_of",
+    "usable_recordings",
+]
+
+WHOLE = 30.0
+"""Length in seconds up to which a recording is recognised as a whole."""
+
+_SILENCE = 2.0**-15
+_LEAST = 0.025
+_SHORT = 0.5
+_FULL_SCALE = 0.99
+_RUN = 3
+_CLIPPED = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a file, with what its signal is like."""
+
+    file: str
+    start: float
+    end: float
+    whole: bool
+    flags: tuple[str, ...] = ()
+    failure: str = ""
+
+
+def cut_long(
+    corpus: Corpus, *, whole: float = WHOLE, window: float = 4.0, hop: float = 2.0
+) -> Corpus:
+    """Cut recordings that are longer than a length into windows.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Recordings; rows that are segments already stay.
+    whole : float, default=30.0
+        Length in seconds up to which a recording stays whole.
+    window, hop : float
+        Length and step of the windows in seconds, > 0.
+
+    Returns
+    -------
+    Corpus
+        The same recordings; those that cannot be opened stay whole.
+
+    Raises
+    ------
+    ValueError
+        If `window` or `hop` is not positive.
+    """
+    parts = [part for row in corpus_rows(corpus) for part in parts_of(*row, whole, window, hop)]
+    return as_corpus(corpus.name, parts)
+
+
+def joined(corpora: Sequence[Corpus]) -> Corpus:
+    """Join recordings of several corpora to one, each once.
+
+    Parameters
+    ----------
+    corpora : sequence of Corpus
+        At least one.
+
+    Returns
+    -------
+    Corpus
+        All recordings, in order.
+    """
+    import pandas as pd
+
+    together = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
+    table = together.drop_duplicates(["file", "start", "end"], ignore_index=True)
+    return replace(corpora[0], name=" + ".join(corpus.name for corpus in corpora), table=table)
+
+
+def corpus_rows(corpus: Corpus) -> Iterator[tuple[str, float, float]]:
+    """Yield file, start and end in seconds of every row; NaN means the whole file."""
+    table = corpus.table
+    yield from zip(table["file"], table["start"], table["end"], strict=True)
+
+
+def parts_of(
+    file: str, start: float, end: float, whole: float, window: float, hop: float
+) -> list[Part]:
+    """Cut one row of a corpus, as `cut_long` does; a failure is noted in its part."""
+    from sparsetransfer import audio
+
+    if not (window > 0 and hop > 0 and math.isfinite(window) and math.isfinite(hop)):
+        raise ValueError(f"window and hop must be positive (s), got {window} and {hop}")
+    try:
+        length = audio.duration(file)
+    except CorpusError as error:
+        return [Part(file, start, end, True, failure=str(error))]
+    if not math.isnan(start):
+        return [Part(file, start, length if math.isnan(end) else end, False)]
+    if length < _LEAST:
+        reason = (
+            f"'{file}': {1000 * length:.3g} ms are too short to recognise, expected at least "
+            f"{1000 * _LEAST:g} ms"
+        )
+        return [Part(file, 0.0, length, True, ("too short",), reason)]
+    if length <= whole:
+        return [Part(file, 0.0, length, True)]
+    last = length - window
+    starts = [*np.arange(0.0, last, hop).tolist(), last] if last > 0 else [0.0]
+    return [Part(file, begin, min(begin + window, length), len(starts) == 1) for begin in starts]
+
+
+def as_corpus(name: str, parts: Sequence[Part]) -> Corpus:
+    """Return unlabelled recordings with one row per part."""
+    import pandas as pd
+
+    from sparsetransfer.corpora import UNLABELLED, Corpus
+
+    table = pd.DataFrame(
+        {
+            "file": [part.file for part in parts],
+            "start": [math.nan if part.whole else part.start for part in parts],
+            "end": [math.nan if part.whole else part.end for part in parts],
+            "label": UNLABELLED,
+        }
+    )
+    return Corpus(name, table)
+
+
+def examined(part: Part) -> Part:
+    """Decode a part at its own rate, block by block, and say what its signal is like."""
+    from sparsetransfer.audio.recording import open_recording
+
+    if part.failure:
+        return part
+    low, high, clipped, count = math.inf, -math.inf, 0, 0
+    try:
+        with open_recording(part.file) as recording:
+            first = 0 if part.whole else round(part.start * recording.sample_rate)
+            last = None if part.whole else round(part.end * recording.sample_rate)
+            for block in recording.blocks(first, last):
+                mono = block.mean(axis=1)
+                low, high = min(low, float(mono.min())), max(high, float(mono.max()))
+                clipped += sum(_in_runs(column) for column in np.abs(block.T) >= _FULL_SCALE)
+                count += block.size
+    except (CorpusError, OSError) as error:
+        return replace(part, failure=str(error))
+    if high - low <= _SILENCE:
+        return replace(
+            part,
+            flags=("silent",),
+            failure=f"'{part.file}': nothing but silence, there is no speech to recognise",
+        )
+    flags = []
+    if part.end - part.start < _SHORT:
+        flags.append("too short")
+    if clipped > _CLIPPED * count:
+        flags.append("clipped")
+    return replace(part, flags=tuple(flags))
+
+
+def _in_runs(loud: NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], loud, [False]])))
+    lengths = edges[1::2] - edges[::2]
+    return int(lengths[lengths >= _RUN].sum())
+
+
+def usable_recordings(corpus: Corpus) -> tuple[Corpus, dict[str, str]]:
+    """Leave out recordings that nothing can be learned from.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Recordings to adapt to.
+
+    Returns
+    -------
+    corpus : Corpus
+        Those with a signal.
+    failures : dict of str to str
+        The others, and why: they cannot be read, are silent, or shorter than 25 ms.
+
+    Raises
+    ------
+    CorpusError
+        If none is left.
+    """
+    parts = [
+        examined(part) for row in corpus_rows(corpus) for part in parts_of(*row, math.inf, 4.0, 2.0)
+    ]
+    failures = {part.file: part.failure for part in parts if part.failure}
+    kept = [row for row, part in enumerate(parts) if not part.failure]
+    if not kept:
+        first = next(iter(failures.values()), "it is empty")
+        raise CorpusError(f"target {corpus.name!r}: no recording can be used: {first}")
+    return replace(corpus, table=corpus.table.iloc[kept].reset_index(drop=True)), failures
