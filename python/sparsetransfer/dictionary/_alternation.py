@@ -93,9 +93,12 @@ class State:
             len(history), history[-1], view, self.alternations * len(self.problem.X), seconds
         )
 
-    def finish(self, history: NDArray[np.float64], status: Status) -> LearnedDictionary:
-        """Code once more at the final dictionary and certify the result."""
+    def finish(
+        self, history: NDArray[np.float64], status: Status, rng: np.random.Generator
+    ) -> LearnedDictionary:
+        """Code once more at the final dictionary, no atom of which is zero, and certify it."""
         problem = self.problem
+        self.components = problem.atoms.without_zeros(self.components, rng)
         certificate = self.encode()
         self.step.gather(self.codes)
         weights = problem.weights if problem.weights.size else np.ones(len(self.codes))

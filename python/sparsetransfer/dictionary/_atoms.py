@@ -35,6 +35,16 @@ class AtomSet(NamedTuple):
         inside = ((1 - r) * values**2 + r * values).sum(axis=1, keepdims=True) <= 1
         return np.where(inside, components, self.scaled(components))
 
+    def without_zeros(self, components: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return the atoms, in a copy with random directions in place of any that are zero."""
+        zero = ~components.any(axis=1)
+        if not zero.any():
+            return components
+        directions = rng.normal(size=components.shape)[zero].astype(components.dtype)
+        complete = components.copy()
+        complete[zero] = self.scaled(np.abs(directions) if self.positive else directions)
+        return complete
+
     def nearest_to_slope(self, curvature: FloatArray, slope: FloatArray) -> FloatArray:
         """Return the minimiser of Σ (curvature d²/2 − slope d) over the set for every atom."""
         return _core.dictionary_separable(curvature, slope, **self._asdict())

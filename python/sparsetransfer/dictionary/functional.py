@@ -90,7 +90,8 @@ def learn_dictionary(
     callback : callable, optional
         Called with a `Progress` after every alternation; ends learning by returning True.
     rng : numpy.random.Generator or int, optional
-        Source of the first dictionary's draws, or its seed.
+        Source of the first dictionary and of atoms for which there are too few signals, or its
+        seed.
     n_threads : int, optional
         See `resolve_threads`; the answer does not depend on it.
 
@@ -116,6 +117,7 @@ def learn_dictionary(
     the mask. Each half step is an
     exact or monotone minimisation. Atoms that repeat another are merged into it, and atoms that no
     code uses become the signals with the largest residual; both leave the objective as it is.
+    Where signals are too few or too alike for that, the last atoms get random directions.
     Memory: the codes, and with "ksvd" or a mask one residual as large as `X`.
 
     References
@@ -161,7 +163,9 @@ def learn_dictionary(
         math.inf if time_budget is None else check_real(time_budget, "time_budget", minimum=0.0)
     )
     start = time.perf_counter()
-    state = State(problem, method, first_dictionary(problem, dict_init, init, rng), code_init)
+    generator = np.random.default_rng(rng)
+    components = first_dictionary(problem, dict_init, init, generator)
+    state = State(problem, method, components, code_init)
     if code_init is not None and dict_init is None:
         state.improve_dictionary()
     history: list[float] = []
@@ -181,7 +185,7 @@ def learn_dictionary(
         else:
             continue
         break
-    return state.finish(np.array(history), status)
+    return state.finish(np.array(history), status, generator)
 
 
 def _is_calm(history: list[float], tol: float) -> bool:

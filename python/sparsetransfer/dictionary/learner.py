@@ -83,7 +83,7 @@ class DictionaryLearning(DictionaryTransformer):
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
     random_state : int, numpy.random.Generator or RandomState, optional
-        Draws of `init`, if it draws.
+        Draws of `init`, if it draws, and of atoms for which there are too few samples.
     positive_code, positive_dict : bool, default=False
         Keep codes or atoms non-negative.
     transform_max_iter : int, default=1000

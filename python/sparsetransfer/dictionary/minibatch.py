@@ -82,7 +82,8 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
     random_state : int, numpy.random.Generator or RandomState, optional
-        Draws of the order of the samples, and of `init` if it draws.
+        Draws of `init`, of the order of the samples, and of atoms for which there are too few
+        samples.
     positive_code, positive_dict : bool, default=False
         Keep codes or atoms non-negative.
     transform_max_iter : int, default=1000
@@ -337,7 +338,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         dict_init = self._dictionary(self.dict_init, problem.X.shape[1], problem.X.dtype)
         forgetting = check_real(self.forgetting, "forgetting", minimum=0.0)
         components = first_dictionary(problem, dict_init, self.init, rng)
-        return OnlineState(components, forgetting, n_samples, masked=masked)
+        return OnlineState(components, forgetting, n_samples, rng=rng, masked=masked)
 
     def _keep(self, state: OnlineState, problem: Problem) -> None:
         self.components_ = state.finished(problem.atoms)

@@ -1,5 +1,6 @@
 """Dictionary learning from mini-batches: one pass, many passes, or a stream."""
 
+import copy
 import hashlib
 import math
 import time
@@ -44,6 +45,8 @@ class OnlineState:
         How many samples there are, if they come back pass after pass: from the third pass on old
         codes fade by exp(-2) a pass, lest later passes move the dictionary less and less. By
         default a pass ends when its first batch comes back.
+    rng : numpy.random.Generator
+        Source of atoms for which there are too few signals; a copy is kept.
     masked : bool, default=False
         Whether entries will be missing.
     """
@@ -54,9 +57,12 @@ class OnlineState:
         forgetting: float,
         n_samples: float | None = None,
         *,
+        rng: np.random.Generator,
         masked: bool = False,
     ) -> None:
         self.components = components
+        # Its draws depend on neither how many batches come nor how they are shuffled.
+        self._rng = copy.deepcopy(rng)
         self.forgetting = forgetting
         self.n_samples = math.inf if n_samples is None else n_samples
         kind = MaskedStatistics if masked else Statistics
@@ -162,16 +168,8 @@ class OnlineState:
         self.unused_since[replaced] = (_PATIENCE - 1.0) * k
 
     def finished(self, atoms: AtomSet) -> FloatArray:
-        """Return the dictionary; atoms for which there were too few signals point anywhere."""
-        vacant = ~self.components.any(axis=1)
-        if not vacant.any():
-            return self.components
-        directions = np.random.default_rng(0).normal(size=self.components.shape)[vacant]
-        if atoms.positive:
-            directions = np.abs(directions)
-        components = self.components.copy()
-        components[vacant] = atoms.scaled(directions.astype(components.dtype))
-        return components
+        """Return the dictionary, with random atoms where there were too few signals for more."""
+        return atoms.without_zeros(self.components, copy.deepcopy(self._rng))
 
 
 def learn_dictionary_online(
@@ -244,7 +242,8 @@ def learn_dictionary_online(
     callback : callable, optional
         Called with a `Progress` after every mini-batch; ends learning by returning True.
     rng : numpy.random.Generator or int, optional
-        Source of the first dictionary and of the orders, or its seed.
+        Source of the first dictionary, of the orders and of atoms for which there are too few
+        signals, or its seed.
     n_threads : int, optional
         See `resolve_threads`; the answer does not depend on it.
 
@@ -309,6 +308,7 @@ def learn_dictionary_online(
         first_dictionary(problem, dict_init, init, generator),
         forgetting,
         problem.total_weight,
+        rng=generator,
         masked=problem.mask is not None,
     )
 

@@ -139,6 +139,38 @@ def test_dead_atoms_are_revived(online):
     assert result.objective < few.objective
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("init", ["samples", "svd", "spread"])
+def test_no_atom_is_zero_where_signals_are_few_or_alike(init, method, dtype):
+    X = np.repeat(signals(12, n=4, dtype=dtype), 3, axis=0)
+    result = learn(X, 20, init=init, method=method, max_iter=10)
+    size = np.linalg.norm(result.components, axis=1)
+    assert size.min() > 0.5
+    assert size.max() <= 1 + 1e-6
+    assert result.objective <= result.history[-1] * (1 + 1e-6)
+    again = learn(X, 20, init=init, method=method, max_iter=10, n_threads=2)
+    np.testing.assert_array_equal(again.components, result.components)
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_atoms_without_signals_are_drawn_from_the_given_seed(online):
+    X = signals(13, n=1)
+    one, two = (learn(X, 6, online=online, rng=seed).components for seed in (1, 2))
+    lone = np.abs(one @ two[:1].T).max(axis=1) > 1 - 1e-6
+    assert lone.sum() == 1  # the signal; the others are drawn
+    assert np.abs(one[~lone] @ two.T).max() < 1 - 1e-6
+    for options in ({"positive_components": True}, {"l1_ratio": 0.5}):
+        atoms = learn(np.abs(X), 6, online=online, **options).components
+        r = options.get("l1_ratio", 0.0)
+        size = (1 - r) * (atoms**2).sum(axis=1) + r * np.abs(atoms).sum(axis=1)
+        np.testing.assert_allclose(size, 1, rtol=1e-12)
+        assert r or atoms.min() >= 0
+    mask = np.ones(X.shape, bool)
+    mask[0, 0] = False
+    assert learn(X, 6, online=online, mask=mask).components.any(axis=1).all()
+
+
 def test_duplicate_atoms_come_apart():
     X = signals(8)
     start = np.repeat(X[:6] / np.linalg.norm(X[:6], axis=1, keepdims=True), 2, axis=0)
