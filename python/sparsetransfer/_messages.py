@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["listing", "missing_extra"]
+__all__ = ["listing", "missing_extra", "shortened"]
 
 _LISTED = 5
 """How many offenders a message spells out before it counts the rest."""
+
+_LONGEST = 300
+"""Characters of an offender that a message shows: labels may be whole texts."""
 
 
 def listing(items: Iterable[object]) -> str:
@@ -24,8 +27,25 @@ def listing(items: Iterable[object]) -> str:
         For example ``a, b, c, d, e and 7 more``.
     """
     every = [str(item) for item in items]
-    shown = ", ".join(every[:_LISTED])
+    shown = ", ".join(map(shortened, every[:_LISTED]))
     return shown if len(every) <= _LISTED else f"{shown} and {len(every) - _LISTED} more"
+
+
+def shortened(text: str) -> str:
+    """Leave out the middle of a text that is too long for a message.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text, of 301 characters at most.
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def missing_extra(what: str, extra: str) -> ModuleNotFoundError:

@@ -101,7 +101,7 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         typer.echo(f"interrupted{f'; {error}' if str(error) else ''}", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    except (ValueError, OSError, ImportError, MemoryError, BrokenExecutor) as error:
+    except (ValueError, OSError, ImportError, MemoryError, BrokenExecutor, RecursionError) as error:
         # CorpusError and DomainError are ValueErrors.
         _fail(error)
 

@@ -13,7 +13,7 @@ import typer
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
     SpeakerWeights,
-    default_cache,
+    cache_folder,
     parse_label_map,
     read_corpus_entry,
     split_list,
@@ -100,6 +100,7 @@ def evaluate(
         int | None,
         typer.Option(
             min=1,
+            max=1024,
             help="Processes; results do not depend on it.",
             show_default="all CPUs for features, 1 for methods",
         ),
@@ -134,8 +135,8 @@ def evaluate(
         "drop_unmapped": drop_unmapped or None,
         "drop_unreadable": drop_unreadable or None,
     }
-    place = cache or default_cache()
     with one_line_errors(), ExitStack() as stack:
+        place = cache_folder(cache)
         if output is not None:
             from sparsetransfer import reporting
 

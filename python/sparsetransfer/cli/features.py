@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import SpeakerWeights, default_cache, parse_label_map, read_corpus
+from sparsetransfer.cli.inputs import (
+    SpeakerWeights,
+    cache_folder,
+    check_outputs,
+    parse_label_map,
+    read_corpus,
+)
 from sparsetransfer.cli.progress import counting
 
 __all__ = ["features"]
@@ -78,7 +84,7 @@ def extract(
         bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes.", show_default="all CPUs")
+        int | None, typer.Option(min=1, max=1024, help="Processes.", show_default="all CPUs")
     ] = None,
     cache: Annotated[
         Path | None,
@@ -97,6 +103,8 @@ def extract(
 
     with one_line_errors():
         check_table_path(output)
+        check_outputs({"--output": output}, [corpus.partition("=")[2] or corpus])
+        cache = cache_folder(cache)
         chosen = feature_set(name)
         found = read_corpus(
             corpus, label_map=parse_label_map(label_map or []), drop_unmapped=drop_unmapped
@@ -105,7 +113,7 @@ def extract(
             table = extract_features(
                 found,
                 chosen,
-                cache=(cache or default_cache()) / "features",
+                cache=cache / "features",
                 n_jobs=jobs,
                 on_error="drop" if drop_unreadable else "raise",
                 progress=progress,

@@ -12,7 +12,8 @@ import typer
 from sparsetransfer.cli.errors import one_line_errors, say
 from sparsetransfer.cli.inputs import (
     SpeakerWeights,
-    default_cache,
+    cache_folder,
+    check_outputs,
     parse_label_map,
     read_corpus_entry,
     split_list,
@@ -73,9 +74,10 @@ def fit(
     normalisation: Annotated[
         str, typer.Option(help="corpus, robust or source; with a target.")
     ] = "corpus",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes for features.", show_default="all CPUs")
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
     ] = None,
     cache: Annotated[
         Path | None,
@@ -96,7 +98,7 @@ def fit(
     """
     log_to_stderr(verbose)
     with one_line_errors():
-        from sparsetransfer._files import check_file, check_folder
+        from sparsetransfer._files import check_folder
         from sparsetransfer.evaluation import (
             SCOPES,
             StudyConfig,
@@ -109,7 +111,12 @@ def fit(
         from sparsetransfer.recognition import Recogniser, check_method, joined, name_views
 
         import_module("safetensors")
-        check_file(output)
+        page = None if report is None else report / "predictions.html"
+        check_outputs(
+            {"--output": output, "--report": page},
+            [*(text.partition("=")[2] or text for text in corpora), *(target or [])],
+        )
+        place = cache_folder(cache) / "features"
         if report is not None:
             import_module("jinja2")
             check_folder(report)
@@ -133,7 +140,6 @@ def fit(
             read_corpus_entry(text, label_map=mapping, drop_unmapped=drop_unmapped)
             for text in corpora
         ]
-        place = (cache or default_cache()) / "features"
         emotions = None if classes is None else split_list(classes)
         with working() as progress:
             show = feature_bars(progress)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparsetransfer._files import existing_file
+from sparsetransfer._files import check_file, check_folder, existing_file
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SpeakerWeights",
-    "default_cache",
+    "cache_folder",
+    "check_outputs",
     "parse_label_map",
     "read_corpus",
     "read_corpus_entry",
@@ -49,7 +50,56 @@ SpeakerWeights = Annotated[
 """An option whose callback does all the work."""
 
 
-def default_cache() -> Path:
+def cache_folder(path: Path | None) -> Path:
+    """Return the folder of features, checked before the work.
+
+    Parameters
+    ----------
+    path : Path or None
+        What the user chose; None is the user's cache folder for this package.
+
+    Raises
+    ------
+    OSError
+        If no file could be made there; the message names ``--cache``.
+    """
+    place = path or _default_cache()
+    try:
+        check_folder(place / "features")
+    except OSError as error:
+        raise OSError(f"--cache: {error}") from error
+    return place
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path | str]) -> None:
+    """Check the files that a command writes in the end, before its work.
+
+    Parameters
+    ----------
+    outputs : mapping of str to path
+        Option and file; None is not written.
+    inputs : sequence of path
+        Files that the command reads.
+
+    Raises
+    ------
+    OSError
+        If a file could not be written.
+    ValueError
+        If a file is also another output, or an input; devices may be named twice.
+    """
+    taken = {os.path.realpath(os.path.expanduser(path)): "an input" for path in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        check_file(path)
+        place = os.path.realpath(os.path.expanduser(path))
+        other = taken.setdefault(place, option)
+        if other != option and (os.path.isfile(place) or not os.path.exists(place)):
+            raise ValueError(f"{option} '{path}' is {other}, too; choose another file")
+
+
+def _default_cache() -> Path:
     """Return the user's cache folder for this package, by the platform's custom."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
@@ -76,12 +126,7 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for entry in entries:
         if entry.lower().endswith(".json"):
-            content = json.loads(existing_file(entry).read_text(encoding="utf-8-sig"))
-            if not isinstance(content, dict) or not all(
-                isinstance(value, str) for value in content.values()
-            ):
-                raise ValueError(f"--label-map {entry}: expected a JSON object of strings")
-            mapping |= content
+            mapping |= _label_map_file(entry)
             continue
         for pair in split_list(entry):
             raw, separator, emotion = pair.partition("=")
@@ -91,6 +136,18 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
                 )
             mapping[raw.strip()] = emotion.strip()
     return mapping
+
+
+def _label_map_file(path: str) -> dict[str, str]:
+    try:
+        content = json.loads(existing_file(path).read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ValueError(f"--label-map {path}: is not UTF-8; save it as UTF-8") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"--label-map {path}: cannot be read: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(each, str) for each in content.values()):
+        raise ValueError(f"--label-map {path}: expected a JSON object of strings")
+    return content
 
 
 def read_corpus_entry(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparsetransfer.cli.errors import INCOMPLETE, USER_ERROR, one_line, one_line_errors, say
-from sparsetransfer.cli.inputs import SpeakerWeights
+from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder, check_outputs
 from sparsetransfer.cli.progress import counting
 from sparsetransfer.cli.study import log_to_stderr
 
@@ -45,7 +45,8 @@ def predict(
         typer.Option(help="Step between windows in seconds.", show_default="half a window"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes for features.", show_default="all CPUs")
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for features.", show_default="none is kept")
@@ -74,12 +75,14 @@ def predict(
     """
     log_to_stderr(verbose)
     with one_line_errors():
-        from sparsetransfer._files import check_file, check_folder, write_text
+        from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.recognition import Recogniser
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
-        for place in filter(None, (csv, as_json)):
-            check_file(place)
+        page = None if report is None else report / "predictions.html"
+        check_outputs({"--csv": csv, "--json": as_json, "--report": page}, [model, *recordings])
+        if cache is not None:
+            cache_folder(cache)
         if timelines is not None:
             import_module("matplotlib")
             check_folder(timelines)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import SpeakerWeights, default_cache
+from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder
 from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
 
 __all__ = ["report", "resume", "table"]
@@ -25,6 +25,7 @@ def resume(
         int | None,
         typer.Option(
             min=1,
+            max=1024,
             help="Processes; results do not depend on it.",
             show_default="all CPUs for features, 1 for methods",
         ),
@@ -44,12 +45,13 @@ def resume(
         from sparsetransfer import reporting
         from sparsetransfer.evaluation import read_config
 
+        cache = cache_folder(cache)
         config = read_config(folder / "study.json")
         with reporting.reserved(folder) as place, working() as progress:
             study = run_study(
                 config,
                 progress,
-                cache=cache or default_cache(),
+                cache=cache,
                 jobs=jobs,
                 output=place,
                 resume=True,

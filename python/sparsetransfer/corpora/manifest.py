@@ -3,11 +3,12 @@
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from sparsetransfer._files import existing_file
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.files import find_files
 from sparsetransfer.audio.segments import seconds
@@ -200,7 +201,7 @@ def _checked_rows(
         )
     labelled = [row for row in rows if row["label"]]
     files = dict.fromkeys(row["file"] for row in labelled)
-    missing = [f"'{file}'" for file in files if not os.path.isfile(file)]
+    missing = [f"'{file}'" for file in files if not os.path.exists(file)]
     if missing:
         raise CorpusError(
             f"manifest '{manifest}': {len(missing)} files do not exist: {listing(missing)}; names "
@@ -211,7 +212,22 @@ def _checked_rows(
                 else "; save the manifest as UTF-8 if it is not"
             )
         )
+    unusable = list(_unusable(files))
+    if unusable:
+        raise CorpusError(
+            f"manifest '{manifest}': {len(unusable)} of {len(files)} recordings are no audio files: "
+            f"{listing(unusable)}"
+        )
     return labelled, len(bare)
+
+
+def _unusable(files: Iterable[str]) -> Iterator[str]:
+    """Say what is no regular file, and what Git LFS has not fetched yet."""
+    for file in files:
+        try:
+            existing_file(file)
+        except OSError as error:
+            yield str(error)
 
 
 def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:

@@ -78,6 +78,10 @@ def read(
     check_label_map(label_map or {})
     path = Path(os.path.expanduser(root)).absolute()
     facts: Scheme | None = None
+    if not path.exists():
+        raise CorpusError(
+            f"root: '{path}' does not exist; expected a folder with audio files or a manifest"
+        )
     if not path.is_file():
         try:
             facts = scheme(name)
@@ -137,7 +141,8 @@ def _matches(
     """Return the files that follow the scheme, below its folder if the distribution has it."""
     found = []
     for file in files:
-        match = facts.match(file.relative_to(root).with_suffix("").as_posix())
+        # With the folders above, of which the user may have chosen one that belongs to the scheme.
+        match = facts.match(file.with_suffix("").as_posix())
         if match is None:
             dropped["name outside the scheme"] += 1
         else:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 
 from sparsetransfer._csv import csv_separator, plain_cell
 from sparsetransfer._files import existing_file
-from sparsetransfer._messages import listing
+from sparsetransfer._messages import listing, shortened
 from sparsetransfer.corpora.audformat import read_audformat
 from sparsetransfer.exceptions import CorpusError
 
@@ -26,6 +27,9 @@ _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 """Characters of UTF-8 beyond ASCII, which hardly ever stand in other encodings."""
 
 _ALIASES = {"path": "file", "emotion": "label", "arousal": "activation"}
+
+_TEXTS = (".csv", ".tsv")
+_SEPARATED = " (fields are separated by commas, semicolons or tabs)"
 
 Row = dict[str, str]
 
@@ -57,6 +61,9 @@ def manifest_rows(
     ValueError
         If `table` is given for another format.
     """
+    if not os.path.lexists(manifest):
+        name = shortened(str(manifest))
+        raise CorpusError(f"manifest '{name}' cannot be read: '{name}' does not exist")
     ending = manifest.suffix.lower()
     if table is not None and ending != ".yaml":
         raise ValueError(f"table is for audformat databases only, got {table!r} for '{manifest}'")
@@ -88,10 +95,16 @@ def manifest_in(folder: Path) -> Path | None:
     Returns
     -------
     Path or None
-        ``manifest.csv``, ``.parquet``, ``.jsonl`` or ``db.yaml``, in this order.
+        ``manifest.csv``, ``.tsv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``db.yaml``, in this
+        order and in any capitals.
     """
     names = [*(f"manifest{ending}" for ending in FORMATS), "db.yaml"]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    try:
+        there = {name.lower(): name for name in sorted(os.listdir(folder), reverse=True)}
+    except OSError:
+        return None
+    found = (folder / there[name] for name in names if name in there)
+    return next((path for path in found if path.is_file()), None)
 
 
 def _with_columns(records: list[Row], manifest: Path, required: tuple[str, ...]) -> list[Row]:
@@ -103,6 +116,7 @@ def _with_columns(records: list[Row], manifest: Path, required: tuple[str, ...])
         raise CorpusError(
             f"manifest '{manifest}' lacks the columns {', '.join(absent)}; "
             f"it has {listing(map(repr, present)) or 'none'}"
+            + (_SEPARATED if len(present) == 1 and manifest.suffix.lower() in _TEXTS else "")
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -178,7 +192,7 @@ def _read_jsonl(manifest: Path) -> list[Row]:
             continue
         try:
             content = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if isinstance(content, dict):
             records.append({str(key).lower(): _text(value) for key, value in content.items()})

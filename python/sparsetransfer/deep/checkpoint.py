@@ -109,6 +109,7 @@ def read_checkpoint(
         TypeError,
         UnicodeDecodeError,
         json.JSONDecodeError,
+        RecursionError,
     ) as error:
         raise CheckpointError(
             f"{os.fspath(path)!r} is damaged or no checkpoint of this package: {error}"

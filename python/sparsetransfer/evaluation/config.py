@@ -16,7 +16,7 @@ from sparsetransfer.evaluation.designs import DESIGNS
 from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
 from sparsetransfer.evaluation.methods import Method, wanted_views
 from sparsetransfer.evaluation.normalisation import SCOPES
-from sparsetransfer.evaluation.protocol import SETTINGS
+from sparsetransfer.evaluation.protocol import MOST_RESAMPLES, MOST_SEED, SETTINGS
 from sparsetransfer.evaluation.registry import DEFAULT_METHODS, available_methods, make_methods
 from sparsetransfer.evaluation.selection import RULES
 from sparsetransfer.evaluation.views import check_features
@@ -243,11 +243,13 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
     place = Path(path)
     try:
         text = existing_file(place).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{place}: is not UTF-8; save it as UTF-8 ({error})") from error
+    except OSError as error:
         raise ConfigError(f"{place}: cannot be read: {error}") from error
     try:
         content = json.loads(text) if place.suffix == ".json" else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ConfigError(f"{place}: {error}") from error
     return _Reader(place, text).study(content)
 
@@ -469,16 +471,18 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _integer(value: Any, least: int) -> int:
+def _integer(value: Any, least: int, most: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"must be a whole number of at least {least}")
+    if most is not None and value > most:
+        raise ValueError(f"must be a whole number of at most {most}")
     return value
 
 
 def _seeds(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
         raise ValueError("must be a list of whole numbers without repetition")
-    return tuple(_integer(seed, 0) for seed in value)
+    return tuple(_integer(seed, 0, MOST_SEED) for seed in value)
 
 
 def _flag(value: Any) -> bool:
@@ -500,7 +504,7 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "selection": _one_of(*RULES),
     "seeds": _seeds,
     "n_folds": lambda value: _integer(value, 2),
-    "n_resamples": lambda value: _integer(value, 1),
+    "n_resamples": lambda value: _integer(value, 1, MOST_RESAMPLES),
     "drop_unmapped": _flag,
     "drop_unreadable": _flag,
 }

@@ -15,7 +15,20 @@ from sparsetransfer.evaluation.designs import Design
 from sparsetransfer.evaluation.normalisation import SCOPES, Scope
 from sparsetransfer.evaluation.selection import RULES, Rule
 
-__all__ = ["C_GRID", "SETTINGS", "EvaluationProtocol", "Setting"]
+__all__ = [
+    "C_GRID",
+    "MOST_RESAMPLES",
+    "MOST_SEED",
+    "SETTINGS",
+    "EvaluationProtocol",
+    "Setting",
+]
+
+MOST_SEED = 2**32 - 1
+"""What NumPy's and scikit-learn's generators take."""
+
+MOST_RESAMPLES = 1_000_000
+"""Draws that fit into memory for corpora of any size."""
 
 C_GRID: tuple[float, ...] = tuple(float(f"{10**e:.4g}") for e in np.arange(-4, 3.1, 0.5))
 """Default costs of the linear SVM: half-decades from 1e-4 to 1e3 at unit mean row energy."""
@@ -130,10 +143,12 @@ default="corpus"
             raise ValueError(f"n_folds must be at least 2, got {self.n_folds}")
         if min(self.c_grid) <= 0 or list(self.c_grid) != sorted(self.c_grid):
             raise ValueError(f"c_grid must be positive and ascending, got {self.c_grid}")
-        if min(self.seeds) < 0:
-            raise ValueError(f"seeds must not be negative, got {self.seeds}")
-        if self.n_resamples < 1:
-            raise ValueError(f"n_resamples must be at least 1, got {self.n_resamples}")
+        if min(self.seeds) < 0 or max(self.seeds) > MOST_SEED:
+            raise ValueError(f"seeds must be between 0 and {MOST_SEED}, got {self.seeds}")
+        if not 1 <= self.n_resamples <= MOST_RESAMPLES:
+            raise ValueError(
+                f"n_resamples must be between 1 and {MOST_RESAMPLES}, got {self.n_resamples}"
+            )
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence must lie in (0, 1), got {self.confidence}")
 

@@ -23,6 +23,8 @@ __all__ = ["LinearRecogniser", "Window", "fit_recogniser", "overall", "recognise
 _EPSILON = 1e-12
 _SHORTEST = 0.025
 """Length of a frame in seconds: what is shorter has no descriptors."""
+_LEAST_HOP = 0.001
+"""Seconds between windows; less would be answers without end."""
 _SILENCE = 2.0**-15
 """A signal that moves no farther, one step of 16 bits, is silence."""
 
@@ -236,14 +238,16 @@ def recognise(
     Raises
     ------
     ValueError
-        If `window` or `hop` is not positive, or the feature set is another version now.
+        If `window` is below 0.025 s or `hop` below 0.001 s, or the feature set is another version now.
     CorpusError
         If the file cannot be read, or holds no signal: nothing but silence, or less than 25 ms.
     """
     from sparsetransfer import audio, features
 
-    if not (window > 0 and hop > 0 and math.isfinite(window) and math.isfinite(hop)):
-        raise ValueError(f"window and hop must be positive (s), got {window} and {hop}")
+    if not (_SHORTEST <= window < math.inf and _LEAST_HOP <= hop < math.inf):
+        raise ValueError(
+            f"window must be at least {_SHORTEST} s and hop at least {_LEAST_HOP} s, got {window} and {hop}"
+        )
     described = features.feature_set(recogniser.feature_set)
     if described.id != recogniser.feature_set_id:
         raise ValueError(

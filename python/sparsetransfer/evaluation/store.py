@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparsetransfer._files import write_text
+from sparsetransfer._files import existing_file, write_text
 from sparsetransfer.evaluation.designs import Task
 from sparsetransfer.evaluation.domain import Domain
 from sparsetransfer.evaluation.methods import (
@@ -97,13 +97,13 @@ class CellStore:
         """
         place = self.directory / f"{key}.json"
         try:
-            content = json.loads(place.read_text(encoding="utf-8"))
+            content = json.loads(existing_file(place).read_text(encoding="utf-8"))
             if content["schema"] != _SCHEMA:
                 raise ValueError(f"schema {content['schema']!r}")
             return Cell.from_record(content["cell"])
         except FileNotFoundError:
             return None
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             logger.warning("%s is no cell and is computed again: %s", place, error)
             return None
 

@@ -32,6 +32,7 @@ WHOLE = 30.0
 
 _SILENCE = 2.0**-15
 _LEAST = 0.025
+_LEAST_HOP = 0.001
 _SHORT = 0.5
 _FULL_SCALE = 0.99
 _RUN = 3
@@ -72,7 +73,7 @@ def cut_long(
     Raises
     ------
     ValueError
-        If `window` or `hop` is not positive.
+        If `window` is below 0.025 s or `hop` below 0.001 s.
     """
     parts = [part for row in corpus_rows(corpus) for part in parts_of(*row, whole, window, hop)]
     return as_corpus(corpus.name, parts)
@@ -110,8 +111,11 @@ def parts_of(
     """Cut one row of a corpus, as `cut_long` does; a failure is noted in its part."""
     from sparsetransfer import audio
 
-    if not (window > 0 and hop > 0 and math.isfinite(window) and math.isfinite(hop)):
-        raise ValueError(f"window and hop must be positive (s), got {window} and {hop}")
+    if not (_LEAST <= window < math.inf and _LEAST_HOP <= hop < math.inf):
+        raise ValueError(
+            f"window must be at least {_LEAST} s and hop at least {_LEAST_HOP} s, got {window} and "
+            f"{hop}"
+        )
     try:
         length = audio.duration(file)
     except CorpusError as error:

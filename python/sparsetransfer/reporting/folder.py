@@ -11,7 +11,14 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from sparsetransfer._files import ASIDE, check_file, check_folder, replacing, write_text
+from sparsetransfer._files import (
+    ASIDE,
+    check_file,
+    check_folder,
+    existing_file,
+    replacing,
+    write_text,
+)
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
 from sparsetransfer.evaluation import (
@@ -85,8 +92,8 @@ def check_destination(directory: str | os.PathLike[str]) -> Path:
 def _is_report(place: Path) -> bool:
     for name, schema in (("results.json", "study"), (_CONFIG, "config")):
         try:
-            content = json.loads((place / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            content = json.loads(existing_file(place / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(content, dict) and content.get("schema") == f"sparsetransfer.{schema}":
             return True
@@ -212,9 +219,9 @@ def read(directory: str | os.PathLike[str]) -> Study:
     for name in _RESULTS:
         file = place / _FINISHED / name
         try:
-            text = (file if file.is_file() else place / name).read_text(encoding="utf-8")
-            contents.append(json.loads(text))
-        except (OSError, ValueError) as error:
+            file = existing_file(file if file.is_file() else place / name)
+            contents.append(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError) as error:
             hint = "; `resume` finishes it" if (place / _CONFIG).is_file() else ""
             raise ValueError(f"{place} holds no finished report: {error}{hint}") from error
     return Study.from_dicts(*contents)

@@ -57,7 +57,7 @@ def read_arrays(
             kind = header["schema"], header["version"]
             parameters = dict(header["parameters"])
             arrays = {name: np.asarray(file.get_tensor(name)) for name in names}
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{place} is damaged or holds no pooled sparse coder: {error}") from error
     if kind != (_SCHEMA, _VERSION):
         raise ValueError(f"{place} holds {kind}, expected {(_SCHEMA, _VERSION)}")

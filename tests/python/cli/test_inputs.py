@@ -1,11 +1,19 @@
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import default_cache, parse_label_map, read_corpus_entry, split_list
+from sparsetransfer.cli.inputs import (
+    cache_folder,
+    check_outputs,
+    parse_label_map,
+    read_corpus_entry,
+    split_list,
+)
 from sparsetransfer.evaluation import read_entry
 from sparsetransfer.exceptions import CorpusError
 
@@ -62,10 +70,54 @@ def test_malformed_corpus(text):
 
 def test_cache_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "sparsetransfer"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "far"))
+    assert cache_folder(None) == tmp_path / "far" / "sparsetransfer"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_cache().parts[-2:] == (".cache", "sparsetransfer")
+    assert cache_folder(None) == tmp_path / ".cache" / "sparsetransfer"
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["file", "file/deep", "full"])
+def test_a_cache_that_is_no_folder_is_refused(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "features").touch()
+    with pytest.raises(OSError, match=r"^--cache: .*choose"):
+        cache_folder(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "cannot be read: Expecting value"),
+        (b"{", "cannot be read"),
+        (b"[" * 100_000, "cannot be read: maximum recursion"),
+        ('{"sad": "sadness"}'.encode("utf-16"), "is not UTF-8; save it"),
+        ('{"\xfc": "sadness"}'.encode("cp1252"), "is not UTF-8; save it"),
+        (b'["sad"]', "expected a JSON object of strings"),
+        (b'{"sad": null}', "expected a JSON object of strings"),
+        (b"version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "git lfs pull"),
+    ],
+)
+def test_a_label_map_that_cannot_be_used_is_named(tmp_path, content, expected):
+    place = tmp_path / "map.JSON"
+    place.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^--label-map .*map\.JSON: .*{expected}"):
+        parse_label_map([str(place)])
+    place.write_bytes(b"\xef\xbb\xbf" + b'{"sad": "sadness"}')
+    assert parse_label_map([str(place)]) == {"sad": "sadness"}
+
+
+def test_an_output_is_neither_an_input_nor_another_output(tmp_path):
+    (tmp_path / "model.st").touch()
+    (tmp_path / "link.csv").symlink_to("model.st")
+    check_outputs({"--csv": tmp_path / "a", "--json": tmp_path / "b", "--report": None}, [])
+    check_outputs({"--csv": Path(os.devnull), "--json": Path(os.devnull)}, [])
+    with pytest.raises(ValueError, match=r"--csv .*link\.csv' is an input, too"):
+        check_outputs({"--csv": tmp_path / "link.csv"}, [tmp_path / "model.st"])
+    with pytest.raises(ValueError, match=r"--json .* is --csv, too"):
+        check_outputs({"--csv": tmp_path / "a", "--json": tmp_path / "b" / ".." / "a"}, [])
 
 
 def test_errors_become_one_line_that_speaks_of_options(capsys, caplog):

@@ -226,3 +226,61 @@ def test_rows_without_a_label_are_dropped_when_asked(folder):
     corpus = corpora.read_manifest(folder / "m.csv", drop_unmapped=True)
     assert len(corpus) == 1
     assert dict(corpus.dropped) == {"no label": 2}
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.CSV", "Manifest.tsv", "Manifest.NDJSON"])
+def test_the_manifest_of_a_folder_has_any_capitals(folder, expected, name):
+    frame = FRAME.assign(file=["../" + file for file in FRAME["file"]])
+    (folder / "mine").mkdir()
+    if name.endswith("NDJSON"):
+        frame.to_json(folder / "mine" / name, orient="records", lines=True)
+    else:
+        frame.to_csv(folder / "mine" / name, index=False, sep="\t" if "tsv" in name else ",")
+    _same(corpora.read("mine", folder / "mine"), expected)
+    assert len(corpora.read_unlabelled(folder / "mine")) == len(expected)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.csv", "nowhere/x.jsonl", "nowhere.xlsx"])
+def test_a_manifest_that_does_not_exist_says_so(folder, name):
+    with pytest.raises(
+        CorpusError, match=r"manifest '.*nowhere.*' cannot be read: .* does not exist$"
+    ):
+        corpora.read_manifest(folder / name)
+
+
+def test_lines_that_are_nested_without_end_are_no_objects(folder):
+    (folder / "deep.jsonl").write_text('{"file": "a.wav", "label": "sad"}\n' + "[" * 100_000)
+    with pytest.raises(CorpusError, match="no JSON object in the lines 2"):
+        corpora.read_manifest(folder / "deep.jsonl")
+
+
+@pytest.mark.parametrize("separator", ["|", " "])
+def test_other_separators_get_advice(folder, separator):
+    FRAME[["file", "label"]].to_csv(folder / "m.csv", index=False, sep=separator)
+    with pytest.raises(CorpusError, match="separated by commas, semicolons or tabs"):
+        corpora.read_manifest(folder / "m.csv")
+
+
+@pytest.mark.parametrize("column", ["file", "label", "start"])
+def test_messages_stay_short_whatever_a_cell_holds(folder, column):
+    FRAME.assign(**{column: [f"{'x' * 100_000}{row}" for row in range(3)]}).to_csv(
+        folder / "long.csv", index=False
+    )
+    with pytest.raises(CorpusError) as caught:
+        corpora.read_manifest(folder / "long.csv")
+    assert len(str(caught.value)) < 3000
+    assert "xxx…xxx" in str(caught.value)
+
+
+def test_what_is_no_recording_is_named_with_the_reason(folder):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    for number in range(7):
+        (folder / f"pointer{number}.wav").write_text(pointer)
+    (folder / "folder.wav").mkdir()
+    names = ["folder.wav", *(f"pointer{number}.wav" for number in range(7)), "a.wav"]
+    frame = pd.DataFrame({"file": names, "label": "sad"})
+    frame.to_csv(folder / "m.csv", index=False)
+    with pytest.raises(
+        CorpusError, match=r"8 of 9 .*folder\.wav' is a folder.*git lfs pull.* 3 more"
+    ):
+        corpora.read_manifest(folder / "m.csv")

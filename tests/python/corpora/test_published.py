@@ -158,3 +158,22 @@ def test_complete_downloads_check_as_complete(name, tmp_path):
     assert corpora.check(name, tmp_path, levels=False).complete
     next(tmp_path.rglob("*.wav")).unlink()
     assert not corpora.check(name, tmp_path, levels=False).complete
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "files", "counts"),
+    [
+        ("turev-db", "Sound Source/Angry", ["1157_kz_a.wav", "1158_kz_b.wav"], {"anger": 2}),
+        ("esd", "0011/Sad", ["train/0011_000351.wav", "0011_000352.wav"], {"sadness": 2}),
+    ],
+)
+def test_a_folder_inside_the_scheme_is_read(name, inside, files, counts, tmp_path):
+    corpus = corpora.read(name, write(tmp_path / inside, files))
+    assert corpus.class_counts() == counts
+    assert not corpus.dropped
+
+
+def test_a_missing_folder_says_so_whatever_its_name(tmp_path):
+    for name in ("emodb", "mine"):
+        with pytest.raises(CorpusError, match=r"'.*nowhere' does not exist"):
+            corpora.read(name, tmp_path / "nowhere")

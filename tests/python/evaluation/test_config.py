@@ -79,6 +79,7 @@ def test_it_survives_the_json_of_a_report_folder(write):
         ('"robust"', '"planet"', 6, "normalisation must be one of corpus, speaker"),
         ("[0, 3]", "[0, -3]", 7, "seeds must be a whole number of at least 0"),
         ("[0, 3]", "[true]", 7, "seeds must be a whole number"),
+        ("[0, 3]", "[4294967296]", 7, "seeds must be a whole number of at most 4294967295"),
         ("seeds", "sedes", 7, "unknown name 'sedes'"),
         ("first/manifest.csv", "first/lost.csv", 10, "there is no"),
         ('path = "first/manifest.csv"', "path = 3", 10, "path of 'first' must be a text"),

@@ -53,7 +53,7 @@ def test_equal_protocols_have_one_id_and_every_field_changes_it(protocol):
         ({"selection": "oracle"}, "selection must be one of source, reverse, importance"),
         ({"n_folds": 1}, "n_folds must be at least 2"),
         ({"c_grid": (1.0, 0.1)}, "c_grid must be positive and ascending"),
-        ({"seeds": (-1,)}, "seeds must not be negative"),
+        ({"seeds": (-1,)}, "seeds must be between 0 and 4294967295"),
         ({"n_resamples": 0}, "n_resamples"),
         ({"confidence": 1.0}, "confidence"),
     ],
