@@ -12,8 +12,10 @@ from sparsetransfer.cli.corpora import corpora
 from sparsetransfer.cli.evaluate import evaluate
 from sparsetransfer.cli.features import features
 from sparsetransfer.cli.fit import fit
+from sparsetransfer.cli.methods import methods
 from sparsetransfer.cli.predict import predict
 from sparsetransfer.cli.resume import report, resume, table
+from sparsetransfer.cli.study_file import study
 
 __all__ = ["application"]
 
@@ -21,7 +23,6 @@ application = typer.Typer(
     name="sparsetransfer",
     help="Sparse transfer solvers and cross-corpus speech emotion recognition.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -47,5 +48,7 @@ def _options(
 
 for command in (evaluate, resume, table, report, fit, predict, bench):
     application.command()(command)
+application.add_typer(methods, name="methods")
 application.add_typer(features, name="features")
 application.add_typer(corpora, name="corpora")
+application.add_typer(study, name="study")

@@ -18,11 +18,18 @@ from sparsetransfer.cli.inputs import (
     read_corpus_entry,
     split_list,
 )
-from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
+from sparsetransfer.cli.progress import Bars
+from sparsetransfer.cli.study import (
+    AsJson,
+    Quiet,
+    Verbose,
+    log_to_stderr,
+    run_study,
+    show,
+    working,
+)
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from sparsetransfer.evaluation import StudyConfig
 
 __all__ = ["evaluate"]
@@ -111,21 +118,19 @@ def evaluate(
     ] = None,
     speaker_weights: SpeakerWeights = None,
     output: Annotated[
-        Path | None, typer.Option(help="Report folder to write.", show_default="none")
+        Path | None,
+        typer.Option("--output", "-o", help="Report folder to write.", show_default="none"),
     ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train on labelled source corpora, recognise unlabelled targets, and report honestly.
 
     Without [bold]--config[/bold], [bold]--source[/bold] and [bold]--target[/bold] the two embedded
     corpora are synthesised and evaluated.
     """
-    from rich.console import Console
-
     log_to_stderr(verbose)
-    console = Console()
     settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd, "laplacian": laplacian}
     changes = {
         "classes": None if classes is None else split_list(classes),
@@ -135,13 +140,17 @@ def evaluate(
         "drop_unmapped": drop_unmapped or None,
         "drop_unreadable": drop_unreadable or None,
     }
+    chosen = None if methods is None else split_list(methods)
+    given = {name: value for name, value in settings.items() if value is not None}
     with one_line_errors(), ExitStack() as stack:
         place = cache_folder(cache)
+        if config is None:
+            _check_methods(chosen, given)
         if output is not None:
             from sparsetransfer import reporting
 
             output = stack.enter_context(reporting.reserved(output))
-        with working() as progress:
+        with working(quiet=quiet) as progress:
             study = _config(
                 config,
                 source or [],
@@ -152,17 +161,11 @@ def evaluate(
                 progress,
             )
             study = replace(study, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
-            study = _with_methods(
-                study,
-                None if methods is None else split_list(methods),
-                {name: value for name, value in settings.items() if value is not None},
-            )
+            study = _with_methods(study, chosen, given)
             result = run_study(study, progress, cache=place, jobs=jobs, output=output)
         # The report is written by now: a closed pipe must not cost it.
-        show(result, console)
-        if output is not None:
-            page = output / "report.html"
-            console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+        page = None if output is None else output / "report.html"
+        show(result, report=page, verbose=verbose, quiet=quiet, as_json=as_json)
 
 
 def _config(
@@ -172,7 +175,7 @@ def _config(
     label_map: dict[str, str],
     drop_unmapped: bool,
     cache: Path,
-    progress: Progress,
+    progress: Bars,
 ) -> StudyConfig:
     from sparsetransfer.evaluation import StudyConfig, read_config
 
@@ -201,22 +204,42 @@ def _config(
     )
 
 
+_SPARSE_SETTINGS = {
+    "sparse-coding": ("n_components", "alpha"),
+    "transfer-sparse-coding": ("n_components", "alpha", "mmd", "laplacian"),
+}
+"""Methods that options of the command set, with the settings in question."""
+
+
 def _with_methods(
     config: StudyConfig, names: Sequence[str] | None, settings: dict[str, Any]
 ) -> StudyConfig:
     chosen = config.methods if names is None else tuple(names)
     overrides = {name: dict(config.settings[name]) for name in config.settings if name in chosen}
-    for name in ("sparse-coding", "transfer-sparse-coding"):
-        if name in chosen:
-            overrides.setdefault(name, {}).update(
-                (key, value)
-                for key, value in settings.items()
-                if key not in ("mmd", "laplacian") or name == "transfer-sparse-coding"
-            )
+    unused = set(settings)
+    for name in chosen:
+        kind = overrides.get(name, {}).get("method", name)
+        for key in _SPARSE_SETTINGS.get(kind, ()):
+            if key in settings:
+                overrides.setdefault(name, {})[key] = settings[key]
+                unused.discard(key)
+    for key in sorted(unused):
+        users = [name for name, keys in _SPARSE_SETTINGS.items() if key in keys]
+        raise ValueError(
+            f"--{key.replace('_', '-')}: no method uses it, got methods {', '.join(chosen)}; "
+            f"add {' or '.join(users)} to --methods, or leave the option out"
+        )
     return replace(config, methods=chosen, settings=overrides)
 
 
-def _embedded(cache: Path, progress: Progress) -> tuple[list[str], list[str]]:
+def _check_methods(names: Sequence[str] | None, settings: dict[str, Any]) -> None:
+    """Refuse methods and options before anything is synthesised or computed."""
+    from sparsetransfer.evaluation import StudyConfig
+
+    _with_methods(StudyConfig((), {}), names, settings).make_methods()
+
+
+def _embedded(cache: Path, progress: Bars) -> tuple[list[str], list[str]]:
     from sparsetransfer import synthetic
 
     task = progress.add_task("synthesising the embedded corpora", total=None)

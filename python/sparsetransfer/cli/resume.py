@@ -9,14 +9,19 @@ import typer
 
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder
-from sparsetransfer.cli.study import log_to_stderr, run_study, show, working
+from sparsetransfer.cli.study import (
+    AsJson,
+    Quiet,
+    Verbose,
+    log_to_stderr,
+    run_study,
+    show,
+    working,
+)
 
 __all__ = ["report", "resume", "table"]
 
 _Folder = Annotated[Path, typer.Argument(help="Report folder.", show_default=False)]
-_Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
-]
 
 
 def resume(
@@ -35,11 +40,11 @@ def resume(
         typer.Option(help="Folder for features.", show_default="the user's cache folder"),
     ] = None,
     speaker_weights: SpeakerWeights = None,
-    verbose: _Verbose = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Finish a study that was stopped: cells that are done are not computed again."""
-    from rich.console import Console
-
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting
@@ -47,7 +52,7 @@ def resume(
 
         cache = cache_folder(cache)
         config = read_config(folder / "study.json")
-        with reporting.reserved(folder) as place, working() as progress:
+        with reporting.reserved(folder) as place, working(quiet=quiet) as progress:
             study = run_study(
                 config,
                 progress,
@@ -56,21 +61,27 @@ def resume(
                 output=place,
                 resume=True,
             )
-        show(study, Console())
+        show(
+            study,
+            report=place / "report.html",
+            verbose=verbose,
+            quiet=quiet,
+            as_json=as_json,
+        )
 
 
-def table(folder: _Folder, verbose: _Verbose = False) -> None:
-    """Print the tables of a finished study."""
-    from rich.console import Console
-
+def table(
+    folder: _Folder, quiet: Quiet = False, as_json: AsJson = False, verbose: Verbose = False
+) -> None:
+    """Print the summary of a finished study; every task with --verbose."""
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting
 
-        show(reporting.read(folder), Console())
+        show(reporting.read(folder), verbose=verbose, quiet=quiet, as_json=as_json)
 
 
-def report(folder: _Folder, verbose: _Verbose = False) -> None:
+def report(folder: _Folder, verbose: Verbose = False) -> None:
     """Write the report of a finished study again, from its results."""
     log_to_stderr(verbose)
     with one_line_errors():

@@ -1,19 +1,42 @@
-"""Run a study and show it: what ``evaluate`` and ``resume`` have in common."""
+"""Run a study and show it: what ``evaluate``, ``resume`` and ``table`` have in common."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparsetransfer.cli.progress import Bars, feature_bars, working
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from sparsetransfer.evaluation import Study, StudyConfig
 
-    from sparsetransfer.evaluation import FeatureProgress, Study, StudyConfig
+__all__ = [
+    "AsJson",
+    "Quiet",
+    "Verbose",
+    "feature_bars",
+    "log_to_stderr",
+    "run_study",
+    "show",
+    "working",
+]
 
-__all__ = ["feature_bars", "log_to_stderr", "run_study", "show", "working"]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Show every task, all notes, log messages and tracebacks."
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress, and print the table alone.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")
+]
 
 
 def log_to_stderr(verbose: bool) -> None:
@@ -30,58 +53,9 @@ def log_to_stderr(verbose: bool) -> None:
         logging.getLogger("sparsetransfer").setLevel(logging.DEBUG)
 
 
-@contextmanager
-def working() -> Iterator[Progress]:
-    """Show bars of progress on the standard error."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as progress:
-        yield progress
-
-
-def feature_bars(progress: Progress) -> FeatureProgress:
-    """Return what shows a bar for each feature set of each corpus.
-
-    Parameters
-    ----------
-    progress : Progress
-        Where bars are shown.
-
-    Returns
-    -------
-    callable
-        Called as ``show(what, done, total)``.
-    """
-    bars: dict[str, Any] = {}
-
-    def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = progress.add_task(what)
-        progress.update(bars[what], completed=done, total=total)
-
-    return show
-
-
 def run_study(
     config: StudyConfig,
-    progress: Progress,
+    progress: Bars,
     *,
     cache: Path,
     jobs: int | None,
@@ -94,8 +68,8 @@ def run_study(
     ----------
     config : StudyConfig
         The study.
-    progress : Progress
-        Where bars are shown.
+    progress : Bars
+        Where progress is shown.
     cache : Path
         Folder of features.
     jobs : int or None
@@ -118,7 +92,6 @@ def run_study(
     domains, protocol = prepare(
         config, cache=cache / "features", n_jobs=jobs, progress=feature_bars(progress)
     )
-    progress.console.print(f"classes: {', '.join(protocol.classes)}", markup=False)
     bar = progress.add_task("methods", total=None)
     study = run(
         domains,
@@ -133,20 +106,53 @@ def run_study(
     return study
 
 
-def show(study: Study, console: Any) -> None:
-    """Print tables and notes of a study.
+def show(
+    study: Study,
+    *,
+    report: Path | None = None,
+    verbose: bool = False,
+    quiet: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print the summary of a study on the standard output.
 
     Parameters
     ----------
     study : Study
         The results.
-    console : rich.console.Console
-        Where to print.
+    report : Path or None, default=None
+        Page to name at the end.
+    verbose : bool, default=False
+        Whether every task and every note is printed, too.
+    quiet : bool, default=False
+        Whether the table is printed alone.
+    as_json : bool, default=False
+        Whether JSON is printed instead of all this.
     """
+    from rich.console import Console
+
     from sparsetransfer import reporting
 
-    for table in reporting.rich_tables(study):
-        console.print(table)
-        console.print()
-    for note in reporting.notes(study):
-        console.print(f"• {note}", style="dim", markup=False, highlight=False)
+    if as_json:
+        page = None if report is None else str(report)
+        summary = {**reporting.summary_as_dict(study), "report": page}
+        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    if verbose:
+        for table in reporting.rich_tables(study):
+            console.print(table)
+            console.print()
+    console.print(reporting.summary_table(study))
+    if quiet:
+        return
+    console.print(reporting.summary_caption(study), style="dim", markup=False)
+    console.print()
+    console.print(" ".join(reporting.verdict(study)), markup=False)
+    if verbose:
+        for note in reporting.notes(study):
+            console.print(f"• {note}", style="dim", markup=False)
+    else:
+        console.print(f"{reporting.count_notes(study)} (--verbose)", style="dim", markup=False)
+    if report is not None:
+        console.print(f"report: {report}", markup=False, soft_wrap=True)

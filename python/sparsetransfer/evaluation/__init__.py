@@ -60,6 +60,7 @@ from sparsetransfer.evaluation.preparation import (
     read_entry,
 )
 from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
+from sparsetransfer.evaluation.ranking import MethodStanding, Ranking, rank_methods
 from sparsetransfer.evaluation.recogniser import (
     LinearRecogniser,
     Window,
@@ -116,10 +117,12 @@ __all__ = [
     "MethodCard",
     "MethodComparison",
     "MethodOutput",
+    "MethodStanding",
     "ModelError",
     "OrderedPairs",
     "Picture",
     "Progress",
+    "Ranking",
     "Scores",
     "SourceToTarget",
     "SpeakerKFold",
@@ -157,6 +160,7 @@ __all__ = [
     "permutation_test",
     "prepare",
     "project",
+    "rank_methods",
     "read_config",
     "read_entry",
     "recognise",

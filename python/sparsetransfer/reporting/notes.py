@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sparsetransfer.evaluation import BASELINE, Cell, CorpusCard, Study
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
 
-__all__ = ["notes"]
+__all__ = ["grouped_notes", "notes"]
 
 _DEVELOPMENT = {"emodb", "ravdess", "urdu", "nemo"}
 _FEW_SPEAKERS = 10
@@ -56,13 +56,17 @@ def notes(study: Study) -> tuple[str, ...]:
     tuple of str
         Sentences in plain text.
     """
+    return tuple(text for part in grouped_notes(study).values() for text in part)
+
+
+def grouped_notes(study: Study) -> dict[str, tuple[str, ...]]:
+    """Return the notes by what they are about."""
     rows = summarise(study)
-    return (
-        *_protocol_notes(study),
-        *_comparison_notes(study, rows),
-        *_corpus_notes(study),
-        *_cell_notes(study),
-    )
+    return {
+        "protocol and methods": (*_protocol_notes(study), *_comparison_notes(study, rows)),
+        "corpora": tuple(_corpus_notes(study)),
+        "single runs": tuple(_cell_notes(study)),
+    }
 
 
 def _protocol_notes(study: Study) -> Iterator[str]:

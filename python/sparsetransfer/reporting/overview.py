@@ -43,7 +43,8 @@ def _markdown_cell(text: str) -> str:
     return re.sub(r"([\\|`*<>\[\]$]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
 
 
-def _p_value(value: float) -> str:
+def p_value_text(value: float) -> str:
+    """Show a p-value with three decimals; a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
@@ -101,8 +102,8 @@ def comparison_rows(study: Study) -> list[tuple[str, ...]]:
             f"{part.wins}–{part.losses}",
             part.worst_task,
             points(part.worst_gain),
-            _p_value(part.wilcoxon_p),
-            _p_value(part.wilcoxon_holm),
+            p_value_text(part.wilcoxon_p),
+            p_value_text(part.wilcoxon_holm),
         )
         for part in compare(study)[0]
     ]

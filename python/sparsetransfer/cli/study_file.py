@@ -1,0 +1,81 @@
+"""``sparsetransfer study init``: a study file to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparsetransfer.cli.errors import one_line_errors
+
+__all__ = ["TEMPLATE", "study"]
+
+TEMPLATE = """\
+# A study: corpora, rules and methods. Run it, and continue it after a stop, with
+#   sparsetransfer evaluate --config {name} --output report
+#   sparsetransfer resume report
+
+[study]
+# source-to-target, ordered-pairs, leave-one-corpus-out, leave-one-speaker-out, speaker-k-fold
+design = "ordered-pairs"
+# Without this line: all classes that every corpus has.
+classes = ["anger", "happiness", "neutral", "sadness"]
+# `sparsetransfer methods list` names all; svm is the baseline that gains refer to.
+methods = ["svm", "ridge", "frame-codes", "recommended"]
+# `sparsetransfer features list` names all; methods of one view take the first.
+feature_sets = ["functionals"]
+# corpus, robust, source, speaker, speaker-or-corpus
+normalisation = "corpus"
+# transductive: unlabelled target rows take part in learning; inductive: none does
+setting = "transductive"
+seeds = [0]
+
+# One table per corpus, named by its reader (`sparsetransfer corpora list`) ...
+[corpora.emodb]
+path = "recordings/emodb"
+
+# ... or any name with a manifest: columns file, label and speaker; .csv, .tsv or .parquet.
+[corpora.own]
+path = "recordings/own.csv"
+# label_map = {{ wut = "anger", freude = "happiness" }}
+
+# Settings of a method that differ from `sparsetransfer methods describe NAME`:
+# [methods.transfer-sparse-coding]
+# mmd = 60.0
+
+# The same method once more, under a name of its own:
+# [methods.strong]
+# method = "transfer-sparse-coding"
+# mmd = 600.0
+
+# Any scikit-learn estimator:
+# [methods.forest]
+# estimator = "sklearn.ensemble:RandomForestClassifier"
+# params = {{ n_estimators = 300 }}
+"""
+"""Text of a new study file; ``{name}`` is its path."""
+
+study = typer.Typer(help="Begin a study file.", no_args_is_help=True, add_completion=False)
+
+
+@study.callback()
+def _group() -> None:
+    """Begin a study file."""
+
+
+@study.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="File to write.", show_default="study.toml")] = Path(
+        "study.toml"
+    ),
+) -> None:
+    """Write a commented study file; an existing file is kept."""
+    with one_line_errors():
+        if file.exists():
+            raise FileExistsError(f"'{file}' exists; name another file, or remove it")
+        from sparsetransfer._files import check_file, write_text
+
+        check_file(file)
+        write_text(file, TEMPLATE.format(name=file))
+    typer.echo(f"{file}: fill in the corpora, then sparsetransfer evaluate --config {file}")
