@@ -22,6 +22,7 @@ __all__ = [
     "check_folder",
     "existing_file",
     "is_lfs_pointer",
+    "regular_file",
     "replacing",
     "write_text",
 ]
@@ -172,6 +173,25 @@ def _check_nearest_folder(place: Path, path: str | os.PathLike[str]) -> None:
         raise type(error)(
             f"'{path}' cannot be written: {why}: '{place}'; choose another place"
         ) from error
+
+
+def regular_file(path: str | os.PathLike[str]) -> Path | None:
+    """Return the regular file that a path means, with links followed.
+
+    Parameters
+    ----------
+    path : path-like
+        A file, which need not exist.
+
+    Returns
+    -------
+    Path or None
+        The file; None for devices, pipes and open descriptors.
+    """
+    place = _follow(path)
+    if isinstance(place, int) or (place.exists() and not place.is_file()):
+        return None
+    return place
 
 
 @contextmanager

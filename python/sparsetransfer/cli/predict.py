@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.recognition import Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Journal, Recogniser, RecordingAnswer
 
 __all__ = ["predict"]
 
@@ -70,7 +71,8 @@ def predict(
 ) -> None:
     """Predict the emotions of recordings of any length, overall and over time.
 
-    A recording that cannot be read costs its own row only. Exit status 0: all are recognised. 1:
+    A recording that cannot be read costs its own row only. With --csv or --json, a run that was
+    interrupted goes on where it was when it is started again. Exit status 0: all are recognised. 1:
     some cannot be read; the tables say why. 2: none can be read.
     """
     log_to_stderr(verbose)
@@ -91,7 +93,8 @@ def predict(
             check_folder(report)
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
-        answers = _answers(recogniser, _corpus(recordings), window, hop, cache, jobs)
+        journal = _journal(csv or as_json, model, window, hop)
+        answers = _answers(recogniser, _corpus(recordings), window, hop, cache, jobs, journal)
         for number, answer in enumerate(answers, start=1):
             found.append(answer)
             if answer.failure:
@@ -108,6 +111,8 @@ def predict(
             write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
         if report is not None:
             say(str(write_predictions(recogniser, found, report)))
+        if journal is not None:
+            journal.remove()
     failed = sum(bool(answer.failure) for answer in found)
     if failed:
         typer.echo(f"{failed} of {len(found)} recordings could not be read", err=True)
@@ -140,6 +145,7 @@ def _answers(
     hop: float | None,
     cache: Path | None,
     jobs: int | None,
+    journal: Journal | None,
 ) -> Any:
     from sparsetransfer.recognition import WHOLE, AdaptedModel, recognise_recordings
 
@@ -156,7 +162,38 @@ def _answers(
             cache=None if cache is None else cache / "features",
             n_jobs=jobs,
             progress=progress,
+            journal=journal,
         )
+
+
+def _journal(
+    output: Path | None, model: Path, window: float | None, hop: float | None
+) -> Journal | None:
+    """Keep answers beside an output, unless that is a device or a pipe."""
+    from sparsetransfer import __version__
+    from sparsetransfer._files import check_file, regular_file
+    from sparsetransfer.recognition import Journal
+
+    place = None if output is None else regular_file(output)
+    if place is None:
+        return None
+    place = place.with_name(f"{place.name}.unfinished")
+    try:
+        check_file(place)
+    except OSError:  # a folder that takes no new file
+        return None
+    with model.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    journal = Journal(
+        place,
+        {"model": digest, "window": window, "hop": hop, "library_version": __version__},
+    )
+    if journal.n_known:
+        typer.echo(
+            f"{journal.n_known} recordings were recognised by an interrupted run: it goes on",
+            err=True,
+        )
+    return journal
 
 
 def _line(recogniser: Recogniser, answer: RecordingAnswer) -> str:

@@ -3,6 +3,7 @@
 from sparsetransfer.recognition.adaptation import adapt, check_method
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
+from sparsetransfer.recognition.journal import Journal
 from sparsetransfer.recognition.novelty import Novelty, fit_novelty
 from sparsetransfer.recognition.parts import WHOLE, cut_long, joined, usable_recordings
 from sparsetransfer.recognition.recogniser import Recogniser
@@ -22,6 +23,7 @@ __all__ = [
     "Answers",
     "Calibration",
     "EstimatedShares",
+    "Journal",
     "Novelty",
     "Recogniser",
     "RecordingAnswer",

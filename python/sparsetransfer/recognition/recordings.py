@@ -19,6 +19,7 @@ from sparsetransfer.recognition.recogniser import Recogniser
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.features import FeatureSet
+    from sparsetransfer.recognition.journal import Journal
 
 __all__ = ["FLAGS", "RecordingAnswer", "name_views", "recognise_recordings"]
 
@@ -78,6 +79,7 @@ def recognise_recordings(
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[RecordingAnswer]:
     """Recognise files one after another.
 
@@ -100,6 +102,8 @@ def recognise_recordings(
         Processes; all CPUs by default.
     progress : callable, optional
         Called with the number of recognised files and of all.
+    journal : Journal, optional
+        Answers of an earlier process, which are not computed again; new ones are added.
 
     Yields
     ------
@@ -120,11 +124,17 @@ def recognise_recordings(
             f"computes {', '.join(found)}; fit it again"
         )
     described = dict(zip(feature_sets, chosen, strict=True))
-    files = list(dict.fromkeys(corpus.table["file"]))
+    segments: dict[str, list[tuple[float, float]]] = {}
+    for file, start, end in corpus_rows(corpus):
+        segments.setdefault(file, []).append((start, end))
+    done = (
+        {} if journal is None else {f: a for f, s in segments.items() if (a := journal.known(f, s))}
+    )
 
     def answers() -> Iterator[tuple[Part, Window | None]]:
         waiting: list[Part] = []
-        for row in corpus_rows(corpus):
+        rows = ((f, *times) for f, s in segments.items() if f not in done for times in s)
+        for row in rows:
             for part in parts_of(*row, whole, window, hop):
                 waiting.append(examined(part))
                 if len(waiting) == _CHUNK:
@@ -133,10 +143,15 @@ def recognise_recordings(
         yield from _answered(recogniser, waiting, described, cache, n_jobs)
 
     groups = groupby(answers(), key=lambda pair: pair[0].file)
-    for done, (file, group) in enumerate(groups, start=1):
-        yield _joined(file, list(group))
+    for number, file in enumerate(segments, start=1):
+        answer = done.get(file)
+        if answer is None:
+            answer = _joined(file, list(next(groups)[1]))
+            if journal is not None:
+                journal.add(answer, segments[file])
+        yield answer
         if progress is not None:
-            progress(done, len(files))
+            progress(number, len(segments))
 
 
 def _joined(file: str, parts: Sequence[tuple[Part, Window | None]]) -> RecordingAnswer:
