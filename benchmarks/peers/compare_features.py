@@ -67,9 +67,7 @@ def main() -> None:
     with threadpool_limits(1):
         report = {
             "machine": platform.processor() or platform.machine(),
-            "versions": {
-                name: metadata.version(name) for name in ("librosa", "numpy", "opensmile")
-            },
+            "versions": {name: metadata.version(name) for name in ("numpy", "scipy", "opensmile")},
             "recordings": len(signals),
             "seconds": sum(signal.size for signal in signals) / RATE,
             "times_real_time": speed(signals, options.rounds),

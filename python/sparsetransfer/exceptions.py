@@ -1,6 +1,9 @@
 """Exceptions and warnings of the package."""
 
-from sklearn.exceptions import ConvergenceWarning
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn.exceptions import ConvergenceWarning
 
 __all__ = ["ConvergenceWarning", "CorpusError", "DomainError", "DomainWarning"]
 
@@ -15,3 +18,12 @@ class DomainError(ValueError):
 
 class DomainWarning(UserWarning):
     """A transfer method has nothing to transfer between and acts as its plain version."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return scikit-learn's warning; importing it takes longer than reading recordings does."""
+    if name != "ConvergenceWarning":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn.exceptions import ConvergenceWarning
+
+    return ConvergenceWarning

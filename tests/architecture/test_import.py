@@ -8,7 +8,8 @@ import pytest
 
 import sparsetransfer
 
-HEAVY = ("librosa", "matplotlib", "pandas", "torch", "sklearn", "scipy", "soundfile", "rich")
+HEAVY = ("matplotlib", "pandas", "torch", "sklearn", "scipy", "soundfile", "rich")
+SLOW = ("librosa", "numba", "scipy.signal", "scipy.stats", "sklearn", "matplotlib", "torch")
 
 
 def run(program):
@@ -29,6 +30,17 @@ def test_import_takes_less_than_half_a_second():
 def test_import_brings_nothing_heavy():
     loaded = run(f"import sparsetransfer, sys; print([m for m in {HEAVY!r} if m in sys.modules])")
     assert loaded == "[]"
+
+
+def test_features_are_computed_without_what_is_slow_to_import():
+    program = (
+        "import sys, numpy as np\n"
+        "from sparsetransfer import features\n"
+        "for name in ('functionals', 'is09-style', 'wide'):\n"
+        "    features.feature_set(name).compute(np.zeros(800, np.float32))\n"
+        f"print([m for m in {SLOW!r} if m in sys.modules])"
+    )
+    assert run(program) == "[]"
 
 
 def test_import_changes_no_state_of_the_process():

@@ -347,7 +347,7 @@ def _interval(
 
 
 def _versions() -> dict[str, str]:
-    libraries = ("numpy", "scipy", "scikit-learn", "librosa")
+    libraries = ("numpy", "scipy", "scikit-learn")
     found = {"python": platform.python_version(), "sparsetransfer": sparsetransfer.__version__}
     for name in libraries:
         try:

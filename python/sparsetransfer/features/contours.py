@@ -9,7 +9,7 @@ FEWEST_FRAMES = 3
 """Frames below which nothing is cut away and no statistic of a part is taken."""
 
 _SPEECH_RANGE = 0.5 * np.log(10.0) * 3.0  # 30 dB, in ln(RMS)
-_WIDTH = 5  # frames of the regression that gives time derivatives
+_REGRESSION = np.arange(-2.0, 3.0) / 10.0  # weights of five frames: t / (sum of t squared)
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -31,7 +31,7 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
-    """
+    r"""
     Take time derivatives by linear regression over five frames.
 
     Parameters
@@ -45,10 +45,15 @@ def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (n_rows, n_frames)
         Change per second.
-    """
-    import librosa
 
-    slopes = librosa.feature.delta(values, width=_WIDTH, mode="nearest")
+    Notes
+    -----
+    The slope of the least-squares line through :math:`x_{-2}, ..., x_2` is
+    :math:`\sum_t t x_t / \sum_t t^2`: the Savitzky-Golay filter of order 1.
+    """
+    from scipy import ndimage
+
+    slopes = ndimage.correlate1d(values, _REGRESSION, axis=1, mode="nearest")
     return np.asarray(slopes / hop)
 
 

@@ -5,16 +5,18 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.features.contrast import spectral_contrast
 from sparsetransfer.features.framing import Grid
 from sparsetransfer.features.level import (
     SAMPLE_RATE,
+    centred,
     log_energy,
     mean_square,
-    spectral_floor,
     zero_crossings,
 )
 from sparsetransfer.features.pitch import fundamental, periodicity
 from sparsetransfer.features.spectral import cepstrum, flux, mel_filters
+from sparsetransfer.features.spectrum import power_spectrum, spectral_floor
 
 __all__ = ["DESCRIPTORS", "SAMPLE_RATE", "Frames", "describe"]
 
@@ -94,7 +96,7 @@ def describe(signal: NDArray[np.float32]) -> Frames:
     frequency below which lies 85 % of the power; ``contrast`` compares peaks with valleys in
     octave bands from 125 Hz. Memory is bounded by the block size of the time grid.
     """
-    signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+    signal = centred(signal)
     pieces = list(_GRID.blocks(signal))
     energies = np.concatenate([mean_square(piece, _GRID, _WINDOW) for piece in pieces])
     loudest = float(energies.max())
@@ -128,26 +130,11 @@ class _Piece:
 
 def _describe_piece(piece: NDArray[np.float32], loudest: float) -> _Piece:
     """Compute everything that depends on single frames; `loudest` is the largest mean square."""
-    import librosa
-
-    spectrum = librosa.stft(
-        _GRID.span(piece, _N_FFT),
-        n_fft=_N_FFT,
-        hop_length=_GRID.hop,
-        win_length=_WINDOW,
-        center=False,
-    )
-    floor = spectral_floor(loudest, "hann", _WINDOW)
-    power = spectrum.real**2 + spectrum.imag**2 + floor
+    power = power_spectrum(piece, _GRID, _N_FFT, length=_WINDOW)
+    power += spectral_floor(loudest, "hann", _WINDOW)
     f0 = fundamental(piece, _GRID, SAMPLE_RATE)
     crossings = zero_crossings(piece, _GRID, _WINDOW)
-    contrast = librosa.feature.spectral_contrast(
-        S=np.sqrt(power),
-        sr=SAMPLE_RATE,
-        n_fft=_N_FFT,
-        fmin=_CONTRAST_FMIN,
-        n_bands=_CONTRAST_BANDS,
-    )
+    contrast = spectral_contrast(np.sqrt(power), SAMPLE_RATE, _CONTRAST_FMIN, _CONTRAST_BANDS)
     return _Piece(
         mels=(mel_filters(_N_FFT, _N_MELS, 50.0) @ power).astype(np.float64),
         shape=np.vstack([crossings[None], _spectral_shape(power)]),

@@ -101,9 +101,7 @@ def extract(
     Notes
     -----
     Workers run with one BLAS thread each, and so does this process while it computes: more would
-    be slower on matrices of this size and could change last digits. The very first use after
-    librosa was installed takes some 20 seconds longer, while numba compiles and stores a part of
-    it.
+    be slower on matrices of this size and could change last digits.
     """
     chosen = by_name(feature_set) if isinstance(feature_set, str) else feature_set
     if not isinstance(chosen, FeatureSet):

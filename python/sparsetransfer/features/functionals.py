@@ -1,4 +1,4 @@
-"""The feature set "functionals": statistics of librosa descriptors over an utterance."""
+"""The feature set "functionals": statistics of descriptors over an utterance."""
 
 from typing import ClassVar
 

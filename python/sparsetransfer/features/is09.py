@@ -9,14 +9,15 @@ from sparsetransfer.features.contours import bridged, derivatives, smoothed, spe
 from sparsetransfer.features.framing import Grid
 from sparsetransfer.features.level import (
     SAMPLE_RATE,
+    centred,
     log_energy,
     mean_square,
-    spectral_floor,
     zero_crossings,
 )
 from sparsetransfer.features.pitch import fundamental, periodicity
 from sparsetransfer.features.prosody import SEMITONES, VOICED, semitones
 from sparsetransfer.features.spectral import cepstrum, mel_filters
+from sparsetransfer.features.spectrum import power_spectrum, spectral_floor
 from sparsetransfer.features.statistics import CHALLENGE_FUNCTIONALS, apply, unit
 
 __all__ = ["ChallengeStyle"]
@@ -43,7 +44,7 @@ class ChallengeStyle:
     The descriptors and functionals are those of the Interspeech 2009 Emotion Challenge [1]_:
     energy, zero-crossing rate, voicing, fundamental frequency, MFCC 1 to 12; smoothed over three
     frames; mean, standard deviation, skewness, kurtosis, extrema with range and positions, linear
-    regression. Computed from librosa, not by openSMILE, and deliberately different where that
+    regression. Computed by this package, not by openSMILE, and deliberately different where that
     transfers better between corpora: the silence before and after the speech is cut away, energy
     is logarithmic, and the fundamental frequency is in semitones and bridged over unvoiced
     frames instead of zero in them.
@@ -129,7 +130,7 @@ class ChallengeStyle:
 
 def _contours(signal: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the descriptors of every frame, one per row."""
-    signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+    signal = centred(signal)
     bright = signal.copy()
     bright[1:] -= _PREEMPHASIS * signal[:-1]
     pieces = list(_GRID.blocks(signal))
@@ -153,17 +154,7 @@ def _contours(signal: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _cepstrum(bright: NDArray[np.float32], loudest: float) -> NDArray[np.float64]:
     """Return MFCC 1 to 12 of a block of the pre-emphasised signal."""
-    import librosa
-
-    spectrum = librosa.stft(
-        _GRID.span(bright, _N_FFT),
-        n_fft=_N_FFT,
-        hop_length=_GRID.hop,
-        win_length=_WINDOW,
-        window="hamming",
-        center=False,
-    )
-    floor = spectral_floor(loudest, "hamming", _WINDOW)
-    magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2 + floor)
+    power = power_spectrum(bright, _GRID, _N_FFT, name="hamming", length=_WINDOW)
+    magnitude = np.sqrt(power + spectral_floor(loudest, "hamming", _WINDOW))
     mels = (mel_filters(_N_FFT, _N_MELS, 0.0, htk=True) @ magnitude).astype(np.float64)
     return cepstrum(np.log(mels), _N_MFCC)

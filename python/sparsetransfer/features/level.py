@@ -1,23 +1,56 @@
 """What a frame's samples tell without a spectrum: energy and sign changes, and their floors."""
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.features.framing import Grid
 
-__all__ = ["SAMPLE_RATE", "log_energy", "mean_square", "spectral_floor", "zero_crossings"]
+__all__ = ["DYNAMIC_RANGE", "SAMPLE_RATE", "centred", "log_energy", "mean_square", "zero_crossings"]
 
 SAMPLE_RATE = 16000
 """Rate at which recordings are analysed, in Hz."""
 
 # Floors keep logarithms finite. They follow the level of the recording, so that a quiet recording
-# has the descriptors of a loud one; the absolute ones, below 16-bit resolution, serve silence. The
-# spectrum's is lower, as a bin of a quiet recording holds far less than the whole frame.
-_DYNAMIC_RANGE = 1e-8  # 80 dB in power
+# has the descriptors of a loud one; the absolute ones, below 16-bit resolution, serve silence.
 _SILENCE = 1e-12  # mean square, full scale 1
-_SPECTRAL_SILENCE = 1e-20
+
+DYNAMIC_RANGE = 1e-8
+"""Floor of the energy, relative to the loudest frame: 80 dB in power."""
+
+
+def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Remove the mean of a signal.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (n_samples,)
+        At least one finite sample.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,)
+        A copy without constant offset.
+
+    Raises
+    ------
+    ValueError
+        If the signal is not one row of floating-point samples, is empty, or holds NaN or infinity.
+    """
+    if signal.ndim != 1 or signal.dtype.kind != "f" or signal.size == 0:
+        raise ValueError(
+            "signal must be a non-empty array of floating-point samples, shape (n_samples,), got "
+            f"{signal.dtype} of shape {signal.shape}; mix channels down and scale integers to "
+            "full scale 1"
+        )
+    mean = np.mean(signal, dtype=np.float64)
+    if not np.isfinite(mean):
+        wrong = np.flatnonzero(~np.isfinite(signal))
+        raise ValueError(
+            f"signal must be finite, got {wrong.size} samples that are NaN or infinite, the first "
+            f"at sample {wrong[0]}; repair or leave out this recording"
+        )
+    return signal - mean.astype(np.float32)
 
 
 def mean_square(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
@@ -57,7 +90,7 @@ def log_energy(mean_squares: NDArray[np.float64]) -> NDArray[np.float64]:
         ln(RMS), full scale 1.
     """
     loudest = float(mean_squares.max())
-    return np.asarray(0.5 * np.log(mean_squares + _DYNAMIC_RANGE * loudest + _SILENCE))
+    return np.asarray(0.5 * np.log(mean_squares + DYNAMIC_RANGE * loudest + _SILENCE))
 
 
 def zero_crossings(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
@@ -80,35 +113,3 @@ def zero_crossings(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArr
     """
     signs = np.signbit(grid.frames(piece, length))
     return np.asarray(np.mean(signs[:, 1:] != signs[:, :-1], axis=1))
-
-
-def spectral_floor(loudest: float, window: str, length: int) -> np.float32:
-    """
-    Tell the power that is added to every bin of a spectrum.
-
-    A white floor gives a silent frame the shape of white noise, not 0 / 0.
-
-    Parameters
-    ----------
-    loudest : float
-        Largest mean square of the recording.
-    window : str
-        Name of the window.
-    length : int
-        Length of the window in samples.
-
-    Returns
-    -------
-    float32
-        Power of a bin: white noise 100 dB below the loudest frame. Power of a bin is the mean
-        square times the window's energy.
-    """
-    level = _DYNAMIC_RANGE * loudest + _SPECTRAL_SILENCE
-    return np.float32(level * _window_energy(window, length) * 1e-2)
-
-
-@functools.cache
-def _window_energy(window: str, length: int) -> float:
-    import librosa
-
-    return float(np.sum(librosa.filters.get_window(window, length) ** 2))

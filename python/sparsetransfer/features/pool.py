@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-# Starting workers means importing numpy, librosa and what they need, in all of them at once. Work
+# Starting workers means importing numpy, pandas and what they need, in all of them at once. Work
 # is begun in this process, whose first utterance pays for the same imports and so tells how long
 # they take on this machine; workers are started once the pace says that they will save time.
 _TRIAL_SECONDS = 1.0

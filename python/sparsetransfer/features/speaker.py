@@ -18,6 +18,9 @@ from sparsetransfer._messages import missing_extra
 from sparsetransfer._networks import weights as stored
 from sparsetransfer._networks.front_end import RATE, filter_bank, long_enough
 from sparsetransfer._threads import one_torch_thread
+from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.spectral import mel_filters
+from sparsetransfer.features.spectrum import power_spectrum
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +44,8 @@ _DEFAULT_LAYERS = {"campplus": ("transit2",), "ge2e": ("lstm2", "lstm3", "embedd
 _PIECE = 3000  # frames of 10 ms that CAM++ sees at once; longer recordings are split evenly
 _BATCH = 2000  # frames of a batch: its activations stay in the processor's cache
 _WINDOW, _HOP = 160, 80  # frames that GE2E sees at once, and at most from one window to the next
+_N_FFT, _N_MELS = 400, 40  # 25 ms; bands of GE2E's input
+_GRID = Grid(longest=_N_FFT)
 _LEVEL = 1e-3  # mean square of GE2E's input: 30 dB below full scale
 
 
@@ -353,14 +358,14 @@ def _pieces(signal: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], int]
 
 def _windows(signal: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], int]]:
     """Compute mel powers at a level of -30 dB, in windows, each with how much of it is not new."""
-    import librosa
-
     power = float(np.mean(signal.astype(np.float64) ** 2))
     if power > 0.0:
         signal = signal * np.float32(math.sqrt(_LEVEL / power))
-    frames = librosa.feature.melspectrogram(
-        y=signal, sr=RATE, n_fft=400, hop_length=160, n_mels=40
-    ).T.astype(np.float32)
+    filters = mel_filters(_N_FFT, _N_MELS, 0.0)
+    spectra = (
+        power_spectrum(piece, _GRID, _N_FFT, length=_N_FFT) for piece in _GRID.blocks(signal)
+    )
+    frames = np.concatenate([(filters @ spectrum).T for spectrum in spectra])
     beyond = max(0, len(frames) - _WINDOW)
     n_steps = math.ceil(beyond / _HOP)
     starts = [round(step * beyond / max(n_steps, 1)) for step in range(n_steps + 1)]

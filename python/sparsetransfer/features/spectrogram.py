@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from sparsetransfer._networks.front_end import BANDS, FILTER_BANK, RATE, filter_bank
 from sparsetransfer.features.contours import smoothed, speech_stretch
 from sparsetransfer.features.framing import Grid
-from sparsetransfer.features.level import SAMPLE_RATE, log_energy, mean_square, spectral_floor
+from sparsetransfer.features.level import SAMPLE_RATE, centred, log_energy, mean_square
 from sparsetransfer.features.spectral import mel_filters
+from sparsetransfer.features.spectrum import power_spectrum, spectral_floor
 
 __all__ = ["FilterBank", "LogMel"]
 
@@ -88,23 +89,14 @@ class LogMel:
         ndarray of float32, shape (1 + n_samples // 160, len(names))
             Finite; fewer rows, at least one, with `trim`.
         """
-        import librosa
-
-        signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+        signal = centred(signal)
         pieces = list(_GRID.blocks(signal))
         mean_squares = np.concatenate([mean_square(piece, _GRID, _WINDOW) for piece in pieces])
         floor = spectral_floor(float(mean_squares.max()), "hann", _WINDOW)
         filters = mel_filters(_N_FFT, len(self.names), _LOWEST)
         parts = []
         for piece in pieces:
-            spectrum = librosa.stft(
-                _GRID.span(piece, _N_FFT),
-                n_fft=_N_FFT,
-                hop_length=_GRID.hop,
-                win_length=_WINDOW,
-                center=False,
-            )
-            power = spectrum.real**2 + spectrum.imag**2 + floor
+            power = power_spectrum(piece, _GRID, _N_FFT, length=_WINDOW) + floor
             parts.append(np.log(filters @ power).T)
         values = np.concatenate(parts).astype(np.float32)
         if not self.trim:

@@ -1,21 +1,23 @@
 """Descriptors of the feature set "wide": spectrum, harmony and voice of every frame."""
 
 import dataclasses
-import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.features.contrast import spectral_contrast
 from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.harmony import chroma_filters, tonal_centroid
 from sparsetransfer.features.level import (
     SAMPLE_RATE,
+    centred,
     log_energy,
     mean_square,
-    spectral_floor,
     zero_crossings,
 )
 from sparsetransfer.features.pitch import fundamental, periodicity
 from sparsetransfer.features.spectral import cepstrum, flux, mel_filters
+from sparsetransfer.features.spectrum import power_spectrum, spectral_floor
 from sparsetransfer.features.voice import harmonicity, shimmer
 
 __all__ = ["HOP", "WIDE_DESCRIPTORS", "WideFrames", "describe_wide"]
@@ -93,7 +95,7 @@ def describe_wide(signal: NDArray[np.float32]) -> WideFrames:
         The descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
         ``log_energy`` by its logarithm and leaves the others as they are.
     """
-    signal = signal - np.mean(signal, dtype=np.float64).astype(np.float32)
+    signal = centred(signal)
     pieces = list(_GRID.blocks(signal))
     energies = np.concatenate([mean_square(piece, _GRID, _WINDOW) for piece in pieces])
     loudest = float(energies.max())
@@ -132,35 +134,20 @@ def _power(
     piece: NDArray[np.float32], window: int, n_fft: int, loudest: float
 ) -> NDArray[np.float32]:
     """Return the power spectrum of every frame over its floor."""
-    import librosa
-
-    spectrum = librosa.stft(
-        _GRID.span(piece, n_fft),
-        n_fft=n_fft,
-        hop_length=_GRID.hop,
-        win_length=window,
-        center=False,
-    )
-    power = spectrum.real**2 + spectrum.imag**2 + spectral_floor(loudest, "hann", window)
-    return np.asarray(power, dtype=np.float32)
+    power = power_spectrum(piece, _GRID, n_fft, length=window)
+    power += spectral_floor(loudest, "hann", window)
+    return power
 
 
 def _spectral(piece: NDArray[np.float32], loudest: float) -> NDArray[np.float64]:
     """Return mel bands and what else single spectra give, one row each."""
-    import librosa
-
     power = _power(piece, _WINDOW, _N_FFT, loudest)
     mels = (mel_filters(_N_FFT, _N_MELS, 50.0) @ power).astype(np.float64)
-    contrast = librosa.feature.spectral_contrast(
-        S=np.sqrt(power),
-        sr=SAMPLE_RATE,
-        n_fft=_N_FFT,
-        fmin=_CONTRAST_FMIN,
-        n_bands=_CONTRAST_BANDS,
-    )
+    contrast = spectral_contrast(np.sqrt(power), SAMPLE_RATE, _CONTRAST_FMIN, _CONTRAST_BANDS)
     fine = _power(piece, _N_CHROMA_FFT, _N_CHROMA_FFT, loudest)
-    chroma = librosa.util.normalize((_chroma_filters() @ fine).astype(np.float64), axis=0)
-    tonnetz = librosa.feature.tonnetz(chroma=chroma)
+    chroma = (chroma_filters(_N_CHROMA_FFT, SAMPLE_RATE) @ fine).astype(np.float64)
+    chroma /= chroma.max(axis=0)
+    tonnetz = tonal_centroid(chroma)
     return np.vstack([mels, _shape(power), _tilt(mels)[None], contrast, chroma, tonnetz])
 
 
@@ -192,13 +179,3 @@ def _tilt(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the slope of the regression line through the log mel bands."""
     position = np.arange(len(mels)) - 0.5 * (len(mels) - 1)
     return np.asarray(position @ np.log(mels) / (position @ position))
-
-
-@functools.cache
-def _chroma_filters() -> NDArray[np.float32]:
-    import librosa
-
-    filters: NDArray[np.float32] = librosa.filters.chroma(
-        sr=SAMPLE_RATE, n_fft=_N_CHROMA_FFT, tuning=0.0
-    )
-    return filters

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -26,6 +25,7 @@ def rng(seed=0):
 
 
 def pitch_track(wave):
+    librosa = pytest.importorskip("librosa")
     pitch = librosa.yin(wave, fmin=60, fmax=600, sr=SAMPLE_RATE, frame_length=1024, hop_length=160)
     level = librosa.feature.rms(y=wave, frame_length=1024, hop_length=160)[0]
     return pitch[level > 0.3 * level.max()]
@@ -61,6 +61,7 @@ def test_pitch_range_and_slope_are_heard():
 
 
 def formant_peaks(wave, count, order=20):
+    librosa = pytest.importorskip("librosa")
     """Frequencies of the strongest resonances by linear prediction, ascending, in hertz."""
     middle = wave[wave.size // 2 - 1600 : wave.size // 2 + 1600]
     emphasised = scipy.signal.lfilter([1, -0.9], [1], middle) * np.hanning(3200)
@@ -91,6 +92,7 @@ def test_nasal_has_a_murmur_and_fricatives_have_their_bands():
 
 
 def test_plosive_is_a_silence_and_a_burst():
+    librosa = pytest.importorskip("librosa")
     wave = synthesise("ata", Voice(), FLAT, rng())
     level = librosa.feature.rms(y=wave, frame_length=160, hop_length=80)[0]
     speech = level[20:-20]
@@ -109,6 +111,8 @@ def test_level_is_the_planned_one(energy):
 
 
 def test_rate_tilt_breath_and_pauses_work_in_their_direction():
+    librosa = pytest.importorskip("librosa")
+
     def speak(text="lamana lana", **changes):
         return synthesise(text, Voice(), dataclasses.replace(FLAT, **changes), rng())
 
