@@ -1,40 +1,36 @@
-"""Domain labels: which rows are source, which are target, and which class labels are known."""
+"""Domains: which samples are source, which are target, and which labels may be read."""
 
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
-from sparsetransfer.exceptions import DomainError
+from sparsetransfer._labels import (
+    UNKNOWN_LABELS,
+    check_labels,
+    class_values,
+    label_array,
+    labelled,
+)
+from sparsetransfer._validation import check_pair
+from sparsetransfer.exceptions import DomainError, DomainWarning
 
 __all__ = [
-    "UNKNOWN_LABELS",
-    "MaskedClassifierMixin",
+    "SourceLabels",
     "check_domains",
-    "check_labels",
-    "class_values",
     "domains_from_labels",
     "encode_source_labels",
-    "label_array",
-    "labelled",
     "mean_weights",
-    "missing_labels",
-    "names_array",
     "new_domains",
-    "refuse_missing",
+    "pack",
+    "read_source_labels",
+    "require_labels",
+    "resolve_domains",
+    "source_mask",
 ]
-
-UNKNOWN_LABELS = (
-    "-1, NaN, None and pandas.NA stand for unknown labels; rename a class that is called -1, for "
-    "example to 0"
-)
-
-
-_MISSING_TEXTS = {"None", "nan", "NaT", "<NA>"}
-"""What NumPy and pandas make of a missing label among names."""
 
 
 def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
@@ -114,216 +110,137 @@ def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
     return np.where(known, 1, -1).astype(np.int64)
 
 
-def label_array(y: ArrayLike, name: str = "y") -> NDArray[Any]:
-    """Return labels as an array in which a missing one is None, or NaN among floats.
+def resolve_domains(
+    y: ArrayLike | None,
+    sample_domain: ArrayLike | None,
+    n_samples: int,
+    *,
+    alone: str = "",
+    stacklevel: int = 3,
+) -> NDArray[np.int64] | None:
+    """Return the domain of every sample, as given or from masked labels.
 
     Parameters
     ----------
-    y : array_like
-        Labels: a sequence, an array (masked arrays too) or a pandas column of any dtype.
-    name : str, default="y"
-        The argument, for the message.
-
-    Returns
-    -------
-    numpy.ndarray
-        As from `names_array`.
-
-    Raises
-    ------
-    ValueError
-        If a label is the text of a missing one, as ``numpy.array(["anger", numpy.nan])`` and
-        ``astype(str)`` make them.
-    """
-    labels = names_array(y)
-    _refuse_texts_of_masks(labels, name)
-    return labels
-
-
-def names_array(y: ArrayLike) -> NDArray[Any]:
-    """Return names as an array in which a missing one is None, or NaN among floats.
-
-    Parameters
-    ----------
-    y : array_like
-        Labels, speakers or files: a sequence, an array (masked arrays too) or a pandas column of
-        any dtype.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of the same shape. Missing entries of anything but float arrays (None, NaN, pandas.NA,
-        masked ones) are None.
-    """
-    if isinstance(y, np.ma.MaskedArray):
-        y = np.where(np.ma.getmaskarray(y), np.array(None), y.data)
-    labels = np.asarray(y)
-    if labels.dtype.kind == "U" and not hasattr(y, "dtype"):
-        # NumPy turns NaN among names into the name "nan", and -1 into "-1".
-        given = np.asarray(y, dtype=object)
-        if not all(isinstance(value, str) for value in given.flat):
-            labels = given
-    if labels.dtype.kind in "OT":
-        labels = labels.astype(object)
-        labels[missing_labels(labels)] = None
-    return labels
-
-
-def _refuse_texts_of_masks(labels: NDArray[Any], name: str) -> None:
-    if labels.dtype.kind not in "UO":
-        return
-    texts = {value for value in labels.ravel().tolist() if isinstance(value, str)} & _MISSING_TEXTS
-    if texts:
-        raise ValueError(
-            f"{name} holds the text {min(texts)!r}, which NumPy and pandas make of a masked label among "
-            "names; mask with None: numpy.array([...], dtype=object), without astype(str). If it "
-            "is the name of a class, rename it"
-        )
-
-
-def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which entries of an array are None, NaN or pandas.NA; -1 is not missing here."""
-    if labels.dtype.kind == "f":
-        return np.asarray(np.isnan(labels))
-    if labels.dtype.kind != "O":
-        return np.zeros(labels.shape, np.bool_)
-    return np.fromiter(map(_is_missing, labels.flat), np.bool_, labels.size).reshape(labels.shape)
-
-
-def labelled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Return which labels are known.
-
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN, None and pandas.NA
-        among objects.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), bool
-        True where the label is known.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not one-dimensional.
-
-    Examples
-    --------
-    >>> from sparsetransfer.transfer import labelled
-    >>> labelled([0, 2, -1])
-    array([ True,  True, False])
-    >>> labelled(["anger", None])
-    array([ True, False])
-    """
-    labels = label_array(y)
-    if labels.ndim != 1:
-        raise ValueError(f"y must be one-dimensional, got shape {labels.shape}")
-    if labels.dtype.kind == "i":
-        return np.asarray(labels != -1)
-    if labels.dtype.kind == "f":
-        return np.asarray(~np.isnan(labels))
-    if labels.dtype.kind == "O":
-        return np.array([_is_known(value) for value in labels], dtype=np.bool_)
-    return np.ones(len(labels), dtype=np.bool_)
-
-
-class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]
-    """A classifier whose `score` leaves out the samples without a known label."""
-
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy on the samples whose label is known.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples.
-        y : array_like of shape (n_samples,)
-            Labels, masked as in `sparsetransfer.transfer.labelled`.
-        sample_weight : array_like of shape (n_samples,), optional
-            Weights of the samples.
-
-        Returns
-        -------
-        float
-            Between 0 and 1.
-
-        Raises
-        ------
-        DomainError
-            If no label is known.
-        """
-        labels = label_array(y)
-        known = labelled(labels)
-        if not known.any():
-            raise DomainError(
-                f"y has no known label among {len(known)} to score ({UNKNOWN_LABELS})"
-            )
-        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
-        found = np.asarray(self.predict(X))[known]
-        return float(accuracy_score(class_values(labels[known]), found, sample_weight=weights))
-
-
-def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return m: 1/n_source on source samples, -1/n_target on target samples."""
-    source = sample_domain > 0
-    return np.where(source, 1 / float(source.sum()), -1 / float((~source).sum()))
-
-
-def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
-    """Return class labels as an array of one dimension; masked labels may be among them.
-
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels, masked as in `labelled`.
+    y : array_like, optional
+        Labels. Without `sample_domain`, samples with a masked label are target and the others
+        source; `y` of more than one dimension holds no labels.
+    sample_domain : array_like of shape (n_samples,), int, optional
+        Positive for source, negative for target.
     n_samples : int
-        The expected number of entries.
+        Number of samples.
+    alone : str, default=""
+        What one domain means for the caller; where given, one domain is warned about.
+    stacklevel : int, default=3
+        Of that warning.
 
     Returns
     -------
-    numpy.ndarray of shape (n_samples,)
+    numpy.ndarray of shape (n_samples,), int64, or None
+        Positive for source, negative for target; None if all samples form one domain.
 
     Raises
     ------
     ValueError
-        If the length or the number of dimensions does not fit, or a label is infinite.
+        If the length of `sample_domain` or `y` differs, or a domain is not an integer.
+    DomainError
+        If a domain is 0, or source or target has no sample.
     """
-    labels: NDArray[Any] = column_or_1d(label_array(y), warn=True)
-    if labels.dtype.kind == "f" and np.isinf(labels).any():
-        raise ValueError("y contains infinity")
-    if len(labels) != n_samples:
-        raise ValueError(f"X has {n_samples} samples, y has {len(labels)} labels")
-    return labels
+    if sample_domain is not None:
+        return check_domains(sample_domain, n_samples)
+    labels = None if y is None else label_array(y)
+    domains = None
+    if labels is not None and labels.ndim == 1:
+        labels = check_labels(labels, n_samples)
+        domains = domains_from_labels(labels)
+    if domains is None and alone:
+        warnings.warn(
+            f"all samples form one domain: {alone}; give sample_domain, or mask the target's "
+            "labels in y",
+            DomainWarning,
+            stacklevel=stacklevel,
+        )
+    return domains
 
 
-def class_values(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return known labels as an array of their own type: objects compare as what they hold.
+def source_mask(domains: NDArray[np.int64] | None, n_samples: int) -> NDArray[np.bool_]:
+    """Return which samples are source: all of them if they form one domain."""
+    return np.ones(n_samples, np.bool_) if domains is None else domains > 0
+
+
+def require_labels(y: ArrayLike | None, n_samples: int, owner: str) -> NDArray[Any]:
+    """Return labels as from `check_labels`, or raise ValueError naming `owner` without them."""
+    if y is None:
+        raise ValueError(f"{owner} requires y to be passed, but the target y is None")
+    return check_labels(y, n_samples)
+
+
+@dataclass(frozen=True, eq=False)
+class SourceLabels:
+    """The domains of samples and the classes of the source.
+
+    Attributes
+    ----------
+    domains : numpy.ndarray of shape (n_samples,), int64, or None
+        As from `resolve_domains`.
+    source : numpy.ndarray of shape (n_samples,), bool
+        Which samples are source.
+    known : numpy.ndarray of shape (n_samples,), bool
+        Which samples are source and have a label.
+    classes : numpy.ndarray of shape (n_classes,)
+        Sorted labels of the source, at least two.
+    codes : numpy.ndarray of shape (n_known,), int64
+        Class numbers of the known samples.
+    """
+
+    domains: NDArray[np.int64] | None
+    source: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    classes: NDArray[Any]
+    codes: NDArray[np.int64]
+
+
+def read_source_labels(
+    y: ArrayLike | None,
+    sample_domain: ArrayLike | None,
+    n_samples: int,
+    owner: str,
+    *,
+    partly: bool = False,
+    alone: str = "",
+    stacklevel: int = 4,
+) -> SourceLabels:
+    """Return what a classifier learns from; labels of the target are not read.
 
     Parameters
     ----------
-    labels : numpy.ndarray of shape (n_samples,)
-        Labels, none of them missing.
+    y, sample_domain, n_samples, alone, stacklevel
+        As in `resolve_domains`; `y` is required.
+    owner : str
+        The classifier, for messages.
+    partly : bool, default=False
+        Whether labels of some source samples may be unknown.
 
     Returns
     -------
-    numpy.ndarray of shape (n_samples,)
+    SourceLabels
 
     Raises
     ------
     ValueError
-        If there are both strings and numbers.
+        As from `resolve_domains`, and if `y` is missing, holds no classes or fewer than two.
+    DomainError
+        As from `resolve_domains`, and if a source sample (with `partly`, every one) has no label.
     """
-    if labels.dtype.kind != "O":
-        return labels
-    names = np.fromiter((isinstance(value, str) for value in labels), np.bool_, len(labels))
-    if names.any() and not names.all():
-        raise ValueError(
-            f"y must hold either names or numbers, got both: {labels[names][0]!r} and "
-            f"{labels[~names][0]!r}"
-        )
-    return np.array(labels.tolist())
+    labels = require_labels(y, n_samples, owner)
+    domains = resolve_domains(labels, sample_domain, n_samples, alone=alone, stacklevel=stacklevel)
+    source = source_mask(domains, n_samples)
+    known = source & labelled(labels)
+    check_classification_targets(class_values(labels[known]))
+    if partly and not known.any():
+        raise DomainError(f"y has no known label of a source sample ({UNKNOWN_LABELS})")
+    classes, codes = encode_source_labels(labels, known if partly else source, n_least=2)
+    return SourceLabels(domains, source, known, classes, codes)
 
 
 def encode_source_labels(
@@ -368,24 +285,80 @@ def encode_source_labels(
     return classes, codes.astype(np.int64)
 
 
-def refuse_missing(labels: NDArray[Any], name: str = "y") -> None:
-    """Raise ValueError if a label is missing."""
-    count = int(missing_labels(labels).sum())
-    if count:
-        raise ValueError(f"{name} must have a label for every row, got {count} missing ones")
+def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return m: 1/n_source on source samples, -1/n_target on target samples."""
+    source = sample_domain > 0
+    return np.where(source, 1 / float(source.sum()), -1 / float((~source).sum()))
 
 
-def _is_missing(value: object) -> bool:
-    if value is None or isinstance(value, str):
-        return value is None
-    try:
-        return bool(value != value)  # noqa: PLR0124 - NaN of any type
-    except TypeError:  # pandas.NA: its comparisons have no truth value
-        return True
+def pack(
+    Xs: ArrayLike, ys: ArrayLike, Xt: ArrayLike, yt: ArrayLike | None = None
+) -> tuple[Any, NDArray[Any], NDArray[np.int64]]:
+    """Put a source and a target into one array, as the estimators take them.
 
+    Parameters
+    ----------
+    Xs : array_like of shape (n_source, n_features)
+        Source samples.
+    ys : array_like of shape (n_source,)
+        Source labels.
+    Xt : array_like of shape (n_target, n_features)
+        Target samples. Of two data frames the columns are matched by name.
+    yt : array_like of shape (n_target,), optional
+        Target labels. By default they are masked: -1 where the source labels are integers, NaN
+        where they are floats, None otherwise.
 
-def _is_known(value: object) -> bool:
-    return value is not None and (isinstance(value, str) or value != -1)
+    Returns
+    -------
+    X : numpy.ndarray or pandas.DataFrame of shape (n_source + n_target, n_features)
+        Source rows, then target rows. A data frame if `Xs` and `Xt` are data frames of pandas with
+        named columns, so that estimators can check the names.
+    y : numpy.ndarray of shape (n_source + n_target,)
+        Their labels.
+    sample_domain : numpy.ndarray of shape (n_source + n_target,), int64
+        1 for source rows, -1 for target rows.
+
+    Raises
+    ------
+    ValueError
+        If the columns, or the numbers of samples and labels, differ, if an entry is NaN, or if -1
+        is one of the integer source labels and would be taken for a mask.
+
+    Examples
+    --------
+    >>> from sparsetransfer.transfer import pack
+    >>> X, y, sample_domain = pack([[0.0], [1.0]], [3, 4], [[2.0]])
+    >>> y, sample_domain
+    (array([ 3,  4, -1]), array([ 1,  1, -1]))
+    """
+    source, target = check_pair(Xs, Xt, ("Xs", "Xt"))
+    source_labels = _one_dimensional(ys, "ys", len(source))
+    if not labelled(source_labels).all():
+        raise ValueError(f"ys must be known for every source sample ({UNKNOWN_LABELS})")
+    if yt is None:
+        kind = source_labels.dtype.kind
+        if kind == "f":
+            target_labels = np.full(len(target), np.nan)
+        elif kind in "iu":
+            # Unsigned labels become signed: -1 must not wrap around.
+            source_labels = source_labels.astype(np.int64)
+            target_labels = np.full(len(target), -1)
+        else:
+            source_labels = source_labels.astype(object)
+            target_labels = np.full(len(target), None)
+    else:
+        target_labels = _one_dimensional(yt, "yt", len(target))
+    if source_labels.dtype.kind != target_labels.dtype.kind:
+        # NumPy would spell a NaN beside names "nan", and -1 "-1".
+        y = label_array([*source_labels.tolist(), *target_labels.tolist()])
+    else:
+        y = np.concatenate([source_labels, target_labels])
+    X = np.concatenate([source, target])
+    return (
+        _like(Xs, Xt, X),
+        y,
+        np.repeat(np.array([1, -1], dtype=np.int64), [len(source), len(target)]),
+    )
 
 
 def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
@@ -405,3 +378,18 @@ def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int6
     if (domains == 0).any():
         raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
     return whole.astype(np.int64)
+
+
+def _one_dimensional(y: ArrayLike, name: str, size: int) -> NDArray[Any]:
+    labels = label_array(y, name)
+    if labels.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), got {labels.shape}")
+    return labels
+
+
+def _like(Xs: Any, Xt: Any, X: NDArray[Any]) -> Any:
+    """Return the rows as a pandas data frame if both samples were such frames with names."""
+    frames = all(hasattr(part, "iloc") and hasattr(part, "columns") for part in (Xs, Xt))
+    if not frames or not all(isinstance(name, str) for name in Xs.columns):
+        return X
+    return type(Xs)(X, index=Xs.index.append(Xt.index), columns=Xs.columns)

@@ -17,13 +17,8 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import (
-    UNKNOWN_LABELS,
-    MaskedClassifierMixin,
-    check_labels,
-    encode_source_labels,
-    labelled,
-)
+from sparsetransfer._domains import encode_source_labels, require_labels
+from sparsetransfer._labels import UNKNOWN_LABELS, MaskedClassifierMixin, labelled
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["LabelledOnly"]
@@ -96,12 +91,10 @@ class LabelledOnly(MetaEstimatorMixin, MaskedClassifierMixin, BaseEstimator):  #
         ValueError
             If `X` and `y` differ in length, or `y` is missing.
         """
-        if y is None:
-            raise ValueError("LabelledOnly requires y to be passed, but the target y is None")
         rows = validate_data(
             self, X if hasattr(X, "shape") else np.asarray(X), skip_check_array=True
         )
-        y = check_labels(y, rows.shape[0])
+        y = require_labels(y, rows.shape[0], "LabelledOnly")
         known = labelled(y)
         if not known.any():
             raise DomainError(

@@ -12,13 +12,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import _safe_indexing
 
-from sparsetransfer._domains import (
-    UNKNOWN_LABELS,
-    check_labels,
-    class_values,
-    label_array,
-    labelled,
-)
+from sparsetransfer._labels import UNKNOWN_LABELS, check_labels, class_values, label_array, labelled
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["SourceGroupKFold", "known_label_scorer"]

@@ -9,18 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import (
-    MaskedClassifierMixin,
-    check_domains,
-    check_labels,
-    class_values,
-    domains_from_labels,
-    encode_source_labels,
-    labelled,
-)
+from sparsetransfer._domains import read_source_labels
+from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._validation import check_integer, check_matrix, check_real
 from sparsetransfer.classification.priors import PriorBalance, balance_prior
 from sparsetransfer.classification.ridge import RidgeFit, class_targets, class_weights, ridge
@@ -241,8 +233,8 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float64)
         check_integer(self.rounds, "rounds", minimum=0)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)
-        labels, source = source_rows(y, sample_domain, len(rows))
-        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
+        known = read_source_labels(y, sample_domain, len(rows), type(self).__name__)
+        self.classes_, codes, source = known.classes, known.codes, known.source
         self.columns_ = view_columns(self.views, rows.shape[1])
         represented = self._encode(rows, np.where(source, 1, -1), sample_domain)
         target = ~source if not source.all() else source
@@ -376,25 +368,3 @@ def _confidence(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
     chance = 1.0 / posteriors.shape[1]
     certainty = (posteriors.max(axis=1) - chance) / (1.0 - chance)
     return np.asarray(np.maximum(certainty, _LEAST_CONFIDENCE), dtype=np.float64)
-
-
-def source_rows(
-    y: ArrayLike | None, sample_domain: ArrayLike | None, size: int
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return labels as an array and which rows are source rows.
-
-    Raises
-    ------
-    ValueError
-        If there is not one label per row, or labels are no classes.
-    """
-    if y is None:
-        raise ValueError("this classifier requires y to be passed, but the target y is None")
-    labels = check_labels(y, size)
-    if sample_domain is None:
-        domains = domains_from_labels(labels)
-        source = np.ones(size, dtype=np.bool_) if domains is None else domains > 0
-    else:
-        source = check_domains(sample_domain, size) > 0
-    check_classification_targets(class_values(labels[source & labelled(labels)]))
-    return labels, source

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
-from sparsetransfer._domains import UNKNOWN_LABELS, labelled
+from sparsetransfer._labels import UNKNOWN_LABELS, labelled
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.exceptions import DomainError
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import class_values, label_array, refuse_missing
+from sparsetransfer._labels import class_values, label_array, refuse_missing
 from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.transfer.regression.base import on_simplex

@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import MaskedClassifierMixin, encode_source_labels
+from sparsetransfer._domains import read_source_labels
+from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
     Rise,
@@ -26,7 +27,6 @@ from sparsetransfer.classification.evidence import (
 from sparsetransfer.classification.multi_view import (
     MultiView,
     View,
-    source_rows,
     view_columns,
 )
 
@@ -248,8 +248,8 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float64)
         threshold = check_real(self.threshold, "threshold", minimum=0.0)
         check_integer(self.n_resamples, "n_resamples", minimum=0)
-        labels, source = source_rows(y, sample_domain, len(rows))
-        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
+        known = read_source_labels(y, sample_domain, len(rows), type(self).__name__)
+        self.classes_, codes, source = known.classes, known.codes, known.source
         columns = view_columns(self.views, rows.shape[1])
         numbers = np.full(len(rows), -1)
         numbers[source] = codes

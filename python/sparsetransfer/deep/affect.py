@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._labels import labelled
 from sparsetransfer._messages import listing
-from sparsetransfer.transfer.domains import labelled
 
 __all__ = ["AFFECT", "affect_of"]
 

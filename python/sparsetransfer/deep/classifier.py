@@ -18,14 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sparsetransfer._domains import (
-    MaskedClassifierMixin,
-    check_domains,
-    domains_from_labels,
-    encode_source_labels,
-    label_array,
-    labelled,
     new_domains,
+    read_source_labels,
 )
+from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer.deep.checkpoint import (
     check_scales,
     check_tensors,
@@ -38,7 +34,6 @@ from sparsetransfer.deep.checkpoint import (
 )
 from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
 from sparsetransfer.deep.training import data_digest, resolve_device
-from sparsetransfer.exceptions import DomainError
 
 __all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights"]
 
@@ -91,26 +86,16 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
     def _prepare(self, X: Any, y: ArrayLike | None, sample_domain: ArrayLike | None) -> Prepared:
         sequences = self._check_samples(X)
-        if y is None:
-            raise ValueError(f"{type(self).__name__} needs y: labels of the source samples")
-        labels = label_array(y)
-        if labels.shape != (len(sequences),):
-            raise ValueError(f"y must have shape ({len(sequences)},), got {labels.shape}")
-        known = labelled(labels)
-        domain = domains_from_labels(labels) if sample_domain is None else sample_domain
-        from_source = np.ones(len(labels), dtype=bool)
-        if domain is not None:
-            from_source = check_domains(domain, len(labels)) > 0
-        is_source = from_source & known
-        if not is_source.any():
-            raise DomainError("y has no known label of a source sample")
-        self.classes_, numbers = encode_source_labels(labels, is_source, n_least=2)
+        read = read_source_labels(
+            y, sample_domain, len(sequences), type(self).__name__, partly=True
+        )
+        self.classes_ = read.classes
         self.n_bands_ = sequences[0].shape[1]
-        self.scaler_ = self._scaler.fit(sequences, from_source)
-        targets = np.full(len(labels), -1, dtype=np.int64)
-        targets[is_source] = numbers
+        self.scaler_ = self._scaler.fit(sequences, read.source)
+        targets = np.full(len(sequences), -1, dtype=np.int64)
+        targets[read.known] = read.codes
         return Prepared(
-            self.scaler_.apply(sequences, from_source), is_source, ~from_source, targets
+            self.scaler_.apply(sequences, read.source), read.known, ~read.source, targets
         )
 
     def _embed(self, X: Any, sample_domain: ArrayLike | None) -> tuple[Tensor, Tensor]:

@@ -17,15 +17,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from sparsetransfer._domains import (
-    MaskedClassifierMixin,
-    check_domains,
-    check_labels,
-    class_values,
-    domains_from_labels,
-    labelled,
-    new_domains,
-)
+from sparsetransfer._domains import new_domains, resolve_domains, source_mask
+from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_values, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
@@ -192,7 +185,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         self._check_parameters()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         labels = None if y is None else check_labels(y, len(X))
-        is_source = self._source(labels, sample_domain, len(X))
+        is_source = source_mask(resolve_domains(labels, sample_domain, len(X)), len(X))
         known = is_source & (labelled(labels) if labels is not None else False)
         wanted = self._wanted(labels, known, is_source, dimensions, affect)
         self._fit_scales(X, is_source)
@@ -375,17 +368,6 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         check_real(self.spacing, "spacing", minimum=0, strict=True)
         check_real(self.noise, "noise", minimum=0)
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
-
-    @staticmethod
-    def _source(
-        labels: NDArray[Any] | None, sample_domain: ArrayLike | None, count: int
-    ) -> NDArray[np.bool_]:
-        domain = sample_domain
-        if domain is None and labels is not None:
-            domain = domains_from_labels(labels)
-        if domain is None:
-            return np.ones(count, dtype=bool)
-        return check_domains(domain, count) > 0
 
     def _wanted(
         self,

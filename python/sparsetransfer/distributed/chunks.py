@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import class_values, label_array, labelled
 from sparsetransfer._files import existing_file
+from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._messages import listing
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 

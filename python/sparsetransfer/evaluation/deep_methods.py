@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._domains import pack
 from sparsetransfer._networks.front_end import FILTER_BANK
 from sparsetransfer._threads import one_torch_thread
 from sparsetransfer.evaluation.estimators import check_params, estimator_class
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.settings import check_estimator, check_settings
-from sparsetransfer.transfer.domains import pack
 
 __all__ = ["DeepMethod"]
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._domains import label_array, missing_labels, names_array
+from sparsetransfer._labels import label_array, missing_labels, names_array
 from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError

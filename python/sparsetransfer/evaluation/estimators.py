@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
+from sparsetransfer._domains import pack
 from sparsetransfer.evaluation.classifiers import check_family, family_obstacle
 from sparsetransfer.evaluation.fitted import FittedMethod, LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.methods import MethodOutput, Tuning, fit_classifier
@@ -26,7 +27,6 @@ from sparsetransfer.subspace import (
     SubspaceAlignment,
     TransferComponentAnalysis,
 )
-from sparsetransfer.transfer.domains import pack
 from sparsetransfer.transfer.regression.base import LabelRegression
 
 __all__ = ["EstimatorMethod", "check_params", "estimator_class"]

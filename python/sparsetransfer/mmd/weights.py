@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import class_values, label_array, refuse_missing
+from sparsetransfer._labels import class_values, label_array, refuse_missing
 from sparsetransfer._validation import FloatArray, check_matrix, check_vector
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.mmd.result import Estimator

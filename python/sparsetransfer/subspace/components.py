@@ -11,7 +11,13 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import check_labels, encode_source_labels, mean_weights, new_domains
+from sparsetransfer._domains import (
+    encode_source_labels,
+    mean_weights,
+    new_domains,
+    require_labels,
+    source_mask,
+)
 from sparsetransfer._linalg import inner, lapack, matmul, single_threaded_blas
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
@@ -353,14 +359,10 @@ class JointDistributionAdaptation(_MeanMatching):
             If there is one domain only; the means then play no part.
         """
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
-        labels = check_labels(y, len(rows))
+        labels = require_labels(y, len(rows), type(self).__name__)
         domains = self._fit_domains(labels, sample_domain, len(rows))
-        source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
+        source = source_mask(domains, len(rows))
         classes, codes = encode_source_labels(labels, source)
         features, basis = self._prepare(rows)
         means = np.zeros((len(rows), 0)) if domains is None else mean_weights(domains)[:, None]

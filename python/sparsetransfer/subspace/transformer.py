@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -10,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _num_samples
 
-from sparsetransfer._domains import check_domains, domains_from_labels, label_array
+from sparsetransfer._domains import resolve_domains
 from sparsetransfer._validation import FloatArray
-from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DomainTransformer"]
 
@@ -43,7 +41,7 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             The transformed samples.
         """
         self.fit(X, y, sample_domain=sample_domain)
-        domains = self._given_domains(y, sample_domain, _num_samples(X))
+        domains = resolve_domains(y, sample_domain, _num_samples(X))
         result: FloatArray = self.transform(X, sample_domain=domains)
         return result
 
@@ -57,26 +55,11 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """Transform samples; overridden."""
         raise NotImplementedError
 
-    def _given_domains(
-        self, y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int
-    ) -> NDArray[np.int64] | None:
-        if sample_domain is not None:
-            return check_domains(sample_domain, n_samples)
-        labels = None if y is None else label_array(y)
-        return None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
-
     def _fit_domains(
         self, y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int
     ) -> NDArray[np.int64] | None:
-        domains = self._given_domains(y, sample_domain, n_samples)
-        if domains is None:
-            warnings.warn(
-                f"all samples form one domain: {type(self).__name__} aligns nothing; give "
-                "sample_domain, or mask the target's labels in y",
-                DomainWarning,
-                stacklevel=3,
-            )
-        return domains
+        alone = f"{type(self).__name__} aligns nothing"
+        return resolve_domains(y, sample_domain, n_samples, alone=alone, stacklevel=4)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

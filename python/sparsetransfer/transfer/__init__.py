@@ -1,8 +1,9 @@
 """Sparse codes of several domains, coupled through their distributions and their neighbours."""
 
+from sparsetransfer._domains import check_domains, domains_from_labels, pack
+from sparsetransfer._labels import labelled
 from sparsetransfer.transfer.coder import TransferSparseCoding
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
-from sparsetransfer.transfer.domains import check_domains, domains_from_labels, labelled, pack
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.factorisation import TransferNMF
 from sparsetransfer.transfer.kernel import (

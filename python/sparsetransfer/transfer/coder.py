@@ -14,6 +14,7 @@ from sklearn.base import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsetransfer._domains import new_domains, resolve_domains
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
@@ -28,12 +29,12 @@ from sparsetransfer.transfer.chunked import learn_chunks
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
 from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
-from sparsetransfer.transfer.minibatch import TransferStream, batch_domains, takes_batches
+from sparsetransfer.transfer.minibatch import TransferStream, takes_batches
 from sparsetransfer.transfer.preparation import (
+    ONE_DOMAIN,
     ClassCoupling,
     atom_count,
     first_dictionary,
-    resolve_domains,
     source_labels,
 )
 from sparsetransfer.transfer.problem import Solver, warn_unconverged
@@ -325,7 +326,9 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         n_components = atom_count(self.n_components, len(signals), self.dict_init)
         check_real(self.laplacian, "laplacian", minimum=0)
         mmd = check_real(self.mmd, "mmd", minimum=0)
-        domains = resolve_domains(y, sample_domain, len(signals), mmd)
+        domains = resolve_domains(
+            y, sample_domain, len(signals), alone=ONE_DOMAIN if mmd > 0 else ""
+        )
         self._graph = None
         if self.laplacian > 0:
             self._graph = GraphExtension(
@@ -438,7 +441,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             self, X, dtype=[np.float64, np.float32], order="C", reset=first
         )
         mmd = check_real(self.mmd, "mmd", minimum=0)
-        domains = batch_domains(sample_domain, len(signals))
+        domains = None if sample_domain is None else new_domains(sample_domain, len(signals))
         if first:
             n_components = atom_count(self.n_components, len(signals), self.dict_init)
             self._stream = TransferStream(

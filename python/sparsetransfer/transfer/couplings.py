@@ -7,7 +7,8 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import check_domains, class_values, label_array, labelled
+from sparsetransfer._domains import check_domains
+from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.exceptions import DomainError

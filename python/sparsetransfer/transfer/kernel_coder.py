@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import new_domains
+from sparsetransfer._domains import new_domains, resolve_domains
 from sparsetransfer._linalg import matmul, squared_spectral_norm
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
@@ -17,7 +17,7 @@ from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.kernel import kernel_learn
 from sparsetransfer.transfer.learn import transfer_learn
-from sparsetransfer.transfer.preparation import atom_count, first_dictionary, resolve_domains
+from sparsetransfer.transfer.preparation import ONE_DOMAIN, atom_count, first_dictionary
 from sparsetransfer.transfer.proximal import descend_rows, violations
 
 __all__ = ["KernelTransferSparseCoding"]
@@ -217,7 +217,9 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
         mmd = check_real(self.mmd, "mmd", minimum=0)
-        domains = resolve_domains(y, sample_domain, len(signals), mmd)
+        domains = resolve_domains(
+            y, sample_domain, len(signals), alone=ONE_DOMAIN if mmd > 0 else ""
+        )
         n_components = atom_count(self.n_components, len(signals), self.dict_init)
         start = first_dictionary(signals, n_components, self.dict_init, self.random_state)
         self.bandwidths_: tuple[float, ...] = ()

@@ -3,16 +3,15 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import Statistics, update_dictionary
-from sparsetransfer.exceptions import DomainError
 from sparsetransfer.transfer.inductive import encode_shifted
 from sparsetransfer.transfer.problem import warn_unconverged
 from sparsetransfer.transfer.result import TransferCodes
 
-__all__ = ["TransferStream", "batch_domains", "takes_batches"]
+__all__ = ["TransferStream", "takes_batches"]
 
 # Early codes are those of a dictionary that has seen little; as in dictionary learning on-line.
 _FORGETTING = 4.0
@@ -33,18 +32,6 @@ def takes_batches(estimator: Any) -> bool:
                 "needs all samples at once"
             )
     return True
-
-
-def batch_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.int64] | None:
-    """Return the domain numbers of a batch, which may lack source or target."""
-    if sample_domain is None:
-        return None
-    domains = np.asarray(sample_domain)
-    if domains.shape != (n_samples,) or domains.dtype.kind not in "iu":
-        raise ValueError(f"sample_domain must hold {n_samples} integers, got {domains.shape}")
-    if (domains == 0).any():
-        raise DomainError("sample_domain must be positive (source) or negative (target), got 0")
-    return domains.astype(np.int64)
 
 
 class TransferStream:

@@ -1,6 +1,5 @@
-"""What the estimator decides before it learns: domains, the first atoms, the mean coupling."""
+"""What the estimator decides before it learns: labels, the first atoms, the mean coupling."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,8 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
 
-from sparsetransfer._domains import (
-    check_domains,
-    class_values,
-    domains_from_labels,
-    label_array,
-    labelled,
-)
+from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
-from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.transfer.couplings import (
     Contrast,
     MeanCoupling,
@@ -25,25 +17,9 @@ from sparsetransfer.transfer.couplings import (
     couple_domains,
 )
 
-__all__ = ["ClassCoupling", "atom_count", "first_dictionary", "resolve_domains", "source_labels"]
+__all__ = ["ONE_DOMAIN", "ClassCoupling", "atom_count", "first_dictionary", "source_labels"]
 
-
-def resolve_domains(
-    y: ArrayLike | None, sample_domain: ArrayLike | None, n_samples: int, mmd: float
-) -> NDArray[np.int64] | None:
-    """Return the domain numbers, from masked labels if need be; None for one domain."""
-    if sample_domain is not None:
-        return check_domains(sample_domain, n_samples)
-    labels = None if y is None else label_array(y)
-    domains = None if labels is None or labels.ndim != 1 else domains_from_labels(labels)
-    if domains is None and mmd > 0:
-        warnings.warn(
-            "all samples form one domain: the MMD term is zero and this is plain dictionary "
-            "learning; give sample_domain, or mask the target's labels in y",
-            DomainWarning,
-            stacklevel=3,
-        )
-    return domains
+ONE_DOMAIN = "the MMD term is zero and this is plain dictionary learning"
 
 
 def source_labels(y: ArrayLike | None, domains: NDArray[np.int64] | None) -> NDArray[Any] | None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _simd
+from sparsetransfer._domains import check_domains
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
@@ -20,7 +21,6 @@ from sparsetransfer._validation import (
 )
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_domains
-from sparsetransfer.transfer.domains import check_domains
 from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = [

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import check_domains, domains_from_labels, new_domains
+from sparsetransfer._domains import new_domains, resolve_domains
+from sparsetransfer._labels import check_labels
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.exceptions import DomainError
 
@@ -162,14 +163,9 @@ class WhitenedSequences:
     ) -> NDArray[np.int64]:
         if not len(X):
             raise ValueError("X must have at least one sequence, got none")
-        if sample_domain is not None:
-            return check_domains(sample_domain, len(X))
-        masked = None if y is None else domains_from_labels(y)
-        if masked is None:
-            return np.ones(len(X), np.int64)
-        if len(masked) != len(X):
-            raise ValueError(f"X has {len(X)} sequences, y has {len(masked)} labels")
-        return masked
+        labels = None if y is None or sample_domain is not None else check_labels(y, len(X))
+        domains = resolve_domains(labels, sample_domain, len(X))
+        return np.ones(len(X), np.int64) if domains is None else domains
 
     def _transform_domains(
         self, sample_domain: ArrayLike | None, n_sequences: int

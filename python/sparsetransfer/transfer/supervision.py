@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._domains import class_values, label_array, labelled
+from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._validation import check_real
 from sparsetransfer.transfer.problem import Coupling
 

@@ -12,18 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import (
-    MaskedClassifierMixin,
-    check_domains,
-    check_labels,
-    class_values,
-    domains_from_labels,
-    encode_source_labels,
-    labelled,
-)
+from sparsetransfer._domains import read_source_labels
+from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
@@ -188,11 +180,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
             If the coefficients do not reach `kkt_tol`.
         """
         given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        prepared = self._prepare(given, check_labels(y, len(given)), sample_domain)
+        prepared = self._prepare(given, y, sample_domain)
         self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
         self.intercept_ = (prepared.prior - matmul(self.coef_, prepared.centre)).astype(given.dtype)
         return self
@@ -254,35 +242,25 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         return np.asarray(matmul(rows, self.coef_.T) + self.intercept_)
 
     def _prepare(
-        self, given: FloatArray, labels: NDArray[Any], sample_domain: ArrayLike | None
+        self, given: FloatArray, y: ArrayLike | None, sample_domain: ArrayLike | None
     ) -> TransferRows:
         rows = given.astype(np.float64)
-        if sample_domain is None:
-            domains = domains_from_labels(labels)
-        else:
-            domains = check_domains(sample_domain, len(rows))
-        source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
-        check_classification_targets(class_values(labels[source & labelled(labels)]))
-        self.classes_, codes = encode_source_labels(labels, source, n_least=2)
-        n_classes = len(self.classes_)
-        if domains is None:
-            warnings.warn(
-                f"all samples form one domain: {type(self).__name__} is plain regression; give "
-                "sample_domain, or mask the target's labels in y",
-                DomainWarning,
-                stacklevel=3,
-            )
+        name = type(self).__name__
+        read = read_source_labels(
+            y, sample_domain, len(rows), name, alone=f"{name} is plain regression", stacklevel=5
+        )
+        self.classes_, codes, source = read.classes, read.codes, read.source
         weights = compute_sample_weight(self.class_weight, self.classes_[codes])
         if not weights.sum() > 0 or weights.min() < 0:
             raise ValueError(f"class_weight must weigh some class, got {self.class_weight!r}")
         weights = weights / weights.sum()
-        one_hot = np.eye(n_classes)[codes]
+        one_hot = np.eye(len(self.classes_))[codes]
         prior = matmul(weights, one_hot)
         centre = matmul(weights, rows[source])
         return TransferRows(
             rows - centre,
             source,
-            domains,
+            read.domains,
             codes,
             weights,
             one_hot - prior,

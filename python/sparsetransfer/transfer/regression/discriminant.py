@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import check_labels, encode_source_labels, new_domains
+from sparsetransfer._domains import encode_source_labels, new_domains, require_labels, source_mask
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.graph import laplacian, nearest_neighbours
@@ -154,12 +154,10 @@ class TSDSL(DomainTransformer):
             If the projection does not reach `kkt_tol`.
         """
         given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        if y is None:
-            raise ValueError("TSDSL requires y to be passed, but the target y is None")
         threads = resolve_threads(self.n_jobs, "n_jobs")
-        labels = check_labels(y, len(given))
+        labels = require_labels(y, len(given), "TSDSL")
         domains = self._fit_domains(labels, sample_domain, len(given))
-        source = np.ones(len(given), np.bool_) if domains is None else domains > 0
+        source = source_mask(domains, len(given))
         self.classes_, codes = encode_source_labels(labels, source)
         rows = given.astype(np.float64)
         mean = rows[source].mean(axis=0)
