@@ -1,7 +1,11 @@
 """The command line: ``sparsetransfer --help``."""
 
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
+
+from sparsetransfer._interrupts import Terminated, interruption, leave
 
 __all__ = ["main"]
 
@@ -9,18 +13,30 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on ``sys.argv``."""
     try:
+        # As Ctrl-C: what is half-written is removed, and locks are given back.
+        signal.signal(signal.SIGTERM, _terminate)
         _run()
     except (Exception, KeyboardInterrupt, SystemExit) as end:
         # Typer ends silently where Ctrl-C comes before the work of a command, and what is being
         # imported may answer with an error of its own.
-        if _is_interrupted(end):
-            _fail("interrupted", 130)
+        if cause := interruption(end):
+            leave(cause)
         if isinstance(end, OSError):
             # The work of commands tells its errors itself; this is the printing of a help page.
             from sparsetransfer.cli.errors import USER_ERROR, one_line
 
-            _fail(f"error: {one_line(end)}", USER_ERROR)
+            print(f"error: {one_line(end)}", file=sys.stderr)
+            sys.exit(USER_ERROR)
         raise
+    finally:
+        # Python would die of the signal itself, after all, if an extension module was being
+        # imported when it came; running a text resets what it remembers of that.
+        exec("")  # noqa: S102
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
+    raise Terminated
 
 
 def _run() -> None:
@@ -33,15 +49,3 @@ def _run() -> None:
     from sparsetransfer.cli.application import application
 
     application()
-
-
-def _is_interrupted(end: BaseException | None) -> bool:
-    # Commands raise `from None` once they have told what happened.
-    while end is not None and not isinstance(end, KeyboardInterrupt):
-        end = end.__cause__ or (None if end.__suppress_context__ else end.__context__)
-    return end is not None
-
-
-def _fail(line: str, status: int) -> NoReturn:
-    print(line, file=sys.stderr)
-    sys.exit(status)

@@ -13,16 +13,15 @@ from contextlib import contextmanager
 
 import typer
 
-__all__ = ["INCOMPLETE", "INTERRUPTED", "USER_ERROR", "one_line", "one_line_errors", "say"]
+from sparsetransfer._interrupts import status_and_word
+
+__all__ = ["INCOMPLETE", "USER_ERROR", "one_line", "one_line_errors", "say"]
 
 INCOMPLETE = 1
 """Exit status of work that is done as far as the input allows."""
 
 USER_ERROR = 2
 """Exit status for input that cannot be used, as for wrong options."""
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as a shell counts it."""
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ def one_line_errors() -> Iterator[None]:
     """Turn foreseeable errors into a line on the standard error and an exit status.
 
     Input that cannot be used, missing files, missing extras, a full disk and too little memory end
-    with status 2, Ctrl-C with 130. A closed pipe, as after ``| head``, ends the command silently.
+    with status 2, Ctrl-C with 130, SIGTERM with 143. A closed pipe, as after ``| head``, ends the command silently.
     """
     try:
         yield
@@ -99,8 +98,9 @@ def one_line_errors() -> Iterator[None]:
             raise typer.Exit(_without_output()) from None
         _fail(error)
     except KeyboardInterrupt as error:
-        typer.echo(f"interrupted{f'; {error}' if str(error) else ''}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        status, word = status_and_word(error)
+        typer.echo(f"{word}{f'; {error}' if str(error) else ''}", err=True)
+        raise typer.Exit(status) from None
     except (ValueError, OSError, ImportError, MemoryError, BrokenExecutor, RecursionError) as error:
         # CorpusError and DomainError are ValueErrors.
         _fail(error)

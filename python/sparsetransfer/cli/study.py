@@ -93,16 +93,21 @@ def run_study(
         config, cache=cache / "features", n_jobs=jobs, progress=feature_bars(progress)
     )
     bar = progress.add_task("methods", total=None)
-    study = run(
-        domains,
-        methods,
-        protocol,
-        n_jobs=jobs or 1,
-        store=store,
-        progress=lambda done, total, _: progress.update(bar, completed=done, total=total),
-    )
-    if output is not None:
-        reporting.write(study, output)
+    try:
+        study = run(
+            domains,
+            methods,
+            protocol,
+            n_jobs=jobs or 1,
+            store=store,
+            progress=lambda done, total, _: progress.update(bar, completed=done, total=total),
+        )
+        if output is not None:
+            reporting.write(study, output)
+    except KeyboardInterrupt as error:
+        if store is None or not store.begun:
+            raise
+        raise type(error)(f"`sparsetransfer resume '{output}'` goes on from here") from error
     return study
 
 

@@ -3,12 +3,12 @@
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from sparsetransfer._files import existing_file
+from sparsetransfer._files import is_lfs_pointer
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.files import find_files
 from sparsetransfer.audio.segments import seconds
@@ -212,22 +212,19 @@ def _checked_rows(
                 else "; save the manifest as UTF-8 if it is not"
             )
         )
-    unusable = list(_unusable(files))
-    if unusable:
+    irregular = [f"'{file}'" for file in files if not os.path.isfile(file)]
+    if irregular:
         raise CorpusError(
-            f"manifest '{manifest}': {len(unusable)} of {len(files)} recordings are no audio files: "
-            f"{listing(unusable)}"
+            f"manifest '{manifest}': {len(irregular)} of {len(files)} recordings are no regular "
+            f"files: {listing(irregular)}"
+        )
+    # Where some are there, reading the others will tell: they may be dropped then.
+    if files and all(map(is_lfs_pointer, files)):
+        raise CorpusError(
+            f"manifest '{manifest}': all {len(files)} recordings are Git LFS pointers, not audio: "
+            f"{listing(files)}; run `git lfs pull` in the clone"
         )
     return labelled, len(bare)
-
-
-def _unusable(files: Iterable[str]) -> Iterator[str]:
-    """Say what is no regular file, and what Git LFS has not fetched yet."""
-    for file in files:
-        try:
-            existing_file(file)
-        except OSError as error:
-            yield str(error)
 
 
 def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:

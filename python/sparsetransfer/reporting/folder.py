@@ -180,6 +180,11 @@ class WorkFolder(CellStore):
         self._config = _json(config.as_dict())
         self._fresh = not keep
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to resume."""
+        return (self.folder / _CONFIG).is_file()
+
     def load(self, key: str) -> Cell | None:
         """Return the cell of a key, if earlier cells are used."""
         return None if self._fresh else super().load(key)
