@@ -6,7 +6,7 @@ import sparsetransfer
 
 
 def main() -> None:
-    """Answer ``--version [--verbose]`` without the optional command line, or hand over to it."""
+    """Print ``--version [--verbose]`` without the optional command line, or run that."""
     arguments = sys.argv[1:]
     if "--version" in arguments and set(arguments) <= {"--version", "--verbose"}:
         if "--verbose" in arguments:

@@ -37,7 +37,7 @@ def csv_cell(value: object) -> object:
 
 
 def plain_cell(text: str) -> str:
-    """Undo `csv_cell`: remove the apostrophe it put before a text.
+    """Remove the apostrophe that `csv_cell` put before a text.
 
     Parameters
     ----------

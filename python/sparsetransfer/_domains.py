@@ -92,7 +92,7 @@ def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.i
 
 
 def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
-    """Take rows with a known label for source and rows with a masked one for target.
+    """Return domains in which rows with a known label are source and the others target.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def mean_weights(sample_domain: NDArray[np.int64]) -> NDArray[np.float64]:
 def pack(
     Xs: ArrayLike, ys: ArrayLike, Xt: ArrayLike, yt: ArrayLike | None = None
 ) -> tuple[Any, NDArray[Any], NDArray[np.int64]]:
-    """Put a source and a target into one array, as the estimators take them.
+    """Join a source and a target into one array, as the estimators take them.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
-    """Refuse, before the work, a file that could not be written after it.
+    """Check, before the work, that a file can be written after it.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
 
 
 def check_folder(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before the work, a folder into which no file could be written after it.
+    """Check, before the work, that files can be written into a folder after it.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def regular_file(path: str | os.PathLike[str]) -> Path | None:
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give the name of a file to write, which takes the place of another when it is done.
+    """Yield the name of a file to write, which replaces another when it is done.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder while the block runs.
+    """Lock a folder against other processes while the block runs.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def marked(folder: Path) -> Iterator[None]:
-    """Make a folder, marked as that of a process that runs until the block or the process ends.
+    """Create a folder, marked as that of a process that runs until the block or the process ends.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ _LONGEST = 300
 
 
 def listing(items: Iterable[object]) -> str:
-    """Spell out the first five offenders of a message and count the rest.
+    """List the first five offenders of a message and count the rest.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def listing(items: Iterable[object]) -> str:
 
 
 def shortened(text: str) -> str:
-    """Leave out the middle of a text that is too long for a message.
+    """Shorten a text that is too long for a message, in its middle.
 
     Parameters
     ----------

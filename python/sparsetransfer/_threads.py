@@ -163,7 +163,7 @@ threadpoolctl.register(_PoolController)
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Keep PyTorch from starting threads where the work is spread over processes already."""
+    """Limit PyTorch to one thread where the work is spread over processes already."""
     import torch
 
     before = torch.get_num_threads()

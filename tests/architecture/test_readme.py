@@ -1,6 +1,7 @@
-"""The README's commands are the ones that the checks run."""
+"""The README's commands are the ones that the checks run; pictures and pages name what exists."""
 
 import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
@@ -39,3 +40,27 @@ def test_continuous_integration_runs_the_test_command_from_the_readme():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert 'test_command=$("$tools/python" tests/architecture/readme_commands.py tests)' in script
     assert 'bash -c "$test_command"' in script
+
+
+def test_the_picture_names_every_package():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = readme.split("```\nhigh ", 1)[1].split("```", 1)[0]
+    packages = {path.parent.name for path in (ROOT / "python/sparsetransfer").glob("*/__init__.py")}
+    folders = {path.name for path in (ROOT / "cpp/src").iterdir() if path.is_dir()}
+    assert packages | folders <= set(re.findall(r"\w+", picture))
+
+
+def test_how_to_add_names_files_and_names_that_exist():
+    page = (ROOT / "docs/extending/index.md").read_text(encoding="utf-8")
+    words = [word for word in re.findall(r"`([\w./]+)`", page) if "NAME" not in word]
+    paths = [word for word in words if word.startswith(("cpp/", "python/", "tests/"))]
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("cpp", "python")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".hpp", ".cpp", ".py")
+    )
+    names = [word for word in words if re.fullmatch(r"\w+", word)]
+    assert [name for name in names if not re.search(rf"\b{name}\b", sources)] == []

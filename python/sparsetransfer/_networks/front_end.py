@@ -18,7 +18,7 @@ _SHORTEST = (
 
 
 def long_enough(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Continue a signal by zeros to a tenth of a second."""
+    """Pad a signal with zeros to a tenth of a second."""
     return np.pad(signal, (0, max(0, _SHORTEST - signal.size)))
 
 

@@ -167,7 +167,7 @@ def _end_of_chunk(file: BinaryIO, name: bytes, order: Literal["big", "little"]) 
 
 def flac_without_length(data: bytes) -> tuple[int, bytes, bool]:
     """
-    Take the number of frames out of the header of a FLAC file.
+    Remove the number of frames from the header of a FLAC file.
 
     Parameters
     ----------

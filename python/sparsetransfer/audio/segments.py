@@ -66,7 +66,7 @@ def canonical_bounds(
     start: NDArray[np.float64], end: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """
-    Bring the bounds of segments into one form.
+    Convert the bounds of segments to one form.
 
     Parameters
     ----------

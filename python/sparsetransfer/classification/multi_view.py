@@ -26,7 +26,7 @@ _LEAST_CONFIDENCE = 1e-3
 
 
 def join_views(views: Sequence[ArrayLike]) -> tuple[NDArray[np.float64], list[int]]:
-    """Put feature sets of the same rows side by side.
+    """Join feature sets of the same rows side by side.
 
     Parameters
     ----------

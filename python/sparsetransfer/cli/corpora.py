@@ -58,7 +58,7 @@ def check(
     levels: Annotated[bool, typer.Option("--levels/--no-levels", help="Decode every file.")] = True,
     everything: Annotated[bool, typer.Option("--all", help="Name every file, not ten.")] = False,
 ) -> None:
-    """Tell what of a corpus is complete, missing, extra, duplicated, clipped or near-silent.
+    """Report what of a corpus is complete, missing, extra, duplicated, clipped or near-silent.
 
     Exit status 0: complete. 1: not complete, or the complete number is not public. 2: nothing of
     the corpus can be read.

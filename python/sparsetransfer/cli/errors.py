@@ -86,7 +86,7 @@ def _missing(error: ImportError) -> str:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn foreseeable errors into a line on the standard error and an exit status.
+    """Convert foreseeable errors to a line on the standard error and an exit status.
 
     Input that cannot be used, missing files, missing extras, a full disk and too little memory end
     with status 2, Ctrl-C with 130, SIGTERM with 143. A closed pipe, as after ``| head``, ends the command silently.

@@ -20,7 +20,7 @@ class Bars(Protocol):
     """What shows progress: the part of ``rich.progress.Progress`` that commands use."""
 
     def add_task(self, description: str, *, total: float | None = None) -> Any:
-        """Begin something, of unknown length without `total`; return its key."""
+        """Start a task, of unknown length without `total`; return its key."""
 
     def update(
         self, task_id: Any, *, total: float | None = None, completed: float | None = None
@@ -56,7 +56,7 @@ class PlainBars:
         self._totals: list[float | None] = []
 
     def add_task(self, description: str, *, total: float | None = None) -> int:
-        """Begin something, and write its name."""
+        """Start a task, and write its name."""
         now = self._clock()
         self._names.append(description)
         self._starts.append(now)

@@ -44,7 +44,7 @@ def resume(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Finish a study that was stopped: cells that are done are not computed again."""
+    """Resume a study that was stopped: cells that are done are not computed again."""
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting

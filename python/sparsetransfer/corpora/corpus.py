@@ -103,7 +103,7 @@ class Corpus:
 
     def restrict(self, classes: Sequence[str]) -> "Corpus":
         """
-        Keep only some classes.
+        Restrict the corpus to some classes.
 
         Parameters
         ----------

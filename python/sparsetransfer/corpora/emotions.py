@@ -98,7 +98,7 @@ def _vocabularies() -> dict[str, dict[str, dict[str, str]]]:
 
 def check_label_map(label_map: Mapping[str, str]) -> None:
     """
-    Refuse a label map that leads out of the common vocabulary.
+    Check that a label map stays in the common vocabulary.
 
     Parameters
     ----------

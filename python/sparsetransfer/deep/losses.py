@@ -186,7 +186,7 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
 
 
 def reverse_gradient(features: Tensor, weight: float = 1.0) -> Tensor:
-    """Pass features on and their gradient back with the opposite sign.
+    """Reverse the gradient: return features as they are and negate what flows back.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def reverse_gradient(features: Tensor, weight: float = 1.0) -> Tensor:
 
 
 def continuous_metric(labels: Tensor, latent: Tensor) -> Tensor:
-    r"""Ask that distances in an embedding follow distances of a continuous label.
+    r"""Compute a loss by which distances in an embedding follow those of a continuous label.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ class BandScaler:
     def fit(
         cls, sequences: Sequence[NDArray[np.float32]], is_source: NDArray[np.bool_]
     ) -> BandScaler:
-        """Take the statistics of both domains; without a target those of the source twice."""
+        """Estimate the statistics of both domains; without a target those of the source twice."""
         rows: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         for wanted in (True, False):
             chosen = [x for x, s in zip(sequences, is_source, strict=True) if s == wanted]
@@ -232,7 +232,7 @@ def _moments(
 
 
 def pad(sequences: Sequence[NDArray[np.float32]]) -> Batch:
-    """Put spectrograms into one array, with zeros after their ends."""
+    """Pad spectrograms with zeros into one array."""
     lengths = [len(x) for x in sequences]
     frames = np.zeros((len(sequences), max(lengths), sequences[0].shape[1]), dtype=np.float32)
     for row, x in zip(frames, sequences, strict=True):
@@ -243,7 +243,7 @@ def pad(sequences: Sequence[NDArray[np.float32]]) -> Batch:
 def crop(
     sequences: Sequence[NDArray[np.float32]], n_frames: int, rng: np.random.Generator
 ) -> list[NDArray[np.float32]]:
-    """Cut a random stretch of at most `n_frames` frames out of each spectrogram."""
+    """Crop a random stretch of at most `n_frames` frames from each spectrogram."""
     cut = []
     for x in sequences:
         start = int(rng.integers(0, max(len(x) - n_frames, 0) + 1))
@@ -270,7 +270,7 @@ def spec_augment(
     max_frames: int = 20,
     max_bands: int = 8,
 ) -> Batch:
-    """Erase random stretches of time and of frequency in every spectrogram.
+    """Mask random stretches of time and of frequency in every spectrogram (SpecAugment).
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ def train_speaker_network(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> SpeakerNetwork:
-    """Teach a network to tell speakers apart.
+    """Train a network to classify speakers.
 
     Parameters
     ----------

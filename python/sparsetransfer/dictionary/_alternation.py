@@ -54,11 +54,11 @@ class State:
         return codes if problem.kept is None else codes[problem.kept]
 
     def improve_dictionary(self) -> None:
-        """Improve the dictionary for the codes as they are, before they are ever recomputed."""
+        """Update the dictionary for the codes as they are, before they are ever recomputed."""
         self.components = self.step.improve(self.components, self.codes, "block_coordinate")
 
     def alternate(self) -> float:
-        """Code, improve the dictionary, revive its dead atoms; return the objective."""
+        """Compute codes, update the dictionary, revive its dead atoms; return the objective."""
         self.encode()
         _core.dictionary_merge_duplicate_atoms(
             self.components,
@@ -78,7 +78,7 @@ class State:
         return objective
 
     def encode(self) -> Certificate:
-        """Code the signals that count, from the last codes if there are any."""
+        """Encode the signals that count, from the last codes if there are any."""
         certificate = self.problem.coder(
             self.problem.X, self.components, self.codes, warm=self.warm, mask=self.problem.mask
         )
@@ -96,7 +96,7 @@ class State:
     def finish(
         self, history: NDArray[np.float64], status: Status, rng: np.random.Generator
     ) -> LearnedDictionary:
-        """Code once more at the final dictionary, no atom of which is zero, and certify it."""
+        """Encode once more with the final dictionary, no atom of which is zero, and certify it."""
         problem = self.problem
         self.components = problem.atoms.without_zeros(self.components, rng)
         certificate = self.encode()
@@ -140,7 +140,7 @@ class State:
 
 
 def warn_unless_converged(result: LearnedDictionary, certificate: Certificate | None) -> None:
-    """Issue the one warning of a call that was ended by a limit."""
+    """Warn once if a call was ended by a limit."""
     parts = []
     if result.status == "max_iter" and result.n_iter > 0:
         parts.append(f"the dictionary did not converge in {result.n_iter} iterations")

@@ -96,7 +96,7 @@ class MaskedStep:
         self._value = self._penalty = 0.0
 
     def gather(self, codes: FloatArray) -> None:
-        """Take note of the penalty of codes."""
+        """Record the penalty of codes."""
         self._penalty = penalty(codes, self.problem.weights)
 
     def improve(self, components: FloatArray, codes: FloatArray, method: str) -> FloatArray:

@@ -282,6 +282,6 @@ class DictionaryLearning(DictionaryTransformer):
 
 
 def check_fit_algorithm(name: str) -> None:
-    """Refuse what scikit-learn refuses."""
+    """Validate the algorithm as scikit-learn does."""
     if name not in ("lars", "cd"):
         raise ValueError(f"fit_algorithm must be 'lars' or 'cd', got {name!r}")

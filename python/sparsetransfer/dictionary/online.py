@@ -95,7 +95,7 @@ class OnlineState:
         weights: FloatArray,
         mask: NDArray[np.bool_] | None,
     ) -> tuple[float, Certificate]:
-        """Code a batch, add it to the statistics, improve the dictionary.
+        """Encode a batch, add it to the statistics, update the dictionary.
 
         Returns the batch's mean objective at the dictionary as it was, and the certificate.
         """
@@ -125,7 +125,7 @@ class OnlineState:
         ), certificate
 
     def expect_new_samples(self) -> None:
-        """Forget how many samples there are: those to come may be others."""
+        """Reset the number of samples: those to come may be others."""
         self.n_samples, self._known_length = math.inf, False
 
     def _measure_pass(self, X: FloatArray) -> None:

@@ -33,7 +33,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     transform_time_limit: float | None
 
     def transform(self, X: ArrayLike, *, mask: Mask = None) -> FloatArray:
-        """Code signals with the learned atoms.
+        """Encode signals with the learned atoms.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ def update_dictionary(
     l1_ratio: float = 0.0,
     n_threads: int | None = None,
 ) -> FloatArray:
-    """Improve a dictionary for fixed codes, given only their statistics.
+    """Update a dictionary for fixed codes, given only their statistics.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def update_ksvd(
     l1_ratio: float = 0.0,
     n_threads: int | None = None,
 ) -> _KsvdStep:
-    """Improve atoms and the codes that use them together, by one pass of approximate K-SVD.
+    """Update atoms and the codes that use them together, by one pass of approximate K-SVD.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def update_ksvd(
 
 
 def require_unconstrained(method: str, atoms: AtomSet) -> None:
-    """Refuse sets of atoms that only block coordinates and K-SVD can keep."""
+    """Raise for sets of atoms that only block coordinates and K-SVD can keep."""
     if atoms.positive:
         raise ValueError(f"positive atoms cannot be kept by method={method!r}")
     if atoms.l1_ratio > 0:

@@ -21,7 +21,7 @@ __all__ = ["resume", "run_mark", "save"]
 def run_mark(
     chunks: Chunks, task: Pass, strengths: NDArray[np.float64], tol: float, coupling_tol: float
 ) -> str:
-    """Tell runs apart by their data's shape, their settings and their first dictionary."""
+    """Compute a mark of a run from its data's shape, its settings and its first dictionary."""
     described = [
         [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
         [task.alpha, task.l2, task.positive, tol, coupling_tol, str(task.components.dtype)],

@@ -152,7 +152,7 @@ class Chunks(Sequence[Chunk]):
         return Chunks([*self, *other])
 
     def with_labels(self, labels: ArrayLike) -> Chunks:
-        """Give every row a class, for class-conditional terms.
+        """Assign a class to every row, for class-conditional terms.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class Chunks(Sequence[Chunk]):
 
     @classmethod
     def from_array(cls, X: ArrayLike, *, chunk_size: int = 16384, domain: int = 1) -> Chunks:
-        """Cut an array in memory, or a memory map, into chunks that view it.
+        """Split an array in memory, or a memory map, into chunks that view it.
 
         Parameters
         ----------
@@ -233,7 +233,7 @@ class Chunks(Sequence[Chunk]):
 
     @classmethod
     def from_arrays(cls, arrays: Iterable[ArrayLike], *, domain: int = 1) -> Chunks:
-        """Take each of several arrays for a chunk.
+        """Return chunks of which each is one of several arrays.
 
         Parameters
         ----------
@@ -341,7 +341,7 @@ class Chunks(Sequence[Chunk]):
 
     @classmethod
     def from_dask(cls, collection: Any, *, domain: int = 1) -> Chunks:
-        """Take the partitions of a Dask array or data frame (extra ``distributed``).
+        """Return the partitions of a Dask array or data frame as chunks (extra ``distributed``).
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ class State:
     passes: int
 
     def run(self, engine: Engine) -> Summary:
-        """Make a pass over all chunks."""
+        """Run one pass over all chunks."""
         self.passes += 1
         return engine.run(self.task)
 
@@ -126,7 +126,7 @@ def _curvature(
 
 
 def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
-    """Code all chunks for the dictionary as it is, and return the sums."""
+    """Encode all chunks with the dictionary as it is, and return the sums."""
     summary = state.run(engine)
     if state.task.pull is None:
         return summary

@@ -26,13 +26,13 @@ class Engine(Protocol):
     """Runs passes and keeps the codes of each chunk between them."""
 
     def start(self, chunks: Chunks) -> None:
-        """Forget the codes of any earlier data set."""
+        """Discard the codes of any earlier data set."""
 
     def take(self, positions: NDArray[np.intp], dtype: np.dtype[Any]) -> FloatArray:
         """Return the rows at ascending positions, counted over all chunks."""
 
     def run(self, task: Pass) -> Summary:
-        """Code every chunk and return the sum of the summaries."""
+        """Encode every chunk and return the sum of the summaries."""
 
     def save_codes(self, folder: str | os.PathLike[str]) -> None:
         """Write the codes of the last pass, one ``.npz`` file of compressed rows per chunk."""
@@ -55,7 +55,7 @@ class Local:
         self._task: Pass | None = None
 
     def start(self, chunks: Chunks) -> None:
-        """Forget the codes of any earlier data set."""
+        """Discard the codes of any earlier data set."""
         self._chunks = chunks
         self._coded = [None] * len(chunks)
 
@@ -70,7 +70,7 @@ class Local:
         )
 
     def run(self, task: Pass) -> Summary:
-        """Code every chunk and return the sum of the summaries."""
+        """Encode every chunk and return the sum of the summaries."""
         assert self._chunks is not None
         self._task = task
         summaries = []
@@ -120,7 +120,7 @@ class Cluster:
         self._number = 0
 
     def start(self, chunks: Chunks) -> None:
-        """Forget the codes of any earlier data set."""
+        """Discard the codes of any earlier data set."""
         self._chunks = chunks
         self._coded = [None] * len(chunks)
         self._run = uuid.uuid4().hex[:12]
@@ -134,7 +134,7 @@ class Cluster:
         return np.vstack(self.client.gather(found))
 
     def run(self, task: Pass) -> Summary:
-        """Code every chunk and return the sum of the summaries."""
+        """Encode every chunk and return the sum of the summaries."""
         assert self._chunks is not None
         self._number += 1
         prefix = f"{self._run}-{self._number}"

@@ -208,7 +208,7 @@ class Summary:
 
 
 def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Summary]:
-    """Code the rows of a chunk, from the last codes if there are any, and sum up.
+    """Encode the rows of a chunk, from the last codes if there are any, and sum up.
 
     Parameters
     ----------

@@ -292,7 +292,7 @@ def common_classes(corpora: Sequence[_Labelled]) -> tuple[str, ...]:
 
 
 def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
-    """Keep the rows of some classes and count the others as dropped.
+    """Select the rows of some classes and count the others as dropped.
 
     Parameters
     ----------
@@ -324,7 +324,7 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
 
 
 def views_first(domain: Domain, names: Sequence[str]) -> Domain:
-    """Make named views the feature sets of a corpus, for a method that is fitted for use.
+    """Select named views as the feature sets of a corpus, for a method that is fitted for use.
 
     Parameters
     ----------
@@ -365,7 +365,7 @@ def views_first(domain: Domain, names: Sequence[str]) -> Domain:
 
 
 def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
-    """Keep some rows of a corpus, in the given order.
+    """Select rows of a corpus, in the given order.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class LinearScores:
 
     @classmethod
     def of(cls, classifier: Any) -> LinearScores:
-        """Take over ``coef_`` and ``intercept_`` of a fitted linear classifier."""
+        """Copy ``coef_`` and ``intercept_`` of a fitted linear classifier."""
         coef = np.asarray(classifier.coef_, dtype=np.float64)
         intercept = np.broadcast_to(np.asarray(classifier.intercept_, np.float64), (len(coef),))
         if len(coef) == 1:  # Two classes share one machine; the first is its negative.
@@ -149,14 +149,14 @@ class DeployableMethod(Protocol):
     """A method that can meet new recordings after it was fitted."""
 
     def obstacle(self) -> str:
-        """Say why it cannot with its present settings; an empty text if it can."""
+        """Return why it cannot with its present settings; an empty text if it can."""
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
-        """Do what `predict` does, and keep what was learned."""
+        """Fit as `predict` does, and return what was learned."""
 
 
 def deployment_obstacle(method: Method) -> str:
-    """Say why a method cannot label recordings that it was not fitted on.
+    """Return why a method cannot label recordings that it was not fitted on.
 
     Parameters
     ----------

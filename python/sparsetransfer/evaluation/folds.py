@@ -19,7 +19,7 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def check_folds(folds: Sequence[Fold], speakers: NDArray[np.str_]) -> None:
-    """Refuse folds of which a speaker stands on both sides.
+    """Check that no speaker is on both sides of a fold.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def speaker_folds(
 
 
 def assert_disjoint(sources: Sequence[Domain], target: Domain) -> None:
-    """Refuse a target that shares a speaker or a recording with a source.
+    """Check that a target shares no speaker and no recording with a source.
 
     A speaker is shared when corpora of the same name have the same speaker, a recording when the
     bytes of two audio files are the same. Recordings that occur twice among the sources are

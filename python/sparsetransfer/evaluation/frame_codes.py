@@ -265,7 +265,7 @@ class FrameCodeSet:
         return ("pooled code",) * sum(self.coder.view_widths_)
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Code one utterance.
+        """Encode one utterance.
 
         Parameters
         ----------

@@ -28,7 +28,7 @@ __all__ = ["GridMethod", "with_grid"]
 
 
 def with_grid(method: Method, grid: Any) -> Method:
-    """Let a method choose some of its settings.
+    """Wrap a method so that it selects some of its settings.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class GridMethod:
         return replace(self.method, **changes)  # type: ignore[type-var]
 
     def check(self, n_source: int, n_target: int) -> None:
-        """Refuse candidates that do not fit the rows, before any method has run.
+        """Check that candidates fit the rows, before any method has run.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class GridMethod:
         return next(filter(None, found), "")
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
-        """Do what `predict` does, and keep what was learned."""
+        """Fit as `predict` does, and return what was learned."""
         choice = self._choose(source, target, tuning)
         fitted: FittedMethod = self.variant(choice.parameters).fit(source, target, tuning)
         return replace(fitted, output=_with_settings(fitted.output, choice))

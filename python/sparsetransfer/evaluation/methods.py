@@ -151,7 +151,7 @@ def wanted_frames(method: Method) -> str:
 
 
 def wants_spectrograms(method: Method) -> bool:
-    """Tell whether a method reads spectrograms."""
+    """Return whether a method reads spectrograms."""
     return isinstance(method, SpectrogramMethod) and method.reads_spectrograms
 
 

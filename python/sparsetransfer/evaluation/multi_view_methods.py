@@ -172,7 +172,7 @@ def _fitted(
 def stack(
     source: LabelledRows, target: UnlabelledRows, views: Sequence[str] = ()
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64], list[int]]:
-    """Put all feature sets side by side and the target below the source, its labels masked.
+    """Stack all feature sets side by side and the target below the source, its labels masked.
 
     Parameters
     ----------

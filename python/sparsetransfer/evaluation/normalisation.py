@@ -64,7 +64,7 @@ def _scaler(
 
 
 def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give every column zero mean and unit variance.
+    """Standardise every column to zero mean and unit variance.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
 
 
 def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
-    """Say why the rows of a corpus must not be normalised per speaker.
+    """Return why the rows of a corpus must not be normalised per speaker.
 
     A speaker who shows one emotion only loses it when their own mean is taken away. What may be
     looked at depends on the role: labels in a source, nothing but the number of recordings in a
@@ -186,7 +186,7 @@ def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
 
 
 def speaker_doubt(domain: Domain, n_classes: int) -> str:
-    """Say which speakers of a labelled corpus lose their emotion to normalisation per speaker.
+    """Return which speakers of a labelled corpus lose their emotion to normalisation per speaker.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class SparseCodingMethod:
         return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
 
     def check(self, n_source: int, n_target: int) -> None:
-        """Refuse more atoms than rows before any method has run.
+        """Check that there are no more atoms than rows before any method has run.
 
         Parameters
         ----------

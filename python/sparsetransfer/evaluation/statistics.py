@@ -22,7 +22,7 @@ def speaker_bootstrap(
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of the UAR from resampling whole speakers.
+    """Estimate an interval of the UAR by resampling whole speakers.
 
     Utterances of one speaker are alike, so that resampling utterances would promise too much.
 

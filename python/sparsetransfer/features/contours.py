@@ -14,7 +14,7 @@ _REGRESSION = np.arange(-2.0, 3.0) / 10.0  # weights of five frames: t / (sum of
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    Take the running mean over three frames.
+    Compute the running mean over three frames.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
     r"""
-    Take time derivatives by linear regression over five frames.
+    Compute time derivatives by linear regression over five frames.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ def read_table(
 
 def check_table_path(path: str | os.PathLike[str]) -> None:
     """
-    Refuse, before features are computed, a table that could not be written after it.
+    Check, before features are computed, that a table can be written after it.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Grid:
 
     def blocks(self, signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         """
-        Cut a signal into overlapping pieces, one per block of frames.
+        Split a signal into overlapping pieces, one per block of frames.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Grid:
 
     def frames(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
         """
-        View the frames of a block.
+        Return the frames of a block, as a view.
 
         Parameters
         ----------

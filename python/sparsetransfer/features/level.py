@@ -55,7 +55,7 @@ def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mean_square(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
     """
-    Take the mean square of every frame.
+    Compute the mean square of every frame.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def mean_square(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[
 
 def log_energy(mean_squares: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    Take the logarithm of mean squares over a floor 80 dB below the loudest frame.
+    Compute the logarithm of mean squares over a floor 80 dB below the loudest frame.
 
     Parameters
     ----------

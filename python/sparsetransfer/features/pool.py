@@ -25,7 +25,7 @@ _START_SECONDS = (5.0, 15.0)  # least and most that a start is taken to cost
 
 def n_workers(n_jobs: int | None) -> int:
     """
-    Turn `n_jobs` into a number of processes.
+    Convert `n_jobs` to a number of processes.
 
     Parameters
     ----------

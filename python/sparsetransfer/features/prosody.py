@@ -51,7 +51,7 @@ TEMPO: dict[str, str] = {
 
 def semitones(f0: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    Put a contour of fundamental frequencies on a musical scale.
+    Convert a contour of fundamental frequencies to semitones.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def mel_filters(
     n_fft: int, n_mels: int, lowest: float, *, htk: bool = False
 ) -> NDArray[np.float32]:
     r"""
-    Make triangular filters up to half the sampling rate.
+    Compute triangular filters up to half the sampling rate.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ _LINE = {"slope", "offset", "line_error"}
 
 def unit(functional: str, of: str) -> str:
     """
-    Name the unit of a functional.
+    Return the unit of a functional.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ _SILENT = 1e-20
 
 def harmonicity(voicing: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""
-    Tell how far the periodic part of every frame stands above the rest.
+    Compute how far the periodic part of every frame stands above the rest.
 
     Parameters
     ----------

@@ -177,7 +177,7 @@ def knn_graph(
 
 
 def laplacian(W: sparse.sparray | sparse.spmatrix, *, normalized: bool = False) -> sparse.csr_array:
-    r"""Form the Laplacian of a symmetric graph.
+    r"""Compute the Laplacian of a symmetric graph.
 
     Parameters
     ----------

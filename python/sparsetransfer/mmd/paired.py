@@ -13,7 +13,7 @@ def check_pairs(
     source_weights: ArrayLike | None,
     target_weights: ArrayLike | None,
 ) -> None:
-    """Refuse what the linear-time estimator is not defined for."""
+    """Check that the linear-time estimator is defined for the samples."""
     if n_source != n_target:
         raise ValueError(
             "the linear-time estimator needs as many source as target samples, got "

@@ -74,7 +74,7 @@ def class_weights(
     classes: ArrayLike | None = None,
     marginal: bool = False,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.generic]]:
-    r"""Turn labels into the weights of a class-conditional discrepancy.
+    r"""Compute the weights of a class-conditional discrepancy from labels.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class AdaptedModel:
             raise ValueError("the parts of the model do not fit together")
 
     def check(self) -> None:
-        """Refuse parts that answer nothing, by two rows of numbers.
+        """Check that parts answer, by two rows of numbers.
 
         Raises
         ------

@@ -82,7 +82,7 @@ class Journal:
             return None
 
     def add(self, answer: RecordingAnswer, segments: Sequence[tuple[float, float]]) -> None:
-        """Keep an answer; it is on its way to the disk when the call returns.
+        """Append an answer; it is on its way to the disk when the call returns.
 
         Parameters
         ----------

@@ -54,7 +54,7 @@ class Part:
 def cut_long(
     corpus: Corpus, *, whole: float = WHOLE, window: float = 4.0, hop: float = 2.0
 ) -> Corpus:
-    """Cut recordings that are longer than a length into windows.
+    """Split recordings that are longer than a length into windows.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def corpus_rows(corpus: Corpus) -> Iterator[tuple[str, float, float]]:
 def parts_of(
     file: str, start: float, end: float, whole: float, window: float, hop: float
 ) -> list[Part]:
-    """Cut one row of a corpus, as `cut_long` does; a failure is noted in its part."""
+    """Split one row of a corpus, as `cut_long` does; a failure is noted in its part."""
     from sparsetransfer import audio
 
     if not (_LEAST <= window < math.inf and _LEAST_HOP <= hop < math.inf):
@@ -191,7 +191,7 @@ def _in_runs(loud: NDArray[np.bool_]) -> int:
 
 
 def usable_recordings(corpus: Corpus) -> tuple[Corpus, dict[str, str]]:
-    """Leave out recordings that nothing can be learned from.
+    """Select the recordings that something can be learned from.
 
     Parameters
     ----------

@@ -198,7 +198,7 @@ def _answered(
 
 
 def name_views(domain: Domain, names: Sequence[str]) -> Domain:
-    """Give the feature sets of a corpus names besides, for methods that ask for views by name.
+    """Name the feature sets of a corpus, for methods that ask for views by name.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ _KINDS = "fiub"
 
 
 def pack_state(value: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
-    """Take a fitted object apart.
+    """Convert a fitted object to arrays and JSON values.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class _Packer:
 
 
 def unpack_state(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """Put together what `pack_state` took apart.
+    """Restore an object from what `pack_state` returned.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ _Result = TypeVar("_Result")
 
 
 def drawing(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Let a function draw in the style of the reports.
+    """Decorate a function so that it draws in the style of the reports.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ _NO_CONTENT = {"lost+found"}
 
 
 def check_destination(directory: str | os.PathLike[str]) -> Path:
-    """Refuse a place where a report cannot be written, or would destroy something else.
+    """Check that a report can be written to a place without destroying something else.
 
     Parameters
     ----------

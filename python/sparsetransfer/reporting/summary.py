@@ -71,7 +71,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def parameters(cell: Cell) -> str:
-    """Spell out what was chosen for a cell: settings of the method, parameters of its classifier.
+    """Format what was chosen for a cell: settings of the method, parameters of its classifier.
 
     Parameters
     ----------

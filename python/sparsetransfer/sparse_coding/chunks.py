@@ -25,7 +25,7 @@ def by_chunks(
     time_limit: float | None = None,
     **options: object,
 ) -> SparseCodes:
-    """Code many signals into one sparse matrix, chunk by chunk.
+    """Encode many signals into one sparse matrix, chunk by chunk.
 
     Parameters
     ----------

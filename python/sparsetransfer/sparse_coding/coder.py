@@ -117,7 +117,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def transform(self, X: ArrayLike, y: object = None, *, mask: Mask = None) -> FloatArray:
-        """Code signals.
+        """Encode signals.
 
         Parameters
         ----------

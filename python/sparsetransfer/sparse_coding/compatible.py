@@ -51,7 +51,7 @@ def sparse_encode(
     mask: Mask = None,
     time_limit: float | None = None,
 ) -> FloatArray:
-    """Code signals: a drop-in for `sklearn.decomposition.sparse_encode`.
+    """Encode signals: a drop-in for `sklearn.decomposition.sparse_encode`.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def lasso(
     time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
-    r"""Code signals with an l1 penalty, to machine precision.
+    r"""Solve the lasso for many signals, to machine precision.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def lasso_gram(
     time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
-    r"""Code signals that are known by their correlations with the atoms only.
+    r"""Solve the lasso from a precomputed Gram matrix and correlations.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def omp(
     time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> SparseCodes:
-    r"""Code signals greedily, atom by atom, by orthogonal matching pursuit.
+    r"""Encode signals greedily, atom by atom, by orthogonal matching pursuit.
 
     Parameters
     ----------
@@ -396,7 +396,7 @@ def omp_gram(
 def threshold(
     X: ArrayLike, dictionary: ArrayLike, alpha: float = 1.0, *, positive: bool = False
 ) -> FloatArray:
-    """Code signals by soft thresholding of their correlations with the atoms.
+    """Encode signals by soft thresholding of their correlations with the atoms.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def lasso_path(
     time_limit: float | None = None,
     n_threads: int | None = None,
 ) -> list[LassoPath]:
-    r"""Code signals with every penalty down to the smallest, by homotopy.
+    r"""Solve the lasso for every penalty down to the smallest, by homotopy.
 
     Parameters
     ----------

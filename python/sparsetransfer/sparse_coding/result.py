@@ -61,7 +61,7 @@ def status_numbers(names: NDArray[np.str_]) -> NDArray[np.intp]:
 
 
 def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes:
-    """Put the arrays of a kernel together, and warn once if some codes did not converge."""
+    """Collect the arrays of a kernel, and warn once if some codes did not converge."""
     n_iter, status, gap, kkt, objective = reports
     converged = status == 0
     if status.any():

@@ -329,7 +329,7 @@ class JointDistributionAdaptation(_MeanMatching):
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
     ) -> Self:
-        """Alternate between the projection and pseudo-labels of the target.
+        """Fit the projection and pseudo-labels of the target in turns.
 
         Parameters
         ----------

@@ -58,7 +58,7 @@ _BOUNDS = {
 def express(
     own: Prosody, usual: Prosody, emotion: Prosody, strength: float, rng: np.random.Generator
 ) -> Prosody:
-    """Speak an emotion with a given strength, never twice the same.
+    """Draw the prosody of an emotion with a given strength, never twice the same.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ class Segment:
 
 
 def articulate(text: str, prosody: Prosody, rng: np.random.Generator) -> list[Segment]:
-    """Turn a text of phoneme symbols into segments with durations.
+    """Convert a text of phoneme symbols to segments with durations.
 
     Parameters
     ----------

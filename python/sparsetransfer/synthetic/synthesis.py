@@ -28,7 +28,7 @@ _LEAD = 0.08  # silence before and after the speech, in seconds
 
 
 def synthesise(text: str, voice: Voice, prosody: Prosody, rng: np.random.Generator) -> Floats:
-    """Speak a text of phonemes.
+    """Synthesise a text of phonemes.
 
     Parameters
     ----------

@@ -405,7 +405,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
     ) -> Self:
-        """Take in a mini-batch: code it, move the atoms, keep running means of both domains.
+        """Fit on a mini-batch: encode it, update the atoms and the running means of both domains.
 
         Parameters
         ----------
@@ -550,7 +550,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return fitted.codes_.copy()
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
-        """Code samples with everything learned held fixed.
+        """Encode samples with everything learned held fixed.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ def transfer_encode(
     kkt_tol: float | None = None,
     n_threads: int | None = None,
 ) -> TransferCodes:
-    r"""Find the coupled sparse codes of source and target samples in a given dictionary.
+    r"""Compute coupled sparse codes of source and target samples in a given dictionary.
 
     Parameters
     ----------

@@ -206,7 +206,7 @@ class TransferNMF(DomainTransformer):
         return np.array(fitted.codes_)
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
-        """Code samples with parts and mean codes held fixed.
+        """Encode samples with parts and mean codes held fixed.
 
         Parameters
         ----------

@@ -193,7 +193,7 @@ def kernel_encode(
     tol: float = 1e-3,
     n_threads: int | None = None,
 ) -> KernelCodes:
-    r"""Find sparse codes of two domains that are alike under Gaussian kernels.
+    r"""Compute sparse codes of two domains that are alike under Gaussian kernels.
 
     Parameters
     ----------

@@ -313,7 +313,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self.fit(X, y, sample_domain=sample_domain).codes_.copy()
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
-        """Code samples with everything learned held fixed.
+        """Encode samples with everything learned held fixed.
 
         Parameters
         ----------

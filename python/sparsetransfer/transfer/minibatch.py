@@ -19,7 +19,7 @@ _FORGET_FROM = 5  # samples per atom
 
 
 def takes_batches(estimator: Any) -> bool:
-    """Tell whether an estimator's terms can do without seeing all samples at once."""
+    """Return whether an estimator's terms can do without seeing all samples at once."""
     for name, plain in (
         ("laplacian", 0.0),
         ("conditional", 0.0),
@@ -66,7 +66,7 @@ class TransferStream:
         kkt_tol: float | None,
         threads: int,
     ) -> TransferCodes:
-        """Code a batch, take it in and move the atoms; return the codes."""
+        """Encode a batch, add it to the statistics and update the atoms; return the codes."""
         self._forget(len(X))
         sides = [np.zeros(len(X), bool)] * 2 if domains is None else [domains > 0, domains < 0]
         counts = self.counts + [side.sum() for side in sides]
