@@ -15,6 +15,7 @@ import typer
 from sparsetransfer.cli.errors import INCOMPLETE, USER_ERROR, one_line, one_line_errors, say
 from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder, check_outputs
 from sparsetransfer.cli.progress import counting
+from sparsetransfer.cli.stream import FORMATS, predict_stream
 from sparsetransfer.cli.study import log_to_stderr
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Model file.", show_default=False)],
     recordings: Annotated[
         list[Path],
-        typer.Argument(help="Recordings, folders of such, or manifests.", show_default=False),
+        typer.Argument(
+            help="Recordings, folders of such, or manifests; - for the standard input.",
+            show_default=False,
+        ),
     ],
     window: Annotated[
         float | None,
@@ -45,6 +49,17 @@ def predict(
         float | None,
         typer.Option(help="Step between windows in seconds.", show_default="half a window"),
     ] = None,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rate in Hz of raw samples of one channel on the standard input.",
+            show_default="it is a WAV file",
+        ),
+    ] = None,
+    sample_format: Annotated[
+        str, typer.Option("--format", help="Raw samples: s16 or f32, little-endian.")
+    ] = "s16",
     jobs: Annotated[
         int | None,
         typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
@@ -74,6 +89,8 @@ def predict(
     A recording that cannot be read costs its own row only. With --csv or --json, a run that was
     interrupted goes on where it was when it is started again. Exit status 0: all are recognised. 1:
     some cannot be read; the tables say why. 2: none can be read.
+
+    Of the standard input, every window is printed as a line of JSON as soon as it ends.
     """
     log_to_stderr(verbose)
     with one_line_errors():
@@ -81,6 +98,24 @@ def predict(
         from sparsetransfer.recognition import Recogniser
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
+        length = 4.0 if window is None else window
+        step = length / 2 if hop is None else hop
+        if Path("-") in recordings or rate is not None:
+            if recordings != [Path("-")] or any((csv, as_json, report, timelines)):
+                raise ValueError(
+                    "the standard input (-), and --rate, go with no other recording and no output "
+                    "file; redirect the standard output"
+                )
+            if sample_format not in FORMATS:
+                raise ValueError(f"--format must be s16 or f32, got {sample_format!r}")
+            predict_stream(
+                Recogniser.load(model),
+                window=length,
+                hop=step,
+                rate=rate,
+                sample_format=sample_format,
+            )
+            return
         page = None if report is None else report / "predictions.html"
         check_outputs({"--csv": csv, "--json": as_json, "--report": page}, [model, *recordings])
         if cache is not None:

@@ -19,6 +19,7 @@ __all__ = [
     "Scaler",
     "Scope",
     "normalise",
+    "running_scaler",
     "speaker_doubt",
     "speaker_objection",
     "standardise",
@@ -94,6 +95,41 @@ def _moments(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     centre = features.mean(axis=0)
     centre = centre + (features - centre).mean(axis=0)
     return centre, np.sqrt(np.square(features - centre).mean(axis=0))
+
+
+def running_scaler(scaler: Scaler, n_rows: int, features: NDArray[np.float64]) -> Scaler:
+    """Return the z-scores of earlier rows and new ones together, from the moments of the earlier.
+
+    Parameters
+    ----------
+    scaler : Scaler
+        Mean and standard deviation of the earlier rows.
+    n_rows : int
+        How many they were.
+    features : ndarray of shape (n, d)
+        New rows, n > 0.
+
+    Returns
+    -------
+    Scaler
+        Mean and standard deviation of all rows.
+
+    Notes
+    -----
+    The update of pairs of moments by Chan, Golub and LeVeque [1]_, which does not cancel.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance:
+       analysis and recommendations", The American Statistician 37 (1983),
+       doi:10.1080/00031305.1983.10483115.
+    """
+    centre, spread = _moments(features)
+    total = n_rows + len(features)
+    shift = centre - scaler.centre
+    variance = (n_rows * scaler.spread**2 + len(features) * spread**2) / total
+    variance = variance + shift**2 * (n_rows * len(features) / total**2)
+    return _scaler(features, scaler.centre + shift * (len(features) / total), np.sqrt(variance))
 
 
 def _robust(features: NDArray[np.float64]) -> Scaler:

@@ -15,6 +15,7 @@ from sparsetransfer.recognition.recordings import (
 )
 from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
 from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
+from sparsetransfer.recognition.stream import recognise_stream
 
 __all__ = [
     "FLAGS",
@@ -38,6 +39,7 @@ __all__ = [
     "name_views",
     "pack_state",
     "recognise_recordings",
+    "recognise_stream",
     "unpack_state",
     "usable_recordings",
 ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
+from sparsetransfer._validation import check_matrix
 from sparsetransfer.evaluation.designs import SourceToTarget
 from sparsetransfer.evaluation.discrepancy import measure
 from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, views_first
@@ -31,7 +32,7 @@ from sparsetransfer.recognition.adapted import AdaptedModel
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.novelty import fit_novelty
 
-__all__ = ["adapt", "check_method", "recording_keys", "row_keys"]
+__all__ = ["adapt", "check_method", "recording_keys", "row_keys", "unlabelled_domain"]
 
 _LEAST_TARGET = 5
 _PERMUTATIONS = 999
@@ -314,3 +315,26 @@ def row_keys(views: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
 
 def _hash(content: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(hashlib.sha256(content).digest()[:16], dtype=np.uint8)
+
+
+def unlabelled_domain(rows: NDArray[np.float64], like: Domain) -> Domain:
+    """Return rows of the only feature set of a corpus as recordings without labels."""
+    if like.views:
+        raise ValueError(
+            f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
+            "give the target as a Domain"
+        )
+    checked = np.asarray(
+        check_matrix(rows, "target", n_features=like.features.shape[1]), np.float64
+    )
+    count = len(checked)
+    name = "target" if like.name != "target" else "target (unlabelled)"
+    return Domain(
+        name,
+        checked,
+        np.full(count, "unlabelled"),
+        np.full(count, ""),
+        np.array([str(number) for number in range(count)]),
+        like.feature_names,
+        like.feature_set,
+    )

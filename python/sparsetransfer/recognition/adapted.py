@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.evaluation.fitted import RowModel
-from sparsetransfer.evaluation.normalisation import Scaler
+from sparsetransfer.evaluation.normalisation import Scaler, running_scaler
 from sparsetransfer.evaluation.rows import UnlabelledRows
 from sparsetransfer.recognition.calibration import Calibration
 from sparsetransfer.recognition.novelty import Novelty
@@ -155,6 +155,48 @@ class AdaptedModel:
             unlike=(distances > 1.0) & ~fitted,
             distances=distances,
             views_disagree=_disagreement(votes, len(scores)),
+        )
+
+    def with_rows(self, views: list[NDArray[np.float64]], keys: NDArray[np.uint8]) -> AdaptedModel:
+        """Add recordings to those over which the target is normalised.
+
+        Parameters
+        ----------
+        views : list of ndarray of shape (n, width)
+            Rows of each feature set, before any normalisation.
+        keys : ndarray of shape (n, 16), uint8
+            Hashes of the recordings; those that were fitted are in the moments already.
+
+        Returns
+        -------
+        AdaptedModel
+            The model with other scalers.
+
+        Raises
+        ------
+        ValueError
+            If the target is not normalised by its mean and standard deviation.
+        """
+        scope = self.about["protocol"]["normalisation"]
+        if scope != "corpus":
+            raise ValueError(
+                f"normalisation must be 'corpus' to run on over new recordings, got {scope!r}: fit "
+                "again with all recordings"
+            )
+        new = ~self._find(keys)[1] if len(self.keys) else np.ones(len(keys), dtype=np.bool_)
+        target = self.about["target"]
+        count = target["recordings"] + target.get("later_recordings", 0)
+        added = int(new.sum())
+        if not added:
+            return self
+        later = {"later_recordings": target.get("later_recordings", 0) + added}
+        return replace(
+            self,
+            scalers=tuple(
+                running_scaler(scaler, count, view[new])
+                for scaler, view in zip(self.scalers, views, strict=True)
+            ),
+            about=self.about | {"target": target | later},
         )
 
     def _find(self, keys: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -17,7 +17,13 @@ from sparsetransfer.evaluation.methods import Method
 from sparsetransfer.evaluation.normalisation import Scope
 from sparsetransfer.evaluation.recogniser import LinearRecogniser, fit_recogniser
 from sparsetransfer.evaluation.registry import make_methods
-from sparsetransfer.recognition.adaptation import adapt, check_method, recording_keys, row_keys
+from sparsetransfer.recognition.adaptation import (
+    adapt,
+    check_method,
+    recording_keys,
+    row_keys,
+    unlabelled_domain,
+)
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 
 if TYPE_CHECKING:
@@ -95,10 +101,8 @@ class Recogniser:
         n_folds: int = 5,
         random_state: int = 0,
     ) -> None:
-        self.method = method
-        self.normalisation = normalisation
-        self.n_folds = n_folds
-        self.random_state = random_state
+        self.method, self.normalisation = method, normalisation
+        self.n_folds, self.random_state = n_folds, random_state
 
     def fit(
         self,
@@ -159,7 +163,7 @@ class Recogniser:
             )
         method = self._method()
         if isinstance(target, np.ndarray):
-            target = _domain(target, sources[0])
+            target = unlabelled_domain(target, sources[0])
         self._take(
             adapt(
                 sources,
@@ -176,6 +180,35 @@ class Recogniser:
             self.about_["feature_set_names"] = list(feature_set_names)
             self.about_["feature_set_ids"] = [self.feature_set(n).id for n in feature_set_names]
         return self
+
+    def partial_fit(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> Recogniser:
+        """Update the normalisation of the target by more unlabelled recordings.
+
+        Parameters
+        ----------
+        recordings : Domain, array_like of shape (n, d), or sequence of such
+            As for `answer`, in parts of any size, each recording once; the model keeps no row.
+
+        Returns
+        -------
+        Recogniser
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the recogniser has no target, or its normalisation is not "corpus"; or as in
+            `answer`.
+
+        Notes
+        -----
+        Means and standard deviations run on as if the recordings had been in the target. All else
+        stays, the answers about recordings that `fit` adapted to among it; these do not count again.
+        """
+        views, keys = self._views(recordings)
+        if isinstance(self.model_, LinearRecogniser):
+            raise ValueError("a recogniser without a target normalises by its source: give fit one")  # noqa: TRY004
+        return self._take(self.model_.with_rows(views, keys), self.frame_codes_)
 
     def _method(self) -> Method:
         method = "multi-view" if self.method is None else self.method
@@ -364,25 +397,3 @@ def _plain_name(feature_set: str) -> str:
     """Return the name of a feature set without its version."""
     name, dash, version = feature_set.rpartition("-")
     return name if dash and version.isdigit() else feature_set
-
-
-def _domain(rows: NDArray[np.float64], like: Domain) -> Domain:
-    if like.views:
-        raise ValueError(
-            f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
-            "give the target as a Domain"
-        )
-    checked = np.asarray(
-        check_matrix(rows, "target", n_features=like.features.shape[1]), np.float64
-    )
-    count = len(checked)
-    name = "target" if like.name != "target" else "target (unlabelled)"
-    return Domain(
-        name,
-        checked,
-        np.full(count, "unlabelled"),
-        np.full(count, ""),
-        np.array([str(number) for number in range(count)]),
-        like.feature_names,
-        like.feature_set,
-    )

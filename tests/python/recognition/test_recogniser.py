@@ -346,3 +346,52 @@ def test_a_writer_that_is_killed_leaves_the_old_file(pair, tmp_path, monkeypatch
         recogniser.save(place)
     assert place.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("sizes", [[30], [1, 29], [7, 7, 16]])
+def test_normalisation_runs_on_over_new_recordings(pair, sizes, tmp_path):
+    from sparsetransfer.evaluation import standardise
+
+    recogniser = Recogniser("ridge").fit(*pair)
+    new = corpus("later", 7, 9.0, n_speakers=2)
+    rows, more = new.features[:30], new.views["more-2"][:30]
+    before = recogniser.predict_proba(pair[1])
+    for part in np.split(np.arange(30), np.cumsum(sizes)[:-1]):
+        recogniser.partial_fit([rows[part], more[part]])
+    # What was fitted is known again, and counts once.
+    recogniser.partial_fit(pair[1])
+    assert recogniser.about_["target"]["later_recordings"] == 30
+    everything = np.vstack([pair[1].features, rows])
+    scaled = recogniser.model_.scalers[0].apply(everything)
+    np.testing.assert_allclose(scaled, standardise(everything), atol=1e-12)
+    np.testing.assert_array_equal(recogniser.predict_proba(pair[1]), before)
+    changed = recogniser.predict_proba([rows, more])
+    assert np.abs(changed - Recogniser("ridge").fit(*pair).predict_proba([rows, more])).max() > 0.01
+    recogniser.save(tmp_path / "model.st")
+    loaded = Recogniser.load(tmp_path / "model.st").partial_fit([rows[:1], more[:1]])
+    assert loaded.about_["target"]["later_recordings"] == 31
+
+
+def test_normalisation_that_cannot_run_on_says_so(pair):
+    robust = Recogniser("ridge", normalisation="robust").fit(*pair)
+    with pytest.raises(ValueError, match="must be 'corpus' to run on"):
+        robust.partial_fit(pair[1])
+    with pytest.raises(ValueError, match="without a target"):
+        Recogniser().fit(replace(pair[0], views={})).partial_fit(pair[1].features)
+    with pytest.raises(ValueError, match="2 feature sets"):
+        Recogniser("ridge").fit(*pair).partial_fit([pair[1].features])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_running_moments_are_those_of_all_rows(offset):
+    from sparsetransfer.evaluation.normalisation import Scaler, running_scaler
+
+    rows = np.random.default_rng(5).normal(size=(60, 3)) * [1.0, 1e-3, 0.0] + offset
+    first = rows[:20]
+    scaler = Scaler(first.mean(axis=0), first.std(axis=0))
+    found = running_scaler(running_scaler(scaler, 20, rows[20:21]), 21, rows[21:])
+    exact = rows.astype(np.longdouble)
+    np.testing.assert_allclose(found.centre, exact.mean(axis=0).astype(float), rtol=1e-13)
+    expected = exact.std(axis=0).astype(float)
+    np.testing.assert_allclose(found.spread[:2], expected[:2], rtol=1e-6)
+    assert found.spread[2] == 0.0
