@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from sparsetransfer.evaluation import Picture, Scores, Study
+from sparsetransfer.evaluation import Picture, Ranking, Scores, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,7 @@ __all__ = [
     "COLOURS",
     "confusions",
     "drawing",
+    "gains",
     "heat_maps",
     "objectives",
     "pictures",
@@ -32,8 +33,13 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
 
 _MOST_COLUMNS = 5
+_DPI = 120
+_PNG_COLOURS = 48
 _RC: Any = {
     "svg.hashsalt": "sparsetransfer",
+    # Text stays text: smaller, and it can be read by machines.
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.spines.top": False,
@@ -113,6 +119,17 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
+def _png_uri(figure: Figure) -> str:
+    """Return a PNG image with few colours: smaller than SVG where thousands of points are drawn."""
+    from PIL import Image
+
+    stream, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DPI)
+    stream.seek(0)
+    Image.open(stream).convert("RGB").quantize(_PNG_COLOURS).save(small, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+
+
 def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
@@ -164,6 +181,44 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
         ax.set_xlabel("predicted")
         if _leads(ax):
             ax.set_ylabel("true")
+    return _data_uri(figure)
+
+
+@drawing
+def gains(ranking: Ranking, confidence: float) -> str:
+    """Draw the gain of every method over the baseline with its interval.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        Methods with their gains.
+    confidence : float
+        Level of the intervals, 0..1.
+
+    Returns
+    -------
+    str
+        Data URI of an SVG image; filled dots are distinguishable from zero at 0.05.
+    """
+    from matplotlib.figure import Figure
+
+    shown_rows = [part for part in ranking.standings if np.isfinite(part.gain)]
+    figure = Figure(figsize=(6.4, 0.75 + 0.3 * len(shown_rows)), layout="constrained")
+    ax = figure.subplots()
+    ax.axvline(0.0, color="#444444", linewidth=1.0)
+    for row, part in enumerate(shown_rows):
+        sure = part.p_value < 0.05
+        colour = COLOURS[0] if part.gain > 0 else COLOURS[1]
+        if np.isfinite(part.gain_interval).all():
+            ends = [100 * value for value in part.gain_interval]
+            ax.plot(ends, [row, row], color=colour, linewidth=2.0, solid_capstyle="butt")
+        face = colour if sure else "white"
+        ax.plot(100 * part.gain, row, "o", color=colour, markerfacecolor=face, markersize=7)
+    ax.set_yticks(range(len(shown_rows)), [shown(part.method) for part in shown_rows])
+    ax.set_ylim(len(shown_rows) - 0.5, -0.5)
+    ax.set_xlabel(f"gain in UAR over {ranking.baseline}, points ({100 * confidence:g} % interval)")
+    ax.grid(axis="x", alpha=0.25)
+    ax.tick_params(axis="y", length=0)
     return _data_uri(figure)
 
 
@@ -253,7 +308,7 @@ def pictures(
     Returns
     -------
     str
-        Data URI of an SVG image. Sources are circles, targets crosses.
+        Data URI of a PNG image. Sources are circles, targets crosses.
     """
     source_labels = np.array(picture.source_labels)
     target_labels = np.array(picture.target_labels)
@@ -277,4 +332,4 @@ def pictures(
         ax.set_xlabel("first principal axis")
         ax.set_ylabel("second")
         ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _data_uri(figure)
+    return _png_uri(figure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparsetransfer.evaluation import BASELINE, Cell, CorpusCard, Study
-from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise
+from sparsetransfer.reporting.summary import parameters
 
 __all__ = ["grouped_notes", "notes"]
 
@@ -61,9 +61,8 @@ def notes(study: Study) -> tuple[str, ...]:
 
 def grouped_notes(study: Study) -> dict[str, tuple[str, ...]]:
     """Return the notes by what they are about."""
-    rows = summarise(study)
     return {
-        "protocol and methods": (*_protocol_notes(study), *_comparison_notes(study, rows)),
+        "protocol and methods": (*_protocol_notes(study), *_comparison_notes(study)),
         "corpora": tuple(_corpus_notes(study)),
         "single runs": tuple(_cell_notes(study)),
     }
@@ -85,23 +84,10 @@ def _protocol_notes(study: Study) -> Iterator[str]:
         )
 
 
-def _comparison_notes(study: Study, rows: tuple[SummaryRow, ...]) -> Iterator[str]:
-    names = [method.name for method in study.methods]
-    if BASELINE not in names:
+def _comparison_notes(study: Study) -> Iterator[str]:
+    if BASELINE not in [method.name for method in study.methods]:
         yield (
             "The tuned linear SVM is not among the methods; without it a figure cannot be judged."
-        )
-        return
-    for name in names:
-        gains = [row.gain for row in rows if row.method == name]
-        if name in (BASELINE, "majority") or not gains:
-            continue
-        wins, losses = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
-        worst = min((row for row in rows if row.method == name), key=lambda row: row.gain)
-        yield (
-            f"{name} against the tuned linear SVM: {wins} wins, {losses} losses over "
-            f"{len(gains)} tasks; worst task {worst.task} ({100 * worst.gain:+.1f} points). "
-            "A difference within the intervals is no evidence."
         )
 
 

@@ -6,17 +6,18 @@ import math
 import re
 from collections.abc import Sequence
 
-from sparsetransfer.evaluation import Study, compare
+from sparsetransfer.evaluation import Study, rank_methods
 from sparsetransfer.reporting.summary import summarise
-from sparsetransfer.reporting.tables import NOTHING, percent, points
+from sparsetransfer.reporting.tables import NOTHING, percent, points, whole_percent
+from sparsetransfer.reporting.verdict import verdict
 
 __all__ = ["comparison_rows", "latex", "markdown", "overview_rows", "safeguard_rows"]
 
-COMPARISON = (
-    *("method", "mean UAR", "gain", "wins–losses", "worst task", "its gain"),
-    *("Wilcoxon p", "Holm"),
-)
-"""Titles of `comparison_rows`."""
+COMPARISON = ("method", "mean UAR", "interval", "gain", "interval of the gain", "p (Holm)")
+"""Titles of `comparison_rows` of one task."""
+
+COMPARISON_OF_TASKS = (*COMPARISON, "wins–losses", "worst task", "its gain")
+"""Titles of `comparison_rows` of several tasks."""
 
 SAFEGUARD = ("task", "method", "adapted", "evidence")
 """Titles of `safeguard_rows`."""
@@ -82,7 +83,7 @@ def overview_rows(study: Study) -> list[tuple[str, ...]]:
 
 
 def comparison_rows(study: Study) -> list[tuple[str, ...]]:
-    """Return how every method fares against the tuned baseline.
+    """Return how every method fares, best first, and against the tuned baseline.
 
     Parameters
     ----------
@@ -92,21 +93,31 @@ def comparison_rows(study: Study) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        In the columns of `COMPARISON`; empty without the baseline.
+        Titles, `COMPARISON` or `COMPARISON_OF_TASKS`, and one row per method, from
+        `rank_methods`.
     """
-    return [
-        (
-            part.method,
-            percent(part.mean_uar),
-            points(part.mean_gain),
-            f"{part.wins}–{part.losses}",
-            part.worst_task,
+    several = len(study.tasks) > 1
+    rows: list[tuple[str, ...]] = [COMPARISON_OF_TASKS if several else COMPARISON]
+    for part in rank_methods(study).standings:
+        low, high = part.gain_interval
+        compared = not math.isnan(part.gain)
+        over_tasks = (
+            f"{part.wins}–{part.losses}" if compared else NOTHING,
+            part.worst_task or NOTHING,
             points(part.worst_gain),
-            p_value_text(part.wilcoxon_p),
-            p_value_text(part.wilcoxon_holm),
         )
-        for part in compare(study)[0]
-    ]
+        rows.append(
+            (
+                part.method,
+                percent(part.uar),
+                whole_percent(part.interval),
+                points(part.gain),
+                NOTHING if math.isnan(low) else f"{points(low)} to {points(high)}",
+                p_value_text(part.p_value),
+                *(over_tasks if several else ()),
+            )
+        )
+    return rows
 
 
 def safeguard_rows(study: Study) -> list[tuple[str, ...]]:
@@ -129,8 +140,8 @@ def safeguard_rows(study: Study) -> list[tuple[str, ...]]:
             decided = study.cell(task.name, method.name).diagnostics.get("safeguard")
             if decided is None:
                 continue
-            evidence = ", ".join(
-                f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+            evidence = "; ".join(
+                f"{name}: {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
                 for name, value in decided.items()
                 if name != "adapted" and not isinstance(value, (dict, list))
             )
@@ -161,15 +172,17 @@ def markdown(study: Study) -> str:
     setting = f"{rules.design.kind}, {rules.setting}, normalisation {rules.normalisation}"
     parts = [
         f"# Protocol {rules.id}\n",
+        f"{' '.join(verdict(study))}\n",
         f"{setting}; UAR / WAR in percent.\n",
         table(overview_rows(study)),
     ]
-    for title, head, rows in (
-        ("Against the tuned linear SVM", COMPARISON, comparison_rows(study)),
-        ("Safeguard", SAFEGUARD, safeguard_rows(study)),
+    guarded = safeguard_rows(study)
+    for title, rows in (
+        ("Methods, and gains over the tuned linear SVM", comparison_rows(study)),
+        ("Safeguard", [SAFEGUARD, *guarded] if guarded else []),
     ):
         if rows:
-            parts += [f"## {title}\n", table([head, *rows])]
+            parts += [f"## {title}\n", table(rows)]
     return "\n".join(parts)
 
 

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
-from sparsetransfer.evaluation import Cell, Study
+from sparsetransfer.evaluation import Cell, Study, compare, rank_methods
 from sparsetransfer.reporting import figures
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.overview import (
-    COMPARISON,
     SAFEGUARD,
     comparison_rows,
     overview_rows,
+    p_value_text,
     safeguard_rows,
 )
 from sparsetransfer.reporting.summary import parameters, summarise, validated
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
+from sparsetransfer.reporting.verdict import verdict
 
 __all__ = ["render"]
 
@@ -44,12 +45,14 @@ def render(study: Study) -> str:
     )
     return environment.from_string(template).render(
         title=_title(study),
+        verdict=verdict(study),
+        gains=_gains(study),
+        test=rank_methods(study).test,
         protocol=study.protocol,
-        columns=header(study),
+        columns=(*header(study), "p vs SVM"),
         groups=list(_groups(study)),
         notes=notes(study),
         overview=overview_rows(study),
-        comparison_head=COMPARISON,
         comparison=comparison_rows(study),
         safeguard_head=SAFEGUARD,
         safeguard=safeguard_rows(study),
@@ -68,7 +71,17 @@ def render(study: Study) -> str:
         confusions=list(_confusions(study)),
         objectives=list(_objectives(study)),
         pictures=list(_pictures(study)),
-        methods=study.methods,
+        methods=[
+            {
+                "name": method.name,
+                "description": method.description,
+                "settings": [
+                    f"{name.replace('_', ' ')} {plain(value)}"
+                    for name, value in method.settings.items()
+                ],
+            }
+            for method in study.methods
+        ],
         choices=list(_choices(study)),
         protocol_rows=list(_protocol_rows(study)),
         versions=study.versions,
@@ -84,21 +97,57 @@ def _title(study: Study) -> str:
 def _protocol_rows(study: Study) -> Iterator[tuple[str, str]]:
     fields = study.protocol.as_dict()
     for name, value in {"id": study.protocol.id, **fields.pop("design"), **fields}.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        yield name.replace("kind", "design").replace("_", " "), text
+        yield name.replace("kind", "design").replace("_", " "), plain(value)
 
 
 def _first_seed(study: Study, task: str) -> list[Cell]:
     return [study.cell(task, method.name) for method in study.methods]
 
 
+def _gains(study: Study) -> str:
+    ranking = rank_methods(study)
+    compared = ranking.baseline and len(ranking.standings) > 1
+    return figures.gains(ranking, study.protocol.confidence) if compared else ""
+
+
+def plain(value: Any) -> str:
+    """Show a setting as text: no quotes, brackets or Python constants.
+
+    Parameters
+    ----------
+    value : object
+        A JSON value.
+
+    Returns
+    -------
+    str
+        For example ``yes``, ``0.02``, ``speaker, wide``; a dash for nothing.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ("", [], (), {}):
+        return NOTHING
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _groups(study: Study) -> Iterator[list[dict[str, Any]]]:
     rows = summarise(study)
+    tested = {(part.task, part.method): part.permutation_holm for part in compare(study)[1]}
     for task in study.tasks:
         mine = [row for row in rows if row.task == task.name]
         best = max(row.uar for row in mine)
         yield [
-            {"cells": cells, "best": row.uar == best}
+            {
+                "cells": (
+                    *cells,
+                    p_value_text(tested.get((row.task, row.method), math.nan)),
+                ),
+                "best": row.uar == best,
+            }
             for row, cells in zip(mine, text_rows(mine), strict=True)
         ]
 

@@ -41,11 +41,15 @@ def test_latex_is_escaped_and_rectangular(study):
 
 
 def test_comparison_shows_what_compare_finds(study):
-    rows = comparison_rows(study)
-    for row, part in zip(rows, compare(study)[0], strict=True):
-        assert row[0] == part.method
-        assert row[3] == f"{part.wins}–{part.losses}"
-        assert row[2] == f"{100 * part.mean_gain:+.1f}"
+    head, *rows = comparison_rows(study)
+    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    for part in compare(study)[0]:
+        row = found[part.method]
+        assert row["wins–losses"] == f"{part.wins}–{part.losses}"
+        assert row["gain"] == f"{100 * part.mean_gain:+.1f}"
+        assert row["worst task"] == part.worst_task
+    assert found["svm"]["gain"] == "–"
 
 
 def test_a_safeguard_tells_its_decision(study):
@@ -59,7 +63,7 @@ def test_a_safeguard_tells_its_decision(study):
     guarded = dataclasses.replace(study, cells=tuple(told))
     rows = safeguard_rows(guarded)
     assert len(rows) == 6
-    assert rows[0][2:] == ("no", "agreement=0.5, reason=drift")
+    assert rows[0][2:] == ("no", "agreement: 0.5; reason: drift")
     assert "What the safeguard decided" in render(guarded)
     assert "## Safeguard" in markdown(guarded)
 

@@ -1,11 +1,14 @@
 import base64
+import io
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import PIL.Image
 import pytest
 
-from sparsetransfer.reporting import figures, render
+from sparsetransfer.reporting import figures, render, verdict
 
+IMAGES = ("data:image/svg+xml;base64,", "data:image/png;base64,")
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
@@ -53,23 +56,26 @@ def test_parser_notices_unbalanced_tags():
 
 def test_all_sections_are_there_once(page):
     expected = [
-        *("comparison", "results", "notes", "corpora", "confusion"),
-        *("objective", "pictures", "methods", "protocol"),
+        *("verdict", "comparison", "notes", "results", "corpora", "confusion"),
+        *("pictures", "objective", "methods", "protocol"),
     ]
     assert page.ids == expected
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
     assert page.resources
-    assert all(r.startswith(("data:image/svg+xml;base64,", "#")) for r in page.resources)
+    assert all(r.startswith((*IMAGES, "#")) for r in page.resources)
 
 
 def test_every_image_is_well_formed_and_there_is_one_for_each_purpose(page, study):
-    # per task: confusions, objective, features in the plane, codes in the plane
-    assert len(page.images) == 4 * len(study.tasks)
+    # the gains; per task: confusions, objective, features in the plane, codes in the plane
+    assert len(page.images) == 1 + 4 * len(study.tasks)
     for source in page.images:
-        root = ElementTree.fromstring(base64.b64decode(source.split(",", 1)[1]))
-        assert root.tag.endswith("svg")
+        content = base64.b64decode(source.split(",", 1)[1])
+        if source.startswith(IMAGES[0]):
+            assert ElementTree.fromstring(content).tag.endswith("svg")
+        else:
+            assert PIL.Image.open(io.BytesIO(content)).size > (400, 200)
 
 
 def test_content_that_a_reader_needs(page, study):
@@ -84,7 +90,8 @@ def test_content_that_a_reader_needs(page, study):
         "stopped after 4 iterations",
         "UserWarning: did <not> settle",
         "squared <codes> name",
-        "power=2",
+        "power 2",
+        *verdict(study),
         f"{100 * study.cells[1].scores.uar:.1f}",
     ):
         assert expected in page.text
