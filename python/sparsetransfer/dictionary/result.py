@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._display import Displayed, extent
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary.statistics import Statistics
 
@@ -39,8 +40,8 @@ class Progress:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class LearnedDictionary:
+@dataclass(frozen=True, slots=True, repr=False)
+class LearnedDictionary(Displayed):
     """A dictionary, the codes of the signals it was learned from, and a certificate of both.
 
     Attributes
@@ -81,6 +82,18 @@ class LearnedDictionary:
     kkt_violation: float
     stationarity: float
     statistics: Statistics | None
+
+    def _display(self) -> dict[str, str]:
+        shown = {
+            "components": extent(self.components),
+            "codes": extent(self.codes),
+            "status": f"{self.status} after {self.n_iter} iterations",
+        }
+        if self.codes is not None:
+            shown["objective"] = f"{self.objective:.6g}"
+            shown["relative duality gap"] = f"{self.duality_gap:.1e}"
+            shown["KKT violation"] = f"{self.kkt_violation:.1e}"
+        return shown
 
     @property
     def converged(self) -> bool:

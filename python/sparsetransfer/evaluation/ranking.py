@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sparsetransfer.evaluation.metrics import confusion_matrix, unweighted_avera
 from sparsetransfer.evaluation.paired_tests import holm, signed_rank_test
 from sparsetransfer.evaluation.study import Study
 
-__all__ = ["MethodStanding", "Ranking", "rank_methods"]
+__all__ = ["MethodStanding", "Ranking", "rank_methods", "study_html", "study_text"]
 
 _EXACT_SPEAKERS = 12
 """Up to so many speakers all exchanges are enumerated."""
@@ -290,3 +291,51 @@ def _exchanged(
         as_large = int((np.abs(differences) >= abs(observed) - _TIE * len(study.tasks)).sum())
         p_values.append(as_large / len(flips) if exact else (1 + as_large) / (1 + len(flips)))
     return p_values
+
+
+def study_text(study: Study) -> str:
+    """Show a study as a line, and its methods as a table in plain text."""
+    rows = _shown_rows(study)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for number, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([f"<Study {_headline(study)}>", *lines])
+
+
+def study_html(study: Study) -> str:
+    """Show a study as a table for notebooks."""
+    head, *rows = (tuple(map(escape, row)) for row in _shown_rows(study))
+    titles = "".join(f'<th scope="col">{text}</th>' for text in head)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>'
+        + "".join(f"<td>{text}</td>" for text in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<table><caption>{escape(_headline(study))}</caption>"
+        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _headline(study: Study) -> str:
+    tasks = study.tasks
+    what = tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {study.protocol.design.kind}"
+    return f"{what}; {len(study.methods)} methods, protocol {study.protocol.id}"
+
+
+def _shown_rows(study: Study) -> list[tuple[str, ...]]:
+    def number(value: float, form: str) -> str:
+        return "–" if np.isnan(value) else format(value, form)
+
+    ranking = rank_methods(study)
+    rows: list[tuple[str, ...]] = [("method", "UAR %", "gain", "p")]
+    for part in ranking.standings:
+        gain, p_value = number(100 * part.gain, "+.1f"), number(part.p_value, ".3f")
+        rows.append((part.method, f"{100 * part.uar:.1f}", gain, p_value))
+    return rows

@@ -312,7 +312,7 @@ class Cell:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """Everything that a report shows.
 
@@ -344,6 +344,16 @@ class Study:
     feature_pictures: Mapping[str, Picture]
     remarks: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        from sparsetransfer.evaluation.ranking import study_text
+
+        return study_text(self)
+
+    def _repr_html_(self) -> str:
+        from sparsetransfer.evaluation.ranking import study_html
+
+        return study_html(self)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

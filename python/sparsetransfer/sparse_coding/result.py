@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sparsetransfer._display import Displayed, extent
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.exceptions import ConvergenceWarning
 
@@ -17,8 +18,8 @@ STATUS = ("converged", "max_iter", "stopped")  # in the order of the core's
 _NAMES = np.array(STATUS)
 
 
-@dataclass(frozen=True)
-class SparseCodes:
+@dataclass(frozen=True, repr=False)
+class SparseCodes(Displayed):
     """Codes of several signals, each with a certificate of how good it is.
 
     Attributes
@@ -49,6 +50,20 @@ class SparseCodes:
     n_iter: NDArray[np.intc]
     converged: NDArray[np.bool_]
     status: NDArray[np.str_]
+
+    def _display(self) -> dict[str, str]:
+        number = len(self.converged)
+        shown = {
+            "codes": extent(self.codes),
+            "converged": f"{np.count_nonzero(self.converged)} of {number}",
+        }
+        for name, values in (
+            ("worst KKT violation", self.kkt_violation),
+            ("worst duality gap", self.duality_gap),
+        ):
+            known = values[~np.isnan(values)]
+            shown[name] = f"{known.max():.1e}" if known.size else "not known"
+        return shown
 
     def to_csr(self) -> Any:
         """Return the codes as a `scipy.sparse.csr_array` of the same shape."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._display import Displayed, extent
 from sparsetransfer._validation import FloatArray
 
 __all__ = ["TransferCodes", "TransferDictionary", "TransferProgress"]
 
 
-@dataclass(frozen=True)
-class TransferCodes:
+@dataclass(frozen=True, repr=False)
+class TransferCodes(Displayed):
     """Codes of a given dictionary and what is certain about them.
 
     Attributes
@@ -42,9 +43,18 @@ class TransferCodes:
     n_newton: int
     mean_difference: FloatArray | None
 
+    def _display(self) -> dict[str, str]:
+        return {
+            "codes": extent(self.codes),
+            "converged": "yes" if self.converged else "no",
+            "objective": f"{self.objective:.6g}",
+            "KKT violation": f"{self.kkt_violation:.1e}",
+            "duality gap": f"{self.duality_gap:.1e}",
+        }
 
-@dataclass(frozen=True)
-class TransferDictionary:
+
+@dataclass(frozen=True, repr=False)
+class TransferDictionary(Displayed):
     """A dictionary learned with its codes.
 
     Attributes
@@ -72,6 +82,15 @@ class TransferDictionary:
     converged: bool
     classes: NDArray[np.generic] | None = None
     label_map: FloatArray | None = None
+
+    def _display(self) -> dict[str, str]:
+        status = "settled" if self.converged else "did not settle"
+        objective = f"{self.codes.objective:.6g}, {status} after {self.n_iter} iterations"
+        return {
+            "components": extent(self.components),
+            **self.codes._display(),
+            "objective": objective,
+        }
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,15 @@ def test_the_verdict_without_a_baseline_states_no_gain(study):
         cells=tuple(cell for cell in study.cells if cell.method == "majority"),
     )
     assert "no gain can be stated" in verdict(without)[1]
+
+
+def test_a_study_shows_itself_as_a_table(study):
+    head, titles, *rows = repr(study).splitlines()
+    assert study.protocol.id in head
+    assert titles.split() == ["method", "UAR", "%", "gain", "p"]
+    html = study._repr_html_()
+    assert "<codes>" not in html
+    for row, part in zip(rows, rank_methods(study).standings, strict=True):
+        assert row.startswith(part.method)
+        assert f"{100 * part.uar:.1f}" in row
+        assert f"<td>{100 * part.uar:.1f}</td>" in html
