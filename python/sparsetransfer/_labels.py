@@ -1,5 +1,6 @@
 """Class labels, which may be masked: which are known, and what they are."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,11 @@ UNKNOWN_LABELS = (
     "example to 0"
 )
 
-_MISSING_TEXTS = {"None", "nan", "NaT", "<NA>"}
-"""What NumPy and pandas make of a missing label among names."""
+_MISSING_TEXTS = re.compile(r"(?i:nan|nat|<na>|null)|None|NA|N/A|--|")
+"""What NumPy, pandas and tables in text files make of a missing label among names."""
+
+_PROMOTED = 21
+"""Characters of the texts that NumPy makes of integers; of floats it makes longer ones."""
 
 
 def label_array(y: ArrayLike, name: str = "y") -> NDArray[Any]:
@@ -84,6 +88,20 @@ def names_array(y: ArrayLike) -> NDArray[Any]:
         labels = labels.astype(object)
         labels[missing_labels(labels)] = None
     return labels
+
+
+def _holds_numbers_as_texts(labels: NDArray[Any], names: set[str]) -> bool:
+    """Return whether NumPy made texts of names and numbers together: it leaves room for any number."""
+    width = labels.dtype.itemsize // np.dtype("U1").itemsize if labels.dtype.kind == "U" else 0
+    return width >= _PROMOTED > max(map(len, names)) and not all(map(_is_number, names))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -233,12 +251,17 @@ class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]
 
 
 def _refuse_texts_of_masks(labels: NDArray[Any], name: str) -> None:
-    if labels.dtype.kind not in "UO":
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "latin-1")
+    if labels.dtype.kind not in "UOT":
         return
-    texts = {value for value in labels.ravel().tolist() if isinstance(value, str)} & _MISSING_TEXTS
+    names = {value for value in labels.ravel().tolist() if isinstance(value, str)}
+    texts = {text for text in names if _MISSING_TEXTS.fullmatch(text)}
+    if names & {"-1", "-1.0"} and _holds_numbers_as_texts(labels, names):
+        texts |= names & {"-1", "-1.0"}
     if texts:
         raise ValueError(
-            f"{name} holds the text {min(texts)!r}, which NumPy and pandas make of a masked label among "
+            f"{name} holds the text {min(texts)!r}, which stands for a masked label among "
             "names; mask with None: numpy.array([...], dtype=object), without astype(str). If it "
             "is the name of a class, rename it"
         )

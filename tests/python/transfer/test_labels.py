@@ -137,6 +137,16 @@ def test_labels_of_plus_and_minus_one_are_refused_with_the_reason(estimator):
     ("column", "text"),
     [
         (np.array([*NAMES, *[np.nan] * 20]), "nan"),
+        (np.array([*NAMES, *[-1] * 20]), "-1"),
+        (np.array([*NAMES, *[-1.0] * 20]), "-1.0"),
+        (
+            np.ma.masked_array([*NAMES, *NAMES], [0] * 20 + [1] * 20).astype(object).filled("--"),
+            "--",
+        ),
+        (np.array([*NAMES, *[np.nan] * 20]).astype("S32"), "nan"),
+        (np.array([*NAMES, *["NaN"] * 20]), "NaN"),
+        (np.array([*NAMES, *["NA"] * 20]), "NA"),
+        ([*NAMES, *[""] * 20], ""),
         (np.array([*NAMES, *[None] * 20]).astype(str), "None"),
         (pd.Series([*NAMES, *[pd.NA] * 20], dtype="string").astype(object).map(str), "<NA>"),
     ],
