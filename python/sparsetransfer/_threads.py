@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,11 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 MOST_THREADS = 2**31 - 1  # what the kernels' integers hold
 _VARIABLES = ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS")
 
-_limit: int | None = None
+_limits: list[tuple["_Found | None", int | None]] = []
+"""All limits that hold, the last one first of all: `set_num_threads` has None as its key."""
+
+_lock = threading.Lock()
+_last = threading.local()
 
 
 def get_num_threads() -> int:
@@ -82,19 +87,29 @@ def set_num_threads(n_threads: int | None) -> None:
     1
     >>> sparsetransfer.set_num_threads(None)
     """
-    global _limit
-    if n_threads is not None:
-        if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
-            raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
-        n_threads = n_threads.__index__()
-        if not 1 <= n_threads <= MOST_THREADS:
-            raise ValueError(f"n_threads must be between 1 and {MOST_THREADS}, got {n_threads}")
-    _limit = n_threads
+    _replace_limit(None, None if n_threads is None else _checked(n_threads))
+
+
+def _checked(n_threads: int) -> int:
+    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
+        raise TypeError(f"n_threads must be an integer or None, got {n_threads!r}")
+    number = n_threads.__index__()
+    if not 1 <= number <= MOST_THREADS:
+        raise ValueError(f"n_threads must be between 1 and {MOST_THREADS}, got {number}")
+    return number
+
+
+def _replace_limit(key: "_Found | None", *value: int | None) -> None:
+    """Remove the limit of a key, and put another in front of all."""
+    global _limits
+    with _lock:
+        _limits = [each for each in _limits if each[0] is not key] + [(key, each) for each in value]
 
 
 def limit() -> int | None:
     """Return the limit set in this process, if there is one."""
-    return _limit
+    limits = _limits
+    return limits[-1][1] if limits else None
 
 
 def available_processors() -> int:
@@ -132,9 +147,7 @@ def _from_environment() -> int | None:
 
 
 class _Found(int):
-    """A number of threads, with the limit that it came from: None where it is the default."""
-
-    limit: int | None
+    """What one block of ``threadpool_limits`` found, and restores in the end: the key of its limit."""
 
 
 class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
@@ -144,15 +157,20 @@ class _PoolController(threadpoolctl.LibController):  # type: ignore[misc]
     internal_api = "sparsetransfer"
     filename_prefixes = tuple(f"_core_{level}" for level in _simd.LEVELS)
 
-    # `threadpool_limits` ends by setting the number it found. If that was the default, the default
-    # must go on following the environment and the affinity; if it was a limit, it must stay one.
+    # `threadpool_limits` asks for the number, sets its own, if any, in the same thread, and ends by
+    # setting what it found, even if it has limited BLAS alone. Setting that number would make a
+    # limit of a default, undo what was set meanwhile, and where blocks of several threads overlap,
+    # keep the limit of a block that has ended. So a block takes back what it has set, if anything.
     def get_num_threads(self) -> int:
         found = _Found(get_num_threads())
-        found.limit = _limit
+        _last.found = found
         return found
 
     def set_num_threads(self, num_threads: int) -> None:
-        set_num_threads(num_threads.limit if isinstance(num_threads, _Found) else num_threads)
+        if isinstance(num_threads, _Found):
+            _replace_limit(num_threads)
+        else:
+            _replace_limit(getattr(_last, "found", None), _checked(num_threads))
 
     def get_version(self) -> str | None:
         return None

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import threadpoolctl
@@ -11,7 +12,7 @@ from sparsetransfer import _threads, _validation
 
 @pytest.fixture(autouse=True)
 def default_threads(monkeypatch):
-    monkeypatch.setattr(_threads, "_limit", None)
+    monkeypatch.setattr(_threads, "_limits", [])
     for variable in ("SPARSETRANSFER_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -77,6 +78,53 @@ def test_leaving_threadpool_limits_keeps_a_limit_that_equals_the_default(monkeyp
         assert sparsetransfer.get_num_threads() == 1
     monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "9")
     assert sparsetransfer.get_num_threads() == 2
+
+
+def test_blocks_that_overlap_leave_nothing_behind():
+    # As in threads: the second begins within the first, and ends after it.
+    first = threadpoolctl.threadpool_limits(limits=1)
+    for user_api in ("blas", None):
+        second = threadpoolctl.threadpool_limits(limits=1, user_api=user_api)
+        first.restore_original_limits()
+        second.restore_original_limits()
+        assert _threads.limit() is None
+        first = threadpoolctl.threadpool_limits(limits=1)
+    first.restore_original_limits()
+    assert sparsetransfer.get_num_threads() == _threads.available_processors()
+
+
+def test_the_inner_of_two_limits_holds_whatever_ends_first():
+    outer = threadpoolctl.threadpool_limits(limits=3)
+    inner = threadpoolctl.threadpool_limits(limits=2)
+    assert sparsetransfer.get_num_threads() == 2
+    outer.restore_original_limits()
+    assert sparsetransfer.get_num_threads() == 2
+    inner.restore_original_limits()
+    assert _threads.limit() is None
+
+
+@pytest.mark.parametrize("user_api", ["blas", None])
+@pytest.mark.parametrize("number", [2, None])
+def test_a_limit_that_is_set_within_a_block_stays(user_api, number):
+    sparsetransfer.set_num_threads(7)
+    with threadpoolctl.threadpool_limits(limits=1, user_api=user_api):
+        sparsetransfer.set_num_threads(number)
+        assert _threads.limit() == number
+    assert _threads.limit() == number
+
+
+def test_limits_of_many_threads_leave_nothing_behind():
+    def work(_):
+        for _ in range(20):
+            with (
+                threadpoolctl.threadpool_limits(limits=1, user_api="blas"),
+                threadpoolctl.threadpool_limits(limits=2, user_api="sparsetransfer"),
+            ):
+                pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert _threads._limits == []
 
 
 def test_more_threads_than_an_integer_holds_are_refused_by_name(monkeypatch):

@@ -96,7 +96,7 @@ def test_scalars():
 
 
 def test_threads_follow_argument_then_environment(monkeypatch):
-    monkeypatch.setattr(_threads, "_limit", None)
+    monkeypatch.setattr(_threads, "_limits", [])
     monkeypatch.setenv("SPARSETRANSFER_NUM_THREADS", "3")
     monkeypatch.setenv("OMP_NUM_THREADS", "5,2")
     assert validation.resolve_threads(7) == 7
@@ -117,7 +117,7 @@ def test_threads_follow_argument_then_environment(monkeypatch):
 def test_threads_respect_affinity_and_quota(monkeypatch, tmp_path):
     limit = tmp_path / "cpu.max"
     monkeypatch.setattr(_threads, "_CGROUP_LIMIT", limit)
-    monkeypatch.setattr(_threads, "_limit", None)
+    monkeypatch.setattr(_threads, "_limits", [])
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
     assert validation.resolve_threads(-1) == 6
     for quota, expected in (("max 100000", 6), ("250000 100000", 3)):

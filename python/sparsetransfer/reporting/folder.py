@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -229,7 +230,14 @@ def read(directory: str | os.PathLike[str]) -> Study:
         except (OSError, ValueError, RecursionError) as error:
             hint = "; `resume` finishes it" if (place / _CONFIG).is_file() else ""
             raise ValueError(f"{place} holds no finished report: {error}{hint}") from error
-    return Study.from_dicts(*contents)
+    try:
+        study = Study.from_dicts(*contents)
+        for task, method in itertools.product(study.tasks, study.methods):
+            for seed in study.protocol.seeds:
+                study.cell(task.name, method.name, seed)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{place} holds a damaged report: {error}") from error
+    return study
 
 
 def write(study: Study, directory: str | os.PathLike[str]) -> Path:

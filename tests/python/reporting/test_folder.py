@@ -100,6 +100,26 @@ def test_a_failure_leaves_the_earlier_report_as_it_was(study, tmp_path, monkeypa
     assert [file.name for file in tmp_path.iterdir()] == ["report"]
 
 
+@pytest.mark.parametrize("name", ["results.json", "timings.json", "coordinates.json"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "null", "{}", "[" * 100_000, '{"schema": "sparsetransfer.study"}']
+)
+def test_a_damaged_report_is_refused_by_name(study, tmp_path, blank_page, name, content):
+    place = write(study, tmp_path / "report")
+    (place / name).write_text(content)
+    with pytest.raises(ValueError, match=r"report holds (no finished|a damaged) report: "):
+        reporting.read(place)
+
+
+def test_a_report_without_one_of_its_cells_is_refused(study, tmp_path, blank_page):
+    place = write(study, tmp_path / "report")
+    results = json.loads((place / "results.json").read_text(encoding="utf-8"))
+    results["cells"][0]["task"] = "another"
+    (place / "results.json").write_text(json.dumps(results))
+    with pytest.raises(ValueError, match="report holds a damaged report"):
+        reporting.read(place)
+
+
 def killed_at(point, work):
     """Do work in a forked process that dies at a call that changes names; tell whether it did."""
     child = os.fork()
