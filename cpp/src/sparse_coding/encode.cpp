@@ -74,8 +74,9 @@ void check(const CodingSettings& settings, const CodingExtras& extras, Index ato
           "squared_norms must have one entry per signal");
   require(extras.weights.size() == 0 || extras.weights.size() == atoms,
           "weights must have one entry per atom");
+  require_penalties(extras.ridge, extras.weights);
   require(settings.algorithm != Algorithm::homotopy ||
-              (settings.alpha > 0 && (extras.weights.size() == 0 || extras.weights.minCoeff() > 0)),
+              (settings.alpha > 0 && (extras.weights.array() > 0).all()),
           "alpha and weights must be positive with algorithm homotopy");
 }
 

@@ -115,9 +115,10 @@ std::vector<CodePath> code_paths(const Execution& execution, const PanelGram<dou
   settings.validate();
   require(weights.size() == 0 || weights.size() == gram.atoms(),
           "weights must have one entry per atom");
-  require(weights.size() == 0 || weights.minCoeff() > 0.0, "weights must be positive");
+  require((weights.array() > 0.0).all(), "weights must be positive");
   require(ridge.size() == 0 || ridge.size() == correlations.cols(),
           "ridge must have one entry per signal");
+  require_penalties(ridge, weights);
   Vector<double> norms(correlations.cols());  // large enough for the correlations
   for (Index i = 0; i < norms.size(); ++i)
     norms[i] = correlations.col(i).allFinite() ? 0.0 : std::numeric_limits<double>::infinity();

@@ -15,6 +15,12 @@ void CodingSettings::validate() const {
   require(max_iterations >= 0, "max_iterations must not be negative");
 }
 
+void require_penalties(const ConstVectorRef<double>& ridge, const ConstVectorRef<double>& weights) {
+  require(ridge.allFinite() && (ridge.array() >= 0).all(), "ridge must be finite and not negative");
+  require(weights.allFinite() && (weights.array() >= 0).all(),
+          "weights must be finite and not negative");
+}
+
 void require_finite(double violation, const CertificateTerms& terms, bool known) {
   if (std::isfinite(violation) && std::isfinite(terms.penalty) && std::isfinite(terms.alignment) &&
       (!known || std::isfinite(terms.residual)))

@@ -52,6 +52,10 @@ struct CertificateTerms {
   double dual_scale = 1.0;  ///< min(1, min_j alpha_j / |c_j|): makes the residual dual feasible
 };
 
+/// Throws std::invalid_argument unless all entries are finite and not negative: an atom with a
+/// negative penalty would be active and violated at once, and be added again and again.
+void require_penalties(const ConstVectorRef<double>& ridge, const ConstVectorRef<double>& weights);
+
 /// Throws NumericalError unless the violation and, if |x|^2 is `known`, the terms are finite.
 void require_finite(double violation, const CertificateTerms& terms, bool known);
 
