@@ -10,7 +10,7 @@ PEAK = """
 import gc, re, warnings
 from pathlib import Path
 import numpy as np
-from sparsetransfer import dictionary, sparse_coding
+from sparsetransfer import dictionary, sparse_coding, transfer
 
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
@@ -75,3 +75,23 @@ def test_peak_is_arguments_and_result(name):
     assert finished.returncode == 0, finished.stderr
     peak, needed = map(int, finished.stdout.split())
     assert peak <= 1.2 * needed + 64e6
+
+
+def test_newton_steps_take_bounded_memory_for_any_number_of_samples():
+    program = PEAK.format(
+        features=64,
+        signals=20_000,
+        dtype="float64",
+        outputs="result.codes.nbytes",
+        call=(
+            "transfer.transfer_encode(X, X[:256], np.repeat([1, -1], len(X) // 2), alpha=1e-3,"
+            " mmd=1.0, solver='newton', max_iter=3)"
+        ),
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    peak, needed = map(int, finished.stdout.split())
+    # The Cholesky factors of all samples, whose codes are dense at first, would take 10 GB.
+    assert peak <= 8 * needed + 1e9

@@ -46,11 +46,10 @@ void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
   if (settings.solver == CodeSolver::fista) newton_from = 0;
   if (settings.solver == CodeSolver::newton) newton_from = std::numeric_limits<double>::max();
   while (!(point.certificate.kkt_violation <= target)) {
-    if (point.certificate.kkt_violation <= newton_from &&
-        newton.affordable(point, settings.newton_bytes)) {
+    if (point.certificate.kkt_violation <= newton_from) {
       const double before = point.certificate.kkt_violation;
       smallest = std::min(smallest, before);
-      const bool moved = newton.step(point);
+      const bool moved = newton.affordable(point, settings.newton_bytes) && newton.step(point);
       if (moved) {
         ++report.newton_steps;
         fista.restart();
@@ -60,7 +59,7 @@ void run_proximal(const Execution& execution, const CodeProblem<T>& problem,
         continue;
       }
       if (moved && ++stale < kStaleNewton) continue;
-      // The active set is not yet right: come back when the violation is smaller.
+      // The active set is not yet right, or too large: come back when the violation is smaller.
       newton_from = std::min(newton_from, before) / 4;
     }
     const int left = settings.max_iterations - report.iterations;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 namespace sparsetransfer::transfer {
@@ -17,6 +18,23 @@ constexpr Index kSums = 16;  // partial sums over samples: a constant, so that t
 constexpr int kMaxConjugateGradient = 250;
 constexpr double kForcing = 1e-3;     // relative residual at which conjugate gradients stop
 constexpr Index kMaxWoodbury = 1024;  // largest (atoms * rank) for the exact preconditioner
+
+/// Of the smooth part of the objective with respect to the codes of one sample.
+template <typename T>
+Vector<T> gradient_at(const CodeProblem<T>& problem, const Matrix<T>& correlations,
+                      const Iterate<T>& point, Index sample) {
+  Vector<T> gradient = (point.quadratic.row(sample) - correlations.row(sample)).transpose();
+  if (problem.coupling.rank() > 0)
+    gradient += point.means.transpose() * problem.coupling.means.row(sample).transpose();
+  return gradient;
+}
+
+template <typename T>
+bool is_active(const CodeProblem<T>& problem, const Iterate<T>& point, Index sample, Index atom,
+               T gradient) {
+  const T pull = problem.positive ? -gradient : std::abs(gradient);
+  return point.codes(sample, atom) != 0 || pull > problem.penalty(sample);
+}
 
 /// The Newton system restricted to the active entries, packed sample by sample.
 template <typename T>
@@ -117,16 +135,10 @@ class ActiveSystem {
     std::vector<std::vector<Index>> chosen(static_cast<std::size_t>(samples_));
     std::vector<Vector<T>> values(static_cast<std::size_t>(samples_));
     for_samples(8.0 * static_cast<double>(samples_ * atoms_), [&](Index i) {
-      Vector<T> gradient = (point.quadratic.row(i) - correlations.row(i)).transpose();
-      if (rank_ > 0)
-        gradient += point.means.transpose() * problem_.coupling.means.row(i).transpose();
-      const T penalty = problem_.penalty(i);
+      Vector<T> gradient = gradient_at(problem_, correlations, point, i);
       auto& list = chosen[static_cast<std::size_t>(i)];
-      for (Index a = 0; a < atoms_; ++a) {
-        const T code = point.codes(i, a);
-        const T pull = problem_.positive ? -gradient[a] : std::abs(gradient[a]);
-        if (code != 0 || pull > penalty) list.push_back(a);
-      }
+      for (Index a = 0; a < atoms_; ++a)
+        if (is_active(problem_, point, i, a, gradient[a])) list.push_back(a);
       values[static_cast<std::size_t>(i)] = std::move(gradient);
     });
     offsets_.assign(static_cast<std::size_t>(samples_) + 1, 0);
@@ -370,12 +382,21 @@ Newton<T>::Newton(const Execution& execution, const CodeProblem<T>& problem,
 template <typename T>
 bool Newton<T>::affordable(const Iterate<T>& point, double max_bytes) const {
   if (!problem_.coupling.laplacian.empty()) return true;
-  double entries = 0;
-  for (Index i = 0; i < point.codes.rows(); ++i) {
-    const double count = static_cast<double>((point.codes.row(i).array() != T(0)).count());
-    entries += count * count;
-  }
-  return entries * sizeof(T) <= max_bytes;
+  // Also of zero codes that are about to change: at the start that may be all of them.
+  const Index sums = std::min<Index>(kSums, problem_.samples());
+  std::vector<double> entries(static_cast<std::size_t>(sums));
+  parallel_for(execution_.for_work(4.0 * static_cast<double>(point.codes.size())), sums,
+               [&](Index part, int) {
+                 const Index end = problem_.samples() * (part + 1) / sums;
+                 for (Index i = problem_.samples() * part / sums; i < end; ++i) {
+                   const Vector<T> gradient = gradient_at(problem_, correlations_, point, i);
+                   double count = 0;
+                   for (Index a = 0; a < problem_.atoms(); ++a)
+                     count += is_active(problem_, point, i, a, gradient[a]);
+                   entries[static_cast<std::size_t>(part)] += count * count;
+                 }
+               });
+  return std::accumulate(entries.begin(), entries.end(), 0.0) * sizeof(T) <= max_bytes;
 }
 
 template <typename T>
