@@ -1,4 +1,7 @@
-"""Ctrl-C ends a long call within a tenth of a second, and the pool works afterwards."""
+"""Ctrl-C ends a long call within a tenth of a second of every thread's work; the pool goes on.
+
+Waits are counted in the process's own time, which other processes do not prolong.
+"""
 
 import subprocess
 import sys
@@ -13,30 +16,37 @@ from sparsetransfer import dictionary, graph, sparse_coding, transfer
 rng = np.random.default_rng(0)
 {setup}
 
-def interrupt():
+def interrupt(begin, delay):
     global sent
-    time.sleep(0.5)
-    sent = time.perf_counter()
+    while time.process_time() < begin + delay:
+        time.sleep(0.002)
+    sent = time.process_time()
     os.kill(os.getpid(), signal.SIGINT)
 
-waits = []
-for _ in range(5):
-    sender = threading.Thread(target=interrupt)
+def wait_of_a_call(delay):
+    sender = threading.Thread(target=interrupt, args=(time.process_time(), delay))
     sender.start()
     try:
         {call}
         raise SystemExit("the call ended before the signal: give it more work")
     except KeyboardInterrupt:
-        waits.append(time.perf_counter() - sent)
+        waited = time.process_time() - sent
     sender.join()
-    if waits[-1] < 0.1:  # a busy machine gets another chance
-        break
+    return waited
+
+longest = 0.0
+for delay in (0.02, 0.2, 0.7):
+    waits = [wait_of_a_call(delay)]
+    # Helpers work on while the system lets the main thread wait for its turn.
+    while waits[-1] > {limit} and len(waits) < 5:
+        waits.append(wait_of_a_call(delay))
+    longest = max(longest, min(waits))
 small = rng.normal(size=(200, 8))
 assert np.array_equal(
     graph.nearest_neighbours(small, 3, n_threads=2)[0],
     graph.nearest_neighbours(small, 3, n_threads=1)[0],
 )
-print(min(waits))
+print(longest)
 """
 
 LONG_CALLS = {
@@ -121,8 +131,18 @@ LONG_CALLS = {
         ),
     ),
     "initial_dictionary, svd": (
-        "X = rng.normal(size=(5000, 2000))",
-        "dictionary.initial_dictionary(X, 2000, method='svd')",
+        "import sparsetransfer; X = rng.normal(size=(5000, 2000))",
+        (
+            "sparsetransfer.set_num_threads({threads});"
+            " dictionary.initial_dictionary(X, 2000, method='svd')"
+        ),
+    ),
+    "initial_dictionary, svd of wide signals": (
+        "import sparsetransfer; X = rng.normal(size=(1500, 8000))",
+        (
+            "sparsetransfer.set_num_threads({threads});"
+            " dictionary.initial_dictionary(X, 1500, method='svd')"
+        ),
     ),
     "sparse_regression": (
         (
@@ -151,13 +171,14 @@ LONG_CALLS = {
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
     ("name", "threads"),
-    [(name, 2) for name in LONG_CALLS] + [("nearest_neighbours", 1), ("sparse_encode", 1)],
+    [(name, threads) for name in LONG_CALLS for threads in (1, 2)],
 )
 def test_a_long_call_ends_within_a_tenth_of_a_second(name, threads):
     setup, call = LONG_CALLS[name]
-    program = INTERRUPT.format(setup=setup, call=call.format(threads=threads))
+    limit = 0.1 * threads
+    program = INTERRUPT.format(setup=setup, call=call.format(threads=threads), limit=limit)
     finished = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    assert float(finished.stdout) < 0.1
+    assert float(finished.stdout) <= limit

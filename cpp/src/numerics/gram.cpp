@@ -1,5 +1,6 @@
 #include "sparsetransfer/numerics/gram.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -10,6 +11,26 @@ namespace {
 
 constexpr Index kAtomBlock = 64;
 constexpr Index kSampleBlock = 128;
+constexpr double kFlopsPerTile =
+    2.5e8;  // some hundredths of a second: between tiles Ctrl-C is seen
+
+/// The rows of a result that are computed at once: a multiple of kAtomBlock.
+Index tile_height(Index depth, Index width) {
+  const double blocks =
+      kFlopsPerTile / (2.0 * static_cast<double>(depth) * static_cast<double>(width * kAtomBlock));
+  return kAtomBlock * std::max<Index>(1, static_cast<Index>(std::min(blocks, 1e6)));
+}
+
+/// body(first row, number of rows) of a block of `width` columns, tile by tile.
+template <typename Body>
+void for_tiles(const Execution& execution, Index first, Index rows, Index depth, Index width,
+               const Body& body) {
+  const Index height = tile_height(depth, width);
+  for (Index row = first; row < rows; row += height) {
+    body(row, std::min(height, rows - row));
+    execution.check();
+  }
+}
 
 }  // namespace
 
@@ -21,9 +42,10 @@ void gram(const Execution& execution, const ConstMatrixRef<T>& dictionary, Matri
                                                static_cast<double>(dictionary.rows()));
   // The lower block triangle, then its mirror image: exactly symmetric.
   parallel_for_blocks(limited, atoms, kAtomBlock, [&](Index begin, Index count, int) {
-    const Index below = atoms - begin;
-    result.block(begin, begin, below, count).noalias() =
-        dictionary.rightCols(below).transpose() * dictionary.middleCols(begin, count);
+    for_tiles(limited, begin, atoms, dictionary.rows(), kAtomBlock, [&](Index row, Index rows) {
+      result.block(row, begin, rows, count).noalias() =
+          dictionary.middleCols(row, rows).transpose() * dictionary.middleCols(begin, count);
+    });
   });
   result.template triangularView<Eigen::StrictlyUpper>() = result.transpose();
 }
@@ -36,8 +58,11 @@ void correlations(const Execution& execution, const ConstMatrixRef<T>& dictionar
   const Execution limited = execution.for_work(2.0 * static_cast<double>(result.size()) *
                                                static_cast<double>(dictionary.rows()));
   parallel_for_blocks(limited, signals.cols(), kSampleBlock, [&](Index begin, Index count, int) {
-    result.middleCols(begin, count).noalias() =
-        dictionary.transpose() * signals.middleCols(begin, count);
+    for_tiles(limited, 0, dictionary.cols(), dictionary.rows(), kSampleBlock,
+              [&](Index row, Index rows) {
+                result.block(row, begin, rows, count).noalias() =
+                    dictionary.middleCols(row, rows).transpose() * signals.middleCols(begin, count);
+              });
   });
 }
 
@@ -56,8 +81,11 @@ T spectral_bound(const Execution& execution, const ConstMatrixRef<T>& gram) {
     if (squaring == kSquarings) break;
     parallel_for_blocks(execution.for_work(2.0 * std::pow(static_cast<double>(size), 3)), size,
                         kAtomBlock, [&](Index begin, Index count, int) {
-                          square.middleCols(begin, count).noalias() =
-                              power * power.middleCols(begin, count);
+                          for_tiles(
+                              execution, 0, size, size, kAtomBlock, [&](Index row, Index rows) {
+                                square.block(row, begin, rows, count).noalias() =
+                                    power.middleRows(row, rows) * power.middleCols(begin, count);
+                              });
                         });
     power.swap(square);
     log_scale *= 2;

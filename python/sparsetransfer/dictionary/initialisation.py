@@ -14,7 +14,7 @@ from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 __all__ = ["Initialisation", "initial_dictionary"]
 
 Initialisation: TypeAlias = Literal["samples", "spread", "svd"]
-_ROWS = 4096
+_ROWS = 1024
 _METHODS = ("samples", "spread", "svd")
 
 
