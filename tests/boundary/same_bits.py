@@ -5,6 +5,7 @@ A program of its own: BLAS reads its number of threads when a process starts.
 
 import hashlib
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -12,12 +13,14 @@ import sparsetransfer as st
 from sparsetransfer import (
     classification,
     dictionary,
+    distributed,
     graph,
     mmd,
     sparse_coding,
     subspace,
     transfer,
 )
+from sparsetransfer._linalg import matmul  # NumPy's follows the threads of BLAS
 
 OFFSETS = (0, 8, 24)
 
@@ -37,8 +40,9 @@ def numbers(result):
         return [np.asarray(result)]
     if isinstance(result, (list, tuple)):
         return [found for item in result for found in numbers(item)]
-    values = vars(result) if hasattr(result, "__dict__") else {}
-    return [found for name in sorted(values) for found in numbers(values[name])]
+    slots = [name for kind in type(result).__mro__ for name in getattr(kind, "__slots__", ())]
+    names = sorted({*getattr(result, "__dict__", ()), *slots})
+    return [found for name in names for found in numbers(getattr(result, name, None))]
 
 
 def calls(dtype):
@@ -168,13 +172,176 @@ def calls(dtype):
     yield "BalancedRidge", (X,), lambda x: classification.BalancedRidge().fit(x, y)
 
 
+def further_calls(dtype):
+    """The other ways to call the solvers: variants, prepared and pooled forms, estimators."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 70)).astype(dtype)
+    D = rng.normal(size=(150, 70)).astype(dtype)
+    y, domain = np.arange(300) % 3, np.where(np.arange(300) < 150, 1, -1)
+    masked = np.where(domain > 0, y, -1)
+    seen = rng.random(X.shape) < 0.8
+    weights = rng.uniform(0.5, 2, 300)
+    for algorithm in ("auto", "active_set", "coordinate_descent", "homotopy", "fista"):
+        yield (
+            f"lasso {algorithm}",
+            (X[:90], D),
+            lambda x, d, a=algorithm: (
+                sparse_coding.lasso(x, d, 2.0, algorithm=a, l2=0.1),
+                sparse_coding.lasso(x[:3], d, 2.0, algorithm=a, positive=True),
+            ),
+        )
+    yield (
+        "lasso masked",
+        (X[:90], D),
+        lambda x, d: sparse_coding.lasso(x, d, 2.0, mask=np.repeat(seen[:45], 2, axis=0)),
+    )
+    yield (
+        "lasso_gram",
+        (matmul(D, D.T), matmul(X[:90], D.T)),
+        lambda gram, cov: sparse_coding.lasso_gram((gram + gram.T) / 2, cov, 2.0),
+    )
+    yield (
+        "omp_gram",
+        (matmul(D, D.T), matmul(X[:90], D.T), (X[:90] ** 2).sum(axis=1)),
+        lambda gram, cov, norms: sparse_coding.omp_gram((gram + gram.T) / 2, cov, norms, 6),
+    )
+    yield "omp ols", (X[:90], D), lambda x, d: sparse_coding.omp(x, d, 6, rule="ols")
+    yield "threshold", (X, D), lambda x, d: sparse_coding.threshold(x, d, 2.0)
+    yield (
+        "PreparedDictionary",
+        (X[:90], D),
+        lambda x, d: [
+            code(rows, prepared)
+            for prepared in [sparse_coding.PreparedDictionary(d)]
+            for code in (
+                partial(sparse_coding.lasso, alpha=2.0),
+                partial(sparse_coding.omp, n_nonzero_coefs=6),
+                partial(sparse_coding.lasso_path, max_iter=20),
+            )
+            for rows in (x[:1], x)
+        ],
+    )
+    yield (
+        "SparseCoder",
+        (X[:90], D),
+        lambda x, d: sparse_coding.SparseCoder(
+            d, transform_algorithm="lasso_lars", transform_alpha=2.0
+        ).transform(x),
+    )
+    yield (
+        "lasso_pooled",
+        (X, D),
+        lambda x, d: sparse_coding.lasso_pooled(
+            x, [100, 1, 199], d, 2.0, pooling=("mean", "rms", "max")
+        ),
+    )
+    yield (
+        "by_chunks",
+        (X, D),
+        lambda x, d: sparse_coding.by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
+    )
+    sequences = np.split(np.arange(300), [80, 150, 220])
+    yield (
+        "PooledSparseCoder",
+        (X,),
+        lambda x: (
+            found := transfer.PooledSparseCoder(60, n_whitened=20, random_state=0).fit(
+                [x[rows] for rows in sequences], sample_domain=[1, 1, -1, -1]
+            ),
+            found.transform([x[rows] for rows in sequences], sample_domain=[1, 1, -1, -1]),
+        ),
+    )
+    for options in ({"mask": seen}, {"sample_weight": weights}, {"positive_codes": True}):
+        for learn in (dictionary.learn_dictionary, dictionary.learn_dictionary_online):
+            passes = {"max_iter": 2} if learn is dictionary.learn_dictionary else {}
+            yield (
+                f"{learn.__name__} {next(iter(options))}",
+                (X,),
+                partial(learn, n_components=90, alpha=1.0, rng=0, **options, **passes),
+            )
+    yield (
+        "learn_dictionary few",
+        (X[:5],),
+        lambda x: dictionary.learn_dictionary(x, 20, alpha=1.0, max_iter=2, rng=0),
+    )
+    yield (
+        "MiniBatchDictionaryLearning",
+        (X,),
+        lambda x: dictionary.MiniBatchDictionaryLearning(90, max_iter=2, random_state=0).fit(x),
+    )
+    codes = (rng.normal(size=(300, 150)) * (rng.random((300, 150)) < 0.1)).astype(dtype)
+    yield (
+        "update_ksvd",
+        (X, D / 10, codes),
+        lambda x, d, c: list(dictionary.update_ksvd(x, d, c)),
+    )
+    for method in ("block_coordinate", "lagrange_dual", "optimal_directions"):
+        yield (
+            f"update_dictionary {method}",
+            (X, D / 10, codes),
+            lambda x, d, c, m=method: dictionary.update_dictionary(
+                d, dictionary.Statistics(150, 70, dtype=x.dtype).add(x, c), method=m
+            ),
+        )
+    yield "witness", (X, X[:150], X[150:]), mmd.witness
+    yield "nearest_neighbours", (X,), lambda x: graph.nearest_neighbours(x, 5)
+    for solver in ("auto", "fista", "newton", "admm", "gauss-seidel"):
+        yield (
+            f"transfer_encode {solver}",
+            (X, D[:40]),
+            lambda x, d, s=solver: transfer.transfer_encode(
+                x, d, domain, alpha=0.5, mmd=5.0, solver=s, max_iter=40
+            ),
+        )
+    for options in ({}, {"label": 1.0, "y": masked}, {"laplacian": 1.0}):
+        yield (
+            f"transfer_learn {''.join(options)}",
+            (X, D[:40] / 10),
+            lambda x, d, o=options: transfer.transfer_learn(
+                x,
+                d,
+                domain,
+                alpha=0.5,
+                mmd=5.0,
+                max_iter=3,
+                graph=graph.laplacian(graph.knn_graph(x, 5)) if "laplacian" in o else None,
+                **o,
+            ),
+        )
+    yield (
+        "kernel_learn",
+        (X, D[:40] / 10),
+        lambda x, d: transfer.kernel_learn(x, d, domain, max_iter=2, code_iter=10),
+    )
+    yield (
+        "TransferSparseCoding with labels",
+        (X,),
+        lambda x: (
+            found := transfer.TransferSparseCoding(
+                40, max_iter=3, conditional=1.0, n_rounds=1, random_state=0
+            ).fit(x, masked, sample_domain=domain),
+            found.transform(x[:60]),
+        ),
+    )
+    yield (
+        "distributed.learn",
+        (X,),
+        lambda x: distributed.learn(
+            distributed.Chunks.from_array(x, chunk_size=70), 40, alpha=1.0, max_iter=2, rng=0
+        ),
+    )
+    yield "ridge", (X, X[:, :3]), lambda x, t: classification.ridge(x, t)
+
+
 def main():
     warnings.simplefilter("ignore")
     for dtype in (np.float64, np.float32):
-        for name, arrays, call in calls(dtype):
+        for name, arrays, call in (*calls(dtype), *further_calls(dtype)):
             for offset in OFFSETS:
                 digest = hashlib.sha1()
-                for found in numbers(call(*(placed(array, offset) for array in arrays))):
+                answer = numbers(call(*(placed(array, offset) for array in arrays)))
+                assert any(found.size for found in answer), f"{name} returned nothing to compare"
+                for found in answer:
                     digest.update(np.ascontiguousarray(found).tobytes())
                 print(f"{name} {np.dtype(dtype)}\t{offset}\t{digest.hexdigest()}")
 
