@@ -2,7 +2,6 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -86,15 +85,20 @@ class ActiveSystem {
     return solution;
   }
 
-  /// The step length at which the first nonzero code becomes zero.
-  T first_crossing(const Iterate<T>& point, const Vector<T>& step) const {
-    T length = 1;
-    for (Index i = 0; i < samples_; ++i)
+  /// Cuts the step of every sample where the first of its nonzero codes becomes zero; returns the
+  /// smallest of the factors that did it.
+  T cut_at_crossings(const Iterate<T>& point, Vector<T>& step) const {
+    T smallest = 1;
+    for (Index i = 0; i < samples_; ++i) {
+      T length = 1;
       for (Index at = offset(i); at < offset(i + 1); ++at) {
         const T code = point.codes(i, atom(at));
         if (code * (code + step[at]) < 0) length = std::min(length, -code / step[at]);
       }
-    return length;
+      step.segment(offset(i), active_count(i)) *= length;
+      smallest = std::min(smallest, length);
+    }
+    return smallest;
   }
 
   /// trial = projection of point + length * step on the orthant of the signs.
@@ -102,9 +106,12 @@ class ActiveSystem {
     trial.codes.setZero();
     for_samples(4.0 * static_cast<double>(size()), [&](Index sample) {
       for (Index at = offset(sample); at < offset(sample + 1); ++at) {
-        const T value = point.codes(sample, atom(at)) + length * step[at];
+        const T code = point.codes(sample, atom(at));
+        const T value = code + length * step[at];
         const T sign = signs_[static_cast<std::size_t>(at)];
-        trial.codes(sample, atom(at)) = value * sign > 0 ? value : T(0);
+        // What rounding leaves at a sign change is zero.
+        const T rounding = 4 * std::numeric_limits<T>::epsilon() * std::abs(code);
+        trial.codes(sample, atom(at)) = value * sign > rounding ? value : T(0);
       }
     });
   }
@@ -407,23 +414,25 @@ bool Newton<T>::step(Iterate<T>& point) {
   const Vector<T> direction = system.solve();
   if (!direction.allFinite()) return false;
   const double rounding = objective_rounding(problem_, point);
-  // A whole step, shorter ones, and last the one to the first sign change: along a direction in
-  // which the active atoms are dependent only that one stays in the orthant.
-  std::array<T, 5> lengths{T(1), T(0.5), T(0.25), T(0.125),
-                           system.first_crossing(point, direction)};
-  for (const T length : lengths) {
-    system.move(point, direction, length, trial_);
+  const auto moved = [&](const Vector<T>& step, T length) {
+    system.move(point, step, length, trial_);
     update_means(execution_, problem_, trial_);
     evaluate(execution_, problem_, correlations_, trial_);
     const Certificate& now = trial_.certificate;
-    const bool lower = now.objective < point.certificate.objective - rounding;
-    const bool level = now.objective <= point.certificate.objective + rounding;
-    if (lower || (level && now.kkt_violation < point.certificate.kkt_violation)) {
-      std::swap(point, trial_);
-      return true;
-    }
-  }
-  return false;
+    const Certificate& before = point.certificate;
+    const bool lower = now.objective < before.objective - rounding;
+    const bool level = now.objective <= before.objective + rounding;
+    if (!lower && !(level && now.kkt_violation < before.kkt_violation)) return false;
+    std::swap(point, trial_);
+    return true;
+  };
+  // A whole step and shorter ones. Along a direction in which the active atoms are dependent only
+  // steps to a sign change stay in the orthant: that of every sample, or the first of all.
+  for (const T length : {T(1), T(0.5), T(0.25), T(0.125)})
+    if (moved(direction, length)) return true;
+  Vector<T> cut = direction;
+  const T first = system.cut_at_crossings(point, cut);
+  return moved(cut, T(1)) || moved(direction, first);
 }
 
 template class Newton<float>;

@@ -9,7 +9,7 @@ namespace sparsetransfer::transfer {
 /// entries is solved by conjugate gradients. Without a Laplacian their preconditioner is exact (one
 /// Cholesky factor per sample and the Woodbury identity for the mean terms), with one it is the
 /// diagonal. The step is projected on the orthant of the signs and halved until the objective
-/// falls.
+/// falls; where none does, it ends at sign changes.
 template <typename T>
 class Newton {
  public:
