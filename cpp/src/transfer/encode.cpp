@@ -6,6 +6,7 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/transfer/admm.hpp"
+#include "sparsetransfer/transfer/atom_sweeps.hpp"
 #include "sparsetransfer/transfer/fista.hpp"
 #include "sparsetransfer/transfer/gauss_seidel.hpp"
 #include "sparsetransfer/transfer/newton.hpp"
@@ -109,6 +110,9 @@ EncodeReport encode(const Execution& execution, const CodeProblem<T>& problem,
     run_admm(execution, problem, settings, correlations, target, point, report);
   } else if (settings.solver == CodeSolver::gauss_seidel) {
     GaussSeidel<T> sweeps(execution, problem, correlations);
+    report.iterations = sweeps.run(point, target, settings.max_iterations);
+  } else if (settings.solver == CodeSolver::atom_sweeps) {
+    AtomSweeps<T> sweeps(execution, problem, correlations);
     report.iterations = sweeps.run(point, target, settings.max_iterations);
   } else {
     run_proximal(execution, problem, settings, correlations, target, point, report);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
@@ -13,6 +14,26 @@
 
 namespace sparsetransfer::transfer {
 namespace {
+
+// Sweeps of rough codes between two updates of the atoms: more cost more than they gain.
+constexpr int kRoughSweeps = 5;
+
+// The decrease of an extrapolated iteration swings: what one of them does not gain says little.
+constexpr std::size_t kSettledIterations = 10;
+
+/// The mean decrease of the last iterations.
+double mean_decrease(const std::vector<double>& objectives) {
+  const std::size_t count = std::min(kSettledIterations, objectives.size() - 1);
+  return (objectives[objectives.size() - 1 - count] - objectives.back()) /
+         static_cast<double>(count);
+}
+
+/// last + (1 + momentum) steps of a code; a code at zero stays there, and none changes its sign.
+template <typename T>
+T extrapolate_code(T now, T last, T momentum) {
+  const T moved = now + momentum * (now - last);
+  return moved * now > 0 ? moved : T(0);
+}
 
 /// The steps of an iteration over shared buffers.
 template <typename T>
@@ -65,20 +86,23 @@ class Alternation {
     return report;
   }
 
-  /// Moves the atoms on in the direction of their last step, `momentum` times as far, and keeps
-  /// the point to go back to. Without a last step it only keeps the point.
+  /// Moves atoms and codes on in the direction of their last step, `momentum` times as far, and
+  /// keeps the point to go back to. Without a last step it only keeps the point.
   void extrapolate(T momentum) {
     const bool known = kept_dictionary_.size() > 0 && momentum > 0;
-    const Matrix<T> last = known ? kept_dictionary_ : Matrix<T>();
+    std::swap(kept_dictionary_, last_dictionary_);
+    std::swap(kept_codes_, last_codes_);
     kept_dictionary_ = dictionary_;
     kept_codes_ = codes_;
     kept_map_ = map_;
     if (!known) return;
     // In memory of our own: sums over the caller's would depend on its alignment, in the last bits.
-    Matrix<T> moved = kept_dictionary_ + momentum * (kept_dictionary_ - last);
+    Matrix<T> moved = kept_dictionary_ + momentum * (kept_dictionary_ - last_dictionary_);
     for (Index atom = 0; atom < moved.cols(); ++atom)
       project_atom<T>(settings_.update.constraint, moved.col(atom));
     dictionary_ = moved;
+    codes_ = kept_codes_.binaryExpr(
+        last_codes_, [momentum](T now, T last) { return extrapolate_code(now, last, momentum); });
   }
 
   /// Goes back to the point that the last extrapolation kept.
@@ -165,7 +189,7 @@ class Alternation {
   Eigen::Map<Matrix<T>> map_;
   const double energy_;
   Matrix<T> gram_, correlations_, A_, B_, weighted_targets_;
-  Matrix<T> kept_dictionary_, kept_codes_, kept_map_;
+  Matrix<T> kept_dictionary_, kept_codes_, kept_map_, last_dictionary_, last_codes_;
 };
 
 /// The factors of Nesterov's method: 0, 0.28, 0.43, ... towards 1.
@@ -220,11 +244,16 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
   // Rough codes move the dictionary nearly as well as exact ones, at a tenth of the cost.
   const double finest = std::max(settings.code_tolerance, settings.encode.tolerance);
   loose.tolerance = published ? finest : 10 * finest;
-  if (loose.solver == CodeSolver::automatic) loose.solver = CodeSolver::fista;
+  if (loose.solver == CodeSolver::automatic) {
+    loose.solver = CodeSolver::atom_sweeps;
+    loose.max_iterations = std::min(loose.max_iterations, kRoughSweeps);
+    loose.tolerance = finest;
+  }
   Momentum momentum;
   LearnReport report;
   report.status = Status::max_iterations;
   double last = std::numeric_limits<double>::infinity();
+  std::vector<double> objectives;
   while (report.iterations < settings.max_iterations) {
     const double push = published ? 0 : momentum.next();
     if (!published) alternation.extrapolate(static_cast<T>(push));
@@ -244,17 +273,21 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
       report.status = Status::stopped;
       break;
     }
-    if (report.iterations > 1 && last - objective <= settings.tolerance * std::abs(last)) {
-      if (loose.tolerance <= finest) {
-        report.status = Status::converged;
-        break;
-      }
-      loose.tolerance = std::max(finest, loose.tolerance / 4);
+    objectives.push_back(objective);
+    const double smallest = settings.tolerance * std::abs(last);
+    if (report.iterations > 1 && loose.tolerance > finest) {
+      if (last - objective <= smallest) loose.tolerance = std::max(finest, loose.tolerance / 4);
+    } else if (report.iterations > 1 && mean_decrease(objectives) <= smallest) {
+      report.status = Status::converged;
+      break;
     }
     last = objective;
   }
-  report.codes = published ? alternation.certify_codes(settings.encode.tolerance)
-                           : alternation.update_codes(settings.encode);
+  if (published) {
+    report.codes = alternation.certify_codes(settings.encode.tolerance);
+    return report;
+  }
+  report.codes = alternation.update_codes(settings.encode);
   return report;
 }
 

@@ -11,6 +11,7 @@ enum class CodeSolver {
   newton,        ///< Newton steps from the start, proximal gradient where they stall
   admm,          ///< alternating directions
   gauss_seidel,  ///< the published loop
+  atom_sweeps,   ///< coordinate descent over the atoms: rough codes fast
 };
 
 struct EncodeSettings {

@@ -32,13 +32,15 @@ struct LearnProblem {
 };
 
 struct LearnSettings {
-  int max_iterations = 50;
-  double tolerance = 1e-5;  ///< relative decrease of the objective per iteration at which to stop
+  int max_iterations = 1000;
+  double tolerance = 1e-5;  ///< relative decrease of the objective per iteration, mean of the last
+                            ///< ten, at which to stop
   double l2 = 0;            ///< ridge on the codes
   bool positive_codes = false;
   EncodeSettings encode;         ///< of the final codes
   double code_tolerance = 1e-2;  ///< relative KKT violation of the codes while the dictionary
-                                 ///< moves; ten times as much until that stalls
+                                 ///< moves, within a few sweeps; ten times as much until that
+                                 ///< stalls for proximal gradient, Newton and ADMM
   DictionaryUpdate dictionary_update = DictionaryUpdate::block_coordinate;
   BlockCoordinateSettings update;
   LagrangeDualSettings dual;
@@ -64,12 +66,12 @@ using Observer = std::function<bool(const LearnProgress&)>;
 
 /// Minimises 1/2 |X - D S|_F^2 + l2/2 |S|_F^2 + coupling + supervision + alpha sum_i p_i |s_i|_1
 /// over S, the unit-ball atoms of D and the map of the supervision by turns, from the given
-/// dictionary and codes; the objective never rises (beyond rounding). The atoms are extrapolated as
-/// in Nesterov's method, and the step is made again without where that did not pay. Atoms that no
-/// code uses are replaced. Ends with codes of settings.encode.tolerance. With Gauss-Seidel codes it
-/// is the published loop instead: settings.encode.max_iterations sweeps an iteration, and codes
-/// left as the last one made them. signals X (features x samples), dictionary (features x atoms),
-/// codes (atoms x samples).
+/// dictionary and codes; the objective never rises (beyond rounding). Atoms and codes are
+/// extrapolated as in Nesterov's method, and the step is made again without where that did not
+/// pay. Atoms that no code uses are replaced. Ends with codes of settings.encode.tolerance. With
+/// Gauss-Seidel codes it is the published loop instead: settings.encode.max_iterations sweeps an
+/// iteration, and codes left as the last one made them. signals X (features x samples), dictionary
+/// (features x atoms), codes (atoms x samples).
 template <typename T>
 LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
                   const LearnProblem<T>& problem, const LearnSettings& settings,
