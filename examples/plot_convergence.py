@@ -48,7 +48,7 @@ def timed(X, D, domains, **options):
 # a hundred sweeps.
 
 X, domains = two_domains(400)
-D = transfer_learn(X, X[::6], domains, alpha=ALPHA, mmd=1.0, max_iter=10).components
+D = transfer_learn(X, X[::6], domains, alpha=ALPHA, mmd=1.0).components
 strengths = (1.0, 60.0, 600.0)
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
 for mmd, axis in zip(strengths, axes, strict=True):

@@ -114,7 +114,7 @@ def representations(source, target, labels, mu):
             },
         ),
     ):
-        coder = TransferSparseCoding(**{"max_iter": 30, **settings, **options})
+        coder = TransferSparseCoding(**{**settings, **options})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", DomainWarning)

@@ -50,8 +50,8 @@ class SparseCodingMethod:
         Whether codes are non-negative.
     classifier : str, default="svm"
         Family of the classifier, a name in `FAMILIES`.
-    max_iter : int, default=50
-        Alternations of codes and dictionary.
+    max_iter : int, default=1000
+        Most alternations of codes and dictionary.
     """
 
     name: str
@@ -66,7 +66,7 @@ class SparseCodingMethod:
     normalized_laplacian: bool = False
     positive_code: bool = False
     classifier: str = "svm"
-    max_iter: int = 50
+    max_iter: int = 1000
     adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -151,7 +151,9 @@ def _doubts(cell: Cell) -> list[str]:
         cell.diagnostics.get(part, {}).get("at_edge_of_grid") for part in ("settings", "classifier")
     ):
         doubts.append(f"the choice {parameters(cell)} is at the edge of the grid.")
-    if coder and not coder["converged"]:
+    # A warning of this run says it with the rate at which the objective still fell.
+    warned = any("ConvergenceWarning" in text for text in cell.warnings)
+    if coder and not coder["converged"] and not warned:
         doubts.append(
             f"the alternation stopped after {coder['n_iter']} iterations before the objective "
             "settled; how exact its codes are for its dictionary stands under KKT."

@@ -28,7 +28,7 @@ from sparsetransfer.graph.functional import Weights
 from sparsetransfer.transfer.chunked import learn_chunks
 from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
-from sparsetransfer.transfer.learn import DictionaryUpdate, transfer_learn
+from sparsetransfer.transfer.learn import DictionaryUpdate, alternate, warn_unsettled
 from sparsetransfer.transfer.minibatch import TransferStream, takes_batches
 from sparsetransfer.transfer.preparation import (
     ONE_DOMAIN,
@@ -97,10 +97,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         How the atoms move, as in `transfer_learn`.
     dict_init : array_like of shape (n_components, n_features), optional
         The atoms to start from. By default distinct samples, scaled to unit length.
-    max_iter : int, default=50
+    max_iter : int, default=1000
         Most iterations of codes and dictionary.
     tol : float, default=1e-5
-        Relative decrease of the objective per iteration at which to stop.
+        Relative decrease of the objective per iteration, averaged over the last ten, at which to
+        stop.
     kkt_tol : float, optional
         KKT violation of the final codes relative to `alpha`: 1e-6 by default for float64, 1e-3
         for float32.
@@ -222,7 +223,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         solver: Solver = "auto",
         dictionary_update: DictionaryUpdate = "block_coordinate",
         dict_init: ArrayLike | None = None,
-        max_iter: int = 50,
+        max_iter: int = 1000,
         tol: float = 1e-5,
         kkt_tol: float | None = None,
         callback: Callable[[TransferProgress], bool | None] | None = None,
@@ -305,7 +306,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         DomainWarning
             If there is one domain only and `mmd` > 0.
         ConvergenceWarning
-            If the final codes do not reach `kkt_tol`.
+            If the objective did not settle to `tol` within `max_iter` iterations, or the final
+            codes do not reach `kkt_tol`.
 
         Notes
         -----
@@ -353,6 +355,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             learned = self._learn(
                 signals, learned.components, coupling, learned.codes.codes, labels, threads
             )
+        warn_unsettled(learned, self.alpha, self.max_iter)
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
         self.objective_ = learned.codes.objective
@@ -502,7 +505,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         labels: NDArray[Any] | None,
         threads: int,
     ) -> TransferDictionary:
-        return transfer_learn(
+        return alternate(
             signals,
             dictionary,
             coupling=coupling,

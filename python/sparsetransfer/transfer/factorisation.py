@@ -33,10 +33,11 @@ class TransferNMF(DomainTransformer):
         Weight of the smoothness of the codes on the cosine neighbour graph of all samples, >= 0.
     n_neighbors : int, default=5
         Neighbours of a sample in that graph.
-    max_iter : int, default=100
+    max_iter : int, default=1000
         Most alternations of codes and parts.
     tol : float, default=1e-5
-        Relative decrease of the objective per alternation at which to stop.
+        Relative decrease of the objective per alternation, averaged over the last ten, at which to
+        stop.
     random_state : int, RandomState or Generator, optional
         Chooses the samples the parts start from.
     n_jobs : int, optional
@@ -104,7 +105,7 @@ class TransferNMF(DomainTransformer):
         mmd: float = 10.0,
         laplacian: float = 0.0,
         n_neighbors: int = 5,
-        max_iter: int = 100,
+        max_iter: int = 1000,
         tol: float = 1e-5,
         random_state: Any = None,
         n_jobs: int | None = None,
@@ -151,7 +152,8 @@ class TransferNMF(DomainTransformer):
         DomainWarning
             If there is one domain only and `mmd` > 0.
         ConvergenceWarning
-            If the final codes do not reach their tolerance.
+            If the objective did not settle to `tol` within `max_iter` alternations, or the final
+            codes do not reach their tolerance.
         """
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         check_non_negative(rows, "TransferNMF (input X)")

@@ -1,5 +1,6 @@
 """One dictionary for several domains, together with its coupled codes."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -15,23 +16,26 @@ from sparsetransfer._validation import (
     check_real,
     resolve_threads,
 )
+from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
     Solver,
     certify_rounded,
     check_strengths,
+    describe_unconverged,
     initial_codes,
     pack_codes,
     resolve_coupling,
     resolve_effort,
-    warn_unconverged,
 )
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
 from sparsetransfer.transfer.supervision import Supervision
 
-__all__ = ["transfer_learn"]
+__all__ = ["alternate", "transfer_learn", "warn_unsettled"]
 
 _core = _simd.load()
+
+_TINY = float(np.finfo(np.float64).tiny)
 
 DictionaryUpdate: TypeAlias = Literal["block_coordinate", "lagrange_dual"]
 _UPDATES = {
@@ -65,7 +69,7 @@ def transfer_learn(
     solver: Solver = "auto",
     dictionary_update: DictionaryUpdate = "block_coordinate",
     code_init: ArrayLike | None = None,
-    max_iter: int = 50,
+    max_iter: int = 1000,
     tol: float = 1e-5,
     kkt_tol: float | None = None,
     callback: Callable[[TransferProgress], bool | None] | None = None,
@@ -100,10 +104,11 @@ def transfer_learn(
         minimiser over all atoms through its dual (the published choice).
     code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default.
-    max_iter : int, default=50
+    max_iter : int, default=1000
         Most iterations of codes and dictionary. 0 solves for the codes only.
     tol : float, default=1e-5
-        Relative decrease of the objective per iteration at which to stop.
+        Relative decrease of the objective per iteration, averaged over the last ten, at which to
+        stop.
     kkt_tol : float, optional
         Tolerance of the final codes, as in `transfer_encode`.
     callback : callable, optional
@@ -124,7 +129,8 @@ def transfer_learn(
     Warns
     -----
     ConvergenceWarning
-        If the final codes do not reach `kkt_tol`.
+        If the objective did not settle to `tol` within `max_iter` iterations, or the final codes do
+        not reach `kkt_tol`.
 
     See Also
     --------
@@ -135,7 +141,7 @@ def transfer_learn(
     Codes and atoms take turns. The atoms move by block coordinate descent [1]_ or the Lagrange
     dual [2]_ on the statistics :math:`SS^\top` and :math:`XS^\top`, in the unit ball; neither
     coupling term contains them.
-    Every iteration first moves the atoms on along their last step, as in Nesterov's
+    Every iteration first moves atoms and codes on along their last step, as in Nesterov's
     method, and is made again without where that did not lower the objective.
 
     With `label` > 0 the objective has the term
@@ -148,9 +154,11 @@ def transfer_learn(
     K-SVD [3]_, the classifier term of label-consistent K-SVD [4]_; here an unlabelled sample has
     no extension, and codes and atoms are solved for under their penalties.
 
-    While they move, the codes are solved to a violation of 0.1 and then 0.01 alpha, which costs a
-    fraction of exact codes and decreases the objective as fast. An atom that no code uses is
-    replaced by the sample that is represented worst.
+    While the atoms move, the codes are rough: with ``solver="auto"`` up to five sweeps of coordinate
+    descent over the atoms, each exact in all codes of an atom together; with the other solvers a
+    violation of 0.1 and then 0.01 alpha. That costs a fraction of exact codes and decreases the
+    objective nearly as fast per iteration. An atom that no code uses is replaced by the sample that
+    is represented worst.
 
     References
     ----------
@@ -164,6 +172,62 @@ def transfer_learn(
        Dictionary for Recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence
        35(11), 2013. https://doi.org/10.1109/TPAMI.2013.88
     """
+    learned = alternate(
+        X,
+        dict_init,
+        sample_domain,
+        alpha=alpha,
+        mmd=mmd,
+        coupling=coupling,
+        laplacian=laplacian,
+        graph=graph,
+        l2=l2,
+        positive=positive,
+        positive_dict=positive_dict,
+        sample_weight=sample_weight,
+        label=label,
+        label_l2=label_l2,
+        y=y,
+        solver=solver,
+        dictionary_update=dictionary_update,
+        code_init=code_init,
+        max_iter=max_iter,
+        tol=tol,
+        kkt_tol=kkt_tol,
+        callback=callback,
+        n_threads=n_threads,
+    )
+    warn_unsettled(learned, alpha, max_iter)
+    return learned
+
+
+def alternate(
+    X: ArrayLike,
+    dict_init: ArrayLike,
+    sample_domain: ArrayLike | None = None,
+    *,
+    alpha: float,
+    mmd: float,
+    coupling: MeanCoupling | None,
+    laplacian: float,
+    graph: sparse.sparray | sparse.spmatrix | None,
+    l2: float,
+    positive: bool,
+    positive_dict: bool,
+    sample_weight: ArrayLike | None = None,
+    label: float,
+    label_l2: float,
+    y: ArrayLike | None,
+    solver: Solver,
+    dictionary_update: DictionaryUpdate,
+    code_init: ArrayLike | None,
+    max_iter: int,
+    tol: float,
+    kkt_tol: float | None,
+    callback: Callable[[TransferProgress], bool | None] | None,
+    n_threads: int | None,
+) -> TransferDictionary:
+    """Learn as `transfer_learn`, without its warning."""
     signals = check_matrix(X, "X")
     n, d = signals.shape
     dictionary = check_matrix(dict_init, "dict_init", dtype=signals.dtype, n_features=d)
@@ -226,8 +290,6 @@ def transfer_learn(
             terms,
             0 if solver == "gauss-seidel" else effort.max_iter - result.n_iter,
         )
-    if not result.converged:
-        warn_unconverged(result, alpha)
     return TransferDictionary(
         components=dictionary,
         codes=result,
@@ -237,6 +299,28 @@ def transfer_learn(
         classes=supervision.classes,
         label_map=None if supervision.classes is None else supervision.map.T.copy(),
     )
+
+
+def warn_unsettled(
+    learned: TransferDictionary, alpha: float, max_iter: int, *, stacklevel: int = 3
+) -> None:
+    """Warn once if the alternation ran out of iterations or the codes are short of their tolerance.
+
+    A callback that ended the alternation, and `max_iter` of 0, had what they asked for.
+    """
+    parts = []
+    history = learned.history
+    if not learned.codes.converged:
+        parts.append(describe_unconverged(learned.codes, alpha))
+    if not learned.converged and 0 < max_iter <= learned.n_iter:
+        last = history[-min(len(history), 11) :]
+        rate = (last[0] - last[-1]) / max(len(last) - 1, 1) / max(abs(last[-1]), _TINY)
+        parts.append(
+            f"the alternation stopped after {learned.n_iter} iterations before the objective "
+            f"settled (it still fell by {rate:.2g} of itself per iteration); raise max_iter or tol"
+        )
+    if parts:
+        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=stacklevel)
 
 
 def _dictionary_update(name: str, positive: bool) -> Any:

@@ -29,6 +29,7 @@ __all__ = [
     "Solver",
     "certify_rounded",
     "check_strengths",
+    "describe_unconverged",
     "initial_codes",
     "pack_codes",
     "resolve_coupling",
@@ -345,13 +346,20 @@ def solve_codes(
     return result
 
 
-def warn_unconverged(result: TransferCodes, alpha: float, *, stacklevel: int = 3) -> None:
-    """Warn that codes are short of their tolerance; by default the caller of the function."""
+def describe_unconverged(result: TransferCodes, alpha: float) -> str:
+    """Return how far codes are short of their tolerance, and the remedy."""
     precision = ", or pass float64" if result.codes.dtype == np.float32 else ""
-    warnings.warn(
+    return (
         f"the codes stopped at a KKT violation of {result.kkt_violation / alpha:.2g} alpha "
         f"(duality gap {result.duality_gap:.2g}) after {result.n_iter} iterations; raise max_iter "
-        f"or the tolerance{precision}",
+        f"or the tolerance{precision}"
+    )
+
+
+def warn_unconverged(result: TransferCodes, alpha: float, *, stacklevel: int = 3) -> None:
+    """Warn that codes are short of their tolerance; by default the caller of the function."""
+    warnings.warn(
+        describe_unconverged(result, alpha),
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

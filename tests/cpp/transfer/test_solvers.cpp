@@ -119,7 +119,8 @@ TEST(the_published_loop_says_how_far_it_is_from_the_optimum) {
 TEST(labels_pull_on_the_codes_as_the_definition_says) {
   const Example example(20, 0.7);
   const Matrix<double> expected = example.coordinate_descent();
-  for (const CodeSolver solver : {CodeSolver::automatic, CodeSolver::fista}) {
+  for (const CodeSolver solver :
+       {CodeSolver::automatic, CodeSolver::fista, CodeSolver::atom_sweeps}) {
     Matrix<double> codes = Matrix<double>::Zero(5, 10);
     const transfer::EncodeReport report = transfer::encode<double>(
         Execution{}, example.problem,

@@ -99,6 +99,7 @@ def test_prior_is_met_and_offsets_tell_what_it_took(domains):
     assert model.balances_[0].offsets[0] > model.balances_[0].offsets[2]
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_a_view_may_be_transfer_codes(domains):
     (X, y, domain), _ = domains
     codes_of = TransferSparseCoding(

@@ -287,3 +287,52 @@ def test_the_default_number_of_atoms_works_on_any_number_of_rows(estimator):
     with pytest.raises(ValueError, match="at most the number of samples, 9, got 10") as caught:
         estimator(10).fit(X[:9], sample_domain=domains[:9])
     assert "dict_init" not in str(caught.value)
+
+
+def misses(caught):
+    return [str(one.message) for one in caught if issubclass(one.category, ConvergenceWarning)]
+
+
+@pytest.mark.parametrize("estimator", [TransferSparseCoding, TransferNMF])
+def test_an_alternation_that_stops_early_warns_once(two_domains, estimator, recwarn):
+    Xs, ys, Xt, _ = two_domains
+    X, y, domains = pack(np.abs(Xs), ys, np.abs(Xt))
+    settings = {"n_components": 16, "alpha": 0.05, "random_state": 0}
+    model = estimator(max_iter=3, **settings)
+    codes = model.fit_transform(X, y, sample_domain=domains)
+    assert not model.converged_
+    assert model.n_iter_ == 3
+    (message,) = misses(recwarn.list)
+    assert "stopped after 3 iterations before the objective settled" in message
+    fall = (model.history_[0] - model.history_[2]) / 2 / model.history_[2]
+    assert f"{fall:.2g} of itself per iteration" in message
+    assert codes.shape == (len(X), 16)
+    recwarn.clear()
+    settled = estimator(**settings).fit(X, y, sample_domain=domains)
+    assert not misses(recwarn.list)
+    assert settled.converged_
+    assert settled.n_iter_ < settled.max_iter
+    assert (np.diff(settled.history_) <= 1e-10 * settled.history_[0]).all()
+    last = settled.history_[-11:]
+    assert (last[0] - last[-1]) / (len(last) - 1) <= settled.tol * last[-2]
+
+
+def test_one_warning_speaks_of_the_alternation_and_of_its_codes(two_domains, recwarn):
+    Xs, ys, Xt, _ = two_domains
+    X, y, domains = pack(Xs, ys, Xt)
+    settings = {"max_iter": 2, "solver": "gauss-seidel"}
+    rounds = {"conditional": 1.0, "n_rounds": 3}
+    assert not coder(**settings, **rounds).fit(X, y, sample_domain=domains).converged_
+    (message,) = misses(recwarn.list)
+    assert "KKT violation" in message
+    assert "stopped after 2 iterations before the objective settled" in message
+
+
+def test_an_alternation_that_was_told_to_stop_does_not_warn(two_domains, recwarn):
+    Xs, ys, Xt, _ = two_domains
+    X, y, domains = pack(Xs, ys, Xt)
+    stopped = coder(callback=lambda progress: progress.iteration == 3)
+    assert stopped.fit(X, y, sample_domain=domains).n_iter_ == 3
+    assert not stopped.converged_
+    assert coder(max_iter=0).fit(X, y, sample_domain=domains).n_iter_ == 0
+    assert not misses(recwarn.list)

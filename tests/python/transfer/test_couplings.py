@@ -251,6 +251,7 @@ def test_codes_of_every_coupling_are_certified(signals, contrast, strength):
     assert_allclose(result.mean_difference, coupling.pooled @ S, atol=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_learning_under_a_conditional_coupling_is_monotone(signals):
     X, D, domains, labels = signals
     coupling = couple_domains(domains) + couple_classes(domains, labels)

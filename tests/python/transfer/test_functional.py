@@ -153,6 +153,7 @@ def test_alpha_above_the_largest_correlation_gives_zeros():
     assert result.duality_gap == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_duplicating_every_sample_changes_nothing_at_fixed_mmd():
     X, D, domains = problem()
     once = transfer_learn(X, D, domains, alpha=0.05, mmd=60.0, max_iter=15, kkt_tol=1e-9)
@@ -170,6 +171,7 @@ def test_duplicating_every_sample_changes_nothing_at_fixed_mmd():
     assert_allclose(twice.codes.codes[1::2], once.codes.codes, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize("gamma", [0.0, 0.5])
 @pytest.mark.parametrize("positive", [False, True])
 def test_learning_is_monotone_and_certified(gamma, positive):
@@ -203,6 +205,7 @@ def test_a_callback_stops():
     assert not result.converged
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_threads_do_not_change_a_bit(dtype):
     X, D, domains = problem(n_source=900, n_target=700, d=24, k=40)
@@ -280,6 +283,7 @@ def degenerate(kind):
     return X, D, domains
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize(
     "kind",
     [

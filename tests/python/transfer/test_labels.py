@@ -122,6 +122,7 @@ def test_a_missing_emotion_or_speaker_is_no_word():
     assert given.speakers.tolist() == ["s", ""]
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize(
     "estimator", [*CLASSIFIERS, TSDSL(), subspace.JointDistributionAdaptation(2)]
 )

@@ -85,7 +85,7 @@ def test_transform_pulls_towards_the_running_means():
 @pytest.mark.parametrize("mmd", [0.0, 60.0])
 def test_passes_over_batches_approach_the_whole_fit(mmd):
     X, domains = stream(600)
-    whole = coder(mmd=mmd, max_iter=100).fit(X, sample_domain=domains)
+    whole = coder(mmd=mmd).fit(X, sample_domain=domains)
     model = coder(mmd=mmd)
     start = None
     for _ in range(12):

@@ -32,6 +32,7 @@ def features(tmp_path_factory):
     return X, np.repeat([1, -1], [len(part) for part in parts])
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-6), (np.float32, 1e-3)])
 @pytest.mark.parametrize("mmd", [0.0, 1.0, 60.0, 600.0])
 def test_codes_are_optimal_at_published_strengths(features, dtype, tolerance, mmd):

@@ -86,6 +86,7 @@ def test_weighted_codes_are_certified(gamma):
     assert result.duality_gap <= 1e-6
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_equal_weights_change_nothing():
     X, D, domains, _ = problem()
     plain = transfer_learn(X, D, domains, alpha=0.05, max_iter=5)
@@ -108,6 +109,7 @@ def supervised(X, D, W, S, domains, targets, known, *, alpha, mmd, label, ridge)
     return value, gradient
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 @pytest.mark.parametrize("solver", ["auto", "fista", "newton"])
 @pytest.mark.parametrize("mmd", [0.0, 60.0])
 def test_supervised_codes_are_certified(solver, mmd):
@@ -153,6 +155,7 @@ def test_supervised_codes_are_certified(solver, mmd):
     assert 0 <= result.codes.duality_gap <= 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_the_map_is_a_ridge_regression_and_labels_shape_the_codes():
     X, D, domains, labels = problem()
     y = np.array(["a", "b", "c"], dtype=object)[labels]
@@ -177,6 +180,7 @@ def test_the_map_is_a_ridge_regression_and_labels_shape_the_codes():
     assert ours < 0.8 * misfit(plain.codes.codes, ridge(plain.codes.codes))
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_no_label_weight_means_no_supervision():
     X, D, domains, labels = problem()
     plain = transfer_learn(X, D, domains, alpha=0.05, max_iter=4)
@@ -186,6 +190,7 @@ def test_no_label_weight_means_no_supervision():
     assert same.label_map is None
 
 
+@pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_estimator_learns_from_source_labels_only():
     X, D, domains, labels = problem()
     options = {"n_components": 14, "alpha": 0.05, "dict_init": D, "max_iter": 5}
