@@ -81,6 +81,13 @@ def calls(dtype):
         (X[:251], X[251:]),
         lambda a, b: mmd.two_sample_test(a, b, n_permutations=50, random_state=0),
     )
+    yield (
+        "two_sample_test fused",
+        (X[:251], X[251:]),
+        lambda a, b: mmd.two_sample_test(
+            a, b, bandwidths="quantiles", combine="fuse", n_permutations=50, random_state=0
+        ),
+    )
     for method in ("samples", "spread", "svd"):
         for rows in (500, 90):
             yield (

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from sparsetransfer._validation import FloatArray, check_real
 
 __all__ = ["Bandwidths", "resolve_bandwidths"]
 
-Bandwidths: TypeAlias = float | Sequence[float] | Literal["median", "mean"]
+Bandwidths: TypeAlias = float | Sequence[float] | Literal["median", "mean", "quantiles"]
 
 _GRID = (0.25, 0.5, 1.0, 2.0, 4.0)
 _MEDIAN_SAMPLES = 2000
+_QUANTILE_WIDTHS = 10
 
 
 def resolve_bandwidths(
@@ -24,17 +26,24 @@ def resolve_bandwidths(
     target: FloatArray,
 ) -> list[float]:
     """Return the widths of all kernels: every bandwidth times the root of every multiplier."""
-    if isinstance(bandwidths, str):
+    base: list[float]
+    factors: Sequence[float]
+    if isinstance(bandwidths, str) and bandwidths == "quantiles":
+        base = _quantile_grid(source, target)
+        factors = (1.0,) if multipliers is None else multipliers
+    elif isinstance(bandwidths, str):
         if bandwidths == "median":
             squared = _median_squared_distance(source, target)
         elif bandwidths == "mean":
             squared = _mean_squared_distance(source, target)
         else:
-            raise ValueError(f"bandwidths must be numbers, 'median' or 'mean', got {bandwidths!r}")
+            raise ValueError(
+                f"bandwidths must be numbers, 'median', 'mean' or 'quantiles', got {bandwidths!r}"
+            )
         if not squared > 0:
             raise ValueError(f"bandwidths={bandwidths!r} is zero for these samples: give a number")
         base = [math.sqrt(squared / 2)]
-        factors: Sequence[float] = _GRID if multipliers is None else multipliers
+        factors = _GRID if multipliers is None else multipliers
     else:
         given = np.atleast_1d(np.asarray(bandwidths, dtype=object)).tolist()
         base = [check_real(width, "bandwidths", minimum=0, strict=True) for width in given]
@@ -62,12 +71,29 @@ def _mean_squared_distance(source: FloatArray, target: FloatArray) -> float:
 
 def _median_squared_distance(source: FloatArray, target: FloatArray) -> float:
     """Return the median over the pairs of at most 2,000 samples, evenly spread over each domain."""
-    size = len(source) + len(target)
-    if size < 2:
+    if len(source) + len(target) < 2:
         return 0.0
-    share = min(1.0, _MEDIAN_SAMPLES / size)
+    return float(np.median(_squared_distances(source, target)))
+
+
+def _quantile_grid(source: FloatArray, target: FloatArray) -> list[float]:
+    """Return ten widths from half the 5 % quantile of the distances to twice the 95 % quantile."""
+    squared = np.zeros(1)
+    if len(source) + len(target) >= 2:
+        squared = _squared_distances(source, target)
+    squared = squared[squared > 0]  # of equal samples, which say nothing of a scale
+    if not len(squared):
+        raise ValueError("bandwidths='quantiles' is zero for these samples: give a number")
+    low, high = np.sqrt(np.quantile(squared, [0.05, 0.95]))
+    return [float(width) for width in np.geomspace(low / 2, 2 * high, _QUANTILE_WIDTHS)]
+
+
+def _squared_distances(source: FloatArray, target: FloatArray) -> NDArray[np.float64]:
+    """Return those of all pairs of at most 2,000 samples, evenly spread over each domain."""
+    share = min(1.0, _MEDIAN_SAMPLES / (len(source) + len(target)))
     chosen = [
         samples[np.linspace(0, len(samples) - 1, math.ceil(share * len(samples))).astype(int)]
         for samples in (source, target)
     ]
-    return float(np.median(pdist(np.concatenate(chosen).astype(np.float64), "sqeuclidean")))
+    distances: NDArray[np.float64] = pdist(np.concatenate(chosen).astype(np.float64), "sqeuclidean")
+    return distances

@@ -46,14 +46,15 @@ def gaussian(
         has nearly all of the weight.
     target : array_like of shape (n_target, n_features)
         Target samples.
-    bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
+    bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         The widths :math:`\sigma` of the kernels :math:`\exp(-\|x-y\|^2/(2\sigma^2))`, in units
         of distance. With a name, :math:`2\sigma^2` is the median or the mean squared distance of
         two different samples of the pooled domains; for the median of more than 2,000 samples,
-        of 2,000 of them, evenly spread. The gradient holds the bandwidths fixed.
+        of 2,000 of them, evenly spread. "quantiles" are ten widths in geometric progression, from
+        half the 5 % quantile of these distances to twice the 95 % one. The gradient holds the bandwidths fixed.
     multipliers : sequence of float, optional
         Positive factors of :math:`\sigma^2`; every bandwidth is used with each. By default
-        (1/4, 1/2, 1, 2, 4) for a name and (1,) for numbers. Kernels whose :math:`\sigma^2` differ
+        (1/4, 1/2, 1, 2, 4) for "median" and "mean", else (1,). Kernels whose :math:`\sigma^2` differ
         by powers of two share one exponential.
     estimator : {"biased", "unbiased", "linear_time"}, default="biased"
         With the pairs of a sample with itself (never negative), without them, or over disjoint

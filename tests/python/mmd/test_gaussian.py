@@ -223,7 +223,10 @@ def test_median_of_many_samples_is_close_to_that_of_all(rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bandwidths": "max"}, "bandwidths must be numbers, 'median' or 'mean', got 'max'"),
+        (
+            {"bandwidths": "max"},
+            "bandwidths must be numbers, 'median', 'mean' or 'quantiles', got 'max'",
+        ),
         ({"bandwidths": []}, "bandwidths and multipliers must not be empty"),
         ({"bandwidths": [1.0, 0.0]}, r"bandwidths must be greater than 0, got 0\.0"),
         ({"multipliers": [-1.0]}, r"multipliers must be greater than 0, got -1\.0"),

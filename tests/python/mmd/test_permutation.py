@@ -35,6 +35,81 @@ def test_power_and_level(rng):
     assert 4 <= np.count_nonzero(np.array(p_values) <= 0.1) <= 37
 
 
+@pytest.mark.parametrize("estimator", ["biased", "unbiased"])
+def test_fused_statistic_by_its_definition(rng, estimator):
+    source, target = rng.normal(size=(8, 2)), rng.normal(size=(5, 2)) + 1
+    widths = [0.3, 1.0, 2.0]
+    options = {"bandwidths": widths, "combine": "fuse", "estimator": estimator}
+    test = mmd.two_sample_test(source, target, n_permutations=7, random_state=3, **options)
+    pooled = np.concatenate([source, target])
+    squared = ((pooled[:, None] - pooled) ** 2).sum(axis=2)
+    indicators = np.tile(np.r_[np.ones(8), np.zeros(5)], (8, 1))
+    np.random.default_rng(3).permuted(indicators[1:], axis=1, out=indicators[1:])
+    sharpness = np.sqrt(5 * 4)
+    expected = []
+    for z in indicators:
+        terms = []
+        for width in widths:
+            kernel = np.exp(-squared / (2 * width**2))
+            spread = (kernel**2)[~np.eye(13, dtype=bool)].mean()
+            value = mmd.gaussian(
+                pooled[z == 1], pooled[z == 0], bandwidths=width, estimator=estimator
+            ).value
+            terms.append(np.exp(sharpness * value / np.sqrt(spread)))
+        expected.append(np.log(np.mean(terms)) / sharpness)
+    np.testing.assert_allclose(np.r_[test.statistic, test.null], expected, rtol=1e-12)
+
+
+def test_fusion_of_one_kernel_orders_permutations_as_its_discrepancy_does(rng):
+    source, target = rng.normal(size=(20, 2)), rng.normal(size=(15, 2)) + 0.5
+    options = {"bandwidths": 1.5, "n_permutations": 99, "random_state": 0}
+    plain = mmd.two_sample_test(source, target, **options)
+    fused = mmd.two_sample_test(source, target, combine="fuse", **options)
+    assert fused.p_value == plain.p_value
+    np.testing.assert_array_equal(np.argsort(fused.null), np.argsort(plain.null))
+
+
+def test_fusion_keeps_the_level_and_finds_differences_at_any_scale(rng):
+    options = {"bandwidths": "quantiles", "combine": "fuse", "n_permutations": 99}
+    p_values = [
+        mmd.two_sample_test(
+            rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), random_state=rng, **options
+        ).p_value
+        for _ in range(200)
+    ]
+    # Uniform on {0.01, ..., 1}: 20 of 200 expected at most 0.1, standard deviation 4.2.
+    assert 4 <= np.count_nonzero(np.array(p_values) <= 0.1) <= 37
+    flat = rng.uniform(size=(300, 1))
+    ripples = (rng.integers(10, size=(300, 1)) + rng.uniform(0, 0.5, size=(300, 1))) / 10
+    assert mmd.two_sample_test(ripples, flat, random_state=0, **options).p_value == 0.01
+    far = mmd.two_sample_test(flat, flat + 2, random_state=0, **options)
+    assert far.p_value == 0.01
+
+
+def test_kernels_that_see_no_pair_or_nothing_else_do_not_spoil_the_fusion(rng):
+    source, target = rng.normal(size=(20, 2)), rng.normal(size=(15, 2)) + 1
+    options = {"combine": "fuse", "n_permutations": 99, "random_state": 0}
+    useful = mmd.two_sample_test(source, target, bandwidths=[1.0], **options)
+    padded = mmd.two_sample_test(source, target, bandwidths=[1e-9, 1.0, 1e9], **options)
+    assert np.isfinite(padded.null).all()
+    assert np.isfinite(padded.statistic)
+    assert padded.p_value <= 2 * useful.p_value
+
+
+def test_quantile_grid_spans_the_distances(rng):
+    source, target = rng.normal(size=(30, 3)), rng.normal(size=(20, 3))
+    pooled = np.concatenate([source, target])
+    distances = np.sqrt(((pooled[:, None] - pooled) ** 2).sum(axis=2))[np.triu_indices(50, 1)]
+    low, high = np.quantile(distances, [0.05, 0.95])
+    widths = np.array(
+        mmd.two_sample_test(source, target, bandwidths="quantiles", n_permutations=1).bandwidths
+    )
+    np.testing.assert_allclose(widths[[0, -1]], [low / 2, 2 * high], rtol=0.01)
+    np.testing.assert_allclose(np.diff(np.log(widths)), np.log(widths[1] / widths[0]))
+    with pytest.raises(ValueError, match="bandwidths='quantiles' is zero for these samples"):
+        mmd.two_sample_test(np.ones((4, 2)), np.ones((4, 2)), bandwidths="quantiles")
+
+
 def test_equal_samples_have_p_value_one():
     test = mmd.two_sample_test(np.ones((4, 2)), np.ones((3, 2)), bandwidths=1.0, n_permutations=20)
     assert test.p_value == 1
@@ -57,6 +132,8 @@ def test_unfit_arguments_are_refused(rng):
     source = rng.normal(size=(4, 2))
     with pytest.raises(ValueError, match="estimator must be 'biased' or 'unbiased'"):
         mmd.two_sample_test(source, source, estimator="linear_time")
+    with pytest.raises(ValueError, match="combine must be 'mean' or 'fuse', got 'max'"):
+        mmd.two_sample_test(source, source, combine="max")
     with pytest.raises(ValueError, match=r"source must have at least 2 sample\(s\), got 1"):
         mmd.two_sample_test(source[:1], source)
     with pytest.raises(ValueError, match="n_permutations must be at least 1, got 0"):
