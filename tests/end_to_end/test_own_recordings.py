@@ -332,3 +332,50 @@ def test_codes_of_new_recordings_are_those_that_were_fitted(corpora, cache, few_
     recogniser.save(place)
     with pytest.raises(ModelError, match="'other' does not fit the model"):
         Recogniser.load(place)
+
+
+def test_a_few_labels_score_and_change_nothing(model, calls, tmp_path):
+    files = sorted(calls.rglob("*.wav"))
+    plain, scored = tmp_path / "plain.csv", tmp_path / "scored.csv"
+    assert invoke("predict", model, calls, "--csv", plain).exit_code == 0
+    with plain.open(newline="") as lines:
+        found = {row["file"]: row["emotion"] for row in csv.DictReader(lines)}
+    right, wrong = files[:6], files[6:8]
+    emotions = Recogniser.load(model).classes_
+    rows = [(file, found[str(file)]) for file in right]
+    rows += [(f, emotions[emotions.index(found[str(f)]) - 1]) for f in wrong]
+    labels = tmp_path / "few.csv"
+    labels.write_text("file,label\n" + "".join(f"{file},{label}\n" for file, label in rows))
+    finished = invoke(
+        *("predict", model, calls, "--csv", scored, "--report", tmp_path / "report"),
+        *("--target-labels", labels),
+    )
+    assert finished.exit_code == 0, finished.output
+    assert scored.read_bytes() == plain.read_bytes()
+    truth = np.array([label for _, label in rows])
+    hit = np.arange(8) < 6
+    uar = np.mean([hit[truth == name].mean() for name in sorted(set(truth))])
+    assert f"8 labelled recordings: UAR {100 * uar:.1f} % (95 % interval" in finished.stdout
+    page = " ".join((tmp_path / "report" / "predictions.html").read_text().split())
+    assert f"recall is <strong>{100 * uar:.1f} %</strong>" in page
+    assert "626 labels for 5 points" in page
+    assert page.count("<details>") == 1
+    for file in files:
+        assert f"<td>{file}</td>" in page.split("<details>")[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{other},anger", "not among the recordings: 1"),
+        ("{file},boredom", "boredom is no emotion of the model: 1"),
+    ],
+    ids=["another recording", "another emotion"],
+)
+def test_labels_that_score_nothing_say_so(model, calls, corpora, row, message, tmp_path):
+    file, other = min(calls.rglob("*.wav")), min(corpora[0].parent.glob("*.wav"))
+    labels = tmp_path / "few.csv"
+    labels.write_text(f"file,label\n{row.format(file=file, other=other)}\n")
+    finished = invoke("predict", model, file, "--target-labels", labels)
+    assert finished.exit_code == 2
+    assert message in " ".join(finished.stderr.split())

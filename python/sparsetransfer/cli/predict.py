@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.recognition import Journal, Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Journal, LabelledScore, Recogniser, RecordingAnswer
 
 __all__ = ["predict"]
 
@@ -77,6 +77,13 @@ def predict(
     report: Annotated[
         Path | None, typer.Option(help="Folder for a report as HTML.", show_default="none")
     ] = None,
+    target_labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Manifest with labels of a few of the recordings: they score, and train nothing.",
+            show_default="none",
+        ),
+    ] = None,
     timelines: Annotated[
         Path | None, typer.Option(help="Folder for timelines as SVG.", show_default="none")
     ] = None,
@@ -95,13 +102,14 @@ def predict(
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer._files import check_folder, write_text
-        from sparsetransfer.recognition import Recogniser
+        from sparsetransfer.corpora import read_manifest
+        from sparsetransfer.recognition import Recogniser, score_answers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
         length = 4.0 if window is None else window
         step = length / 2 if hop is None else hop
         if Path("-") in recordings or rate is not None:
-            if recordings != [Path("-")] or any((csv, as_json, report, timelines)):
+            if recordings != [Path("-")] or any((csv, as_json, report, timelines, target_labels)):
                 raise ValueError(
                     "the standard input (-), and --rate, go with no other recording and no output "
                     "file; redirect the standard output"
@@ -126,6 +134,7 @@ def predict(
         if report is not None:
             import_module("jinja2")
             check_folder(report)
+        labelled = None if target_labels is None else read_manifest(target_labels)
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
         journal = _journal(csv or as_json, model, window, hop)
@@ -140,12 +149,16 @@ def predict(
                 file = Path(answer.file)
                 image = timeline_svg(answer.windows, recogniser.classes_, file.name)
                 write_text(timelines / _image_name(number, file), image)
+        score = None
+        if labelled is not None:
+            score, unused = score_answers(found, labelled, recogniser.classes_)
+            say(_score_line(score, unused))
         if csv is not None:
             write_text(csv, windows_csv(found, recogniser.classes_))
         if as_json is not None:
             write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
         if report is not None:
-            say(str(write_predictions(recogniser, found, report)))
+            say(str(write_predictions(recogniser, found, report, score=score)))
         if journal is not None:
             journal.remove()
     failed = sum(bool(answer.failure) for answer in found)
@@ -236,6 +249,15 @@ def _line(recogniser: Recogniser, answer: RecordingAnswer) -> str:
     flags = f" [{', '.join(answer.flags)}]" if answer.flags else ""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for share, name in ranked)
     return f"{answer.file}: {shares}{flags}"
+
+
+def _score_line(score: LabelledScore, unused: dict[str, int]) -> str:
+    uar, low, high = (f"{100 * value:.1f}" for value in (score.uar, score.low, score.high))
+    lost = "".join(f"; {reason}: {count}" for reason, count in unused.items())
+    return (
+        f"{sum(score.n_labels)} labelled recordings: UAR {uar} % (95 % interval {low} to {high} %)"
+        f"{lost}"
+    )
 
 
 def _image_name(number: int, file: Path) -> str:

@@ -4,6 +4,12 @@ from sparsetransfer.recognition.adaptation import adapt, check_method
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.journal import Journal
+from sparsetransfer.recognition.labelled import (
+    LabelledScore,
+    labels_needed,
+    score_answers,
+    score_labelled,
+)
 from sparsetransfer.recognition.novelty import Novelty, fit_novelty
 from sparsetransfer.recognition.parts import WHOLE, cut_long, joined, usable_recordings
 from sparsetransfer.recognition.recogniser import Recogniser
@@ -25,6 +31,7 @@ __all__ = [
     "Calibration",
     "EstimatedShares",
     "Journal",
+    "LabelledScore",
     "Novelty",
     "Recogniser",
     "RecordingAnswer",
@@ -36,10 +43,13 @@ __all__ = [
     "fit_calibration",
     "fit_novelty",
     "joined",
+    "labels_needed",
     "name_views",
     "pack_state",
     "recognise_recordings",
     "recognise_stream",
+    "score_answers",
+    "score_labelled",
     "unpack_state",
     "usable_recordings",
 ]

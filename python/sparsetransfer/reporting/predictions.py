@@ -14,20 +14,28 @@ from sparsetransfer._files import check_folder, write_text
 from sparsetransfer.recognition import (
     FLAGS,
     AdaptedModel,
+    LabelledScore,
     Recogniser,
     RecordingAnswer,
     estimate_shares,
+    labels_needed,
 )
 from sparsetransfer.reporting.tables import percent
 
 __all__ = ["predictions_html", "write_predictions"]
 
 _SHOWN = 5
+_NOTHING = 0.005
+"""Share of an emotion that is as good as none."""
 _BALANCED = ("multi-view", "recommended", "frame-codes")
 
 
 def write_predictions(
-    recogniser: Recogniser, answers: Sequence[RecordingAnswer], folder: str | os.PathLike[str]
+    recogniser: Recogniser,
+    answers: Sequence[RecordingAnswer],
+    folder: str | os.PathLike[str],
+    *,
+    score: LabelledScore | None = None,
 ) -> Path:
     """Write the report about predictions without labels.
 
@@ -39,6 +47,8 @@ def write_predictions(
         What it said.
     folder : path-like
         Folder for ``predictions.html``.
+    score : LabelledScore, optional
+        On a few labelled recordings.
 
     Returns
     -------
@@ -46,7 +56,7 @@ def write_predictions(
         The page.
     """
     place = check_folder(folder) / "predictions.html"
-    write_text(place, predictions_html(recogniser, answers, place.parent))
+    write_text(place, predictions_html(recogniser, answers, place.parent, score=score))
     return place
 
 
@@ -54,6 +64,8 @@ def predictions_html(
     recogniser: Recogniser,
     answers: Sequence[RecordingAnswer],
     folder: str | os.PathLike[str] | None = None,
+    *,
+    score: LabelledScore | None = None,
 ) -> str:
     """Render a report about predictions without labels.
 
@@ -65,14 +77,17 @@ def predictions_html(
         What it said.
     folder : path-like, optional
         Folder of the page, from which recordings are linked; None links none.
+    score : LabelledScore, optional
+        On a few labelled recordings.
 
     Returns
     -------
     str
         An HTML page. Its first two sentences say what was learned and how far to trust it; then
         follow the distance of the domains with its permutation test, the evidence of a safeguard,
-        the shares of the emotions with intervals, the calibration, flags, and the most and the
-        least certain recordings.
+        the shares of the emotions with intervals, the calibration, flags, the most and the least
+        certain recordings, and a table of all. With `score` it says what the labels say, and how
+        many it takes to tell two methods apart.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -84,6 +99,9 @@ def predictions_html(
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         learned=_learned(recogniser),
         trust=_trust(recogniser, known),
+        labelled=None if score is None else _labelled(recogniser, score),
+        absent=_absent(recogniser, model, known),
+        every=[_row(recogniser, each, folder) for each in known],
         gap=list(_gap(recogniser.about_)),
         safeguard=_safeguard(recogniser.about_),
         shares=[] if model is None or not known else list(_shares(recogniser, model, known)),
@@ -168,6 +186,38 @@ def _shares(
         )
 
 
+def _absent(
+    recogniser: Recogniser, model: AdaptedModel | None, known: Sequence[RecordingAnswer]
+) -> list[str]:
+    """Return emotions that few or no recordings seem to show."""
+    if model is None or not known:
+        return []
+    best = [int(np.argmax(answer.probabilities)) for answer in known]
+    counts = np.bincount(best, minlength=len(recogniser.classes_))
+    low = estimate_shares(counts, model.calibration.confusion, rng=0).low
+    return [
+        name
+        for name, count, least in zip(recogniser.classes_, counts, low, strict=True)
+        if not count or least <= _NOTHING
+    ]
+
+
+def _labelled(recogniser: Recogniser, score: LabelledScore) -> dict[str, Any]:
+    return {
+        "count": sum(score.n_labels),
+        "uar": percent(score.uar),
+        "interval": f"{percent(score.low)} to {percent(score.high)}",
+        "chance": percent(1 / sum(n > 0 for n in score.n_labels)),
+        "classes": list(zip(recogniser.classes_, score.n_right, score.n_labels, strict=True)),
+        "lacking": [
+            name
+            for name, count in zip(recogniser.classes_, score.n_labels, strict=True)
+            if not count
+        ],
+        "needed": [(points, labels_needed(points / 100)) for points in (2, 5, 10)],
+    }
+
+
 def _row(
     recogniser: Recogniser, answer: RecordingAnswer, folder: str | os.PathLike[str] | None
 ) -> dict[str, Any]:
@@ -184,6 +234,7 @@ def _row(
         "emotion": recogniser.classes_[best],
         "probability": percent(answer.probabilities[best]),
         "entropy": f"{answer.entropy:.2f}",
+        "flags": ", ".join(answer.flags),
     }
 
 
