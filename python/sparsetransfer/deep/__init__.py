@@ -21,7 +21,8 @@ from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
 from sparsetransfer.deep.sequences import normalise_levels
-from sparsetransfer.deep.speaker_resnet import SpeakerNetwork, SpeakerResNet, train_speaker_network
+from sparsetransfer.deep.speaker_network import SpeakerNetwork, train_speaker_network
+from sparsetransfer.deep.speaker_resnet import SpeakerResNet
 
 __all__ = [
     "AFFECT",

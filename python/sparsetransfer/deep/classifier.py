@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -32,8 +32,9 @@ from sparsetransfer.deep.checkpoint import (
     read_parameters,
     write_checkpoint,
 )
+from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
-from sparsetransfer.deep.training import data_digest, resolve_device
+from sparsetransfer.deep.training import Progress, Training, data_digest, resolve_device, train
 
 __all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights"]
 
@@ -70,6 +71,11 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
     """Base of the classifiers whose samples are spectrograms of any length."""
 
     device: str | None
+    max_epochs: int
+    patience: int
+    validation_fraction: float
+    checkpoint: str | os.PathLike[str] | None
+    progress: Progress | None
     _scaler: ClassVar[type[BandScaler]] = BandScaler
 
     @abstractmethod
@@ -96,6 +102,49 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         targets[read.known] = read.codes
         return Prepared(
             self.scaler_.apply(sequences, read.source), read.known, ~read.source, targets
+        )
+
+    def _hold_out(
+        self, data: Prepared, groups: ArrayLike | None, seed: int, device: torch.device
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], Tensor]:
+        """Return the rows to train on, the rows held out, and class weights of the former."""
+        training, held = split_for_validation(
+            np.flatnonzero(data.is_source), data.targets, groups, self.validation_fraction, seed
+        )
+        weights = balanced_weights(data.targets[training], len(self.classes_))
+        return training, held, weights.to(device)
+
+    def _train(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        batches: Callable[[np.random.Generator, int], Iterable[Any]],
+        loss: Callable[[Any, float], Tensor],
+        validate: Callable[[], float],
+        *,
+        held: NDArray[np.intp],
+        seed: int,
+        device: torch.device,
+        identity: dict[str, Any],
+        warmup: int = 0,
+    ) -> dict[str, list[float]]:
+        """Train by the parameters of the estimator; return the history of the losses."""
+        return train(
+            network,
+            optimizer,
+            batches,
+            loss,
+            Training(
+                self.max_epochs,
+                self.patience,
+                seed,
+                device,
+                self.checkpoint,
+                self.progress,
+                warmup=warmup,
+            ),
+            validate=validate if len(held) else None,
+            identity=self._json_parameters() | identity,
         )
 
     def _embed(self, X: Any, sample_domain: ArrayLike | None) -> tuple[Tensor, Tensor]:
@@ -235,13 +284,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
     def _json_parameters(self) -> dict[str, Any]:
         """Return the parameters a loaded model needs: what concerns training only is dropped."""
-        return self._json_parameters_without()
-
-    def _json_parameters_without(self, *names: str) -> dict[str, Any]:
-        left_out = ("checkpoint", "device", "progress", "random_state", *names)
-        parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
-        written: dict[str, Any] = json.loads(json.dumps(parameters))
-        return written
+        return json_parameters(self)
 
     def __sklearn_tags__(self) -> Any:
         """Return tags: samples are sequences, not rows of a matrix."""
@@ -249,6 +292,14 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def json_parameters(estimator: BaseEstimator, *names: str) -> dict[str, Any]:
+    """Return parameters as JSON values, without `names` and those that concern training only."""
+    left_out = ("checkpoint", "device", "progress", "random_state", *names)
+    parameters = {k: v for k, v in estimator.get_params().items() if k not in left_out}
+    written: dict[str, Any] = json.loads(json.dumps(parameters))
+    return written
 
 
 def evaluate(
@@ -320,16 +371,15 @@ def paired_batches(
         yield batch, labels, next(endless)[1] if with_target else None
 
 
-def held_out_cross_entropy(
+def held_out_loss(
     network: nn.Module,
     sequences: list[NDArray[np.float32]],
     targets: NDArray[np.int64],
     held: NDArray[np.intp],
-    weights: Tensor,
     device: torch.device,
+    loss: Callable[[Tensor, Tensor], Tensor],
     batch_frames: int = _FRAMES_AT_ONCE,
 ) -> float:
-    """Return the weighted cross-entropy of whole sequences that training did not see."""
+    """Return the loss of scores and labels of whole sequences that training did not see."""
     scores = evaluate(network, [sequences[row] for row in held], device, batch_frames)[1]
-    labels = torch.from_numpy(targets[held])
-    return nn.functional.cross_entropy(scores, labels, weight=weights.cpu()).item()
+    return loss(scores, torch.from_numpy(targets[held])).item()

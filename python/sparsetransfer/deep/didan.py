@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import warnings
@@ -17,19 +16,17 @@ from torch import Tensor, nn
 
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep import losses
-from sparsetransfer.deep.affect import AFFECT
 from sparsetransfer.deep.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
     balanced_order,
-    balanced_weights,
-    evaluate,
+    held_out_loss,
     paired_batches,
 )
-from sparsetransfer.deep.holdout import split_for_validation
-from sparsetransfer.deep.sequences import Batch, check_rows, check_sequences, crop, pad
-from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
+from sparsetransfer.deep.regressor import Regressor, regression_loss, valence_groups
+from sparsetransfer.deep.sequences import Batch, are_rows, check_rows, check_sequences, crop, pad
+from sparsetransfer.deep.training import Progress, resolve_device, seed_of
 from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DIDAN", "Alignment"]
@@ -246,36 +243,25 @@ class DIDAN(SpectrogramClassifier):
                 stacklevel=2,
             )
             alignment = None
-        seed = seed_of(self.random_state)
-        device = resolve_device(self.device)
+        seed, device = seed_of(self.random_state), resolve_device(self.device)
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             network = self._make_network().to(device)
-        training, held = split_for_validation(
-            np.flatnonzero(data.is_source), data.targets, groups, self.validation_fraction, seed
-        )
-        weights = balanced_weights(data.targets[training], len(self.classes_)).to(device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
-        settings = Training(
-            self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress
-        )
-        self.history_ = train(
+        training, held, weights = self._hold_out(data, groups, seed, device)
+        in_training = torch.ones_like(weights) if self.balanced_batches else weights
+        held_out = partial(regression_loss, weights=weights.cpu())
+        self.history_ = self._train(
             network,
-            optimizer,
-            lambda rng, _: self._batches(data, training, alignment is not None, rng, device),
-            partial(
-                self._loss,
-                network,
-                torch.ones_like(weights) if self.balanced_batches else weights,
-                alignment,
+            torch.optim.AdamW(
+                network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
             ),
-            settings,
-            validate=partial(_validation_loss, network, data, held, weights, device)
-            if len(held)
-            else None,
-            identity=self._json_parameters() | {"data": data.digest(groups)},
+            lambda rng, _: self._batches(data, training, alignment is not None, rng, device),
+            partial(self._loss, network, in_training, alignment),
+            partial(held_out_loss, network, data.sequences, data.targets, held, device, held_out),
+            held=held,
+            seed=seed,
+            device=device,
+            identity={"data": data.digest(groups)},
         )
         self.network_ = network
         return self
@@ -295,7 +281,7 @@ class DIDAN(SpectrogramClassifier):
             check_widths(getattr(self, name), name)
 
     def _check_samples(self, X: Any, n_bands: int | None = None) -> list[NDArray[np.float32]]:
-        rows = _are_rows(X)
+        rows = are_rows(X)
         if n_bands is None:
             self.reads_rows_ = rows
         elif rows != self.reads_rows_:
@@ -310,13 +296,13 @@ class DIDAN(SpectrogramClassifier):
         # Files of earlier versions hold networks of spectrograms.
         self.reads_rows_ = bool(meta.get("reads_rows", False))
 
-    def _make_network(self) -> _Regressor:
+    def _make_network(self) -> Regressor:
         encoder = (
             VectorEncoder(self.n_bands_)
             if self.reads_rows_
             else ConvolutionalEncoder(self.n_bands_, self.channels)
         )
-        return _Regressor(
+        return Regressor(
             encoder,
             self.hidden,
             len(self.classes_),
@@ -346,7 +332,7 @@ class DIDAN(SpectrogramClassifier):
 
     def _loss(
         self,
-        network: _Regressor,
+        network: Regressor,
         weights: Tensor,
         alignment: Alignment | None,
         pair: _Pair,
@@ -354,7 +340,7 @@ class DIDAN(SpectrogramClassifier):
     ) -> Tensor:
         source, labels, target = pair
         *hidden, scores = network(source)
-        loss = _regression_loss(scores, labels, weights)
+        loss = regression_loss(scores, labels, weights)
         if alignment is None or target is None:
             return loss
         *hidden_target, scores_target = network(target)
@@ -378,7 +364,7 @@ class DIDAN(SpectrogramClassifier):
     def _reconstruction(
         self,
         alignment: Alignment,
-        network: _Regressor,
+        network: Regressor,
         layers: tuple[list[Tensor], list[Tensor]],
         labels: Tensor,
         guess: Tensor,
@@ -411,79 +397,3 @@ class DIDAN(SpectrogramClassifier):
         totals = positive.sum(axis=1, keepdims=True)
         uniform = np.full_like(positive, 1 / positive.shape[1])
         return np.divide(positive, totals, out=uniform, where=totals > 0)
-
-
-def _are_rows(X: Any) -> bool:
-    """Return whether samples are vectors: a matrix, a data frame or a list of vectors."""
-    if hasattr(X, "ndim"):
-        return bool(X.ndim == 2)
-    return hasattr(X, "__len__") and len(X) > 0 and np.ndim(X[0]) == 1
-
-
-def valence_groups(classes: NDArray[Any]) -> list[int]:
-    """Return a group per class: positive, negative, neutral; each unknown class is one of its own."""
-    groups = []
-    for number, name in enumerate(classes.tolist()):
-        valence = AFFECT.get(str(name), (0.0, None))[1]
-        groups.append(3 + number if valence is None else int(np.sign(valence)) + 1)
-    return groups
-
-
-class _Regressor(nn.Module):
-    """Encoder, fully connected layers and scores; `forward` returns all hidden layers, then scores."""
-
-    def __init__(
-        self,
-        encoder: ConvolutionalEncoder | VectorEncoder,
-        hidden: Sequence[int],
-        n_classes: int,
-        dropout: float,
-        groups: Sequence[int],
-        *,
-        adversary: bool,
-    ) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.hidden = nn.ModuleList(
-            nn.Sequential(nn.Dropout(dropout), nn.Linear(before, after), nn.ReLU())
-            for before, after in itertools.pairwise((encoder.n_outputs, *hidden))
-        )
-        self.scores = nn.Linear(hidden[-1], n_classes)
-        self.groups = tuple(groups)
-        if adversary:
-            self.adversary = nn.Sequential(nn.Linear(hidden[-1], 32), nn.ReLU(), nn.Linear(32, 1))
-
-    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
-        features = self.encoder(batch)
-        outputs = []
-        for layer in self.hidden:
-            features = layer(features)
-            outputs.append(features)
-        return (*outputs, self.scores(features))
-
-    def masks(self, labels: Tensor, guess: Tensor, n_layers: int) -> list[Tensor | None]:
-        """Return, from the first layer to the last, which source sample may rebuild which target."""
-        by_class = guess[:, None] == labels[None, :]
-        groups = torch.tensor(self.groups, device=labels.device)
-        by_group = groups[guess][:, None] == groups[labels][None, :]
-        between: list[Tensor | None] = [by_group] * max(n_layers - 2, 0)
-        first: list[Tensor | None] = [None] if n_layers > 1 else []
-        return [*first, *between, by_class]
-
-
-def _regression_loss(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    wanted = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
-    errors = (scores - wanted).square().sum(dim=1)
-    return (weights[labels] * errors).mean() / 2
-
-
-def _validation_loss(
-    network: nn.Module,
-    data: Prepared,
-    held: NDArray[np.intp],
-    weights: Tensor,
-    device: torch.device,
-) -> float:
-    scores = evaluate(network, [data.sequences[i] for i in held], device)[1]
-    labels = torch.from_numpy(data.targets[held])
-    return _regression_loss(scores, labels, weights.cpu()).item()

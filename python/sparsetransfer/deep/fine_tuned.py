@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -20,12 +21,11 @@ from sparsetransfer.deep import losses
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
-    balanced_weights,
     evaluate,
-    held_out_cross_entropy,
+    held_out_loss,
+    json_parameters,
     paired_batches,
 )
-from sparsetransfer.deep.holdout import split_for_validation
 from sparsetransfer.deep.pretrained import MeanRemoval, PooledCampplus, find_campplus
 from sparsetransfer.deep.sequences import (
     BandScaler,
@@ -35,7 +35,7 @@ from sparsetransfer.deep.sequences import (
     pad,
     spec_augment,
 )
-from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of, train
+from sparsetransfer.deep.training import Progress, resolve_device, seed_of
 
 __all__ = ["FineTunedCampplus"]
 
@@ -91,14 +91,8 @@ class FineTunedCampplus(SpectrogramClassifier):
         names them; 0 runs all epochs.
     patience : int, default=2
         Epochs without improvement on it after which to stop.
-    device : str, optional
-        For example ``"cpu"``; CUDA if there is one by default.
-    random_state : int, Generator or RandomState, optional
-        Seed; on the CPU equal seeds give equal models for an equal number of PyTorch's threads.
-    checkpoint : path-like, optional
-        File written after every epoch; a killed `fit` with equal arguments goes on from it.
-    progress : callable, optional
-        Called as ``progress(epoch, max_epochs, loss)``.
+    device, random_state, checkpoint, progress
+        As in `DIDAN`.
 
     Attributes
     ----------
@@ -205,14 +199,8 @@ class FineTunedCampplus(SpectrogramClassifier):
         X : sequence of array_like of shape (n_frames, 80)
             What `sparsetransfer.features.FilterBank` computes of recordings of any length; the mean
             of each band is removed.
-        y : array_like of shape (n,)
-            Labels; those of target samples are not looked at.
-        sample_domain : array_like of shape (n,), int, optional
-            Positive: source, negative: target. By default samples with a masked label (-1, NaN or
-            None) are the target.
-        groups : array_like of shape (n,), optional
-            Speakers; the validation samples then come from speakers of their own, with every
-            class among them.
+        y, sample_domain, groups
+            As in `DIDAN.fit`.
 
         Returns
         -------
@@ -289,13 +277,10 @@ class FineTunedCampplus(SpectrogramClassifier):
         seed: int,
         device: torch.device,
     ) -> dict[str, list[float]]:
-        source = np.flatnonzero(data.is_source)
-        training, held = split_for_validation(
-            source, data.targets, groups, self.validation_fraction, seed
-        )
+        training, held, weights = self._hold_out(data, groups, seed, device)
         pooled = self._pool(network, [data.sequences[row] for row in training], device)
         self._solve(network, pooled, pooled[:0], data.targets[training])
-        weights = balanced_weights(data.targets[training], len(self.classes_)).to(device)
+        held_out = partial(nn.functional.cross_entropy, weight=weights.cpu())
 
         def loss(pair: _Pair, _: float) -> Tensor:
             batch, labels, other = pair
@@ -311,20 +296,18 @@ class FineTunedCampplus(SpectrogramClassifier):
             term = align(embedding, network.standardise(network.pool(other), domain=1))
             return value + self.weight * term
 
-        def validate() -> float:
-            return held_out_cross_entropy(
-                network, data.sequences, data.targets, held, weights, device, _FRAMES_AT_ONCE
-            )
-
-        return train(
+        return self._train(
             network,
             torch.optim.Adam(self._rates(network)),
             lambda rng, _: self._batches(data, training, rng, device),
             loss,
-            Training(self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress),
-            validate=validate if len(held) else None,
-            identity=self._json_parameters()
-            | {"data": data.digest(groups), "weights": self.weights_digest_},
+            lambda: held_out_loss(
+                network, data.sequences, data.targets, held, device, held_out, _FRAMES_AT_ONCE
+            ),
+            held=held,
+            seed=seed,
+            device=device,
+            identity={"data": data.digest(groups), "weights": self.weights_digest_},
         )
 
     def _rates(self, network: PooledCampplus) -> list[dict[str, Any]]:
@@ -350,15 +333,8 @@ class FineTunedCampplus(SpectrogramClassifier):
             return spec_augment(cut, rng, n_masks=self.n_masks).to(device)
 
         aligned = self.alignment is not None and self.weight > 0 and data.is_target.sum() > 1
-        return paired_batches(
-            data,
-            rng.permutation(training),
-            self.batch_size,
-            rng,
-            make,
-            device,
-            with_target=aligned,
-        )
+        order = rng.permutation(training)
+        return paired_batches(data, order, self.batch_size, rng, make, device, with_target=aligned)
 
     def _solve(
         self, network: PooledCampplus, source: Tensor, target: Tensor, labels: NDArray[np.int64]
@@ -404,7 +380,7 @@ class FineTunedCampplus(SpectrogramClassifier):
         return PooledCampplus(Campplus(**self.shape_), self.layer, len(self.classes_))
 
     def _json_parameters(self) -> dict[str, Any]:
-        return self._json_parameters_without("pretrained")
+        return json_parameters(self, "pretrained")
 
     def _description(self) -> dict[str, Any]:
         return {"shape": self.shape_, "weights_digest": self.weights_digest_}

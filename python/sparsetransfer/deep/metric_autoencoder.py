@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self, TypeAlias
@@ -12,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -22,6 +19,13 @@ from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_va
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
+from sparsetransfer.deep.autoencoder import (
+    Autoencoder,
+    RowScaler,
+    embed,
+    embedding_classifier,
+    restored_classifier,
+)
 from sparsetransfer.deep.checkpoint import (
     check_scales,
     check_tensors,
@@ -32,6 +36,7 @@ from sparsetransfer.deep.checkpoint import (
     read_parameters,
     write_checkpoint,
 )
+from sparsetransfer.deep.classifier import json_parameters
 from sparsetransfer.deep.training import (
     Progress,
     Training,
@@ -44,8 +49,6 @@ from sparsetransfer.deep.training import (
 __all__ = ["Dimension", "MetricAutoencoder"]
 
 Dimension: TypeAlias = Literal["activation", "valence", "both"]
-
-_WIDTHS = (40, 20, 10)
 
 
 class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -70,14 +73,8 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         Samples in a batch.
     learning_rate : float, default=1e-3
         Step of Adam.
-    device : str, optional
-        For example ``"cpu"``; CUDA if there is one by default.
-    random_state : int, Generator or RandomState, optional
-        Seed; on the CPU equal seeds give equal models for an equal number of PyTorch's threads.
-    checkpoint : path-like, optional
-        File written after every epoch; a killed `fit` with equal arguments goes on from it.
-    progress : callable, optional
-        Called as ``progress(epoch, max_epochs, loss)``.
+    device, random_state, checkpoint, progress
+        As in `DIDAN`.
 
     Attributes
     ----------
@@ -188,14 +185,15 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         is_source = source_mask(resolve_domains(labels, sample_domain, len(X)), len(X))
         known = is_source & (labelled(labels) if labels is not None else False)
         wanted = self._wanted(labels, known, is_source, dimensions, affect)
-        self._fit_scales(X, is_source)
-        rows = self._scale(X, is_source)
+        scaler = RowScaler.fit(X, is_source)
+        self.mean_, self.scale_ = scaler.mean, scaler.scale
+        rows = scaler.apply(X, is_source)
         scaled = torch.from_numpy(rows.astype(np.float32))
         seed = seed_of(self.random_state)
         device = resolve_device(self.device)
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
-            network = _Autoencoder(X.shape[1], self.n_components)
+            network = Autoencoder(X.shape[1], self.n_components)
         optimizer = torch.optim.Adam(network.to(device).parameters(), lr=self.learning_rate)
 
         def batches(rng: np.random.Generator, _: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -209,11 +207,11 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             batches,
             lambda pair, _: self._loss(network, *pair),
             Training(self.max_epochs, 1, seed, device, self.checkpoint, self.progress),
-            identity=self._json_parameters() | {"data": data_digest(scaled, wanted, is_source)},
+            identity=json_parameters(self) | {"data": data_digest(scaled, wanted, is_source)},
         )
         self.network_ = network
         if known.any():
-            embedded = self._embed(rows[known])
+            embedded = embed(self.network_, self.device, rows[known])
             self._fit_classifier(embedded, class_values(np.asarray(labels)[known]))
         elif hasattr(self, "classifier_"):
             del self.classifier_, self.classes_
@@ -238,7 +236,9 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         is_source = new_domains(sample_domain, len(X)) > 0
-        return self._embed(self._scale(X, is_source)).astype(X.dtype)
+        return embed(
+            self.network_, self.device, RowScaler(self.mean_, self.scale_).apply(X, is_source)
+        ).astype(X.dtype)
 
     @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
     def predict(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[Any]:
@@ -246,9 +246,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like of shape (n, n_features)
-            Features.
-        sample_domain : array_like of shape (n,), int, optional
+        X, sample_domain
             As in `transform`.
 
         Returns
@@ -267,9 +265,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like of shape (n, n_features)
-            Features.
-        sample_domain : array_like of shape (n,), int, optional
+        X, sample_domain
             As in `transform`.
 
         Returns
@@ -285,9 +281,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like of shape (n, n_features)
-            Features.
-        sample_domain : array_like of shape (n,), int, optional
+        X, sample_domain
             As in `transform`.
 
         Returns
@@ -314,7 +308,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         tensors = {f"network.{k}": v for k, v in self.network_.state_dict().items()}
         tensors |= {"mean": torch.from_numpy(self.mean_), "scale": torch.from_numpy(self.scale_)}
-        meta: dict[str, Any] = {"parameters": self._json_parameters(), "classes": None}
+        meta: dict[str, Any] = {"parameters": json_parameters(self), "classes": None}
         if hasattr(self, "classifier_"):
             meta["classes"] = self.classes_.tolist()
             tensors["coefficients"] = torch.from_numpy(self.classifier_.coef_)
@@ -336,23 +330,13 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             model._check_parameters()
             model.mean_, model.scale_ = check_scales(tensors["mean"], tensors["scale"])
             model.n_features_in_ = model.mean_.shape[1]
-            described = _Autoencoder(model.n_features_in_, model.n_components)
-            check_tensors(described, tensors, "network.")
+            shape = model.n_features_in_, model.n_components
+            check_tensors(Autoencoder(*shape), tensors, "network.")
             if meta["classes"] is not None:
                 model.classes_ = read_classes(meta["classes"])
-                model.classifier_ = _classifier()
-                model.classifier_.classes_ = model.classes_
-                model.classifier_.coef_ = tensors["coefficients"].numpy()
-                model.classifier_.intercept_ = tensors["intercept"].numpy()
-                rows = 1 if len(model.classes_) == 2 else len(model.classes_)
-                if model.classifier_.coef_.shape != (
-                    rows,
-                    model.n_components,
-                ) or model.classifier_.intercept_.shape != (rows,):
-                    raise ValueError("the classifier has another shape than its classes")
-        network = _Autoencoder(model.n_features_in_, model.n_components)
-        load_module(network, tensors, "network.")
-        model.network_ = network.eval()
+                model.classifier_ = restored_classifier(model.classes_, tensors, model.n_components)
+        model.network_ = Autoencoder(*shape).eval()
+        load_module(model.network_, tensors, "network.")
         return model
 
     def _check_parameters(self) -> None:
@@ -391,7 +375,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         columns = {"activation": [0], "valence": [1], "both": [0, 1], None: []}[self.dimension]
         return torch.from_numpy(self.spacing * rated[:, columns])
 
-    def _loss(self, network: _Autoencoder, features: Tensor, wanted: Tensor) -> Tensor:
+    def _loss(self, network: Autoencoder, features: Tensor, wanted: Tensor) -> Tensor:
         noisy = features + self.noise * torch.randn_like(features)
         latent, rebuilt = network(noisy)
         loss = nn.functional.mse_loss(rebuilt.float(), features)
@@ -402,71 +386,14 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             loss = loss + losses.continuous_metric(label, part)
         return loss.log()
 
-    def _fit_scales(self, X: NDArray[np.float64], is_source: NDArray[np.bool_]) -> None:
-        domains = [X[is_source], X[~is_source] if (~is_source).any() else X[is_source]]
-        self.mean_ = np.stack([rows.mean(axis=0) for rows in domains])
-        deviations = np.stack([rows.std(axis=0) for rows in domains])
-        rounding = 10 * np.finfo(np.float64).eps * np.abs(self.mean_)
-        self.scale_ = np.where(deviations > rounding, deviations, 1.0)
-
-    def _scale(self, X: NDArray[np.float64], is_source: NDArray[np.bool_]) -> NDArray[np.float64]:
-        which = np.where(is_source, 0, 1)
-        return np.asarray((X - self.mean_[which]) / self.scale_[which], dtype=np.float64)
-
-    def _embed(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return embeddings in double precision, so that they do not depend on the batch."""
-        device = resolve_device(self.device)
-        network = copy.deepcopy(self.network_).double().to(device).eval()
-        with torch.no_grad():
-            latent = network(torch.from_numpy(scaled).to(device))[0]
-        return np.asarray(latent.cpu().numpy())
-
     def _fit_classifier(self, embedded: NDArray[np.float64], labels: NDArray[Any]) -> None:
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")
-        self.classifier_ = _classifier().fit(embedded, labels)
-
-    def _json_parameters(self) -> dict[str, Any]:
-        left_out = ("checkpoint", "device", "progress", "random_state")
-        parameters = {k: v for k, v in self.get_params().items() if k not in left_out}
-        written: dict[str, Any] = json.loads(json.dumps(parameters))
-        return written
+        self.classifier_ = embedding_classifier().fit(embedded, labels)
 
 
 def _has_classifier(model: MetricAutoencoder) -> bool:
     if not hasattr(model, "network_") or hasattr(model, "classifier_"):
         return True
     raise AttributeError("fit saw no label: there is no classifier, only transform")
-
-
-def _classifier() -> LogisticRegression:
-    return LogisticRegression(class_weight="balanced", max_iter=1000)
-
-
-class _Autoencoder(nn.Module):
-    """88 → 40 → 20 → 10 → embedding and back, with the activations of the published code."""
-
-    def __init__(self, n_features: int, n_components: int) -> None:
-        super().__init__()
-        wide, middle, narrow = _WIDTHS
-        self.encoder = nn.Sequential(
-            nn.Linear(n_features, wide),
-            nn.ReLU(),
-            nn.Linear(wide, middle),
-            nn.ReLU(),
-            nn.Linear(middle, narrow),
-            nn.ReLU(),
-            nn.Linear(narrow, n_components),
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(n_components, narrow),
-            nn.Linear(narrow, middle),
-            nn.ReLU(),
-            nn.Linear(middle, wide),
-            nn.Linear(wide, n_features),
-        )
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        latent = self.encoder(features)
-        return latent, self.decoder(latent)

@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = [
     "BandScaler",
     "Batch",
+    "are_rows",
     "by_length",
     "check_rows",
     "check_sequences",
@@ -97,6 +98,13 @@ def check_sequences(
             raise ValueError(f"{name}[{number}] has entries that are NaN, infinite or too large")
         checked.append(array)
     return checked
+
+
+def are_rows(X: Any) -> bool:
+    """Return whether samples are vectors: a matrix, a data frame or a list of vectors."""
+    if hasattr(X, "ndim"):
+        return bool(X.ndim == 2)
+    return hasattr(X, "__len__") and len(X) > 0 and np.ndim(X[0]) == 1
 
 
 def check_rows(
