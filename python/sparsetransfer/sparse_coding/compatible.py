@@ -15,14 +15,8 @@ from sparsetransfer._validation import (
     check_matrix,
     resolve_threads,
 )
-from sparsetransfer.sparse_coding.functional import (
-    LassoAlgorithm,
-    lasso,
-    lasso_gram,
-    omp,
-    omp_gram,
-    threshold,
-)
+from sparsetransfer.sparse_coding.functional import LassoAlgorithm, lasso, lasso_gram, threshold
+from sparsetransfer.sparse_coding.pursuit import omp, omp_gram
 
 __all__ = ["ALGORITHMS", "sparse_encode"]
 
