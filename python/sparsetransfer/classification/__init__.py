@@ -1,39 +1,41 @@
 """Recipes from features to decisions."""
 
-from sparsetransfer.classification.evidence import Rise, agreement_rise, group_tie_rise
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.classification.model_selection import SourceGroupKFold, known_label_scorer
-from sparsetransfer.classification.multi_view import MultiView, join_views, view_columns
+from sparsetransfer.classification.multi_view import MultiView, join_views
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
-from sparsetransfer.classification.priors import PriorBalance, balance_prior
-from sparsetransfer.classification.ridge import (
-    BalancedRidge,
-    RidgeFit,
-    class_targets,
-    class_weights,
-    ridge,
-)
+from sparsetransfer.classification.ridge import BalancedRidge, ridge
 from sparsetransfer.classification.safeguard import Safeguard, SafeguardDecision
 
 __all__ = [
     "BalancedRidge",
     "LabelledOnly",
     "MultiView",
-    "PriorBalance",
-    "RidgeFit",
-    "Rise",
     "Safeguard",
     "SafeguardDecision",
     "SourceGroupKFold",
     "TransferPipeline",
-    "agreement_rise",
-    "balance_prior",
-    "class_targets",
-    "class_weights",
-    "group_tie_rise",
     "join_views",
     "known_label_scorer",
     "make_transfer_pipeline",
     "ridge",
-    "view_columns",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "PriorBalance": "classification.priors",
+            "RidgeFit": "classification.ridge",
+            "Rise": "classification.evidence",
+            "agreement_rise": "classification.evidence",
+            "balance_prior": "classification.priors",
+            "class_targets": "classification.ridge",
+            "class_weights": "classification.ridge",
+            "group_tie_rise": "classification.evidence",
+            "view_columns": "classification.multi_view",
+        },
+    )

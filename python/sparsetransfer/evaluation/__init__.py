@@ -1,6 +1,8 @@
 """Recognition across corpora: domains, protocol, folds, metrics, methods and the runner."""
 
-from sparsetransfer.evaluation.classifiers import FAMILIES, TunedClassifier, tune
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer.evaluation.comparison import (
     BASELINE,
     MethodComparison,
@@ -27,26 +29,19 @@ from sparsetransfer.evaluation.designs import (
 )
 from sparsetransfer.evaluation.dimensions import DimensionScores, concordance, score_dimension
 from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
-from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, take
-from sparsetransfer.evaluation.folds import assert_disjoint, check_folds, speaker_folds
-from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet, frame_set
-from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
+from sparsetransfer.evaluation.domain import Domain, select_classes, take
+from sparsetransfer.evaluation.folds import speaker_folds
+from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet
 from sparsetransfer.evaluation.joining import join
-from sparsetransfer.evaluation.methods import ClassifierMethod, Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.methods import Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.metrics import (
     Scores,
     confusion_matrix,
     score,
-    score_confusion,
     unweighted_average_recall,
 )
 from sparsetransfer.evaluation.model_file import ModelError, load_model, save_model
-from sparsetransfer.evaluation.normalisation import (
-    SCOPES,
-    normalise,
-    speaker_objection,
-    standardise,
-)
+from sparsetransfer.evaluation.normalisation import SCOPES, normalise, standardise
 from sparsetransfer.evaluation.paired_tests import (
     holm,
     mcnemar,
@@ -59,7 +54,7 @@ from sparsetransfer.evaluation.preparation import (
     prepare,
     read_entry,
 )
-from sparsetransfer.evaluation.protocol import C_GRID, SETTINGS, EvaluationProtocol
+from sparsetransfer.evaluation.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.ranking import MethodStanding, Ranking, rank_methods
 from sparsetransfer.evaluation.recogniser import (
     LinearRecogniser,
@@ -76,8 +71,8 @@ from sparsetransfer.evaluation.registry import (
 )
 from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.runner import Progress, run
-from sparsetransfer.evaluation.selection import RULES, Choice, choose, select
-from sparsetransfer.evaluation.splits import Split, splits
+from sparsetransfer.evaluation.selection import choose
+from sparsetransfer.evaluation.splits import splits
 from sparsetransfer.evaluation.statistics import speaker_bootstrap
 from sparsetransfer.evaluation.store import CellStore
 from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
@@ -85,18 +80,12 @@ from sparsetransfer.evaluation.views import FeatureProgress
 
 __all__ = [
     "BASELINE",
-    "C_GRID",
     "DEFAULT_METHODS",
     "DESIGNS",
-    "FAMILIES",
     "MANIFESTS",
-    "RULES",
     "SCOPES",
-    "SETTINGS",
     "Cell",
     "CellStore",
-    "Choice",
-    "ClassifierMethod",
     "ConfigError",
     "CorpusCard",
     "CorpusEntry",
@@ -108,7 +97,6 @@ __all__ = [
     "FeatureProgress",
     "FrameCodeSet",
     "FrameCodes",
-    "GridMethod",
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
@@ -126,21 +114,16 @@ __all__ = [
     "Scores",
     "SourceToTarget",
     "SpeakerKFold",
-    "Split",
     "Study",
     "StudyConfig",
     "Task",
     "TaskComparison",
     "Timing",
-    "TunedClassifier",
     "Tuning",
     "UnlabelledRows",
     "Window",
-    "assert_disjoint",
     "available_methods",
-    "check_folds",
     "choose",
-    "common_classes",
     "compare",
     "comparison_as_dict",
     "concordance",
@@ -148,7 +131,6 @@ __all__ = [
     "describe",
     "describe_adaptation",
     "fit_recogniser",
-    "frame_set",
     "holm",
     "join",
     "load_model",
@@ -168,18 +150,38 @@ __all__ = [
     "run",
     "save_model",
     "score",
-    "score_confusion",
     "score_dimension",
-    "select",
     "select_classes",
     "signed_rank_test",
     "speaker_bootstrap",
     "speaker_folds",
-    "speaker_objection",
     "splits",
     "standardise",
     "take",
-    "tune",
     "unweighted_average_recall",
-    "with_grid",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "C_GRID": "evaluation.protocol",
+            "Choice": "evaluation.selection",
+            "ClassifierMethod": "evaluation.methods",
+            "FAMILIES": "evaluation.classifiers",
+            "GridMethod": "evaluation.grid_method",
+            "RULES": "evaluation.selection",
+            "SETTINGS": "evaluation.protocol",
+            "Split": "evaluation.splits",
+            "TunedClassifier": "evaluation.classifiers",
+            "assert_disjoint": "evaluation.folds",
+            "check_folds": "evaluation.folds",
+            "common_classes": "evaluation.domain",
+            "frame_set": "evaluation.frame_codes",
+            "score_confusion": "evaluation.metrics",
+            "select": "evaluation.selection",
+            "speaker_objection": "evaluation.normalisation",
+            "tune": "evaluation.classifiers",
+            "with_grid": "evaluation.grid_method",
+        },
+    )

@@ -1,6 +1,9 @@
 """Sparse codes of several domains, coupled through their distributions and their neighbours."""
 
-from sparsetransfer._domains import check_domains, domains_from_labels, pack
+from typing import TYPE_CHECKING
+
+from sparsetransfer._domains import pack
+from sparsetransfer._former import former_names
 from sparsetransfer._labels import labelled
 from sparsetransfer.transfer.coder import TransferSparseCoding
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
@@ -47,10 +50,8 @@ __all__ = [
     "TransferNMF",
     "TransferProgress",
     "TransferSparseCoding",
-    "check_domains",
     "couple_classes",
     "couple_domains",
-    "domains_from_labels",
     "kernel_encode",
     "kernel_learn",
     "labelled",
@@ -59,3 +60,12 @@ __all__ = [
     "transfer_encode",
     "transfer_learn",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "check_domains": "_domains",
+            "domains_from_labels": "_domains",
+        },
+    )

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.classification import agreement_rise, group_tie_rise
 from sparsetransfer.classification.evidence import (
+    agreement_rise,
     cluster_share,
     domain_separability,
+    group_tie_rise,
     mean_recall,
     reverse_recall,
 )

@@ -5,16 +5,10 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import Normalizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import (
-    MultiView,
-    TransferPipeline,
-    balance_prior,
-    class_targets,
-    class_weights,
-    join_views,
-    ridge,
-    view_columns,
-)
+from sparsetransfer.classification import MultiView, TransferPipeline, join_views, ridge
+from sparsetransfer.classification.multi_view import view_columns
+from sparsetransfer.classification.priors import balance_prior
+from sparsetransfer.classification.ridge import class_targets, class_weights
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.transfer import TransferSparseCoding, pack
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from sparsetransfer.classification import balance_prior
+from sparsetransfer.classification.priors import balance_prior
 
 
 @pytest.fixture

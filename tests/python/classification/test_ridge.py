@@ -3,7 +3,8 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import BalancedRidge, class_targets, class_weights, ridge
+from sparsetransfer.classification import BalancedRidge, ridge
+from sparsetransfer.classification.ridge import class_targets, class_weights
 
 
 @parametrize_with_checks([BalancedRidge()])

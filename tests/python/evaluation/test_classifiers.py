@@ -5,7 +5,9 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation import C_GRID, FAMILIES, speaker_folds, standardise, tune
+from sparsetransfer.evaluation import speaker_folds, standardise
+from sparsetransfer.evaluation.classifiers import FAMILIES, tune
+from sparsetransfer.evaluation.protocol import C_GRID
 from sparsetransfer.evaluation.selection import _closest, _standard_error
 
 

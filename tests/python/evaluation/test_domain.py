@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import common_classes, select_classes, take
+from sparsetransfer.evaluation import select_classes, take
+from sparsetransfer.evaluation.domain import common_classes
 from sparsetransfer.exceptions import CorpusError
 
 

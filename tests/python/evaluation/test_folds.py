@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import assert_disjoint, check_folds, speaker_folds
+from sparsetransfer.evaluation import speaker_folds
+from sparsetransfer.evaluation.folds import assert_disjoint, check_folds
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 

@@ -5,9 +5,7 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 
 from sparsetransfer.evaluation import (
-    RULES,
     CellStore,
-    GridMethod,
     LabelledRows,
     MethodOutput,
     OrderedPairs,
@@ -15,10 +13,10 @@ from sparsetransfer.evaluation import (
     Tuning,
     make_methods,
     run,
-    select,
     standardise,
-    with_grid,
 )
+from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
+from sparsetransfer.evaluation.selection import RULES, select
 
 RIDGE = "sklearn.linear_model:RidgeClassifier"
 PENALTIES = [3000.0, 30.0, 0.1]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from sparsetransfer.evaluation import Domain, normalise, speaker_objection
-from sparsetransfer.evaluation.normalisation import speaker_doubt
+from sparsetransfer.evaluation import Domain, normalise
+from sparsetransfer.evaluation.normalisation import speaker_doubt, speaker_objection
 from sparsetransfer.exceptions import DomainError
 
 

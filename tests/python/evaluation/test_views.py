@@ -12,13 +12,13 @@ from sparsetransfer.evaluation import (
     FrameCodes,
     FrameCodeSet,
     StudyConfig,
-    frame_set,
     make_methods,
     prepare,
     read_config,
     run,
     standardise,
 )
+from sparsetransfer.evaluation.frame_codes import frame_set
 from sparsetransfer.evaluation.store import cell_key
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.transfer import PooledSparseCoder

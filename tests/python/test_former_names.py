@@ -1,0 +1,58 @@
+"""Names that left the public interface work for one more minor release, with a warning."""
+
+import importlib
+
+import pytest
+
+import sparsetransfer
+from sparsetransfer._former import former_names
+
+FORMER = [
+    ("classification", "PriorBalance"),
+    ("classification", "RidgeFit"),
+    ("classification", "Rise"),
+    ("classification", "agreement_rise"),
+    ("classification", "balance_prior"),
+    ("classification", "class_targets"),
+    ("classification", "class_weights"),
+    ("classification", "group_tie_rise"),
+    ("classification", "view_columns"),
+    ("evaluation", "C_GRID"),
+    ("evaluation", "Choice"),
+    ("evaluation", "ClassifierMethod"),
+    ("evaluation", "FAMILIES"),
+    ("evaluation", "GridMethod"),
+    ("evaluation", "RULES"),
+    ("evaluation", "SETTINGS"),
+    ("evaluation", "Split"),
+    ("evaluation", "TunedClassifier"),
+    ("evaluation", "assert_disjoint"),
+    ("evaluation", "check_folds"),
+    ("evaluation", "common_classes"),
+    ("evaluation", "frame_set"),
+    ("evaluation", "score_confusion"),
+    ("evaluation", "select"),
+    ("evaluation", "speaker_objection"),
+    ("evaluation", "tune"),
+    ("evaluation", "with_grid"),
+    ("transfer", "check_domains"),
+    ("transfer", "domains_from_labels"),
+]
+
+
+@pytest.mark.parametrize(("package", "name"), FORMER)
+def test_a_former_name_works_and_names_where_it_stays(package, name):
+    module = importlib.import_module(f"sparsetransfer.{package}")
+    with pytest.warns(DeprecationWarning, match=f"{package}.{name} is internal") as warned:
+        found = getattr(module, name)
+    home = str(warned[0].message).split("stays in ")[1].split(",")[0]
+    assert found is getattr(importlib.import_module(home), name)
+    assert warned[0].filename == __file__
+    assert name not in module.__all__
+
+
+def test_other_names_are_attribute_errors():
+    find = former_names("sparsetransfer.mmd", {"old": "mmd.linear"})
+    with pytest.raises(AttributeError, match="has no attribute"):
+        find("new")
+    assert not hasattr(sparsetransfer.evaluation, "nothing")
