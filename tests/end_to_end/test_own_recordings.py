@@ -13,6 +13,8 @@ import soundfile
 from typer.testing import CliRunner
 
 from sparsetransfer.cli.application import application
+from sparsetransfer.evaluation import make_methods
+from sparsetransfer.evaluation.methods import wanted_views
 from sparsetransfer.recognition import Recogniser
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
@@ -243,12 +245,9 @@ def test_a_manifest_without_labels_is_a_target(corpora, calls, cache, tmp_path):
 
 
 def test_a_method_that_names_its_views_gets_them(corpora, calls, cache, tmp_path):
-    from sparsetransfer.evaluation import make_methods
-    from sparsetransfer.evaluation.methods import wanted_views
-
     (method,) = make_methods(["recommended"])
     if any("speaker" in view for view in wanted_views(method)):
-        pytest.skip("networks and their dictionaries take minutes: see test_real_recordings")
+        pytest.skip("networks are in the test above, with small dictionaries")
     place = tmp_path / "m.st"
     finished = invoke(
         *("fit", corpora[0], "--target", calls, "-o", place, "--cache", cache),
@@ -276,7 +275,19 @@ def few_atoms(monkeypatch):
     monkeypatch.setattr(frame_codes.FrameCodes, "parse", staticmethod(parse))
 
 
-@pytest.mark.parametrize("method", ["frame-codes", "frame-codes-transfer", "multi-view"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        *("frame-codes", "frame-codes-transfer", "multi-view"),
+        pytest.param(
+            "recommended",
+            marks=pytest.mark.skipif(
+                "frame-codes(speaker)" not in wanted_views(make_methods(["recommended"])[0]),
+                reason="weights of a speaker network are not installed",
+            ),
+        ),
+    ],
+)
 def test_codes_of_frames_are_deployed_as_they_are_evaluated(
     method, corpora, cache, evaluate, few_atoms, tmp_path
 ):
