@@ -251,34 +251,21 @@ class JointDistributionAdaptation(_MeanMatching):
 
     Parameters
     ----------
-    n_components : int, optional
-        Number of components, by default as many as there can be.
-    regularization : float, default=1.0
-        Weight of the norm of the projection, > 0.
-    kernel : {"linear", "rbf"}, default="linear"
-        "linear" solves problems of size min(n_samples, n_features), "rbf" of size n_samples.
-    gamma : float, optional
-        Of the kernel :math:`\exp(-\gamma\|x-y\|^2)`; 1 / n_features by default.
     max_iter : int, default=10
         Most rounds of projection and pseudo-labels; the first round matches the domains only.
+    n_components, regularization, kernel, gamma
+        As in `TransferComponentAnalysis`.
 
     Attributes
     ----------
-    projection_ : numpy.ndarray of shape (n_features or n_samples, n_components)
-        What centred samples, or kernel rows, are multiplied with; the first components matter
-        most. The largest entry of each is positive.
-    eigenvalues_ : numpy.ndarray of shape (n_components,)
-        Variance over the rest of the objective, descending.
     pseudo_labels_ : numpy.ndarray of shape (n_target,)
         What the last round made of the target samples, in their order.
     changes_ : list of int
         How many pseudo-labels each round after the first changed; the rounds end at 0.
     n_iter_ : int
         Rounds made.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    projection_, eigenvalues_, n_features_in_, feature_names_in_
+        As of `TransferComponentAnalysis`.
 
     Notes
     -----

@@ -31,17 +31,8 @@ class TSDSL(DomainTransformer):
         the mean squared residual of the source.
     n_neighbors : int, default=5
         Neighbours of every sample in the other domain; fewer where that has fewer samples.
-    l21 : float, default=0.02
-        Weight of the sum over features of the norm of their coefficients, between 0 and 1: a
-        fraction of the weight that alone would make every coefficient zero.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
-    kkt_tol : float, optional
-        KKT violation, relative to the sparse penalty, at which to stop:
-        1e-6 by default in float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+    l21, ridge, kkt_tol, n_jobs
+        As in `DoSL`.
 
     Attributes
     ----------
@@ -49,22 +40,14 @@ class TSDSL(DomainTransformer):
         What centred samples are projected on; zeros are exact.
     mean_ : numpy.ndarray of shape (n_features,)
         Mean of the source.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
-    support_ : numpy.ndarray of shape (n_features,), bool
-        Features with a coefficient that is not zero.
     objective_, kkt_violation_, duality_gap_ : float
         Of the projection.
     history_ : numpy.ndarray
         The objective while it was solved; it never rises.
     n_iter_ : int
         Iterations of the solver.
-    converged_ : bool
-        Whether `kkt_tol` was met.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    classes_, support_, converged_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----

@@ -41,29 +41,15 @@ class ImplicitDistributionAlignment(LabelRegression):
     l21 : float, default=0.0
         Weight of the sum over features of the norm of their coefficients, between 0 and 1: a
         fraction of the weight that alone would make every coefficient zero.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
     max_iter : int, default=50
         Most rounds of reconstruction and regression.
     tol : float, default=1e-4
         Relative decrease of the objective per round at which to stop.
-    class_weight : {"balanced", None} or dict, default="balanced"
-        Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, optional
-        KKT violation of the coefficients, relative to their sparse penalty, at which to stop:
-        1e-6 by default in float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+    ridge, class_weight, kkt_tol, n_jobs
+        As in `DoSL`.
 
     Attributes
     ----------
-    coef_ : numpy.ndarray of shape (n_classes, n_features)
-        Coefficients.
-    intercept_ : numpy.ndarray of shape (n_classes,)
-        Intercepts.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
     reconstruction_ : numpy.ndarray of shape (n_target, n_source)
         U: how target scores are made of source scores; zeros are exact.
     objective_ : float
@@ -76,10 +62,8 @@ class ImplicitDistributionAlignment(LabelRegression):
         Whether `coef_` met `kkt_tol`.
     n_iter_ : int
         Rounds made.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    coef_, intercept_, classes_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----

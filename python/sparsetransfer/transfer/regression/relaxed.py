@@ -28,47 +28,28 @@ class TDLR(LabelRegression):
 
     Parameters
     ----------
-    mmd : float, default=10.0
-        Weight of the squared distance between the regressed means of the domains, >= 0. It is
-        relative to the mean squared residual of the source.
     conditional : float, default=0.0
-        Weight of the same distances between the means of every class, >= 0, with pseudo-labels
-        for the target. Off by default; the paper has them.
+        Weight of the squared distances between the regressed means of every class, >= 0, with
+        pseudo-labels for the target. Off by default; the paper has them.
     reconstruction : float, default=0.1
         Weight of the reconstruction of the target's scores, >= 0.
     sparsity : float, default=0.1
         Weight of the sum over source samples of the norm of their reconstruction coefficients, >
         0, in units of `reconstruction` (and of labels, which are of size one).
-    laplacian : float, default=0.0
-        Weight of the smoothness of the scores on the cosine neighbour graph of all samples, >= 0.
-    n_neighbors : int, default=5
-        Neighbours of a sample in that graph.
     l21 : float, default=0.02
         Weight of the sum over features of the norm of their coefficients, between 0 and 1: a
         fraction of the weight that alone would make every coefficient zero at first.
-    ridge : float, default=0.01
-        Weight of half the squared norm of the coefficients, >= 0, in units of the mean squared
-        length of the centred source samples.
     max_iter : int, default=50
         Most rounds of relaxation, coefficients and reconstruction.
     tol : float, default=1e-4
         Relative decrease of the objective per round at which to stop.
-    class_weight : {"balanced", None} or dict, default="balanced"
-        Whether all classes or all samples of the source count alike, or weights by label.
-    kkt_tol : float, optional
-        KKT violation of the coefficients, relative to their sparse penalty, at which to stop:
-        1e-6 by default in float64, 1e-3 in float32.
-    n_jobs : int, optional
-        Threads, as in `sparsetransfer.get_num_threads`; -1 means all. No effect on the result.
+    mmd, ridge, class_weight, kkt_tol, n_jobs
+        As in `DoSL`.
+    laplacian, n_neighbors
+        As in `TRaSL`.
 
     Attributes
     ----------
-    coef_ : numpy.ndarray of shape (n_classes, n_features)
-        Coefficients; zeros are exact.
-    intercept_ : numpy.ndarray of shape (n_classes,)
-        Intercepts.
-    classes_ : numpy.ndarray of shape (n_classes,)
-        Labels of the source, sorted.
     reconstruction_ : numpy.ndarray of shape (n_target, n_source)
         Q: how target scores are made of source labels; whole columns are exactly zero.
     relaxation_ : numpy.ndarray of shape (n_source, n_classes)
@@ -83,10 +64,8 @@ class TDLR(LabelRegression):
         Whether `coef_` met `kkt_tol`.
     n_iter_ : int
         Rounds made.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    coef_, intercept_, classes_, n_features_in_, feature_names_in_
+        As of `DoSL`.
 
     Notes
     -----
