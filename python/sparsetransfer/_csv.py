@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 __all__ = ["csv_cell", "csv_separator", "csv_text", "plain_cell"]
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+# The wide forms are formulas to East Asian versions of spreadsheet programs.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _SEPARATORS = ",;\t"
 
 

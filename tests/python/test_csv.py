@@ -6,7 +6,7 @@ import pytest
 from sparsetransfer._csv import csv_cell, csv_separator, csv_text, plain_cell
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x.wav", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x.wav", "@SUM(A1)", "\t=1", "\n=1", "＝1+1"])
 def test_formulas_become_text(text):
     assert csv_cell(text) == f"'{text}"
     ((cell,),) = csv.reader(io.StringIO(csv_text([[text]])))
@@ -20,7 +20,21 @@ def test_numbers_and_other_texts_stay(value):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "-x.wav", "'=1", "''-x", "\t=1", "'a'", "rock 'n' roll", "-0.5", "'-0.5", "", "'"],
+    [
+        "=1+1",
+        "-x.wav",
+        "'=1",
+        "''-x",
+        "\t=1",
+        "\n=1",
+        "'＠x",
+        "'a'",
+        "rock 'n' roll",
+        "-0.5",
+        "'-0.5",
+        "",
+        "'",
+    ],
 )
 def test_what_is_escaped_is_read_as_it_was(text):
     ((cell,),) = csv.reader(io.StringIO(csv_text([[text]])))

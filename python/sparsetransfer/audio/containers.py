@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 __all__ = [
+    "end_of_sphere",
     "flac_without_length",
     "mp3_frames",
     "ogg_streams",
     "overstated",
+    "strange_rest",
     "understated",
 ]
 
@@ -121,11 +123,23 @@ def understated(log: str, path: Path) -> str:
         end = sum(map(int, match.groups())) if match else _end_of_samples(file)
         if end == 0:
             return ""
+    return strange_rest(path, end)
+
+
+def strange_rest(path: Path, end: int) -> str:
+    """Return what lies behind the end of the samples; empty for tags and padding."""
+    with open(path, "rb") as file:
         file.seek(end)
         rest = file.read()
     if len(rest) <= _TRAILER or rest.startswith(_TAGS) or not any(rest):
         return ""
     return f"{len(rest)} bytes lie behind the end that its header states"
+
+
+def end_of_sphere(path: Path) -> int:
+    """Return where the samples of a NIST SPHERE file end by its header; 0 where it is unknown."""
+    with open(path, "rb") as file:
+        return _end_of_sphere(file)
 
 
 def _end_of_samples(file: BinaryIO) -> int:

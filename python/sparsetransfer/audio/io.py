@@ -32,7 +32,8 @@ def load(
     Parameters
     ----------
     path : path-like
-        Audio file in any format, bit depth, rate and number of channels that libsndfile reads.
+        Audio file of any bit depth, rate and number of channels, in a format that libsndfile reads
+        and in which a truncated file can be told from a whole one.
     sample_rate : int, default=16000
         Rate of the result in Hz, positive.
     start, end : float, optional

@@ -24,6 +24,8 @@ __all__ = ["Recording", "duration", "open_recording"]
 _BLOCK = 1 << 18  # samples of all channels per read: no allocation follows a header
 _LEAD = 1 << 15  # frames decoded before a part: those of MP3 depend on some before them
 _RATES = (1000, 1_000_000)  # Hz; outside of them a header is damaged
+_CHECKED = ("WAV", "WAVEX", "AU", "AIFF", "RF64", "CAF", "W64", "NIST", "VOC", "HTK")
+"""Formats beside Ogg, MP3 and FLAC of which a part is known from the whole."""
 _UNKNOWN_LENGTH = 1 << 48  # libsndfile reports a huge count for streams of unstated length
 
 
@@ -230,7 +232,16 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
         return _Layout()
     if kind == "FLAC":
         return _flac_layout(name, n_frames)
+    if kind not in _CHECKED:
+        raise CorpusError(
+            f"'{name}' is a file of format {kind}, in which nobody can tell whether it is complete; "
+            "convert it first, for example with: ffmpeg -i IN OUT.flac"
+        )
     shortage = containers.overstated(log, Path(name))
+    if kind == "NIST" and not shortage and (end := containers.end_of_sphere(Path(name))) < size:
+        if end and (strange := containers.strange_rest(Path(name), end)):
+            return _Layout(strange)
+        return _Layout(parts=((0, end),) if end else ())
     if not shortage and kind in ("WAV", "WAVEX", "AU", "AIFF", "RF64", "CAF"):
         shortage = containers.understated(log, Path(name))
         if shortage and not n_frames:

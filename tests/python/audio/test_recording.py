@@ -347,3 +347,28 @@ def test_git_lfs_pointer_is_named(tmp_path, read):
     )
     with pytest.raises(CorpusError, match=re.escape("`git lfs pull`")):
         read(tmp_path / "a.wav")
+
+
+def test_what_lies_behind_the_samples_of_a_sphere_file_is_no_sound(tmp_path):
+    place = tmp_path / "a.sph"
+    soundfile.write(place, NOISE, RATE, format="NIST")
+    content = place.read_bytes()
+    whole = audio.load(place, sample_rate=RATE)
+    for rest in (bytes(3000), bytes(300_000), b"TAG of some program"):
+        place.write_bytes(content + rest)
+        np.testing.assert_array_equal(audio.load(place, sample_rate=RATE), whole)
+        assert audio.duration(place) == len(whole) / RATE
+    place.write_bytes(content + content)
+    with pytest.raises(CorpusError, match="bytes lie behind the end"):
+        audio.load(place)
+
+
+@pytest.mark.parametrize("container", ["SVX", "IRCAM", "PVF", "PAF", "AVR", "MPC2K", "WVE", "MAT5"])
+def test_formats_in_which_a_part_looks_whole_are_refused(tmp_path, container):
+    place = tmp_path / "a.wav"
+    soundfile.write(
+        place, NOISE, 8000, format=container, subtype=None if container != "WVE" else "ALAW"
+    )
+    for read in (audio.load, audio.duration):
+        with pytest.raises(CorpusError, match=f"format {container}.*convert it first"):
+            read(place)
