@@ -5,7 +5,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation import speaker_folds, standardise
+from sparsetransfer.evaluation import classifiers, speaker_folds, standardise
 from sparsetransfer.evaluation.classifiers import FAMILIES, tune
 from sparsetransfer.evaluation.protocol import C_GRID
 from sparsetransfer.evaluation.selection import _closest, _standard_error
@@ -140,6 +140,48 @@ def test_standardise_handles_constant_columns():
     np.testing.assert_allclose(Z[:, :2].mean(0), 0, atol=1e-14)
     np.testing.assert_allclose(Z[:, :2].std(0), 1)
     assert not Z[:, 2].any()
+
+
+@pytest.mark.parametrize("family", ["svm", "ridge"])
+def test_wide_rows_are_tuned_in_a_rotated_triangle_with_the_same_choice(family, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = np.tile(["anger", "neutral", "sadness"], 20)
+    speakers = np.repeat([f"s{number}" for number in range(5)], 12)
+    rows = rng.standard_normal((60, 150)) + 0.3 * (labels == "anger")[:, None]
+    turned = classifiers._turned(rows)
+    assert turned.shape == (60, 60)
+    assert not np.triu(turned, 1).any()
+    np.testing.assert_allclose(turned @ turned.T, rows @ rows.T, atol=1e-10)
+    seen = []
+    rotate = classifiers._turned
+    monkeypatch.setattr(classifiers, "_turned", lambda rows: seen.append(1) or rotate(rows))
+    fast = tune(family, rows, labels, speakers, c_grid=C_GRID, n_folds=5, seed=0)
+    assert len(seen) == 1
+    monkeypatch.setattr(classifiers, "_turned", lambda rows: rows)
+    slow = tune(family, rows, labels, speakers, c_grid=C_GRID, n_folds=5, seed=0)
+    assert fast.choice.scores == slow.choice.scores
+    assert fast.choice.chosen == slow.choice.chosen
+    np.testing.assert_array_equal(fast.classifier.coef_, slow.classifier.coef_)
+
+
+def test_tall_rows_and_rules_that_see_the_target_are_not_rotated(monkeypatch):
+    rng = np.random.default_rng(0)
+    assert classifiers._turned(rows := rng.standard_normal((30, 30))) is rows
+    monkeypatch.setattr(classifiers, "_turned", None)
+    labels, speakers = np.tile(["a", "b"], 15), np.repeat(["x", "y", "z"], 10)
+    rows, target = rng.standard_normal((2, 30, 50))
+    for rule in ("reverse", "importance"):
+        tune(
+            "svm",
+            rows,
+            labels,
+            speakers,
+            c_grid=(0.1, 1.0),
+            n_folds=3,
+            seed=0,
+            target=target,
+            rule=rule,
+        )
 
 
 def test_all_zero_rows_do_not_break_the_scale():
