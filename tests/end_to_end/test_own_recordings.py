@@ -390,3 +390,24 @@ def test_labels_that_score_nothing_say_so(model, calls, corpora, row, message, t
     finished = invoke("predict", model, file, "--target-labels", labels)
     assert finished.exit_code == 2
     assert message in " ".join(finished.stderr.split())
+
+
+def test_the_report_has_a_table_of_the_speakers_who_are_known(model, calls, tmp_path):
+    files = sorted(calls.rglob("*.wav"))[:5]
+    manifest = tmp_path / "own.csv"
+    speakers = ["<b>", "<b>", "a", "", "<b>"]
+    rows = [f"{file},{speaker}" for file, speaker in zip(files, speakers, strict=True)]
+    manifest.write_text("\n".join(["file,speaker", *rows]) + "\n")
+    arguments = ("--json", tmp_path / "a.json", "--report", tmp_path / "report")
+    finished = invoke("predict", model, manifest, *arguments)
+    assert finished.exit_code == 0, finished.output
+    found = json.loads((tmp_path / "a.json").read_text())
+    page = (tmp_path / "report" / "predictions.html").read_text()
+    lines = page.split("<h2>Speakers</h2>")[1].split("</table>")[0].split("<tr>")[2:]
+    cells = [[cell.split("</td>")[0] for cell in line.split("<td>")[1:]] for line in lines]
+    assert [row[:2] for row in cells] == [["&lt;b&gt;", "3"], ["a", "1"]]
+    chosen = [found["files"][number]["probabilities"] for number in (0, 1, 4)]
+    counts = [
+        sum(max(shares, key=shares.get) == name for shares in chosen) for name in found["classes"]
+    ]
+    assert [int(cell) for cell in cells[0][2:-1]] == counts

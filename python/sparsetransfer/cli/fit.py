@@ -244,7 +244,7 @@ def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus],
 def _report(
     recogniser: Recogniser, targets: Sequence[Corpus], folder: Path, cache: Path, jobs: int | None
 ) -> Path:
-    from sparsetransfer.recognition import recognise_recordings
+    from sparsetransfer.recognition import known_speakers, recognise_recordings
     from sparsetransfer.reporting import write_predictions
 
     answers = [
@@ -254,7 +254,7 @@ def _report(
             recogniser, corpus, recogniser.feature_set_names, cache=cache, n_jobs=jobs
         )
     ]
-    return write_predictions(recogniser, answers, folder)
+    return write_predictions(recogniser, answers, folder, speakers=known_speakers(targets))
 
 
 def _figures(recogniser: Recogniser) -> str:

@@ -103,7 +103,7 @@ def predict(
     with one_line_errors():
         from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.corpora import read_manifest
-        from sparsetransfer.recognition import Recogniser, score_answers
+        from sparsetransfer.recognition import Recogniser, known_speakers, score_answers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
         length = 4.0 if window is None else window
@@ -138,7 +138,8 @@ def predict(
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
         journal = _journal(csv or as_json, model, window, hop)
-        answers = _answers(recogniser, _corpus(recordings), window, hop, cache, jobs, journal)
+        corpus = _corpus(recordings)
+        answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)
         for number, answer in enumerate(answers, start=1):
             found.append(answer)
             if answer.failure:
@@ -158,7 +159,8 @@ def predict(
         if as_json is not None:
             write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
         if report is not None:
-            say(str(write_predictions(recogniser, found, report, score=score)))
+            of = known_speakers([corpus])
+            say(str(write_predictions(recogniser, found, report, score=score, speakers=of)))
         if journal is not None:
             journal.remove()
     failed = sum(bool(answer.failure) for answer in found)

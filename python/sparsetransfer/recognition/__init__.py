@@ -11,7 +11,13 @@ from sparsetransfer.recognition.labelled import (
     score_labelled,
 )
 from sparsetransfer.recognition.novelty import Novelty, fit_novelty
-from sparsetransfer.recognition.parts import WHOLE, cut_long, joined, usable_recordings
+from sparsetransfer.recognition.parts import (
+    WHOLE,
+    cut_long,
+    joined,
+    known_speakers,
+    usable_recordings,
+)
 from sparsetransfer.recognition.recogniser import Recogniser
 from sparsetransfer.recognition.recordings import (
     FLAGS,
@@ -43,6 +49,7 @@ __all__ = [
     "fit_calibration",
     "fit_novelty",
     "joined",
+    "known_speakers",
     "labels_needed",
     "name_views",
     "pack_state",

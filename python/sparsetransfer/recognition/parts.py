@@ -23,6 +23,7 @@ __all__ = [
     "cut_long",
     "examined",
     "joined",
+    "known_speakers",
     "parts_of",
     "usable_recordings",
 ]
@@ -133,6 +134,17 @@ def parts_of(
     last = length - window
     starts = [*np.arange(0.0, last, hop).tolist(), last] if last > 0 else [0.0]
     return [Part(file, begin, min(begin + window, length), len(starts) == 1) for begin in starts]
+
+
+def known_speakers(corpora: Sequence[Corpus]) -> dict[str, str]:
+    """Return the speaker of each file, where that is known and one alone."""
+    found: dict[str, set[str]] = {}
+    for corpus in corpora:
+        for file, speaker in zip(corpus.table["file"], corpus.table["speaker"], strict=True):
+            found.setdefault(file, set()).add(speaker)
+    return {
+        file: min(names) for file, names in found.items() if len(names) == 1 and "" not in names
+    }
 
 
 def as_corpus(name: str, parts: Sequence[Part]) -> Corpus:

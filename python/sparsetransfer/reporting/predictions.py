@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def write_predictions(
     folder: str | os.PathLike[str],
     *,
     score: LabelledScore | None = None,
+    speakers: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report about predictions without labels.
 
@@ -49,6 +50,8 @@ def write_predictions(
         Folder for ``predictions.html``.
     score : LabelledScore, optional
         On a few labelled recordings.
+    speakers : mapping of str to str, optional
+        The speaker of each recording, for a table of them; others are left out.
 
     Returns
     -------
@@ -56,7 +59,9 @@ def write_predictions(
         The page.
     """
     place = check_folder(folder) / "predictions.html"
-    write_text(place, predictions_html(recogniser, answers, place.parent, score=score))
+    write_text(
+        place, predictions_html(recogniser, answers, place.parent, score=score, speakers=speakers)
+    )
     return place
 
 
@@ -66,6 +71,7 @@ def predictions_html(
     folder: str | os.PathLike[str] | None = None,
     *,
     score: LabelledScore | None = None,
+    speakers: Mapping[str, str] | None = None,
 ) -> str:
     """Render a report about predictions without labels.
 
@@ -79,6 +85,8 @@ def predictions_html(
         Folder of the page, from which recordings are linked; None links none.
     score : LabelledScore, optional
         On a few labelled recordings.
+    speakers : mapping of str to str, optional
+        The speaker of each recording, for a table of them; others are left out.
 
     Returns
     -------
@@ -97,10 +105,12 @@ def predictions_html(
     known = [answer for answer in answers if not answer.failure]
     ranked = sorted((a for a in known if not a.flags), key=lambda answer: answer.entropy)
     return environment.from_string(template.read_text(encoding="utf-8")).render(
+        classes=recogniser.classes_,
         learned=_learned(recogniser),
         trust=_trust(recogniser, known),
         labelled=None if score is None else _labelled(recogniser, score),
         absent=_absent(recogniser, model, known),
+        speakers=list(_speakers(recogniser, known, speakers or {})),
         every=[_row(recogniser, each, folder) for each in known],
         gap=list(_gap(recogniser.about_)),
         safeguard=_safeguard(recogniser.about_),
@@ -184,6 +194,21 @@ def _shares(
             percent(found.estimated[number]),
             f"{percent(found.low[number])} to {percent(found.high[number])}",
         )
+
+
+def _speakers(
+    recogniser: Recogniser, known: Sequence[RecordingAnswer], speakers: Mapping[str, str]
+) -> Iterator[tuple[str, ...]]:
+    """Yield speaker, recordings, decisions for each emotion, and flagged recordings."""
+    of: dict[str, list[RecordingAnswer]] = {}
+    for answer in known:
+        if speakers.get(answer.file):
+            of.setdefault(speakers[answer.file], []).append(answer)
+    for speaker, answers in sorted(of.items()):
+        best = [int(np.argmax(answer.probabilities)) for answer in answers]
+        counts = np.bincount(best, minlength=len(recogniser.classes_))
+        flagged = sum(bool(answer.flags) for answer in answers)
+        yield (speaker, str(len(answers)), *map(str, counts.tolist()), str(flagged))
 
 
 def _absent(
