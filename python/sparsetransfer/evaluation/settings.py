@@ -23,7 +23,7 @@ _RANGES: Mapping[str, str] = {
         "[0, inf)",
     ),
     **dict.fromkeys(("alignment", "threshold", "tol", "rounds", "n_rounds"), "[0, inf)"),
-    **dict.fromkeys(("n_resamples", "pretrain_epochs"), "[0, inf)"),
+    **dict.fromkeys(("n_resamples", "pretrain_epochs", "objective_tol"), "[0, inf)"),
     **dict.fromkeys(
         ("alpha", "sparsity", "kkt_tol", "temperature", "gamma", "label_l2"), "(0, inf)"
     ),

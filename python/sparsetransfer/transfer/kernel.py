@@ -18,9 +18,9 @@ from sparsetransfer._validation import (
     check_vector,
     resolve_threads,
 )
-from sparsetransfer.dictionary import Statistics, update_dictionary
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import couple_domains
+from sparsetransfer.transfer.kernel_alternation import Alternation, decrease_rate
 from sparsetransfer.transfer.problem import initial_codes
 from sparsetransfer.transfer.proximal import shrink, violations
 
@@ -73,14 +73,17 @@ class KernelDictionary:
         Codes for these atoms.
     history : numpy.ndarray of shape (n_iter,)
         The objective after every alternation; it never rises.
+    converged : bool
+        Whether the objective settled within `max_iter` alternations.
     """
 
     components: FloatArray
     codes: KernelCodes
     history: NDArray[np.float64]
+    converged: bool
 
 
-class _Problem:
+class KernelProblem:
     """The smooth part of the objective and its gradient."""
 
     def __init__(
@@ -259,7 +262,7 @@ def kernel_encode(
     :math:`O(n^2 k)` time and memory O(nk).
     """
     threads = resolve_threads(n_threads)
-    problem = _Problem(
+    problem = KernelProblem(
         X,
         sample_domain,
         alpha=alpha,
@@ -278,7 +281,7 @@ def kernel_encode(
         check_real(tol, "tol", minimum=0, strict=True),
     )
     if not result.converged:
-        _warn(result, problem.alpha)
+        warnings.warn(_describe(result, problem.alpha), ConvergenceWarning, stacklevel=2)
     return result
 
 
@@ -293,9 +296,10 @@ def kernel_learn(
     l2: float = 0.0,
     positive: bool = False,
     code_init: ArrayLike | None = None,
-    max_iter: int = 20,
-    code_iter: int = 50,
+    max_iter: int = 300,
+    code_iter: int = 10,
     tol: float = 1e-3,
+    objective_tol: float = 1e-4,
     n_threads: int | None = None,
 ) -> KernelDictionary:
     """Learn one dictionary for two domains with codes alike under Gaussian kernels.
@@ -308,10 +312,13 @@ def kernel_learn(
         The atoms to start from; longer ones are scaled back to length one.
     code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default.
-    max_iter : int, default=20
-        Alternations of codes and atoms.
-    code_iter : int, default=50
-        Most proximal gradient steps in each; the last codes get 40 times as many.
+    max_iter : int, default=300
+        Most alternations of codes and atoms. 0 solves for the codes only.
+    code_iter : int, default=10
+        Most proximal gradient steps in each; the last codes get 200 times as many.
+    objective_tol : float, default=1e-4
+        Relative decrease of the objective per alternation, averaged over the last ten, at which to
+        stop.
 
     Returns
     -------
@@ -328,14 +335,20 @@ def kernel_learn(
     Warns
     -----
     ConvergenceWarning
-        If the last codes do not reach `tol`.
+        If the objective did not settle to `objective_tol` within `max_iter` alternations, or the
+        last codes do not reach `tol`.
 
     See Also
     --------
     transfer_learn : The linear kernel.
+
+    Notes
+    -----
+    Every alternation first moves codes and atoms on along their last step, as in Nesterov's method,
+    and is made again without where that did not lower the objective.
     """
     threads = resolve_threads(n_threads)
-    problem = _Problem(
+    problem = KernelProblem(
         X,
         sample_domain,
         alpha=alpha,
@@ -351,28 +364,36 @@ def kernel_learn(
     S = initial_codes(code_init, n, len(D), D.dtype, positive)
     steps = check_integer(code_iter, "code_iter", minimum=1)
     tol = check_real(tol, "tol", minimum=0, strict=True)
-    history = []
-    for _ in range(check_integer(max_iter, "max_iter", minimum=0)):
-        S = problem.solve(S, D, steps, tol).codes.astype(np.float64, copy=False)
-        statistics = Statistics(len(D), d, D.dtype).add(problem.X, S, n_threads=threads)
-        D = update_dictionary(D, statistics, passes=3, n_threads=threads)
-        value, _, _ = problem.evaluate(S, D)
-        history.append(value + problem.alpha * float(np.abs(S).sum()))
+    iterations = check_integer(max_iter, "max_iter", minimum=0)
+    alternation = Alternation(problem, S, D, steps, tol)
+    history, settled = alternation.run(
+        iterations, check_real(objective_tol, "objective_tol", minimum=0)
+    )
     # The certificate is that of the atoms as they are returned.
-    D = D.astype(problem.dtype).astype(np.float64)
-    result = problem.solve(S, D, 40 * steps, tol)
+    D = alternation.components.astype(problem.dtype).astype(np.float64)
+    result = problem.solve(alternation.codes, D, 200 * steps, tol)
+    parts = []
     if not result.converged:
-        _warn(result, problem.alpha)
+        parts.append(_describe(result, problem.alpha))
+    if iterations > 0 and not settled:
+        parts.append(
+            f"the alternation stopped after {iterations} iterations before the objective settled "
+            f"(it still fell by {decrease_rate(history):.2g} of itself per iteration); raise "
+            "max_iter or objective_tol"
+        )
+    if parts:
+        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=2)
     return KernelDictionary(
-        components=D.astype(problem.dtype, copy=False), codes=result, history=np.array(history)
+        components=D.astype(problem.dtype, copy=False),
+        codes=result,
+        history=np.array(history),
+        converged=settled,
     )
 
 
-def _warn(result: KernelCodes, alpha: float) -> None:
-    warnings.warn(
+def _describe(result: KernelCodes, alpha: float) -> str:
+    return (
         f"the codes stopped at a stationarity violation of "
         f"{result.stationarity_violation / alpha:.2g} alpha after {result.n_iter} steps; raise "
-        "max_iter or tol",
-        ConvergenceWarning,
-        stacklevel=3,
+        "max_iter or tol"
     )

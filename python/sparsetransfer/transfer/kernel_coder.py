@@ -72,13 +72,16 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Whether codes are non-negative.
     dict_init : array_like of shape (n_components, n_features), optional
         The atoms to start from. By default distinct samples, scaled to unit length.
-    max_iter : int, default=20
-        Alternations of codes and atoms.
-    code_iter : int, default=50
-        Most proximal gradient steps in each; the last codes, and those of `transform`, get 40 times
-        as many.
+    max_iter : int, default=300
+        Most alternations of codes and atoms.
+    code_iter : int, default=10
+        Most proximal gradient steps in each; the last codes, and those of `transform`, get 200
+        times as many.
     tol : float, default=1e-3
         Stationarity violation of the codes, relative to `alpha`, at which to stop.
+    objective_tol : float, default=1e-4
+        Relative decrease of the objective per alternation, averaged over the last ten, at which to
+        stop.
     random_state : int, RandomState or Generator, optional
         Chooses the samples the dictionary starts from.
     n_jobs : int, optional
@@ -104,7 +107,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
     bandwidths_ : tuple of float
         The widths in use; empty with one domain.
     converged_ : bool
-        Whether the codes met `tol`.
+        Whether the objective settled and the codes met `tol`.
     n_features_in_ : int
         Number of features of the fitted samples.
     feature_names_in_ : numpy.ndarray of shape (n_features,)
@@ -159,9 +162,10 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         l2: float = 0.0,
         positive_code: bool = False,
         dict_init: ArrayLike | None = None,
-        max_iter: int = 20,
-        code_iter: int = 50,
+        max_iter: int = 300,
+        code_iter: int = 10,
         tol: float = 1e-3,
+        objective_tol: float = 1e-4,
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -175,6 +179,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.max_iter = max_iter
         self.code_iter = code_iter
         self.tol = tol
+        self.objective_tol = objective_tol
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -212,7 +217,8 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         DomainWarning
             If there is one domain only and `mmd` > 0.
         ConvergenceWarning
-            If the final codes do not reach `tol`.
+            If the objective did not settle to `objective_tol` within `max_iter` alternations, or
+            the final codes do not reach `tol`.
         """
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
@@ -241,6 +247,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             l2=self.l2,
             positive=self.positive_code,
             max_iter=self.max_iter,
+            tol=self.objective_tol,
             kkt_tol=self.tol,
             n_threads=threads,
         )
@@ -250,7 +257,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.history_ = learned.history
         self.stationarity_violation_ = learned.codes.kkt_violation
         self.discrepancy_ = 0.0
-        self.converged_ = learned.codes.converged
+        self.converged_ = learned.converged and learned.codes.converged
 
     def _fit_two_domains(
         self, signals: FloatArray, start: FloatArray, source: NDArray[np.bool_], threads: int
@@ -280,6 +287,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             max_iter=self.max_iter,
             code_iter=self.code_iter,
             tol=self.tol,
+            objective_tol=self.objective_tol,
             n_threads=threads,
         )
         self.components_ = learned.components
@@ -288,7 +296,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.history_ = learned.history
         self.stationarity_violation_ = learned.codes.stationarity_violation
         self.discrepancy_ = learned.codes.discrepancy
-        self.converged_ = learned.codes.converged
+        self.converged_ = learned.converged and learned.codes.converged
 
     def _widths(self, source: FloatArray, target: FloatArray) -> tuple[float, ...]:
         if isinstance(self.bandwidths, str) and not (source.any() or target.any()):
@@ -403,7 +411,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             positive=self.positive_code,
             length=length,
             tol=self.tol * self.alpha,
-            max_iter=40 * self.code_iter,
+            max_iter=200 * self.code_iter,
         )
         # What counts is the violation of the codes as they are returned.
         codes[:] = codes.astype(self.components_.dtype)

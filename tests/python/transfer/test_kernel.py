@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from sparsetransfer import mmd
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
-from sparsetransfer.transfer import kernel_encode, kernel_learn, transfer_encode
+from sparsetransfer.transfer import kernel_alternation, kernel_encode, kernel_learn, transfer_encode
 
 
 def problem(n_source=30, n_target=20, d=8, k=10, seed=0):
@@ -89,7 +89,7 @@ def test_a_wide_kernel_is_the_linear_one():
 
 def test_learning_is_monotone_and_certified():
     X, D, domains = problem()
-    result = kernel_learn(X, D, domains, alpha=0.05, mmd=20.0, bandwidths=0.5, max_iter=6)
+    result = kernel_learn(X, D, domains, alpha=0.05, mmd=20.0, bandwidths=0.5)
     assert (np.diff(result.history) <= 1e-10 * result.history[0]).all()
     assert result.codes.objective <= result.history[-1] * (1 + 1e-12)
     assert result.codes.converged
@@ -116,3 +116,41 @@ def test_bad_arguments_are_named():
         kernel_encode(X, D, np.ones(50, int))
     with pytest.raises(ValueError, match="alpha must be greater than 0"):
         kernel_learn(X, D, domains, alpha=0.0)
+
+
+def test_an_alternation_that_stops_early_warns_once():
+    X, D, domains = problem()
+    options = {"alpha": 0.05, "mmd": 20.0, "bandwidths": 0.5}
+    with pytest.warns(ConvergenceWarning) as caught:
+        early = kernel_learn(X, D, domains, max_iter=4, **options)
+    (message,) = [str(one.message) for one in caught]
+    assert not early.converged
+    assert early.codes.converged
+    fall = (early.history[0] - early.history[3]) / 3 / early.history[3]
+    assert message.startswith("the alternation stopped after 4 iterations")
+    assert f"{fall:.2g} of itself per iteration" in message
+    with pytest.warns(ConvergenceWarning) as caught:
+        kernel_learn(X, D, domains, max_iter=2, code_iter=1, tol=1e-14, **options)
+    (message,) = [str(one.message) for one in caught]
+    assert "stationarity violation" in message
+    assert "the alternation stopped after 2 iterations" in message
+    settled = kernel_learn(X, D, domains, **options)
+    assert settled.converged
+    last = settled.history[-11:]
+    assert (last[0] - last[-1]) / (len(last) - 1) <= 1e-4 * last[-1]
+    codes_only = kernel_learn(X, D, domains, max_iter=0, **options)
+    assert len(codes_only.history) == 0
+
+
+def test_an_extrapolated_alternation_gets_further_than_a_plain_one(monkeypatch):
+    X, D, domains = problem()
+    options = {"alpha": 0.05, "mmd": 20.0, "bandwidths": 0.5, "objective_tol": 0.0}
+
+    def learned():
+        with pytest.warns(ConvergenceWarning, match="the alternation stopped"):
+            return kernel_learn(X, D, domains, max_iter=25, **options).history
+
+    ours = learned()
+    assert (np.diff(ours) < 0).all()
+    monkeypatch.setattr(kernel_alternation, "_extrapolated", lambda now, last, factor: now)
+    assert ours[-1] < learned()[-1]

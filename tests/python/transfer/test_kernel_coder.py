@@ -17,8 +17,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 @parametrize_with_checks(
     [
-        KernelTransferSparseCoding(1, alpha=0.1, max_iter=5, random_state=0),
-        KernelTransferSparseCoding(1, alpha=0.1, mmd=0.0, max_iter=5, random_state=0),
+        KernelTransferSparseCoding(1, alpha=0.1, random_state=0),
+        KernelTransferSparseCoding(1, alpha=0.1, mmd=0.0, random_state=0),
     ]
 )
 def test_scikit_learn_contract(estimator, check):
@@ -35,7 +35,7 @@ def problem():
 
 
 def coder(**changes):
-    settings = {"n_components": 12, "alpha": 0.05, "max_iter": 6, "random_state": 0}
+    settings = {"n_components": 12, "alpha": 0.05, "random_state": 0}
     return KernelTransferSparseCoding(**(settings | changes))
 
 
