@@ -16,7 +16,9 @@ from scipy.io import wavfile
 from sparsetransfer._validation import check_integer
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.synthetic.domains import (
+    ROOM,
     SOURCE,
+    STUDIO,
     TARGET,
     SpeechDomain,
     draw_speaker,
@@ -36,6 +38,8 @@ VERSION = 2
 COLUMNS = ("file", "label", "speaker", "corpus", "gender", "language", "sentence")
 """Columns of ``manifest.csv``."""
 
+_SHIFTS = {"habits": (SOURCE, TARGET), "recording": (STUDIO, ROOM)}
+
 _STAMP = "synthetic.json"
 _MANIFEST = "manifest.csv"
 
@@ -46,14 +50,15 @@ def make_corpora(
     seed: int = 0,
     n_speakers: int = 6,
     n_sentences: int = 8,
+    shift: str = "habits",
 ) -> tuple[Path, Path]:
     """Write the embedded source and target corpora, or find them already written.
 
     Parameters
     ----------
     directory : path-like
-        Folder below which ``synthetic-source`` and ``synthetic-target`` are written; it is made
-        if absent. The two folders belong to this function: it replaces them when they were made
+        Folder below which ``synthetic-source`` and ``synthetic-target``, or ``synthetic-studio``
+        and ``synthetic-room``, are written; it is made if absent. The two folders belong to this function: it replaces them when they were made
         with other arguments or are incomplete.
     seed : int, default=0
         Seed of speakers, sentences and all variation, at least 0.
@@ -62,6 +67,11 @@ def make_corpora(
     n_sentences : int, default=8
         Sentences per corpus, at least 1; every speaker says each once per emotion (anger,
         happiness, neutral, sadness).
+    shift : {"habits", "recording"}, default="habits"
+        What differs between the corpora beside speakers, sentences, phoneme inventory, microphone,
+        room, noise and level: with ``"habits"`` also how each emotion is expressed, by acted
+        speech; with ``"recording"`` nothing more, and emotions are expressed at 0.6 of their full
+        strength in both.
 
     Returns
     -------
@@ -73,24 +83,25 @@ def make_corpora(
     TypeError
         If a number is not an integer.
     ValueError
-        If a number is too small.
+        If a number is too small, or `shift` is none of these.
     CorpusError
         If a folder of that name exists that this function did not write.
 
     Notes
     -----
     Files are 16 kHz, 16 bit, mono. The same arguments give the same bytes. A corpus appears under
-    its name only when complete. The two corpora share no speaker and no sentence; they differ in
-    phoneme inventory, microphone, room, noise and habits of expression.
+    its name only when complete. The two corpora share no speaker and no sentence.
     """
     seed = check_integer(seed, "seed", minimum=0)
     n_speakers = check_integer(n_speakers, "n_speakers", minimum=2)
     n_sentences = check_integer(n_sentences, "n_sentences", minimum=1)
+    if shift not in _SHIFTS:
+        raise ValueError(f"shift must be one of {list(_SHIFTS)}, got {shift!r}")
     root = Path(directory)
     root.mkdir(parents=True, exist_ok=True)
     source, target = (
         _make_corpus(root, domain, key, seed, n_speakers, n_sentences)
-        for key, domain in enumerate((SOURCE, TARGET))
+        for key, domain in enumerate(_SHIFTS[shift])
     )
     return source, target
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sparsetransfer.synthetic.emotions import EMOTIONS
 from sparsetransfer.synthetic.voice import Prosody, Recording, Voice
 
-__all__ = ["SOURCE", "TARGET", "Language", "Speaker", "SpeechDomain", "draw_speaker", "draw_text"]
+__all__ = [
+    "ROOM",
+    "SOURCE",
+    "STUDIO",
+    "TARGET",
+    "Language",
+    "Speaker",
+    "SpeechDomain",
+    "draw_speaker",
+    "draw_text",
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,12 @@ TARGET = SpeechDomain(
     strength=1.3,
 )  # fmt: skip
 """A reverberant room with a small microphone; other habits, other sounds."""
+
+STUDIO = replace(SOURCE, name="synthetic-studio", strength=0.6)
+"""The studio, with people who show emotions less than actors do."""
+
+ROOM = replace(TARGET, name="synthetic-room", habits=SOURCE.habits, strength=0.6)
+"""The room and its sounds, with the habits and the strength of the studio."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from scipy.io import wavfile
 
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.synthetic import corpora, make_corpora
-from sparsetransfer.synthetic.domains import SOURCE, TARGET, draw_speaker
+from sparsetransfer.synthetic.domains import ROOM, SOURCE, STUDIO, TARGET, draw_speaker
 from sparsetransfer.synthetic.emotions import EMOTIONS, express
 
 SMALL = {"seed": 3, "n_speakers": 2, "n_sentences": 2}
@@ -202,3 +202,21 @@ def test_extreme_speakers_stay_within_the_synthesiser():
                         (prosody.pitch + np.array([-half, half])) / 12
                     )
                     assert 30 < ends[0] < ends[1] < 1000
+
+
+def test_the_recording_shift_changes_neither_habits_nor_strength(tmp_path):
+    assert STUDIO.habits == ROOM.habits
+    assert STUDIO.strength == ROOM.strength
+    assert STUDIO.recording != ROOM.recording
+    assert STUDIO.language != ROOM.language
+    pair = make_corpora(tmp_path, shift="recording", n_speakers=2, n_sentences=1)
+    tables = [rows(manifest) for manifest in pair]
+    assert [table[0]["corpus"] for table in tables] == ["synthetic-studio", "synthetic-room"]
+    for column in ("speaker", "sentence", "language"):
+        assert not {r[column] for r in tables[0]} & {r[column] for r in tables[1]}
+
+
+def test_an_unknown_shift_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"shift must be one of .*'recording'.*, got 'weather'"):
+        make_corpora(tmp_path, shift="weather")
+    assert not list(tmp_path.iterdir())
