@@ -42,7 +42,7 @@ def test_every_name_of_the_package_has_a_type(mypy):
     ("line", "complaint"),
     [
         ("sparsetransfer.nothing", "has no attribute"),
-        ("sparsetransfer.TransferSparseCoding(alhpa=0.1)", "Unexpected keyword argument"),
+        ("sparsetransfer.TransferSparseCoding(penalty=0.1)", "Unexpected keyword argument"),
         ("sparsetransfer.pack([[0.0]], [0])", "Missing positional argument"),
     ],
 )
