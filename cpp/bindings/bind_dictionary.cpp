@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "bindings.hpp"
@@ -14,8 +15,11 @@
 namespace sparsetransfer::python {
 namespace {
 
+// pybind11's own copy of data does not notice that memory has run out.
 py::array_t<Index> as_indices(const std::vector<Index>& values) {
-  return py::array_t<Index>(static_cast<py::ssize_t>(values.size()), values.data());
+  py::array_t<Index> array(static_cast<py::ssize_t>(values.size()));
+  std::copy(values.begin(), values.end(), array.mutable_data());
+  return array;
 }
 
 template <typename T>
