@@ -67,6 +67,8 @@ def fit(
     feature_set: Annotated[
         str | None,
         typer.Option(
+            "--features",
+            "--feature-set",
             help="Feature sets, comma-separated; methods of one view take the first.",
             show_default="functionals; with a target, is09-style too, and speaker if installed",
         ),
@@ -195,12 +197,12 @@ def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) 
 
     if views:
         if wanted is not None:
-            raise ValueError(f"--feature-set: the method has its own, {', '.join(views)}")
+            raise ValueError(f"--features: the method has its own, {', '.join(views)}")
         names = views
     elif wanted is not None:
         names = split_list(wanted)
         if len(names) > 1 and not adapted:
-            raise ValueError("--feature-set: without --target there is one feature set")
+            raise ValueError("--features: without --target there is one feature set")
     elif adapted:
         names = ("functionals", "is09-style")
         try:
@@ -218,7 +220,7 @@ def _feature_sets(wanted: str | None, views: tuple[str, ...], *, adapted: bool) 
         elif adapted:
             frame_set(codes.frames)
         else:
-            raise ValueError(f"--feature-set: {name} is learned on a target, too: give --target")
+            raise ValueError(f"--features: {name} is learned on a target, too: give --target")
     return names
 
 

@@ -104,3 +104,15 @@ def test_a_new_study_file_is_one_that_can_be_read(tmp_path):
     refused = invoke("study", "init", file)
     assert refused.exit_code == 2
     assert "exists" in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--features", "--feature-set"])
+def test_feature_sets_are_named_by_one_option_in_all_commands(option, tmp_path):
+    (tmp_path / "own.csv").write_text("file,label,speaker\n")
+    finished = invoke(
+        "fit", tmp_path / "own.csv", "-o", tmp_path / "m.st", option, "functionals,wide"
+    )
+    assert finished.exit_code == 2
+    assert "--features: without --target there is one feature set" in " ".join(
+        finished.stderr.split()
+    )
