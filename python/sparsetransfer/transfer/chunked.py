@@ -17,14 +17,17 @@ from sparsetransfer.transfer.preparation import atom_count
 
 __all__ = ["learn_chunks"]
 
-_NEEDS_ALL_SAMPLES = {
+_FOR_ARRAYS_ONLY = {
     "n_rounds": 0,
     "class_weight": None,
+    "classifier": None,
+    "soft_labels": False,
     "label": 0.0,
     "contrast": "pooled",
     "positive_dict": False,
     "solver": "auto",
     "dictionary_update": "block_coordinate",
+    "kkt_tol": None,
     "callback": None,
 }
 
@@ -53,9 +56,9 @@ def learn_chunks(
     Raises
     ------
     ValueError
-        If a parameter asks for something that needs all samples at once.
+        If a parameter has no effect on chunks, or needs all samples at once.
     """
-    for name, value in _NEEDS_ALL_SAMPLES.items():
+    for name, value in _FOR_ARRAYS_ONLY.items():
         given = getattr(coder, name)
         if given is not value and given != value:
             raise ValueError(

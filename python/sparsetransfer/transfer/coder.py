@@ -319,6 +319,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         supervised term) is refused.
         """
         if isinstance(X, Chunks):
+            if pseudo_labels is not None:
+                raise ValueError(
+                    "chunks bring their own pseudo-labels (Chunks.with_labels); give no "
+                    "pseudo_labels"
+                )
             return self._fit_chunks(X, y, sample_domain, engine)
         if engine is not None:
             raise ValueError("engine codes chunks; give X as sparsetransfer.distributed.Chunks")
@@ -429,7 +434,8 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         ------
         AttributeError
             If a parameter asks for a graph, class-conditional terms, several domains or labels,
-            which need all samples at once: the method is not there then.
+            which need all samples at once, for another solver or update of the atoms, or for a
+            callback: the method is not there then.
         ValueError
             If a parameter is out of range or `X` is not finite.
 
@@ -548,7 +554,17 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         -------
         numpy.ndarray of shape (n_samples, n_components)
             A copy of `codes_`.
+
+        Raises
+        ------
+        TypeError
+            If `X` is `Chunks`, which leave no codes.
         """
+        if isinstance(X, Chunks):
+            raise TypeError(
+                "fit_transform returns the codes of an array, and chunks leave none, got Chunks; "
+                "call fit on them, and transform on every array"
+            )
         fitted = self.fit(X, y, sample_domain=sample_domain, pseudo_labels=pseudo_labels)
         return fitted.codes_.copy()
 

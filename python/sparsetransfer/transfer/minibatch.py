@@ -19,17 +19,21 @@ _FORGET_FROM = 5  # samples per atom
 
 
 def takes_batches(estimator: Any) -> bool:
-    """Return whether an estimator's terms can do without seeing all samples at once."""
+    """Return whether mini-batches can honour an estimator's parameters."""
     for name, plain in (
         ("laplacian", 0.0),
         ("conditional", 0.0),
         ("label", 0.0),
         ("contrast", "pooled"),
+        ("solver", "auto"),
+        ("dictionary_update", "block_coordinate"),
+        ("callback", None),
     ):
-        if getattr(estimator, name) != plain:
+        given = getattr(estimator, name)
+        if given is not plain and given != plain:
             raise AttributeError(
-                f"partial_fit needs {name}={plain!r}, got {getattr(estimator, name)!r}: the term "
-                "needs all samples at once"
+                f"partial_fit needs {name}={plain!r}, got {given!r}: mini-batches know one way of "
+                "learning, and no term that needs all samples at once; use fit"
             )
     return True
 

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from sparsetransfer.distributed import Chunks, Local
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
@@ -106,6 +107,9 @@ def test_an_array_may_follow_chunks_and_the_other_way():
         ({"conditional": 0.5, "n_rounds": 1}, "n_rounds=1 does not work on chunks"),
         ({"conditional": 0.5}, "conditional needs labels"),
         ({"class_weight": "prior"}, "class_weight='prior'"),
+        ({"kkt_tol": 1e-9}, "kkt_tol=1e-09 does not work on chunks; it must be None"),
+        ({"classifier": KNeighborsClassifier(3)}, "classifier=KNeighborsClassifier"),
+        ({"soft_labels": True}, "soft_labels=True does not work on chunks"),
         ({"laplacian": -1.0}, "laplacian"),
         ({"label": 1.0}, "label=1.0"),
         ({"callback": print}, "callback="),
@@ -125,3 +129,11 @@ def test_domains_belong_to_the_chunks():
         TransferSparseCoding(8).fit(X, engine=Local())
     with pytest.raises(DomainError, match="couples two domains"):
         TransferSparseCoding(8).fit(Chunks.from_array(SOURCE))
+
+
+def test_what_only_arrays_have_is_refused_by_name():
+    coder = TransferSparseCoding(8, alpha=0.3, random_state=0)
+    with pytest.raises(TypeError, match="chunks leave none, got Chunks; call fit"):
+        coder.fit_transform(chunks())
+    with pytest.raises(ValueError, match="give no pseudo_labels"):
+        coder.fit(chunks(), pseudo_labels=np.zeros(70, int))

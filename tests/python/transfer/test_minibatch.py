@@ -143,3 +143,16 @@ def test_what_mini_batches_cannot_do_is_named():
         coder().partial_fit(X[:3])
     with pytest.raises(NotFittedError):
         coder().transform(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("solver", "fista"), ("dictionary_update", "lagrange_dual"), ("callback", print)],
+)
+def test_what_batches_cannot_honour_is_refused_by_name(name, value):
+    X, domains = stream(200)
+    model = coder(**{name: value})
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError) as raised:
+        model.partial_fit(X, sample_domain=domains)
+    assert f"partial_fit needs {name}=" in str(raised.value.__cause__)
