@@ -191,8 +191,9 @@ class JDAR(_AlignedRegression):
 
     Attributes
     ----------
-    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
-history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_
+        As of `DoSL`.
+    history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
         As of `DoSL`.
 
     Notes
@@ -254,8 +255,9 @@ class TRaSL(_AlignedRegression):
 
     Attributes
     ----------
-    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
-history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_
+        As of `DoSL`.
+    history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
         As of `DoSL`.
 
     Notes
@@ -327,8 +329,9 @@ class AKTLR(_AlignedRegression):
 
     Attributes
     ----------
-    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_, \
-history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
+    coef_, intercept_, classes_, support_, objective_, kkt_violation_, duality_gap_, converged_
+        As of `DoSL`.
+    history_, n_iter_, pseudo_labels_, n_features_in_, feature_names_in_
         As of `DoSL`.
 
     Notes
