@@ -38,7 +38,7 @@ def results():
     codes = lasso(signals, signals[:12], alpha=0.2)
     learned = learn_dictionary(signals, 6, alpha=0.2, tol=1e-2, max_iter=300, rng=0)
     domains = np.repeat([1, -1], 15)
-    transfer = transfer_learn(signals, signals[:6], domains, alpha=0.05, mmd=1.0, max_iter=3)
+    transfer = transfer_learn(signals, signals[:6], domains, alpha=0.05, mmd=1.0)
     return {"codes": codes, "learned": learned, "transfer": transfer}
 
 

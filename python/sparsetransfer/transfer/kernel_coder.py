@@ -143,7 +143,7 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
     >>> rng = np.random.default_rng(0)
     >>> X = np.vstack([rng.normal(size=(30, 6)), rng.normal(0.5, 1, size=(30, 6))])
     >>> domain = np.repeat([1, -1], 30)
-    >>> coder = KernelTransferSparseCoding(8, alpha=0.1, max_iter=5, random_state=0)
+    >>> coder = KernelTransferSparseCoding(8, alpha=0.1, random_state=0)
     >>> codes = coder.fit_transform(X, sample_domain=domain)
     >>> codes.shape, bool(coder.stationarity_violation_ <= 1e-3 * coder.alpha)
     ((60, 8), True)

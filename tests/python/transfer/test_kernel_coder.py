@@ -146,7 +146,9 @@ def test_nothing_but_zero_codes(problem):
 
 def test_bad_arguments(problem):
     X, domain = problem
-    with pytest.raises(ValueError, match="bandwidths must be numbers, 'median' or 'mean'"):
+    with pytest.raises(
+        ValueError, match="bandwidths must be numbers, 'median', 'mean' or 'quantiles'"
+    ):
         coder(bandwidths="wide").fit(X, sample_domain=domain)
     with pytest.raises(DomainError):
         coder().fit(X, sample_domain=np.ones(70, int))

@@ -141,13 +141,16 @@ def test_kernel_coder(judge, kind, dtype):
             l2=coder.l2,
             positive=positive,
         )
+        # Two alternations settle few objectives: the certificate speaks of the codes alone.
+        codes_converged = coder.stationarity_violation_ <= coder.tol * alpha
         judge.check_certificate(
             coder.stationarity_violation_,
             true["violation"],
-            coder.converged_,
+            codes_converged,
             coder.tol * alpha,
             true["rounding"],
         )
+        assert codes_converged or not coder.converged_
 
 
 def draw_model(rng, n_features):
