@@ -37,6 +37,11 @@ double curvature_estimate(const Execution& execution, const ConstMatrixRef<doubl
   return max_or_nan(estimate, quadratic.diagonal().maxCoeff<Eigen::PropagateNaN>());
 }
 
+/// Whether the violation is half of what it was or less; never where both are infinite.
+bool halved(double violation, double before) {
+  return violation < before && violation <= 0.5 * before;
+}
+
 }  // namespace
 
 void multiply(const Execution& execution, const ConstMatrixRef<double>& quadratic,
@@ -93,9 +98,9 @@ void RegressionBlock::run(double tolerance, int max_iterations) {
       while (stale < kStaleNewton && point_.violation > tolerance) {
         const double last_violation = point_.violation;
         if (!newton_step()) break;
-        stale = point_.violation <= 0.5 * last_violation ? 0 : stale + 1;
+        stale = halved(point_.violation, last_violation) ? 0 : stale + 1;
       }
-      if (point_.violation <= 0.5 * before) continue;
+      if (halved(point_.violation, before)) continue;
       // The support is not yet right: come back when the violation is smaller, or later.
       if (close) newton_from = std::min(newton_from, before) / 4;
       next_try = 2 * batches + 2;

@@ -123,3 +123,26 @@ def test_coefficients_whose_squares_underflow_are_not_zero(scale, groups):
         block = W[:, inside]
         off = abs(gradient[:, inside] + strength * block / np.sqrt((block**2).sum()))
         assert off.max() <= fit.kkt_violation + 1e-14 <= 1e-6
+
+
+@pytest.mark.parametrize("newton_from", [0.0, 1.0, np.inf])
+def test_an_infinite_violation_at_the_start_does_not_hold_up_the_regression(newton_from):
+    # Half of an infinite violation is infinite, which once counted as progress for ever.
+    coefficients = np.full((2, 3), 0.01)
+    report = _core.transfer_regression(
+        np.eye(3),
+        np.ones((2, 3)),
+        1.0,
+        element=0.1,
+        row=0.1,
+        groups=np.zeros(3, np.int32),
+        strengths=np.array([1.7e308]),
+        tolerance=1e-6,
+        max_iterations=30,
+        newton_from=newton_from,
+        coefficients=coefficients,
+        num_threads=1,
+    )
+    # The penalty leaves nothing of any coefficient.
+    np.testing.assert_array_equal(coefficients, 0)
+    assert report.kkt_violation == 0
