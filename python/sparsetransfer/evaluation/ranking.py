@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -146,6 +147,12 @@ def rank_methods(study: Study, baseline: str = BASELINE) -> Ranking:
 
     E. W. Noreen, *Computer-Intensive Methods for Testing Hypotheses*, Wiley, 1989.
     """
+    return _ranking(study, baseline)
+
+
+@lru_cache(maxsize=1)
+def _ranking(study: Study, baseline: str) -> Ranking:
+    """Rank once what the terminal and every part of a report ask for; studies do not change."""
     names = [method.name for method in study.methods]
     reference = names.index(baseline) if baseline in names else None
     recalls = np.array(
@@ -324,9 +331,7 @@ def study_html(study: Study) -> str:
 
 
 def _headline(study: Study) -> str:
-    tasks = study.tasks
-    what = tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {study.protocol.design.kind}"
-    return f"{what}; {len(study.methods)} methods, protocol {study.protocol.id}"
+    return f"{study.title}; {len(study.methods)} methods, protocol {study.protocol.id}"
 
 
 def _shown_rows(study: Study) -> list[tuple[str, ...]]:

@@ -360,6 +360,14 @@ class Study:
         """The rows of the tables."""
         return self.protocol.design.tasks()
 
+    @property
+    def title(self) -> str:
+        """The one task, or how many there are of which design."""
+        tasks = self.tasks
+        return (
+            tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {self.protocol.design.kind}"
+        )
+
     def corpus(self, name: str) -> CorpusCard:
         """Return the corpus of a name."""
         return next(corpus for corpus in self.corpora if corpus.name == name)

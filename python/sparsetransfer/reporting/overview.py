@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sparsetransfer.evaluation import Study, rank_methods
 from sparsetransfer.reporting.summary import summarise
-from sparsetransfer.reporting.tables import NOTHING, percent, points, whole_percent
+from sparsetransfer.reporting.tables import NOTHING, percent, points, points_interval, whole_percent
 from sparsetransfer.reporting.verdict import verdict
 
 __all__ = ["comparison_rows", "latex", "markdown", "overview_rows", "safeguard_rows"]
@@ -99,7 +99,6 @@ def comparison_rows(study: Study) -> list[tuple[str, ...]]:
     several = len(study.tasks) > 1
     rows: list[tuple[str, ...]] = [COMPARISON_OF_TASKS if several else COMPARISON]
     for part in rank_methods(study).standings:
-        low, high = part.gain_interval
         compared = not math.isnan(part.gain)
         over_tasks = (
             f"{part.wins}–{part.losses}" if compared else NOTHING,
@@ -112,7 +111,7 @@ def comparison_rows(study: Study) -> list[tuple[str, ...]]:
                 percent(part.uar),
                 whole_percent(part.interval),
                 points(part.gain),
-                NOTHING if math.isnan(low) else f"{points(low)} to {points(high)}",
+                points_interval(part.gain_interval),
                 p_value_text(part.p_value),
                 *(over_tasks if several else ()),
             )

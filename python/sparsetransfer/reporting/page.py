@@ -89,9 +89,7 @@ def render(study: Study) -> str:
 
 
 def _title(study: Study) -> str:
-    tasks = study.tasks
-    what = tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {study.protocol.design.kind}"
-    return f"Speech emotion recognition across speakers and corpora: {what}"
+    return f"Speech emotion recognition across speakers and corpora: {study.title}"
 
 
 def _protocol_rows(study: Study) -> Iterator[tuple[str, str]]:

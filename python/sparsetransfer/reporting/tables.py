@@ -31,6 +31,12 @@ def points(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{100 * value:+.1f}"
 
 
+def points_interval(bounds: tuple[float, float], digits: int = 1) -> str:
+    """Show an interval of differences in signed percentage points; a dash for NaN."""
+    low, high = bounds
+    return NOTHING if math.isnan(low) else f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}"
+
+
 def scientific(value: float) -> str:
     """Show a small figure with two digits; a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:.1e}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sparsetransfer.evaluation import MethodStanding, Ranking, Study, rank_methods
 from sparsetransfer.reporting.notes import grouped_notes
 from sparsetransfer.reporting.overview import p_value_text
-from sparsetransfer.reporting.tables import NOTHING, percent, points, whole_percent
+from sparsetransfer.reporting.tables import NOTHING, percent, points, points_interval, whole_percent
 from sparsetransfer.reporting.verdict import verdict
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def summary_table(study: Study) -> Table:
 
     ranking = rank_methods(study)
     table = Table(
-        title=escape(_title(study)),
+        title=escape(study.title),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -59,11 +59,6 @@ def summary_table(study: Study) -> Table:
         style = "dim" if part.method == ranking.baseline else None
         table.add_row(*map(escape, _row(part, ranking)), style=style)
     return table
-
-
-def _title(study: Study) -> str:
-    tasks = study.tasks
-    return tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {study.protocol.design.kind}"
 
 
 def summary_caption(study: Study) -> str:
@@ -91,9 +86,7 @@ def _row(part: MethodStanding, ranking: Ranking) -> tuple[str, ...]:
     left = (part.method, percent(part.uar), whole_percent(part.interval), points(part.gain))
     p_value = p_value_text(part.p_value)
     if ranking.n_tasks == 1:
-        low, high = part.gain_interval
-        bounds = NOTHING if math.isnan(low) else f"{100 * low:+.0f} to {100 * high:+.0f}"
-        return (*left, bounds, p_value)
+        return (*left, points_interval(part.gain_interval, digits=0), p_value)
     if math.isnan(part.gain):
         return (*left, p_value, NOTHING, NOTHING)
     worst = f"{points(part.worst_gain)} {part.worst_task}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from sparsetransfer.evaluation import MethodStanding, Ranking, Study, rank_methods
+from sparsetransfer.reporting.tables import points_interval
 
 __all__ = ["verdict"]
 
@@ -94,11 +95,7 @@ def _range(bounds: tuple[float, float], *, signed: bool = False) -> str:
     low, high = bounds
     if math.isnan(low):
         return ""
-    return (
-        f" ({100 * low:+.1f} to {100 * high:+.1f})"
-        if signed
-        else f" ({100 * low:.1f} to {100 * high:.1f})"
-    )
+    return f" ({points_interval(bounds) if signed else f'{100 * low:.1f} to {100 * high:.1f}'})"
 
 
 def _p(value: float) -> str:
