@@ -12,6 +12,7 @@ import typer
 
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
+    CacheFolder,
     SpeakerWeights,
     cache_folder,
     parse_label_map,
@@ -22,6 +23,7 @@ from sparsetransfer.cli.progress import Bars
 from sparsetransfer.cli.study import (
     AsJson,
     Quiet,
+    StudyJobs,
     Verbose,
     log_to_stderr,
     run_study,
@@ -112,19 +114,8 @@ def evaluate(
         float | None, typer.Option(help="Weight of the graph (transfer only).", show_default="1")
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.", show_default="0")] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1024,
-            help="Processes; results do not depend on it.",
-            show_default="all CPUs for features, 1 for methods",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
-    ] = None,
+    jobs: StudyJobs = None,
+    cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
     output: Annotated[
         Path | None,
@@ -248,7 +239,7 @@ def _with_methods(
 
 
 def _check_methods(names: Sequence[str] | None, settings: dict[str, Any]) -> None:
-    """Refuse methods and options before anything is synthesised or computed."""
+    """Check methods and options before corpora are synthesised."""
     from sparsetransfer.evaluation import StudyConfig
 
     _with_methods(StudyConfig((), {}), names, settings).make_methods()

@@ -9,6 +9,7 @@ import typer
 
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
+    CacheFolder,
     SpeakerWeights,
     cache_folder,
     check_outputs,
@@ -86,10 +87,7 @@ def extract(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Processes.", show_default="all CPUs")
     ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
-    ] = None,
+    cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
 ) -> None:
     """Compute the features of a corpus; a run that was stopped continues where it was."""

@@ -11,6 +11,8 @@ import typer
 
 from sparsetransfer.cli.errors import one_line_errors, say
 from sparsetransfer.cli.inputs import (
+    CacheFolder,
+    FeatureJobs,
     SpeakerWeights,
     cache_folder,
     check_outputs,
@@ -77,14 +79,8 @@ def fit(
         str, typer.Option(help="corpus, robust or source; with a target.")
     ] = "corpus",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
-    ] = None,
+    jobs: FeatureJobs = None,
+    cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
     report: Annotated[
         Path | None,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sparsetransfer.evaluation import CorpusEntry
 
 __all__ = [
+    "CacheFolder",
+    "FeatureJobs",
     "SpeakerWeights",
     "cache_folder",
     "check_outputs",
@@ -48,6 +50,17 @@ SpeakerWeights = Annotated[
     ),
 ]
 """An option whose callback does all the work."""
+
+CacheFolder = Annotated[
+    Path | None, typer.Option(help="Folder for features.", show_default="the user's cache folder")
+]
+"""The option that `cache_folder` checks."""
+
+FeatureJobs = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
+]
+"""How many processes compute features."""
 
 
 def cache_folder(path: Path | None) -> Path:

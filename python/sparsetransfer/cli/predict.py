@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparsetransfer.cli.errors import INCOMPLETE, USER_ERROR, one_line, one_line_errors, say
-from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder, check_outputs
+from sparsetransfer.cli.inputs import FeatureJobs, SpeakerWeights, cache_folder, check_outputs
 from sparsetransfer.cli.progress import counting
 from sparsetransfer.cli.stream import FORMATS, predict_stream
 from sparsetransfer.cli.study import log_to_stderr
@@ -60,10 +60,7 @@ def predict(
     sample_format: Annotated[
         str, typer.Option("--format", help="Raw samples: s16 or f32, little-endian.")
     ] = "s16",
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
-    ] = None,
+    jobs: FeatureJobs = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for features.", show_default="none is kept")
     ] = None,

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from sparsetransfer.cli.errors import one_line_errors
-from sparsetransfer.cli.inputs import SpeakerWeights, cache_folder
+from sparsetransfer.cli.inputs import CacheFolder, SpeakerWeights, cache_folder
 from sparsetransfer.cli.study import (
     AsJson,
     Quiet,
+    StudyJobs,
     Verbose,
     log_to_stderr,
     run_study,
@@ -26,19 +27,8 @@ _Folder = Annotated[Path, typer.Argument(help="Report folder.", show_default=Fal
 
 def resume(
     folder: _Folder,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1024,
-            help="Processes; results do not depend on it.",
-            show_default="all CPUs for features, 1 for methods",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder for features.", show_default="the user's cache folder"),
-    ] = None,
+    jobs: StudyJobs = None,
+    cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsJson",
     "Quiet",
+    "StudyJobs",
     "Verbose",
     "feature_bars",
     "log_to_stderr",
@@ -29,6 +30,15 @@ Verbose = Annotated[
     bool,
     typer.Option(
         "--verbose", "-v", help="Show every task, all notes, log messages and tracebacks."
+    ),
+]
+StudyJobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="Processes; results do not depend on it.",
+        show_default="all CPUs for features, 1 for methods",
     ),
 ]
 Quiet = Annotated[
