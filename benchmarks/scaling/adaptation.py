@@ -26,7 +26,7 @@ EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 
 
 def corpus(name, n_rows, n_speakers, shift):
-    """Draw recordings whose emotions differ in a few directions, one shift apart from another."""
+    """Sample feature rows with separated classes, and a constant offset between the domains."""
     rng = np.random.default_rng(len(name))
     labels = np.resize(EMOTIONS, n_rows)
     centres = np.random.default_rng(0).normal(size=(len(EMOTIONS), sum(WIDTHS)))

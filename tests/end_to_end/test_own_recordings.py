@@ -247,7 +247,7 @@ def test_a_manifest_without_labels_is_a_target(corpora, calls, cache, tmp_path):
 def test_a_method_that_names_its_views_gets_them(corpora, calls, cache, tmp_path):
     (method,) = make_methods(["recommended"])
     if any("speaker" in view for view in wanted_views(method)):
-        pytest.skip("networks are in the test above, with small dictionaries")
+        pytest.skip("networks are tested below, with small dictionaries")
     place = tmp_path / "m.st"
     finished = invoke(
         *("fit", corpora[0], "--target", calls, "-o", place, "--cache", cache),
@@ -262,7 +262,7 @@ def test_a_method_that_names_its_views_gets_them(corpora, calls, cache, tmp_path
 
 @pytest.fixture
 def few_atoms(monkeypatch):
-    """Let frame codes have small dictionaries."""
+    """Limit the dictionaries of frame codes to 24 atoms."""
     from sparsetransfer.evaluation import frame_codes
 
     usual = frame_codes.FrameCodes.parse

@@ -70,6 +70,6 @@ def _bands(
 
 
 def _decibels(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Take decibels, limited to the range below the largest of them."""
+    """Convert to decibels, no further below the maximum than the given range."""
     logs = 10.0 * np.log10(np.maximum(values.astype(np.float64), _LEAST))
     return np.asarray(np.maximum(logs, logs.max() - _RANGE))

@@ -186,7 +186,7 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
 
 @drawing
 def gains(ranking: Ranking, confidence: float) -> str:
-    """Draw the gain of every method over the baseline with its interval.
+    """Draw the gain of each method over the baseline with its confidence interval.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ _BOUNDS = {
 def express(
     own: Prosody, usual: Prosody, emotion: Prosody, strength: float, rng: np.random.Generator
 ) -> Prosody:
-    """Draw the prosody of an emotion with a given strength, never twice the same.
+    """Sample random prosody of an emotion that is expressed with a given strength.
 
     Parameters
     ----------

@@ -431,7 +431,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # 
         return type(self)(**parameters)._restore(arrays)
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Take fitted arrays, by names without the underscore, if they fit the parameters."""
+        """Set the fitted attributes from arrays, after checking their shapes."""
         self._check_parameters()
         whitened = arrays["whitening"].shape[-1:]
         n_domains, n_features = len(arrays["domains"]), len(arrays["whitening"])
