@@ -14,6 +14,8 @@ PRIVATE = re.compile(
     r"|\bfile://|--(?:extra-)?index-url|--find-links"
 )
 
+KEPT_ELSEWHERE = {".flac", ".mp3", ".npz", ".pt", ".safetensors", ".so", ".wav", ".whl", ".zip"}
+
 
 def tracked_files():
     """List what git tracks, or in an unpacked source distribution every file."""
@@ -41,6 +43,16 @@ def test_no_file_names_a_machine_path_or_a_private_index():
             continue  # a picture
         if words:
             offenders[str(path.relative_to(ROOT))] = words
+    assert not offenders
+
+
+def test_no_package_and_no_data_is_kept():
+    """A wheel or a recording that slipped into a commit stays in every clone for ever."""
+    offenders = {
+        str(path.relative_to(ROOT)): path.stat().st_size
+        for path in tracked_files()
+        if path.suffix in KEPT_ELSEWHERE or path.stat().st_size > 200_000
+    }
     assert not offenders
 
 
