@@ -17,13 +17,8 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import synthetic
-from sparsetransfer.evaluation import (
-    CorpusEntry,
-    StudyConfig,
-    fit_recogniser,
-    prepare,
-    recognise,
-)
+from sparsetransfer.evaluation import CorpusEntry, StudyConfig, prepare
+from sparsetransfer.recognition import fit_recogniser, recognise
 
 
 def peak_mib():

@@ -24,9 +24,9 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import audio, features
-from sparsetransfer.features.contours import speech_stretch
-from sparsetransfer.features.framing import Grid
-from sparsetransfer.features.level import log_energy, mean_square
+from sparsetransfer.features.descriptors.contours import speech_stretch
+from sparsetransfer.features.descriptors.framing import Grid
+from sparsetransfer.features.descriptors.level import log_energy, mean_square
 
 RATE = 16000
 OWN = ("is09-style", "functionals", "wide")

@@ -14,7 +14,7 @@ import numpy as np
 from rich.progress import Progress
 
 from sparsetransfer.evaluation import CellStore, make_methods, prepare, read_config, run
-from sparsetransfer.evaluation.multi_view_methods import MultiViewMethod, SafeguardedMultiViewMethod
+from sparsetransfer.evaluation.methods.multi_view import MultiViewMethod, SafeguardedMultiViewMethod
 
 PENALTIES = (2.0, 20.0, 200.0)
 ROUNDS = (1, 3, 10)

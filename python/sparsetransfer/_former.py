@@ -1,4 +1,4 @@
-"""Names that are public no longer, and work for one more minor release."""
+"""Former public names, which work for one more minor release."""
 
 import importlib
 import warnings
@@ -16,7 +16,8 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
     package : str
         Name of the package.
     homes : mapping of str to str
-        Module below ``sparsetransfer`` of every former name.
+        Package below ``sparsetransfer`` that a former name has moved to, or the internal module
+        that it stays in.
 
     Returns
     -------
@@ -28,12 +29,20 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
     def find(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        warnings.warn(
-            f"{package}.{name} is internal and leaves {package} in the next minor release; what it "
-            f"does stays in sparsetransfer.{homes[name]}, which may change without notice",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return getattr(importlib.import_module(f"sparsetransfer.{homes[name]}"), name)
+        home = importlib.import_module(f"sparsetransfer.{homes[name]}")
+        if (
+            name in getattr(home, "__all__", ())
+            and "." not in homes[name]
+            and homes[name][0] != "_"
+        ):
+            message = f"{package}.{name} is now {home.__name__}.{name}; the old name leaves"
+        else:
+            message = (
+                f"{package}.{name} is internal; what it does stays in {home.__name__}, which may "
+                "change without notice. The name leaves"
+            )
+        message += " in the next minor release"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return getattr(home, name)
 
     return find

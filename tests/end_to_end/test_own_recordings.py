@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from sparsetransfer.cli.application import application
 from sparsetransfer.evaluation import make_methods
-from sparsetransfer.evaluation.methods import wanted_views
+from sparsetransfer.evaluation.methods.base import wanted_views
 from sparsetransfer.recognition import Recogniser
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
@@ -263,7 +263,7 @@ def test_a_method_that_names_its_views_gets_them(corpora, calls, cache, tmp_path
 @pytest.fixture
 def few_atoms(monkeypatch):
     """Limit the dictionaries of frame codes to 24 atoms."""
-    from sparsetransfer.evaluation import frame_codes
+    from sparsetransfer.evaluation.data import frame_codes
 
     usual = frame_codes.FrameCodes.parse
 
@@ -320,7 +320,8 @@ def test_codes_of_frames_are_deployed_as_they_are_evaluated(
 
 def test_codes_of_new_recordings_are_those_that_were_fitted(corpora, cache, few_atoms, tmp_path):
     from sparsetransfer import corpora as readers
-    from sparsetransfer.evaluation import ModelError, describe, describe_adaptation
+    from sparsetransfer.evaluation import describe, describe_adaptation
+    from sparsetransfer.recognition import ModelError
 
     name = "frame-codes(log-mel)"
     source, target = (readers.read_manifest(path) for path in corpora)

@@ -58,7 +58,7 @@ def test_emotions_of_files_in_every_form(model, corpora, tmp_path):
 
 
 def test_a_long_file_is_streamed_in_bounded_memory(model, tmp_path):
-    from sparsetransfer.evaluation import load_model, recognise
+    from sparsetransfer.recognition import load_model, recognise
 
     rng = np.random.default_rng(0)
     long = tmp_path / "long.wav"
@@ -82,7 +82,7 @@ def test_a_long_file_is_streamed_in_bounded_memory(model, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 9.0])
 def test_windows_cover_the_file(model, tmp_path, seconds):
-    from sparsetransfer.evaluation import load_model, recognise
+    from sparsetransfer.recognition import load_model, recognise
 
     short = tmp_path / "short.wav"
     signal = 0.1 * np.random.default_rng(1).standard_normal(int(8_000 * seconds))
@@ -109,7 +109,7 @@ def test_input_that_cannot_be_used_is_one_line(model, tmp_path):
 
 @pytest.mark.parametrize("level", [0.0, 0.25, 1e-5])
 def test_recordings_without_a_signal_are_refused(model, tmp_path, level):
-    from sparsetransfer.evaluation import load_model, recognise
+    from sparsetransfer.recognition import load_model, recognise
 
     recogniser = load_model(model)
     noise = np.random.default_rng(0).normal(size=8 * 16_000)
@@ -177,10 +177,10 @@ def folder(corpora, tmp_path):
 
 def interrupt_after(count, monkeypatch):
     """Let descriptions of recordings end by Ctrl-C after some, and return those described."""
-    from sparsetransfer.recognition import recordings
+    from sparsetransfer.recognition.recordings import recognise
 
-    monkeypatch.setattr(recordings, "_CHUNK", 1)
-    described, usual = [], recordings.describe
+    monkeypatch.setattr(recognise, "_CHUNK", 1)
+    described, usual = [], recognise.describe
 
     def describe(corpus, *arguments, **options):
         if len(described) == count:
@@ -188,7 +188,7 @@ def interrupt_after(count, monkeypatch):
         described.extend(corpus.table["file"])
         return usual(corpus, *arguments, **options)
 
-    monkeypatch.setattr(recordings, "describe", describe)
+    monkeypatch.setattr(recognise, "describe", describe)
     return described
 
 
@@ -276,9 +276,9 @@ def test_segments_of_a_file_need_not_follow_each_other(model, folder, tmp_path):
 
 
 def test_a_few_unreadable_files_among_many_cost_their_rows(model, corpora, tmp_path, monkeypatch):
-    from sparsetransfer.recognition import recordings
+    from sparsetransfer.recognition.recordings import recognise
 
-    monkeypatch.setattr(recordings, "_CHUNK", 16)
+    monkeypatch.setattr(recognise, "_CHUNK", 16)
     folder = tmp_path / "calls"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -331,7 +331,7 @@ def test_a_full_disk_is_one_line(model, corpora, cache, folder):
 def test_a_model_whose_weights_are_missing_says_so(model, folder, tmp_path):
     from dataclasses import replace
 
-    from sparsetransfer.evaluation import load_model, save_model
+    from sparsetransfer.recognition import load_model, save_model
 
     other = tmp_path / "other.st"
     save_model(replace(load_model(model), feature_set="speaker"), other)

@@ -145,7 +145,7 @@ def test_input_that_cannot_be_used_is_one_line(model, arguments, content, messag
 @pytest.mark.parametrize(("window", "hop"), [(1.0, 0.5), (0.5, 0.75), (0.3, 0.3)])
 @pytest.mark.parametrize("block", [37, 800, 100_000])
 def test_blocks_of_any_length_make_the_same_windows(window, hop, block, monkeypatch):
-    from sparsetransfer.recognition import stream
+    from sparsetransfer.recognition.recordings import stream
 
     samples = np.arange(round(2.6 * RATE), dtype=np.float64)[:, None]
     parts = []

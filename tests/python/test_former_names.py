@@ -30,13 +30,34 @@ FORMER = [
     ("evaluation", "check_folds"),
     ("evaluation", "common_classes"),
     ("evaluation", "frame_set"),
+    ("evaluation", "overall"),
     ("evaluation", "score_confusion"),
     ("evaluation", "select"),
     ("evaluation", "speaker_objection"),
     ("evaluation", "tune"),
     ("evaluation", "with_grid"),
+    ("recognition", "Journal"),
+    ("recognition", "StateError"),
+    ("recognition", "WHOLE"),
+    ("recognition", "check_method"),
+    ("recognition", "cut_long"),
+    ("recognition", "joined"),
+    ("recognition", "known_speakers"),
+    ("recognition", "name_views"),
+    ("recognition", "pack_state"),
+    ("recognition", "unpack_state"),
+    ("recognition", "usable_recordings"),
     ("transfer", "check_domains"),
     ("transfer", "domains_from_labels"),
+]
+MOVED = [
+    ("evaluation", "recognition", "LinearRecogniser"),
+    ("evaluation", "recognition", "ModelError"),
+    ("evaluation", "recognition", "Window"),
+    ("evaluation", "recognition", "fit_recogniser"),
+    ("evaluation", "recognition", "load_model"),
+    ("evaluation", "recognition", "recognise"),
+    ("evaluation", "recognition", "save_model"),
 ]
 
 
@@ -48,6 +69,16 @@ def test_a_former_name_works_and_names_where_it_stays(package, name):
     home = str(warned[0].message).split("stays in ")[1].split(",")[0]
     assert found is getattr(importlib.import_module(home), name)
     assert warned[0].filename == __file__
+    assert name not in module.__all__
+
+
+@pytest.mark.parametrize(("package", "home", "name"), MOVED)
+def test_a_moved_name_works_and_names_its_new_package(package, home, name):
+    module = importlib.import_module(f"sparsetransfer.{package}")
+    new = f"sparsetransfer.{home}.{name}"
+    with pytest.warns(DeprecationWarning, match=f"sparsetransfer.{package}.{name} is now {new};"):
+        found = getattr(module, name)
+    assert found is getattr(importlib.import_module(f"sparsetransfer.{home}"), name)
     assert name not in module.__all__
 
 

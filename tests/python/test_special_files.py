@@ -8,7 +8,8 @@ import pytest
 from sparsetransfer import corpora, features
 from sparsetransfer.cli.inputs import parse_label_map
 from sparsetransfer.dictionary import Statistics
-from sparsetransfer.evaluation import load_model, read_config
+from sparsetransfer.evaluation import read_config
+from sparsetransfer.recognition import load_model
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
 

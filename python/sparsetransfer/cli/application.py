@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 import sparsetransfer
-from sparsetransfer.cli.bench import bench
-from sparsetransfer.cli.corpora import corpora
-from sparsetransfer.cli.evaluate import evaluate
-from sparsetransfer.cli.features import features
-from sparsetransfer.cli.fit import fit
-from sparsetransfer.cli.methods import methods
-from sparsetransfer.cli.predict import predict
-from sparsetransfer.cli.resume import report, resume, table
-from sparsetransfer.cli.study_file import study
+from sparsetransfer.cli.commands.bench import bench
+from sparsetransfer.cli.commands.corpora import corpora
+from sparsetransfer.cli.commands.evaluate import evaluate
+from sparsetransfer.cli.commands.features import features
+from sparsetransfer.cli.commands.fit import fit
+from sparsetransfer.cli.commands.methods import methods
+from sparsetransfer.cli.commands.predict import predict
+from sparsetransfer.cli.commands.resume import report, resume, table
+from sparsetransfer.cli.commands.study_file import study
 
 __all__ = ["application"]
 

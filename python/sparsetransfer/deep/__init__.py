@@ -16,13 +16,13 @@ except ImportError as error:
 
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
-from sparsetransfer.deep.checkpoint import CheckpointError
 from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
-from sparsetransfer.deep.sequences import normalise_levels
-from sparsetransfer.deep.speaker_network import SpeakerNetwork, train_speaker_network
+from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_speaker_network
 from sparsetransfer.deep.speaker_resnet import SpeakerResNet
+from sparsetransfer.deep.training.checkpoint import CheckpointError
+from sparsetransfer.deep.training.sequences import normalise_levels
 
 __all__ = [
     "AFFECT",

@@ -22,7 +22,7 @@ from sparsetransfer._domains import (
     read_source_labels,
 )
 from sparsetransfer._labels import MaskedClassifierMixin
-from sparsetransfer.deep.checkpoint import (
+from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
     describing,
@@ -32,9 +32,15 @@ from sparsetransfer.deep.checkpoint import (
     read_parameters,
     write_checkpoint,
 )
-from sparsetransfer.deep.holdout import split_for_validation
-from sparsetransfer.deep.sequences import BandScaler, Batch, by_length, check_sequences, pad
-from sparsetransfer.deep.training import Progress, Training, data_digest, resolve_device, train
+from sparsetransfer.deep.training.holdout import split_for_validation
+from sparsetransfer.deep.training.loop import Progress, Training, data_digest, resolve_device, train
+from sparsetransfer.deep.training.sequences import (
+    BandScaler,
+    Batch,
+    by_length,
+    check_sequences,
+    pad,
+)
 
 __all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights"]
 

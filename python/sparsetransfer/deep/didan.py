@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep import losses
-from sparsetransfer.deep.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
@@ -24,9 +23,17 @@ from sparsetransfer.deep.classifier import (
     held_out_loss,
     paired_batches,
 )
-from sparsetransfer.deep.regressor import Regressor, regression_loss, valence_groups
-from sparsetransfer.deep.sequences import Batch, are_rows, check_rows, check_sequences, crop, pad
-from sparsetransfer.deep.training import Progress, resolve_device, seed_of
+from sparsetransfer.deep.networks.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
+from sparsetransfer.deep.networks.regressor import Regressor, regression_loss, valence_groups
+from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
+from sparsetransfer.deep.training.sequences import (
+    Batch,
+    are_rows,
+    check_rows,
+    check_sequences,
+    crop,
+    pad,
+)
 from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DIDAN", "Alignment"]

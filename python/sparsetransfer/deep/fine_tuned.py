@@ -26,8 +26,9 @@ from sparsetransfer.deep.classifier import (
     json_parameters,
     paired_batches,
 )
-from sparsetransfer.deep.pretrained import MeanRemoval, PooledCampplus, find_campplus
-from sparsetransfer.deep.sequences import (
+from sparsetransfer.deep.networks.pretrained import MeanRemoval, PooledCampplus, find_campplus
+from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
+from sparsetransfer.deep.training.sequences import (
     BandScaler,
     Batch,
     check_sequences,
@@ -35,7 +36,6 @@ from sparsetransfer.deep.sequences import (
     pad,
     spec_augment,
 )
-from sparsetransfer.deep.training import Progress, resolve_device, seed_of
 
 __all__ = ["FineTunedCampplus"]
 

@@ -19,14 +19,15 @@ from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_va
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, affect_of
-from sparsetransfer.deep.autoencoder import (
+from sparsetransfer.deep.classifier import json_parameters
+from sparsetransfer.deep.networks.autoencoder import (
     Autoencoder,
     RowScaler,
     embed,
     embedding_classifier,
     restored_classifier,
 )
-from sparsetransfer.deep.checkpoint import (
+from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
     describing,
@@ -36,8 +37,7 @@ from sparsetransfer.deep.checkpoint import (
     read_parameters,
     write_checkpoint,
 )
-from sparsetransfer.deep.classifier import json_parameters
-from sparsetransfer.deep.training import (
+from sparsetransfer.deep.training.loop import (
     Progress,
     Training,
     data_digest,

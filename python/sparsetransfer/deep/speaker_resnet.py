@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep.classifier import SpectrogramClassifier, json_parameters
-from sparsetransfer.deep.speaker_network import SpeakerNetwork, train_classes
-from sparsetransfer.deep.training import Progress, Training, resolve_device, seed_of
+from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_classes
+from sparsetransfer.deep.training.loop import Progress, Training, resolve_device, seed_of
 
 __all__ = ["SpeakerResNet"]
 

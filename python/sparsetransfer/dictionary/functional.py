@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer._validation import Mask, check_integer, check_real
-from sparsetransfer.dictionary._alternation import State
-from sparsetransfer.dictionary._atoms import check_atom_set
-from sparsetransfer.dictionary._problem import Problem, first_dictionary
-from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
-from sparsetransfer.dictionary.updates import require_unconstrained
+from sparsetransfer.dictionary.steps.alternation import State
+from sparsetransfer.dictionary.steps.atoms import check_atom_set
+from sparsetransfer.dictionary.steps.initialisation import Initialisation
+from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
+from sparsetransfer.dictionary.steps.updates import require_unconstrained
 
 __all__ = ["BatchMethod", "learn_dictionary"]
 

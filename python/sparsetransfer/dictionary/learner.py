@@ -11,8 +11,8 @@ from sklearn.utils.validation import validate_data
 
 from sparsetransfer._validation import FloatArray, Mask, check_integer
 from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
-from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.result import Progress
+from sparsetransfer.dictionary.steps.initialisation import Initialisation
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
 __all__ = ["DictionaryLearning", "as_generator", "told"]

@@ -12,14 +12,14 @@ from sklearn.utils.validation import validate_data
 
 from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
-from sparsetransfer.dictionary._atoms import check_atom_set
-from sparsetransfer.dictionary._problem import Problem, first_dictionary
-from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, told
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.online import OnlineState, _batches
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.statistics import Statistics
+from sparsetransfer.dictionary.steps.atoms import check_atom_set
+from sparsetransfer.dictionary.steps.initialisation import Initialisation
+from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
 __all__ = ["MiniBatchDictionaryLearning"]

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
-from sparsetransfer.dictionary._alternation import warn_unless_converged
-from sparsetransfer.dictionary._atoms import AtomSet, check_atom_set
-from sparsetransfer.dictionary._coding import Certificate
-from sparsetransfer.dictionary._problem import Problem, first_dictionary
-from sparsetransfer.dictionary.initialisation import Initialisation
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.statistics import Statistics
-from sparsetransfer.dictionary.updates import _update, stationarity
+from sparsetransfer.dictionary.steps.alternation import warn_unless_converged
+from sparsetransfer.dictionary.steps.atoms import AtomSet, check_atom_set
+from sparsetransfer.dictionary.steps.coding import Certificate
+from sparsetransfer.dictionary.steps.initialisation import Initialisation
+from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
+from sparsetransfer.dictionary.steps.updates import _update, stationarity
 
 __all__ = ["OnlineState", "learn_dictionary_online"]
 

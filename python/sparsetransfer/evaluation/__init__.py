@@ -3,21 +3,21 @@
 from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
-from sparsetransfer.evaluation.comparison import (
-    BASELINE,
-    MethodComparison,
-    TaskComparison,
-    compare,
-    comparison_as_dict,
+from sparsetransfer.evaluation.data.domain import Domain, select_classes, take
+from sparsetransfer.evaluation.data.folds import speaker_folds
+from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet
+from sparsetransfer.evaluation.data.joining import join
+from sparsetransfer.evaluation.data.normalisation import SCOPES, normalise, standardise
+from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.data.views import FeatureProgress
+from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.methods.registry import (
+    DEFAULT_METHODS,
+    available_methods,
+    make_methods,
+    register,
 )
-from sparsetransfer.evaluation.config import (
-    MANIFESTS,
-    ConfigError,
-    CorpusEntry,
-    StudyConfig,
-    read_config,
-)
-from sparsetransfer.evaluation.designs import (
+from sparsetransfer.evaluation.protocol.designs import (
     DESIGNS,
     Design,
     LeaveOneCorpusOut,
@@ -27,56 +27,59 @@ from sparsetransfer.evaluation.designs import (
     SpeakerKFold,
     Task,
 )
-from sparsetransfer.evaluation.dimensions import DimensionScores, concordance, score_dimension
-from sparsetransfer.evaluation.discrepancy import Discrepancy, measure, project
-from sparsetransfer.evaluation.domain import Domain, select_classes, take
-from sparsetransfer.evaluation.folds import speaker_folds
-from sparsetransfer.evaluation.frame_codes import FrameCodes, FrameCodeSet
-from sparsetransfer.evaluation.joining import join
-from sparsetransfer.evaluation.methods import Method, MethodOutput, Tuning
-from sparsetransfer.evaluation.metrics import (
+from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
+from sparsetransfer.evaluation.protocol.selection import choose
+from sparsetransfer.evaluation.protocol.splits import splits
+from sparsetransfer.evaluation.scoring.dimensions import (
+    DimensionScores,
+    concordance,
+    score_dimension,
+)
+from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy, measure, project
+from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
+from sparsetransfer.evaluation.scoring.metrics import (
     Scores,
     confusion_matrix,
     score,
     unweighted_average_recall,
 )
-from sparsetransfer.evaluation.model_file import ModelError, load_model, save_model
-from sparsetransfer.evaluation.normalisation import SCOPES, normalise, standardise
-from sparsetransfer.evaluation.paired_tests import (
+from sparsetransfer.evaluation.scoring.tests import (
     holm,
     mcnemar,
     permutation_test,
     signed_rank_test,
 )
-from sparsetransfer.evaluation.preparation import (
+from sparsetransfer.evaluation.study.comparison import (
+    BASELINE,
+    MethodComparison,
+    TaskComparison,
+    compare,
+    comparison_as_dict,
+)
+from sparsetransfer.evaluation.study.config import (
+    MANIFESTS,
+    ConfigError,
+    CorpusEntry,
+    StudyConfig,
+    read_config,
+)
+from sparsetransfer.evaluation.study.prepare import (
     describe,
     describe_adaptation,
     prepare,
     read_entry,
 )
-from sparsetransfer.evaluation.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.ranking import MethodStanding, Ranking, rank_methods
-from sparsetransfer.evaluation.recogniser import (
-    LinearRecogniser,
-    Window,
-    fit_recogniser,
-    overall,
-    recognise,
+from sparsetransfer.evaluation.study.ranking import MethodStanding, Ranking, rank_methods
+from sparsetransfer.evaluation.study.results import (
+    Cell,
+    CorpusCard,
+    MethodCard,
+    Picture,
+    Study,
+    Timing,
 )
-from sparsetransfer.evaluation.registry import (
-    DEFAULT_METHODS,
-    available_methods,
-    make_methods,
-    register,
-)
-from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.runner import Progress, run
-from sparsetransfer.evaluation.selection import choose
-from sparsetransfer.evaluation.splits import splits
-from sparsetransfer.evaluation.statistics import speaker_bootstrap
-from sparsetransfer.evaluation.store import CellStore
-from sparsetransfer.evaluation.study import Cell, CorpusCard, MethodCard, Picture, Study, Timing
-from sparsetransfer.evaluation.views import FeatureProgress
+from sparsetransfer.evaluation.study.runner import Progress, run
+from sparsetransfer.evaluation.study.store import CellStore
 
 __all__ = [
     "BASELINE",
@@ -100,13 +103,11 @@ __all__ = [
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
-    "LinearRecogniser",
     "Method",
     "MethodCard",
     "MethodComparison",
     "MethodOutput",
     "MethodStanding",
-    "ModelError",
     "OrderedPairs",
     "Picture",
     "Progress",
@@ -121,7 +122,6 @@ __all__ = [
     "Timing",
     "Tuning",
     "UnlabelledRows",
-    "Window",
     "available_methods",
     "choose",
     "compare",
@@ -130,25 +130,20 @@ __all__ = [
     "confusion_matrix",
     "describe",
     "describe_adaptation",
-    "fit_recogniser",
     "holm",
     "join",
-    "load_model",
     "make_methods",
     "mcnemar",
     "measure",
     "normalise",
-    "overall",
     "permutation_test",
     "prepare",
     "project",
     "rank_methods",
     "read_config",
     "read_entry",
-    "recognise",
     "register",
     "run",
-    "save_model",
     "score",
     "score_dimension",
     "select_classes",
@@ -165,23 +160,31 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
-            "C_GRID": "evaluation.protocol",
-            "Choice": "evaluation.selection",
-            "ClassifierMethod": "evaluation.methods",
-            "FAMILIES": "evaluation.classifiers",
-            "GridMethod": "evaluation.grid_method",
-            "RULES": "evaluation.selection",
-            "SETTINGS": "evaluation.protocol",
-            "Split": "evaluation.splits",
-            "TunedClassifier": "evaluation.classifiers",
-            "assert_disjoint": "evaluation.folds",
-            "check_folds": "evaluation.folds",
-            "common_classes": "evaluation.domain",
-            "frame_set": "evaluation.frame_codes",
-            "score_confusion": "evaluation.metrics",
-            "select": "evaluation.selection",
-            "speaker_objection": "evaluation.normalisation",
-            "tune": "evaluation.classifiers",
-            "with_grid": "evaluation.grid_method",
+            "LinearRecogniser": "recognition",
+            "ModelError": "recognition",
+            "Window": "recognition",
+            "fit_recogniser": "recognition",
+            "load_model": "recognition",
+            "overall": "recognition.linear",
+            "recognise": "recognition",
+            "save_model": "recognition",
+            "C_GRID": "evaluation.protocol.protocol",
+            "Choice": "evaluation.protocol.selection",
+            "ClassifierMethod": "evaluation.methods.base",
+            "FAMILIES": "evaluation.methods.classifiers",
+            "GridMethod": "evaluation.methods.grid",
+            "RULES": "evaluation.protocol.selection",
+            "SETTINGS": "evaluation.protocol.protocol",
+            "Split": "evaluation.protocol.splits",
+            "TunedClassifier": "evaluation.methods.classifiers",
+            "assert_disjoint": "evaluation.data.folds",
+            "check_folds": "evaluation.data.folds",
+            "common_classes": "evaluation.data.domain",
+            "frame_set": "evaluation.data.frame_codes",
+            "score_confusion": "evaluation.scoring.metrics",
+            "select": "evaluation.protocol.selection",
+            "speaker_objection": "evaluation.data.normalisation",
+            "tune": "evaluation.methods.classifiers",
+            "with_grid": "evaluation.methods.grid",
         },
     )

@@ -7,19 +7,19 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("sparsetransfer.features", "speech") from error
 
-from sparsetransfer.features.descriptors import DESCRIPTORS, Frames, describe
-from sparsetransfer.features.encoder import Encoder
+from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, Frames, describe
 from sparsetransfer.features.extraction import extract
 from sparsetransfer.features.feature_set import BatchFeatureSet, FeatureSet, feature_set, names
 from sparsetransfer.features.files import read_table, write_table
-from sparsetransfer.features.functionals import Functionals
-from sparsetransfer.features.is09 import ChallengeStyle
-from sparsetransfer.features.opensmile import OpenSmile
 from sparsetransfer.features.sequences import SequenceTable, extract_sequences
-from sparsetransfer.features.speaker import Speaker, SpeakerFrames
-from sparsetransfer.features.spectrogram import FilterBank, LogMel
+from sparsetransfer.features.sets.encoder import Encoder
+from sparsetransfer.features.sets.functionals import Functionals
+from sparsetransfer.features.sets.is09 import ChallengeStyle
+from sparsetransfer.features.sets.opensmile import OpenSmile
+from sparsetransfer.features.sets.speaker import Speaker, SpeakerFrames
+from sparsetransfer.features.sets.spectrogram import FilterBank, LogMel
+from sparsetransfer.features.sets.wide import Wide
 from sparsetransfer.features.table import FeatureTable
-from sparsetransfer.features.wide import Wide
 
 __all__ = [
     "DESCRIPTORS",

@@ -8,12 +8,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.encoder import Encoder
-from sparsetransfer.features.functionals import Functionals
-from sparsetransfer.features.is09 import ChallengeStyle
-from sparsetransfer.features.opensmile import OPENSMILE_SETS, OpenSmile
-from sparsetransfer.features.speaker import Speaker
-from sparsetransfer.features.wide import Wide
+from sparsetransfer.features.sets.encoder import Encoder
+from sparsetransfer.features.sets.functionals import Functionals
+from sparsetransfer.features.sets.is09 import ChallengeStyle
+from sparsetransfer.features.sets.opensmile import OPENSMILE_SETS, OpenSmile
+from sparsetransfer.features.sets.speaker import Speaker
+from sparsetransfer.features.sets.wide import Wide
 
 __all__ = ["BatchFeatureSet", "FeatureSet", "feature_set", "names"]
 

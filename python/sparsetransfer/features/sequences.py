@@ -17,8 +17,8 @@ from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
 from sparsetransfer.features.pool import compute_all, n_workers
-from sparsetransfer.features.speaker import SpeakerFrames
-from sparsetransfer.features.spectrogram import FilterBank, LogMel
+from sparsetransfer.features.sets.speaker import SpeakerFrames
+from sparsetransfer.features.sets.spectrogram import FilterBank, LogMel
 
 __all__ = ["SequenceTable", "extract_sequences"]
 

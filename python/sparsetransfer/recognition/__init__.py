@@ -1,62 +1,76 @@
 """Recognisers for use: adapted to recordings that nobody labelled, saved, and met by new ones."""
 
-from sparsetransfer.recognition.adaptation import adapt, check_method
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
+from sparsetransfer.recognition.adaptation import adapt
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
-from sparsetransfer.recognition.journal import Journal
+from sparsetransfer.recognition.files.linear import ModelError, load_model, save_model
 from sparsetransfer.recognition.labelled import (
     LabelledScore,
     labels_needed,
     score_answers,
     score_labelled,
 )
-from sparsetransfer.recognition.novelty import Novelty, fit_novelty
-from sparsetransfer.recognition.parts import (
-    WHOLE,
-    cut_long,
-    joined,
-    known_speakers,
-    usable_recordings,
+from sparsetransfer.recognition.linear import (
+    LinearRecogniser,
+    Window,
+    fit_recogniser,
+    recognise,
 )
+from sparsetransfer.recognition.novelty import Novelty, fit_novelty
 from sparsetransfer.recognition.recogniser import Recogniser
-from sparsetransfer.recognition.recordings import (
+from sparsetransfer.recognition.recordings.recognise import (
     FLAGS,
     RecordingAnswer,
-    name_views,
     recognise_recordings,
 )
+from sparsetransfer.recognition.recordings.stream import recognise_stream
 from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
-from sparsetransfer.recognition.state import StateError, pack_state, unpack_state
-from sparsetransfer.recognition.stream import recognise_stream
 
 __all__ = [
     "FLAGS",
-    "WHOLE",
     "AdaptedModel",
     "Answers",
     "Calibration",
     "EstimatedShares",
-    "Journal",
     "LabelledScore",
+    "LinearRecogniser",
+    "ModelError",
     "Novelty",
     "Recogniser",
     "RecordingAnswer",
-    "StateError",
+    "Window",
     "adapt",
-    "check_method",
-    "cut_long",
     "estimate_shares",
     "fit_calibration",
     "fit_novelty",
-    "joined",
-    "known_speakers",
+    "fit_recogniser",
     "labels_needed",
-    "name_views",
-    "pack_state",
+    "load_model",
+    "recognise",
     "recognise_recordings",
     "recognise_stream",
+    "save_model",
     "score_answers",
     "score_labelled",
-    "unpack_state",
-    "usable_recordings",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "Journal": "recognition.recordings.journal",
+            "StateError": "recognition.files.state",
+            "WHOLE": "recognition.recordings.parts",
+            "check_method": "recognition.adaptation",
+            "cut_long": "recognition.recordings.parts",
+            "joined": "recognition.recordings.parts",
+            "known_speakers": "recognition.recordings.parts",
+            "name_views": "recognition.recordings.recognise",
+            "pack_state": "recognition.files.state",
+            "unpack_state": "recognition.files.state",
+            "usable_recordings": "recognition.recordings.parts",
+        },
+    )

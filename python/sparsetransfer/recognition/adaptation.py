@@ -16,16 +16,25 @@ from threadpoolctl import threadpool_limits
 
 import sparsetransfer
 from sparsetransfer._validation import check_matrix
-from sparsetransfer.evaluation.designs import SourceToTarget
-from sparsetransfer.evaluation.discrepancy import measure
-from sparsetransfer.evaluation.domain import Domain, common_classes, select_classes, views_first
-from sparsetransfer.evaluation.fitted import DeployableMethod, FittedMethod, deployment_obstacle
-from sparsetransfer.evaluation.folds import Fold, speaker_folds
-from sparsetransfer.evaluation.methods import CheckedMethod, Method, Tuning, wanted_views
-from sparsetransfer.evaluation.normalisation import Scope, target_scalers
-from sparsetransfer.evaluation.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.splits import Split, splits
+from sparsetransfer.evaluation.data.domain import (
+    Domain,
+    common_classes,
+    select_classes,
+    views_first,
+)
+from sparsetransfer.evaluation.data.folds import Fold, speaker_folds
+from sparsetransfer.evaluation.data.normalisation import Scope, target_scalers
+from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.methods.base import CheckedMethod, Method, Tuning, wanted_views
+from sparsetransfer.evaluation.methods.fitted import (
+    DeployableMethod,
+    FittedMethod,
+    deployment_obstacle,
+)
+from sparsetransfer.evaluation.protocol.designs import SourceToTarget
+from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
+from sparsetransfer.evaluation.protocol.splits import Split, splits
+from sparsetransfer.evaluation.scoring.discrepancy import measure
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.mmd import two_sample_test
 from sparsetransfer.recognition.adapted import AdaptedModel

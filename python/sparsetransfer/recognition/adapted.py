@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.fitted import RowModel
-from sparsetransfer.evaluation.normalisation import Scaler, running_scaler
-from sparsetransfer.evaluation.rows import UnlabelledRows
+from sparsetransfer.evaluation.data.normalisation import Scaler, running_scaler
+from sparsetransfer.evaluation.data.rows import UnlabelledRows
+from sparsetransfer.evaluation.methods.fitted import RowModel
 from sparsetransfer.recognition.calibration import Calibration
 from sparsetransfer.recognition.novelty import Novelty
 

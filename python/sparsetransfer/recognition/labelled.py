@@ -17,7 +17,7 @@ from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.recognition.recordings import RecordingAnswer
+    from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
 __all__ = ["LabelledScore", "labels_needed", "score_answers", "score_labelled"]
 

@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer._validation import check_matrix
-from sparsetransfer.evaluation.domain import Domain, views_first
-from sparsetransfer.evaluation.frame_codes import FrameCodeSet
-from sparsetransfer.evaluation.methods import Method
-from sparsetransfer.evaluation.normalisation import Scope
-from sparsetransfer.evaluation.recogniser import LinearRecogniser, fit_recogniser
-from sparsetransfer.evaluation.registry import make_methods
+from sparsetransfer.evaluation.data.domain import Domain, views_first
+from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
+from sparsetransfer.evaluation.data.normalisation import Scope
+from sparsetransfer.evaluation.methods.base import Method
+from sparsetransfer.evaluation.methods.registry import make_methods
 from sparsetransfer.recognition.adaptation import (
     adapt,
     check_method,
@@ -25,6 +24,7 @@ from sparsetransfer.recognition.adaptation import (
     unlabelled_domain,
 )
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
+from sparsetransfer.recognition.linear import LinearRecogniser, fit_recogniser
 
 if TYPE_CHECKING:
     from sparsetransfer.features import FeatureSet
@@ -338,7 +338,7 @@ class Recogniser:
         path : path-like
             The file.
         """
-        from sparsetransfer.recognition.model_file import save
+        from sparsetransfer.recognition.files.model import save
 
         save(self, path)
 
@@ -361,7 +361,7 @@ class Recogniser:
         ModelError
             If the file holds no model that this version can read.
         """
-        from sparsetransfer.recognition.model_file import load
+        from sparsetransfer.recognition.files.model import load
 
         return cls()._take(*load(path))
 

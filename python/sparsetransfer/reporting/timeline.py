@@ -8,8 +8,7 @@ import numpy as np
 from scipy.special import entr
 
 from sparsetransfer._csv import csv_text
-from sparsetransfer.evaluation import Window
-from sparsetransfer.recognition import RecordingAnswer
+from sparsetransfer.recognition import RecordingAnswer, Window
 from sparsetransfer.reporting.figures import COLOURS, drawing, shown, svg
 
 __all__ = ["timeline_svg", "windows_csv"]

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 from sparsetransfer._domains import pack
 from sparsetransfer._former import former_names
 from sparsetransfer._labels import labelled
-from sparsetransfer.transfer.coder import TransferSparseCoding
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
 from sparsetransfer.transfer.encode import transfer_encode
+from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
 from sparsetransfer.transfer.factorisation import TransferNMF
-from sparsetransfer.transfer.kernel import (
+from sparsetransfer.transfer.kernel.coder import KernelTransferSparseCoding
+from sparsetransfer.transfer.kernel.problem import (
     KernelCodes,
     KernelDictionary,
     kernel_encode,
     kernel_learn,
 )
-from sparsetransfer.transfer.kernel_coder import KernelTransferSparseCoding
 from sparsetransfer.transfer.learn import transfer_learn
-from sparsetransfer.transfer.pooled import PooledSparseCoder
+from sparsetransfer.transfer.pooled.coder import PooledSparseCoder
 from sparsetransfer.transfer.regression import (
     AKTLR,
     JDAR,

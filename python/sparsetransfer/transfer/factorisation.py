@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 
 from sparsetransfer._validation import FloatArray, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
-from sparsetransfer.transfer.coder import TransferSparseCoding
-from sparsetransfer.transfer.preparation import atom_count
+from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
+from sparsetransfer.transfer.estimator.preparation import atom_count
 
 __all__ = ["TransferNMF"]
 

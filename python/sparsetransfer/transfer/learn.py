@@ -18,6 +18,7 @@ from sparsetransfer._validation import (
 )
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.estimator.supervision import Supervision
 from sparsetransfer.transfer.problem import (
     Solver,
     certify_rounded,
@@ -29,7 +30,6 @@ from sparsetransfer.transfer.problem import (
     resolve_effort,
 )
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
-from sparsetransfer.transfer.supervision import Supervision
 
 __all__ = ["alternate", "transfer_learn", "warn_unsettled"]
 

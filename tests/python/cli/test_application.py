@@ -76,7 +76,9 @@ def test_help_shows_the_defaults_that_methods_have():
         assert f"[default: ({transfer[option.replace('-', '_')]:g})]" in line
 
 
-@pytest.mark.parametrize("place", ["cli.application.application", "cli.evaluate.log_to_stderr"])
+@pytest.mark.parametrize(
+    "place", ["cli.application.application", "cli.commands.evaluate.log_to_stderr"]
+)
 def test_ctrl_c_before_the_work_is_one_line(monkeypatch, capsys, place):
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from sparsetransfer.deep.backbones import ConvolutionalEncoder, ResidualEncoder, StatisticsPooling
-from sparsetransfer.deep.sequences import Batch, by_length, pad, spec_augment
+from sparsetransfer.deep.networks.backbones import (
+    ConvolutionalEncoder,
+    ResidualEncoder,
+    StatisticsPooling,
+)
+from sparsetransfer.deep.training.sequences import Batch, by_length, pad, spec_augment
 
 ENCODERS = [
     lambda: ConvolutionalEncoder(10, (4, 6)),
@@ -51,7 +55,7 @@ def test_the_size_of_the_output_is_as_announced(make):
 
 
 def test_normalisation_without_padding_is_pytorch_s():
-    from sparsetransfer.deep.backbones import _MaskedBatchNorm
+    from sparsetransfer.deep.networks.backbones import _MaskedBatchNorm
 
     ours, theirs = _MaskedBatchNorm(3), torch.nn.BatchNorm2d(3)
     features = torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from sparsetransfer import deep
 from sparsetransfer.deep import CheckpointError
-from sparsetransfer.deep.checkpoint import load_module, read_checkpoint, write_checkpoint
+from sparsetransfer.deep.training.checkpoint import load_module, read_checkpoint, write_checkpoint
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3)}
 

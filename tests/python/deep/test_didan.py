@@ -163,7 +163,7 @@ def test_no_batch_holds_a_single_sample_of_several():
 
 def test_epochs_of_neighbouring_seeds_draw_different_noise():
     """The dropout of the second epoch of one seed used to be that of the first of the next."""
-    from sparsetransfer.deep.training import Training, train
+    from sparsetransfer.deep.training.loop import Training, train
 
     drawn = {}
     for seed in (0, 1):

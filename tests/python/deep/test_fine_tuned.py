@@ -10,9 +10,9 @@ import torch
 
 from sparsetransfer._networks.campplus import Campplus
 from sparsetransfer.deep import CheckpointError, FineTunedCampplus
-from sparsetransfer.deep.checkpoint import read_checkpoint, write_checkpoint
-from sparsetransfer.deep.pretrained import PooledCampplus
-from sparsetransfer.deep.sequences import pad
+from sparsetransfer.deep.networks.pretrained import PooledCampplus
+from sparsetransfer.deep.training.checkpoint import read_checkpoint, write_checkpoint
+from sparsetransfer.deep.training.sequences import pad
 
 TINY = {"n_bands": 16, "channels": 4, "width": 8, "growth": 4, "blocks": (2, 2, 2), "embedding": 5}
 QUICK = {"max_epochs": 2, "batch_size": 8, "crop_frames": 40, "random_state": 0}

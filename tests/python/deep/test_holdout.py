@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from sparsetransfer.deep import DIDAN, SpeakerResNet, train_speaker_network
-from sparsetransfer.deep.holdout import split_for_validation
-from sparsetransfer.deep.sequences import standardise_groups
-from sparsetransfer.deep.training import Training, train
+from sparsetransfer.deep.training.holdout import split_for_validation
+from sparsetransfer.deep.training.loop import Training, train
+from sparsetransfer.deep.training.sequences import standardise_groups
 from sparsetransfer.exceptions import DomainWarning
 
 

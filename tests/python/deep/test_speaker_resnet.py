@@ -30,7 +30,7 @@ def network(speech):
 
 def test_speakers_are_learnt(speech, network):
     from sparsetransfer.deep.classifier import evaluate
-    from sparsetransfer.deep.sequences import BandScaler
+    from sparsetransfer.deep.training.sequences import BandScaler
 
     scaled = BandScaler.fit(speech.X, speech.sample_domain > 0).apply(
         speech.X, speech.sample_domain > 0

@@ -5,10 +5,11 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation import classifiers, speaker_folds, standardise
-from sparsetransfer.evaluation.classifiers import FAMILIES, tune
-from sparsetransfer.evaluation.protocol import C_GRID
-from sparsetransfer.evaluation.selection import _closest, _standard_error
+from sparsetransfer.evaluation import speaker_folds, standardise
+from sparsetransfer.evaluation.methods import classifiers
+from sparsetransfer.evaluation.methods.classifiers import FAMILIES, tune
+from sparsetransfer.evaluation.protocol.protocol import C_GRID
+from sparsetransfer.evaluation.protocol.selection import _closest, _standard_error
 
 
 def test_choice_equals_cross_validation_by_scikit_learn(domains):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import select_classes, take
-from sparsetransfer.evaluation.domain import common_classes
+from sparsetransfer.evaluation.data.domain import common_classes
 from sparsetransfer.exceptions import CorpusError
 
 

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 
 from sparsetransfer.evaluation import make_methods, run, standardise
-from sparsetransfer.evaluation.estimators import EstimatorMethod, estimator_class
+from sparsetransfer.evaluation.methods.estimator import EstimatorMethod, estimator_class
 
 HERE = __name__
 

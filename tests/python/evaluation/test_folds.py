@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import speaker_folds
-from sparsetransfer.evaluation.folds import assert_disjoint, check_folds
+from sparsetransfer.evaluation.data.folds import assert_disjoint, check_folds
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 

@@ -15,8 +15,8 @@ from sparsetransfer.evaluation import (
     run,
     standardise,
 )
-from sparsetransfer.evaluation.grid_method import GridMethod, with_grid
-from sparsetransfer.evaluation.selection import RULES, select
+from sparsetransfer.evaluation.methods.grid import GridMethod, with_grid
+from sparsetransfer.evaluation.protocol.selection import RULES, select
 
 RIDGE = "sklearn.linear_model:RidgeClassifier"
 PENALTIES = [3000.0, 30.0, 0.1]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from sparsetransfer.evaluation import Domain, normalise
-from sparsetransfer.evaluation.normalisation import speaker_doubt, speaker_objection
+from sparsetransfer.evaluation.data.normalisation import speaker_doubt, speaker_objection
 from sparsetransfer.exceptions import DomainError
 
 

@@ -10,10 +10,10 @@ from sklearn.metrics import balanced_accuracy_score
 from sparsetransfer.evaluation import (
     holm,
     mcnemar,
-    paired_tests,
     permutation_test,
     signed_rank_test,
 )
+from sparsetransfer.evaluation.scoring import tests
 
 CLASSES = ("a", "b", "c")
 
@@ -49,7 +49,7 @@ def test_exact_permutation_equals_all_exchanges_by_hand():
 def test_drawn_permutation_agrees_with_the_exact_one(monkeypatch):
     truth, first, second, speakers = case(n=120, n_speakers=10, better=0.1)
     exact = permutation_test(truth, first, second, speakers, CLASSES, rng=None)
-    monkeypatch.setattr(paired_tests, "_EXACT_SPEAKERS", 0)
+    monkeypatch.setattr(tests, "_EXACT_SPEAKERS", 0)
     rng = np.random.default_rng(1)
     drawn = permutation_test(truth, first, second, speakers, CLASSES, rng=rng, n_resamples=20_000)
     # Four standard errors of a share of 20 000 draws.

@@ -4,16 +4,16 @@ import json
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import (
+from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.recognition import (
     ModelError,
     Window,
     fit_recogniser,
     load_model,
-    overall,
     save_model,
 )
-from sparsetransfer.evaluation import recogniser as module
-from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.recognition import linear as module
+from sparsetransfer.recognition.linear import overall
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 

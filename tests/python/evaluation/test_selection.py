@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from sparsetransfer.evaluation import speaker_folds, standardise
-from sparsetransfer.evaluation.selection import importance_weights, select
+from sparsetransfer.evaluation.protocol.selection import importance_weights, select
 
 CANDIDATES = ({"alpha": 1e4}, {"alpha": 30.0}, {"alpha": 0.1})
 

@@ -7,8 +7,8 @@ import pytest
 
 from sparsetransfer import subspace, transfer
 from sparsetransfer.evaluation import ConfigError, available_methods, make_methods, read_config
-from sparsetransfer.evaluation.estimators import estimator_class
-from sparsetransfer.evaluation.settings import check_settings
+from sparsetransfer.evaluation.methods.estimator import estimator_class
+from sparsetransfer.evaluation.methods.settings import check_settings
 
 OUT_OF_RANGE = [
     (owner, name, value)

@@ -117,9 +117,9 @@ def test_a_dask_cluster_gives_the_same_results(domains, protocol, methods):
 
 
 def test_an_executor_is_not_flooded(domains, protocol, methods, monkeypatch):
-    from sparsetransfer.evaluation import execution
+    from sparsetransfer.evaluation.study import jobs
 
-    monkeypatch.setattr(execution, "_IN_FLIGHT", 2)
+    monkeypatch.setattr(jobs, "_IN_FLIGHT", 2)
     waiting = []
 
     class Counted(ThreadPoolExecutor):

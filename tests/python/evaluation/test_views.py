@@ -18,8 +18,8 @@ from sparsetransfer.evaluation import (
     run,
     standardise,
 )
-from sparsetransfer.evaluation.frame_codes import frame_set
-from sparsetransfer.evaluation.store import cell_key
+from sparsetransfer.evaluation.data.frame_codes import frame_set
+from sparsetransfer.evaluation.study.store import cell_key
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.transfer import PooledSparseCoder
 
@@ -218,7 +218,7 @@ def test_frame_codes_are_methods_by_their_spelling():
 
 def test_the_recommended_method_uses_the_weights_that_there_are(monkeypatch, tmp_path):
     from sparsetransfer._networks import weights
-    from sparsetransfer.evaluation import registry
+    from sparsetransfer.evaluation.methods import registry
 
     def only(*kinds):
         def locate(kind):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.features.contours import bridged, derivatives, smoothed, speech_stretch
+from sparsetransfer.features.descriptors.contours import (
+    bridged,
+    derivatives,
+    smoothed,
+    speech_stretch,
+)
 
 
 def test_smoothing_is_the_mean_of_three():

@@ -9,7 +9,7 @@ import soundfile
 
 from sparsetransfer import features
 from sparsetransfer.corpora import Corpus
-from sparsetransfer.features import encoder as module
+from sparsetransfer.features.sets import encoder as module
 
 torch = pytest.importorskip("torch", reason="the extra 'encoders' is not installed")
 transformers = pytest.importorskip("transformers", reason="the extra 'encoders' is not installed")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.signal import get_window
 
-from sparsetransfer.features.contours import derivatives
-from sparsetransfer.features.contrast import spectral_contrast
-from sparsetransfer.features.framing import Grid
-from sparsetransfer.features.harmony import chroma_filters, tonal_centroid
-from sparsetransfer.features.pitch import F0_MAX, F0_MIN, fundamental
-from sparsetransfer.features.speaker import _windows
-from sparsetransfer.features.spectral import mel_filters
-from sparsetransfer.features.spectrum import power_spectrum, window
+from sparsetransfer.features.descriptors.contours import derivatives
+from sparsetransfer.features.descriptors.contrast import spectral_contrast
+from sparsetransfer.features.descriptors.framing import Grid
+from sparsetransfer.features.descriptors.harmony import chroma_filters, tonal_centroid
+from sparsetransfer.features.descriptors.pitch import F0_MAX, F0_MIN, fundamental
+from sparsetransfer.features.descriptors.spectral import mel_filters
+from sparsetransfer.features.descriptors.spectrum import power_spectrum, window
+from sparsetransfer.features.sets.speaker import _windows
 
 librosa = pytest.importorskip("librosa")
 

@@ -11,7 +11,7 @@ import soundfile
 from sparsetransfer import features
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
-from sparsetransfer.features.opensmile import OPENSMILE_SETS, _smile, _state_licence
+from sparsetransfer.features.sets.opensmile import OPENSMILE_SETS, _smile, _state_licence
 
 RATE = 16000
 
@@ -79,7 +79,7 @@ def test_too_short_signals_are_failures_that_say_so(package, tmp_path):
 def test_without_the_package_the_error_names_the_extra(monkeypatch):
     from importlib import metadata
 
-    from sparsetransfer.features import opensmile
+    from sparsetransfer.features.sets import opensmile
 
     def missing(name):
         raise metadata.PackageNotFoundError(name)

@@ -10,7 +10,7 @@ import soundfile
 from sparsetransfer import features
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
-from sparsetransfer.features.framing import Grid
+from sparsetransfer.features.descriptors.framing import Grid
 
 RATE = 16000
 
@@ -49,7 +49,7 @@ def test_every_band_has_a_bin_and_blocks_do_not_show(monkeypatch):
     widest = features.LogMel(80)
     whole = widest.compute(_noise(1.0))
     assert whole.min() > np.log(1e-8)
-    monkeypatch.setattr("sparsetransfer.features.spectrogram._GRID", Grid(block=7))
+    monkeypatch.setattr("sparsetransfer.features.sets.spectrogram._GRID", Grid(block=7))
     np.testing.assert_allclose(widest.compute(_noise(1.0)), whole, atol=1e-4)
     with pytest.raises(ValueError, match="n_mels"):
         features.LogMel(81)

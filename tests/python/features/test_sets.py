@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sparsetransfer import features
-from sparsetransfer.features.is09 import _contours
-from sparsetransfer.features.wide_descriptors import WIDE_DESCRIPTORS, describe_wide
+from sparsetransfer.features.descriptors.wide import WIDE_DESCRIPTORS, describe_wide
+from sparsetransfer.features.sets.is09 import _contours
 
 RATE = 16000
 SIZES = {"functionals": 529, "is09-style": 384, "wide": 1476}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sparsetransfer.features.statistics import (
+from sparsetransfer.features.sets.statistics import (
     CHALLENGE_FUNCTIONALS,
     DELTA_FUNCTIONALS,
     FUNCTIONALS,

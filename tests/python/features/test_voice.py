@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.features.framing import Grid
-from sparsetransfer.features.pitch import fundamental, periodicity
-from sparsetransfer.features.voice import harmonicity, jitter, shimmer
+from sparsetransfer.features.descriptors.framing import Grid
+from sparsetransfer.features.descriptors.pitch import fundamental, periodicity
+from sparsetransfer.features.descriptors.voice import harmonicity, jitter, shimmer
 
 RATE = 16000
 

@@ -11,18 +11,16 @@ import pytest
 from sparsetransfer.evaluation import (
     Domain,
     EvaluationProtocol,
-    ModelError,
     SourceToTarget,
     available_methods,
-    fit_recogniser,
     make_methods,
     run,
-    save_model,
 )
-from sparsetransfer.evaluation.fitted import deployment_obstacle
-from sparsetransfer.evaluation.methods import wanted_views
+from sparsetransfer.evaluation.methods.base import wanted_views
+from sparsetransfer.evaluation.methods.fitted import deployment_obstacle
 from sparsetransfer.exceptions import CorpusError, DomainError
-from sparsetransfer.recognition import Recogniser, StateError, pack_state
+from sparsetransfer.recognition import ModelError, Recogniser, fit_recogniser, save_model
+from sparsetransfer.recognition.files.state import StateError, pack_state
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 
@@ -384,7 +382,7 @@ def test_normalisation_that_cannot_run_on_says_so(pair):
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_running_moments_are_those_of_all_rows(offset):
-    from sparsetransfer.evaluation.normalisation import Scaler, running_scaler
+    from sparsetransfer.evaluation.data.normalisation import Scaler, running_scaler
 
     rows = np.random.default_rng(5).normal(size=(60, 3)) * [1.0, 1e-3, 0.0] + offset
     first = rows[:20]

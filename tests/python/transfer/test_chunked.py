@@ -14,7 +14,7 @@ from sparsetransfer.transfer import (
     couple_domains,
     transfer_encode,
 )
-from sparsetransfer.transfer.chunked import learn_chunks
+from sparsetransfer.transfer.estimator.chunked import learn_chunks
 
 rng = np.random.default_rng(0)
 SOURCE = rng.normal(size=(90, 12))

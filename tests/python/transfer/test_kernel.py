@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose
 
 from sparsetransfer import mmd
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
-from sparsetransfer.transfer import kernel_alternation, kernel_encode, kernel_learn, transfer_encode
+from sparsetransfer.transfer import kernel_encode, kernel_learn, transfer_encode
+from sparsetransfer.transfer.kernel import alternation
 
 
 def problem(n_source=30, n_target=20, d=8, k=10, seed=0):
@@ -152,5 +153,5 @@ def test_an_extrapolated_alternation_gets_further_than_a_plain_one(monkeypatch):
 
     ours = learned()
     assert (np.diff(ours) < 0).all()
-    monkeypatch.setattr(kernel_alternation, "_extrapolated", lambda now, last, factor: now)
+    monkeypatch.setattr(alternation, "_extrapolated", lambda now, last, factor: now)
     assert ours[-1] < learned()[-1]

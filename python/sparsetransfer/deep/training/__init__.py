@@ -1,0 +1,1 @@
+"""Batches of sequences, held-out samples, the training loop and its checkpoints."""

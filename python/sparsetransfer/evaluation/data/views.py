@@ -1,0 +1,235 @@
+"""The feature sets of a study: computed, learned on its corpora, or read from tables."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sparsetransfer._messages import listing
+from sparsetransfer.audio.segments import match_segments
+from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet, frame_set
+from sparsetransfer.exceptions import CorpusError
+
+if TYPE_CHECKING:
+    from sparsetransfer.corpora import Corpus
+    from sparsetransfer.features import FeatureSet, FeatureTable
+
+__all__ = [
+    "Extraction",
+    "FeatureProgress",
+    "check_features",
+    "extract_table",
+    "feature_tables",
+    "frame_code_tables",
+    "is_learned",
+]
+
+FeatureProgress = Callable[[str, int, int], None]
+"""Called with what is being computed, how much of it is done and how much there is."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How features are computed.
+
+    Parameters
+    ----------
+    cache : path-like, optional
+        Folder of features, as in `features.extract`.
+    n_jobs : int, optional
+        Processes; all CPUs by default.
+    unreadable : {"raise", "drop"}, default="raise"
+        What to do about recordings that cannot be read.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
+
+    cache: str | os.PathLike[str] | None = None
+    n_jobs: int | None = None
+    unreadable: Literal["raise", "drop"] = "raise"
+    progress: FeatureProgress | None = None
+
+    def step(self, what: str) -> Callable[[int, int], None]:
+        """Return what `features.extract` calls while it works on `what`."""
+
+        def step(done: int, total: int) -> None:
+            if self.progress is not None:
+                self.progress(what, done, total)
+
+        return step
+
+
+def check_features(name: str, settings: Mapping[str, Any]) -> None:
+    """Check the settings of a feature set of a study.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    settings : mapping
+        ``path`` of a table; or ``frames`` with settings of `FrameCodes`.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be used.
+    """
+    if "path" in settings:
+        strange = sorted(set(settings) - {"path"})
+        if strange or not isinstance(settings["path"], str):
+            raise ValueError(f"features {name!r}: path must be a text and stand alone")
+        return
+    known = [each.name for each in fields(FrameCodes)]
+    strange = sorted(set(settings) - set(known))
+    if strange or not isinstance(settings.get("frames"), str):
+        raise ValueError(
+            f"features {name!r} need the path of a table, or frames (log-mel, speaker, ...) and "
+            f"some of {', '.join(known[1:])}; got {sorted(settings)}"
+        )
+    try:
+        FrameCodes(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"features {name!r}: {error}") from None
+
+
+def is_learned(name: str, settings: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a feature set is learned on the corpora of the study."""
+    return "frames" in settings.get(name, {}) or FrameCodes.parse(name) is not None
+
+
+def feature_tables(
+    name: str,
+    corpora: Sequence[Corpus],
+    settings: Mapping[str, Mapping[str, Any]],
+    extraction: Extraction,
+) -> list[FeatureTable]:
+    """Return a feature set of all corpora of a study.
+
+    Parameters
+    ----------
+    name : str
+        A key of `settings`; ``frame-codes(FRAMES)``; or a name that `features.feature_set` knows.
+    corpora : sequence of Corpus
+        The corpora.
+    settings : mapping of str to mapping
+        Feature sets of the study, as in `check_features`.
+    extraction : Extraction
+        How to compute.
+
+    Returns
+    -------
+    list of FeatureTable
+        One per corpus.
+
+    Raises
+    ------
+    CorpusError
+        If recordings cannot be read, or a table has no row of some.
+    ValueError
+        If the name is not known.
+    """
+    from sparsetransfer import features
+
+    given = settings.get(name, {})
+    if "path" in given:
+        return _own(name, given["path"], corpora)
+    codes = FrameCodes(**given) if given else FrameCodes.parse(name)
+    if codes is not None:
+        return frame_code_tables(codes, corpora, [extraction] * len(corpora))[0]
+    chosen = features.feature_set(name)
+    return [extract_table(chosen, corpus, extraction) for corpus in corpora]
+
+
+def extract_table(chosen: FeatureSet, corpus: Corpus, extraction: Extraction) -> FeatureTable:
+    """Compute a feature set of one corpus."""
+    from sparsetransfer import features
+
+    return features.extract(
+        corpus,
+        chosen,
+        cache=extraction.cache,
+        n_jobs=extraction.n_jobs,
+        on_error=extraction.unreadable,
+        progress=extraction.step(f"{chosen.id} of {corpus.name}"),
+    )
+
+
+def frame_code_tables(
+    codes: FrameCodes, corpora: Sequence[Corpus], extractions: Sequence[Extraction]
+) -> tuple[list[FeatureTable], list[FrameCodeSet]]:
+    """Learn dictionaries on the frames of all corpora, and code every recording.
+
+    Parameters
+    ----------
+    codes : FrameCodes
+        The settings.
+    corpora : sequence of Corpus
+        The corpora; the order of their recordings decides which frames are drawn.
+    extractions : sequence of Extraction
+        How to compute the frames of each corpus; the first says where the coder is kept.
+
+    Returns
+    -------
+    tables : list of FeatureTable
+        Pooled codes of each corpus, not normalised.
+    sets : list of FrameCodeSet
+        Feature sets for new recordings of each corpus.
+
+    Raises
+    ------
+    CorpusError
+        If recordings cannot be read.
+    """
+    from sparsetransfer import features
+
+    frames = frame_set(codes.frames)
+    first = extractions[0]
+    with ExitStack() as stack:
+        folder = first.cache or stack.enter_context(tempfile.TemporaryDirectory())
+        sequences = [
+            features.extract_sequences(
+                corpus,
+                folder,
+                frames,
+                n_jobs=extraction.n_jobs,
+                on_error=extraction.unreadable,
+                progress=extraction.step(f"{frames.id} of {corpus.name}"),
+            )
+            for corpus, extraction in zip(corpora, extractions, strict=True)
+        ]
+        return codes.tables(sequences, first.cache, n_jobs=first.n_jobs)
+
+
+def _own(name: str, path: str, corpora: Sequence[Corpus]) -> list[FeatureTable]:
+    """Read a table of the user's and take the rows of each corpus."""
+    from sparsetransfer import features
+
+    table = features.read_table(path)
+    digest = hashlib.sha256(np.ascontiguousarray(table.values, dtype="<f8").tobytes()).hexdigest()
+    tables = []
+    for corpus in corpora:
+        index = corpus.table[["file", "start", "end"]].reset_index(drop=True)
+        try:
+            rows = match_segments(index, table.index)
+        except ValueError as error:
+            raise CorpusError(f"features {name!r}, table '{path}': {error}") from error
+        missing = index["file"][rows < 0].tolist()
+        if missing:
+            raise CorpusError(
+                f"features {name!r}: the table '{path}' has no row of {len(missing)} of "
+                f"{len(index)} recordings of corpus {corpus.name!r}: {listing(missing)}; relative "
+                "names start from the folder of the table"
+            )
+        tables.append(
+            features.FeatureTable(
+                table.values[rows], table.names, index, f"{name}-{digest[:8]}", table.failures
+            )
+        )
+    return tables

@@ -1,0 +1,179 @@
+"""What a method leaves behind: scores of new rows, with everything that was learned held fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer._linalg import matmul
+from sparsetransfer.classification import MultiView
+from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
+
+if TYPE_CHECKING:
+    from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
+
+__all__ = [
+    "DeployableMethod",
+    "FittedMethod",
+    "LinearScores",
+    "RowModel",
+    "class_scores",
+    "deployment_obstacle",
+    "log_posteriors",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearScores:
+    """A linear map from rows to one score per class.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_classes, d)
+        Coefficients.
+    intercept : ndarray of shape (n_classes,)
+        Scores of the zero row.
+    """
+
+    coef: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, classifier: Any) -> LinearScores:
+        """Copy ``coef_`` and ``intercept_`` of a fitted linear classifier."""
+        coef = np.asarray(classifier.coef_, dtype=np.float64)
+        intercept = np.broadcast_to(np.asarray(classifier.intercept_, np.float64), (len(coef),))
+        if len(coef) == 1:  # Two classes share one machine; the first is its negative.
+            coef, intercept = np.vstack([-coef, coef]), np.append(-intercept, intercept)
+        return cls(np.ascontiguousarray(coef), np.array(intercept))
+
+    def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores (n, n_classes) of `rows` (n, d)."""
+        return np.asarray(matmul(rows, self.coef.T) + self.intercept)
+
+
+def class_scores(classifier: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one score per class, the largest for the class that the classifier predicts.
+
+    Parameters
+    ----------
+    classifier : object
+        A `LinearScores`, or a fitted classifier with ``decision_function`` or ``predict_proba``,
+        whose logarithms are the scores.
+    rows : ndarray of shape (n, d)
+        Rows.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes)
+        Scores.
+    """
+    if isinstance(classifier, LinearScores):
+        return classifier.scores(rows)
+    if not hasattr(classifier, "decision_function"):
+        return log_posteriors(classifier.predict_proba(rows))
+    values = np.asarray(classifier.decision_function(rows), dtype=np.float64)
+    return np.column_stack([-values, values]) if values.ndim == 1 else values
+
+
+def log_posteriors(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithms of probabilities, finite where these are zero."""
+    return np.asarray(np.log(np.maximum(posteriors, np.finfo(np.float64).tiny)))
+
+
+@dataclass(frozen=True, eq=False)
+class RowModel:
+    """Encoders and a classifier that label normalised rows of the target.
+
+    Parameters
+    ----------
+    encoders : tuple of transformer
+        Applied one after another; rows are rows of the target for them.
+    classifier : object
+        As for `class_scores`.
+    scale : float, default=1.0
+        Factor before the classifier.
+    every_view : bool, default=False
+        Whether all feature sets are put side by side, instead of the first one alone.
+    """
+
+    encoders: tuple[Any, ...]
+    classifier: Any
+    scale: float = 1.0
+    every_view: bool = False
+
+    def scores(self, rows: UnlabelledRows) -> NDArray[np.float64]:
+        """Return one score per class of every row, fitted or not."""
+        return class_scores(self.classifier, self._represented(rows))
+
+    def view_posteriors(self, rows: UnlabelledRows) -> NDArray[np.float64] | None:
+        """Return posteriors of shape (n_views, n, n_classes), or None for a single classifier."""
+        if not isinstance(self.classifier, MultiView):
+            return None
+        return self.classifier.predict_views(self._represented(rows))
+
+    def _represented(self, rows: UnlabelledRows) -> NDArray[np.float64]:
+        codes = np.hstack(rows.every_view) if self.every_view else rows.features
+        for encoder in self.encoders:
+            codes = np.asarray(encoder.transform(codes), dtype=np.float64)
+        return codes * self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMethod:
+    """A method after `fit`: its answer for the target, and what answers for new rows.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Labels in the order of the scores.
+    output : MethodOutput
+        What `predict` returns, and an evaluation scores.
+    target_scores : ndarray of shape (n_target, n_classes)
+        Scores of the fitted target rows; the largest of a row is that of its prediction.
+    model : RowModel
+        Scores of other rows of the target.
+    """
+
+    classes: tuple[str, ...]
+    output: MethodOutput
+    target_scores: NDArray[np.float64]
+    model: RowModel
+
+
+@runtime_checkable
+class DeployableMethod(Protocol):
+    """A method that can meet new recordings after it was fitted."""
+
+    def obstacle(self) -> str:
+        """Return why it cannot with its present settings; an empty text if it can."""
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Fit as `predict` does, and return what was learned."""
+
+
+def deployment_obstacle(method: Method) -> str:
+    """Return why a method cannot label recordings that it was not fitted on.
+
+    Parameters
+    ----------
+    method : Method
+        The method.
+
+    Returns
+    -------
+    str
+        The reason; empty if it can.
+
+    Examples
+    --------
+    >>> from sparsetransfer.evaluation import make_methods
+    >>> [deployment_obstacle(m) for m in make_methods(["multi-view", "majority"])]
+    ['', 'it keeps nothing that labels other recordings than those of its target']
+    """
+    if isinstance(method, DeployableMethod):
+        return method.obstacle()
+    return "it keeps nothing that labels other recordings than those of its target"

@@ -1,0 +1,199 @@
+"""Sparse codes of both domains, with and without transfer, before a tuned classifier."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from sparsetransfer._linalg import matmul
+from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_classifier
+from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
+from sparsetransfer.evaluation.methods.fitted import FittedMethod
+from sparsetransfer.evaluation.methods.settings import check_settings
+from sparsetransfer.transfer import TransferSparseCoding
+
+__all__ = ["SparseCodingMethod", "UnitComponents"]
+
+
+@dataclass(frozen=True)
+class SparseCodingMethod:
+    """Joint PCA, unit norm, dictionary and codes of both domains, classifier on the source's.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    description : str
+        One sentence for the report.
+    n_pca : int, default=40
+        Principal components of the union of the domains; as many as there are, if fewer.
+    n_components : int, default=128
+        Atoms of the dictionary.
+    alpha : float, default=0.02
+        Weight of the l1 norm of the codes.
+    mmd : float, default=0.0
+        Scale-free weight of the MMD between the codes of the domains; 0 for no transfer.
+    laplacian : float, default=0.0
+        Weight of the graph Laplacian.
+    n_neighbors : int, default=5
+        Neighbours in the graph.
+    graph_weights : {"cosine", "binary", "heat"}, default="cosine"
+        Weights of the graph's edges.
+    normalized_laplacian : bool, default=False
+        Whether the Laplacian is scaled by the degrees on both sides.
+    positive_code : bool, default=False
+        Whether codes are non-negative.
+    classifier : str, default="svm"
+        Family of the classifier, a name in `FAMILIES`.
+    max_iter : int, default=1000
+        Most alternations of codes and dictionary.
+    """
+
+    name: str
+    description: str
+    n_pca: int = 40
+    n_components: int = 128
+    alpha: float = 0.02
+    mmd: float = 0.0
+    laplacian: float = 0.0
+    n_neighbors: int = 5
+    graph_weights: Literal["cosine", "binary", "heat"] = "cosine"
+    normalized_laplacian: bool = False
+    positive_code: bool = False
+    classifier: str = "svm"
+    max_iter: int = 1000
+    adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_settings(self.name, SparseCodingMethod, self.settings())
+        check_family(self.name, self.classifier)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
+
+    def check(self, n_source: int, n_target: int) -> None:
+        """Check that there are no more atoms than rows before any method has run.
+
+        Parameters
+        ----------
+        n_source, n_target : int
+            Rows of a split.
+
+        Raises
+        ------
+        ValueError
+            If there are more atoms than rows.
+        """
+        if self.n_components > n_source + n_target:
+            raise ValueError(
+                f"n_components must be at most the number of rows of source and target, "
+                f"{n_source} + {n_target}, got {self.n_components}"
+            )
+
+    def obstacle(self) -> str:
+        """Return why it cannot predict new recordings; empty if it can."""
+        return family_obstacle(self.classifier)
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Learn codes of all rows without labels, fit on the source's, label the target.
+
+        Raises
+        ------
+        ValueError
+            If there are more atoms than rows.
+        """
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Learn codes of all rows without labels, fit on the source's, label the target.
+
+        Raises
+        ------
+        ValueError
+            If there are more atoms than rows.
+        """
+        split = len(source.features)
+        signals, components = _unit_principal_components(
+            np.vstack([source.features, target.features]), self.n_pca
+        )
+        last = int(source.corpora.max()) + 1
+        domain = np.concatenate([source.corpora, np.full(len(target), -last)])
+        coder = TransferSparseCoding(
+            n_components=self.n_components,
+            alpha=self.alpha,
+            mmd=self.mmd,
+            laplacian=self.laplacian,
+            n_neighbors=self.n_neighbors,
+            graph_weights=self.graph_weights,
+            normalized_laplacian=self.normalized_laplacian,
+            positive_code=self.positive_code,
+            max_iter=self.max_iter,
+            random_state=tuning.seed,
+        )
+        codes = np.asarray(coder.fit_transform(signals, sample_domain=domain), dtype=np.float64)
+        tuned, chosen = fit_classifier(
+            self.classifier, codes[:split], codes[split:], source, tuning
+        )
+        output = MethodOutput(
+            predictions=tuned.predict(codes[split:]),
+            diagnostics={
+                **chosen,
+                "coder": {
+                    "n_pca": len(components.components),
+                    "objective": float(coder.objective_),
+                    "history": [float(value) for value in coder.history_],
+                    "n_iter": int(coder.n_iter_),
+                    "kkt_violation": float(coder.kkt_violation_),
+                    "converged": bool(coder.converged_),
+                    "nonzeros": float(np.mean(codes != 0)),
+                },
+            },
+            source_codes=codes[:split],
+            target_codes=codes[split:],
+        )
+        return FittedMethod(
+            classes=tuned.classes,
+            output=output,
+            target_scores=tuned.scores(codes[split:]),
+            model=tuned.row_model((components, coder)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class UnitComponents:
+    """Principal components of rows, scaled to unit length.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+        Mean of the fitted rows.
+    components : ndarray of shape (k, d)
+        Orthonormal directions.
+    """
+
+    mean: NDArray[np.float64]
+    components: NDArray[np.float64]
+
+    def transform(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the coordinates (n, k) of `rows` (n, d)."""
+        return _unit(matmul(rows - self.mean, self.components.T))
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    # A row at the joint mean has no direction; it stays zero and gets a zero code.
+    return np.asarray(rows / np.where(norms > 0, norms, 1.0))
+
+
+def _unit_principal_components(
+    rows: NDArray[np.float64], wanted: int
+) -> tuple[NDArray[np.float64], UnitComponents]:
+    pca = PCA(min(wanted, rows.shape[1], len(rows) - 1), svd_solver="full")
+    projected = pca.fit_transform(rows)
+    return _unit(projected), UnitComponents(pca.mean_, pca.components_)

@@ -1,0 +1,1 @@
+"""A study from its configuration to its results: prepared, run, stored, compared."""

@@ -1,0 +1,170 @@
+"""Running jobs here, in processes, or on any executor, with one result."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
+from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
+from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy, measure, project
+
+__all__ = ["Done", "Job", "execute"]
+
+_IN_FLIGHT = 32
+"""Jobs handed to an executor at a time: they carry their data with them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What travels to a worker. There is no field for target labels, on purpose.
+
+    Parameters
+    ----------
+    number : tuple of int
+        Position of the cell, and of the fold within it.
+    method : Method
+        The method.
+    source, target : LabelledRows, UnlabelledRows
+        What it is given.
+    tuning : Tuning
+        How it chooses.
+    """
+
+    number: tuple[int, int]
+    method: Method
+    source: LabelledRows
+    target: UnlabelledRows
+    tuning: Tuning
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What comes back.
+
+    Parameters
+    ----------
+    number : tuple of int
+        That of the job.
+    output : MethodOutput
+        Predictions and diagnostics; codes are left with the worker.
+    after : Discrepancy or None
+        Between the codes.
+    points : tuple of ndarray of shape (n, 2), or None
+        Codes of source and target in the plane.
+    warnings : tuple of str
+        Raised while the method ran.
+    wall, cpu : float
+        Seconds; `cpu` counts all threads.
+    peak : float
+        Largest resident memory of the process so far, in MiB; NaN where the system does not tell.
+    """
+
+    number: tuple[int, int]
+    output: MethodOutput
+    after: Discrepancy | None
+    points: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    warnings: tuple[str, ...]
+    wall: float
+    cpu: float
+    peak: float
+
+
+def execute(jobs: Iterator[Job], n_jobs: int, executor: Executor | None) -> Iterator[Done]:
+    """Run jobs and yield what becomes of them, in any order.
+
+    Parameters
+    ----------
+    jobs : iterator of Job
+        Made as they are needed.
+    n_jobs : int
+        Processes, at least 1; 1 is this process.
+    executor : concurrent.futures.Executor or None
+        Runs the jobs instead.
+
+    Yields
+    ------
+    Done
+        One per job.
+    """
+    if executor is not None:
+        yield from _on(executor, jobs)
+    elif n_jobs == 1:
+        yield from map(perform, jobs)
+    else:
+        # No memory maps: the arrays are small, and a killed run would leave the files behind.
+        parallel = joblib.Parallel(n_jobs, return_as="generator_unordered", max_nbytes=None)
+        yield from parallel(joblib.delayed(perform)(job) for job in jobs)
+
+
+def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[Done]:
+    running: set[Future[Done]] = set()
+    exhausted = False
+    try:
+        while running or not exhausted:
+            while not exhausted and len(running) < _IN_FLIGHT:
+                job = next(jobs, None)
+                if job is None:
+                    exhausted = True
+                else:
+                    running.add(executor.submit(perform, job))
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def perform(job: Job) -> Done:
+    """Run one job in this process, with BLAS on one thread.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+
+    Returns
+    -------
+    Done
+        What becomes of it.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
+        warnings.simplefilter("always")
+        output = job.method.predict(job.source, job.target, job.tuning)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        after, points = None, None
+        if output.source_codes is not None and output.target_codes is not None:
+            after = measure(output.source_codes, output.target_codes)
+            points = project(output.source_codes, output.target_codes)
+    texts = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
+    return Done(
+        number=job.number,
+        output=MethodOutput(np.asarray(output.predictions), output.diagnostics),
+        after=after,
+        points=points,
+        warnings=tuple(dict.fromkeys(texts)),
+        wall=wall,
+        cpu=cpu,
+        peak=_peak(),
+    )
+
+
+def _peak() -> float:
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts KiB, macOS bytes.
+    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -1,0 +1,1 @@
+"""Low-level descriptors: what is measured in every frame."""

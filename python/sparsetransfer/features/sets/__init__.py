@@ -1,0 +1,1 @@
+"""Feature sets: functionals of descriptors, openSMILE, pretrained encoders and speaker networks."""

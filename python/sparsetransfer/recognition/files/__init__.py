@@ -1,0 +1,1 @@
+"""Fitted recognisers as files: safetensors and JSON, checked before anything is allocated."""

@@ -1,0 +1,1 @@
+"""Recordings and streams through a fitted recogniser, window by window."""

@@ -1,0 +1,1 @@
+"""Sparse codes under the Gaussian maximum mean discrepancy."""

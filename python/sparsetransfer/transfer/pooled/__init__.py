@@ -1,0 +1,1 @@
+"""Sparse codes of frames, pooled over sequences."""
