@@ -27,7 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from sparsetransfer.distributed import Chunks, Cluster, Local, learn
-from sparsetransfer.distributed.passes import Pass, code_chunk, merge
+from sparsetransfer.distributed.coding import code_chunk
+from sparsetransfer.distributed.passes import Pass, merge
 from sparsetransfer.exceptions import ConvergenceWarning
 
 

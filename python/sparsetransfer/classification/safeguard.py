@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -19,16 +18,10 @@ from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
     Rise,
     agreement_rise,
-    cluster_share,
-    domain_separability,
     group_tie_rise,
-    reverse_recall,
 )
-from sparsetransfer.classification.multi_view import (
-    MultiView,
-    View,
-    view_columns,
-)
+from sparsetransfer.classification.multi_view import MultiView, View, view_columns
+from sparsetransfer.classification.refits import Refits
 
 __all__ = ["Safeguard", "SafeguardDecision"]
 
@@ -254,7 +247,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numbers = np.full(len(rows), -1)
         numbers[source] = codes
         domains = np.where(source, 1, -1) if sample_domain is None else np.asarray(sample_domain)
-        fitted = _Fits(rows, numbers, source, domains)
+        fitted = Refits(rows, numbers, source, domains)
         cautious = MultiView(self.views) if self.cautious is None else self.cautious
         adaptive = MultiView(self.views, rounds=_ROUNDS) if self.adaptive is None else self.adaptive
         self.estimator_ = fitted.of(cautious)
@@ -285,7 +278,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _stability(
         self,
-        fitted: _Fits,
+        fitted: Refits,
         cautious: Any,
         adaptive: Any,
         before: NDArray[np.intp],
@@ -339,68 +332,3 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.estimator_.predict_proba(rows), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fits:
-    """The rows of a problem, and what is fitted to them; class numbers, -1 in the target."""
-
-    rows: NDArray[np.float64]
-    numbers: NDArray[np.intp]
-    source: NDArray[np.bool_]
-    domains: NDArray[Any]
-
-    def of(self, model: Any, columns: NDArray[np.intp] | slice = slice(None)) -> Any:
-        fresh = clone(model)
-        takes = "sample_domain" in inspect.signature(fresh.fit).parameters
-        options = {"sample_domain": self.domains} if takes and not self.source.all() else {}
-        return fresh.fit(self.rows[:, columns], self.numbers, **options)
-
-    def labels(self, model: Any, columns: NDArray[np.intp] | slice = slice(None)) -> Any:
-        return np.asarray(model.predict(self.rows[~self.source][:, columns]), dtype=np.intp)
-
-    def labels_apart(self, model: Any, views: Sequence[NDArray[np.intp]]) -> list[Any]:
-        """Fit the model to every view on its own and return the labels of each."""
-        alone = [_alone(model, number) for number in range(len(views))]
-        return [
-            self.labels(self.of(each, columns), columns)
-            for each, columns in zip(alone, views, strict=True)
-        ]
-
-    def resampled(self, rng: np.random.Generator) -> _Fits:
-        """Draw as many source rows of every class with replacement; all target rows stay."""
-        chosen = [np.flatnonzero(~self.source)]
-        for c in range(int(self.numbers.max()) + 1):
-            members = np.flatnonzero(self.numbers == c)
-            chosen.append(rng.choice(members, len(members)))
-        order = np.concatenate(chosen)
-        # The target first, in its own order: `labels` compares row by row.
-        return _Fits(self.rows[order], self.numbers[order], self.source[order], self.domains[order])
-
-    def evidence(
-        self, before: NDArray[np.intp], after: NDArray[np.intp], n_classes: int
-    ) -> dict[str, float]:
-        known, unknown = self.rows[self.source], self.rows[~self.source]
-        found = {
-            "changed": float(np.mean(before != after)),
-            "domain_separability": domain_separability(known, unknown),
-        }
-        for when, labels in (("before", before), ("after", after)):
-            shares = np.bincount(labels, minlength=n_classes) / len(labels)
-            found[f"prior_drift_{when}"] = float(np.abs(shares - 1 / n_classes).sum() / 2)
-            found[f"cluster_share_{when}"] = cluster_share(unknown, labels)
-            found[f"reverse_recall_{when}"] = reverse_recall(
-                known, self.numbers[self.source], unknown, labels
-            )
-        return found
-
-
-def _alone(model: Any, view: int) -> Any:
-    """Return a clone for the columns of one view."""
-    fresh = clone(model)
-    params = fresh.get_params(deep=False)
-    if "views" in params:
-        fresh.set_params(views=None)
-    if params.get("encoders") is not None:
-        fresh.set_params(encoders=[params["encoders"][view]])
-    return fresh

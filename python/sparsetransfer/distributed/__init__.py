@@ -5,7 +5,8 @@
 the workers of a Dask client (extra ``distributed``).
 """
 
-from sparsetransfer.distributed.chunks import Chunk, Chunks
+from sparsetransfer.distributed.chunk import Chunk
+from sparsetransfer.distributed.chunks import Chunks
 from sparsetransfer.distributed.engine import Cluster, Engine, Local
 from sparsetransfer.distributed.learn import ChunkedDictionary, learn
 

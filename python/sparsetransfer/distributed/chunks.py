@@ -3,91 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sparsetransfer._files import existing_file
 from sparsetransfer._labels import class_values, label_array, labelled
-from sparsetransfer._messages import listing
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix
+from sparsetransfer.distributed import sources
+from sparsetransfer.distributed.chunk import Chunk
 
-__all__ = ["Chunk", "Chunks", "DaskBlock"]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Rows that are read together.
-
-    Attributes
-    ----------
-    name : str
-        What messages call it.
-    read : callable
-        Returns the rows, array_like of shape (n_samples, n_features). It travels to workers, so it
-        must be picklable there, and must return the same rows every time.
-    n_samples : int
-        The number of rows, at least 1.
-    n_features : int
-        The number of columns.
-    domain : int
-        Positive: source, negative: target; all rows of a chunk belong to one domain.
-    labels : ndarray of shape (n_samples,), int, or None, default=None
-        Numbers of the rows' classes from 0, -1 where unknown; `Chunks.with_labels` sets them.
-    """
-
-    name: str
-    read: Callable[[], ArrayLike]
-    n_samples: int
-    n_features: int
-    domain: int = 1
-    labels: NDArray[np.intp] | None = None
-
-    def load(self, dtype: np.dtype[Any]) -> FloatArray:
-        """Read and check the rows.
-
-        Raises
-        ------
-        ValueError
-            If they are not as many or as wide as announced, cannot be read, or are not finite; the
-            message names the chunk.
-        """
-        try:
-            rows = check_matrix(self.read(), "X", dtype=dtype)
-        except MemoryError as error:
-            raise MemoryError(f"chunk {self.name} does not fit into memory: {error}") from error
-        except Exception as error:  # whatever the reader of a file raises
-            raise ValueError(
-                f"chunk {self.name} cannot be used: {type(error).__name__}: {error}"
-            ) from error
-        if rows.shape != (self.n_samples, self.n_features):
-            raise ValueError(
-                f"chunk {self.name} must have shape {(self.n_samples, self.n_features)}, "
-                f"got {rows.shape}"
-            )
-        return rows
-
-
-@dataclass(frozen=True)
-class DaskBlock:
-    """Rows that Dask computes; an engine on a cluster leaves them where they are computed.
-
-    Attributes
-    ----------
-    block : dask.delayed.Delayed
-        One partition.
-    """
-
-    block: Any
-
-    def __call__(self) -> ArrayLike:
-        """Compute the rows for this process."""
-        return np.asarray(self.block.compute())
+__all__ = ["Chunks"]
 
 
 class Chunks(Sequence[Chunk]):
@@ -217,19 +144,7 @@ class Chunks(Sequence[Chunk]):
         -------
         Chunks
         """
-        rows = X if isinstance(X, np.ndarray) else np.asarray(X)
-        if rows.ndim != 2:
-            raise ValueError(f"X must be a 2-D array, got shape {rows.shape}")
-        return cls(
-            Chunk(
-                f"rows {start}-{stop - 1}",
-                partial(_same, rows[start:stop]),
-                stop - start,
-                rows.shape[1],
-                domain,
-            )
-            for start, stop in _ranges(len(rows), chunk_size)
-        )
+        return cls(sources.array(X, chunk_size, domain))
 
     @classmethod
     def from_arrays(cls, arrays: Iterable[ArrayLike], *, domain: int = 1) -> Chunks:
@@ -246,14 +161,7 @@ class Chunks(Sequence[Chunk]):
         -------
         Chunks
         """
-        found = [np.asarray(array) for array in arrays]
-        for number, array in enumerate(found):
-            if array.ndim != 2:
-                raise ValueError(f"chunk {number} must be a 2-D array, got shape {array.shape}")
-        return cls(
-            Chunk(str(number), partial(_same, array), len(array), array.shape[1], domain)
-            for number, array in enumerate(found)
-        )
+        return cls(sources.arrays(arrays, domain))
 
     @classmethod
     def from_npy(
@@ -281,17 +189,7 @@ class Chunks(Sequence[Chunk]):
         FileNotFoundError
             If there is none.
         """
-        rows = _map(path)
-        return cls(
-            Chunk(
-                f"{Path(path).name}[{start}:{stop}]",
-                partial(_read_npy, path, start, stop),
-                stop - start,
-                rows.shape[1],
-                domain,
-            )
-            for start, stop in _ranges(len(rows), chunk_size)
-        )
+        return cls(sources.npy(path, chunk_size, domain))
 
     @classmethod
     def from_parquet(
@@ -321,23 +219,7 @@ class Chunks(Sequence[Chunk]):
         ValueError
             If a column is missing.
         """
-        from pyarrow import parquet
-
-        file = parquet.ParquetFile(existing_file(path))
-        names = list(columns) if columns is not None else list(file.schema_arrow.names)
-        missing = sorted(set(names) - set(file.schema_arrow.names))
-        if missing:
-            raise ValueError(f"{os.fspath(path)} has no columns {listing(missing)}")
-        return cls(
-            Chunk(
-                f"{Path(path).name}, row group {group}",
-                partial(_read_parquet, path, group, names),
-                file.metadata.row_group(group).num_rows,
-                len(names),
-                domain,
-            )
-            for group in range(file.metadata.num_row_groups)
-        )
+        return cls(sources.parquet(path, columns, domain))
 
     @classmethod
     def from_dask(cls, collection: Any, *, domain: int = 1) -> Chunks:
@@ -367,29 +249,7 @@ class Chunks(Sequence[Chunk]):
         Every pass computes the partitions anew, as it would read files, unless they were persisted
         on the cluster. With `Cluster` they are computed where they are needed and stay there.
         """
-        if not hasattr(collection, "to_delayed"):
-            raise TypeError(
-                "collection must be a dask.array.Array or a dask.dataframe.DataFrame, got "
-                f"{type(collection).__name__}"
-            )
-        if collection.ndim != 2:
-            raise ValueError(f"collection must be 2-D, got {collection.ndim} dimensions")
-        width = int(collection.shape[1])
-        if hasattr(collection, "rechunk"):
-            collection = collection.rechunk({1: -1})
-            sizes: Sequence[float] = collection.chunks[0]
-            if np.isnan(sizes).any():
-                collection = collection.compute_chunk_sizes()
-                sizes = collection.chunks[0]
-            blocks = list(collection.to_delayed()[:, 0])
-        else:
-            sizes = collection.map_partitions(len).compute()
-            blocks = list(collection.to_delayed())
-        return cls(
-            Chunk(f"partition {number}", DaskBlock(block), int(size), width, domain)
-            for number, (block, size) in enumerate(zip(blocks, sizes, strict=True))
-            if size > 0
-        )
+        return cls(sources.dask(collection, domain))
 
     @classmethod
     def from_zarr(
@@ -410,57 +270,4 @@ class Chunks(Sequence[Chunk]):
         -------
         Chunks
         """
-        import zarr
-
-        array = zarr.open_array(os.fspath(path), mode="r")
-        if array.ndim != 2:
-            raise ValueError(f"{os.fspath(path)} must hold a 2-D array, got shape {array.shape}")
-        size = array.chunks[0] if chunk_size is None else chunk_size
-        return cls(
-            Chunk(
-                f"{Path(path).name}[{start}:{stop}]",
-                partial(_read_zarr, path, start, stop),
-                stop - start,
-                array.shape[1],
-                domain,
-            )
-            for start, stop in _ranges(array.shape[0], size)
-        )
-
-
-def _ranges(n_samples: int, chunk_size: int) -> list[tuple[int, int]]:
-    size = check_integer(chunk_size, "chunk_size", minimum=1)
-    return [(start, min(start + size, n_samples)) for start in range(0, n_samples, size)]
-
-
-def _same(rows: NDArray[Any]) -> NDArray[Any]:
-    return rows
-
-
-def _map(path: str | os.PathLike[str]) -> NDArray[Any]:
-    try:
-        rows = np.load(existing_file(path), mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{os.fspath(path)} cannot be read: {error}") from error
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
-        raise ValueError(f"{os.fspath(path)} must hold one 2-D array")
-    return rows
-
-
-def _read_npy(path: str | os.PathLike[str], start: int, stop: int) -> NDArray[Any]:
-    return _map(path)[start:stop]
-
-
-def _read_parquet(path: str | os.PathLike[str], group: int, names: list[str]) -> NDArray[Any]:
-    from pyarrow import parquet
-
-    table = parquet.ParquetFile(path).read_row_group(group, columns=names)
-    return np.column_stack([table[name].to_numpy() for name in names])
-
-
-def _read_zarr(path: str | os.PathLike[str], start: int, stop: int) -> NDArray[Any]:
-    import zarr
-
-    return np.asarray(zarr.open_array(os.fspath(path), mode="r")[start:stop])
+        return cls(sources.zarr(path, chunk_size, domain))

@@ -16,8 +16,11 @@ from scipy import sparse
 
 from sparsetransfer._files import replacing
 from sparsetransfer._validation import FloatArray
-from sparsetransfer.distributed.chunks import Chunk, Chunks, DaskBlock
-from sparsetransfer.distributed.passes import Coded, Pass, Summary, code_chunk, merge
+from sparsetransfer.distributed.chunk import Chunk
+from sparsetransfer.distributed.chunks import Chunks
+from sparsetransfer.distributed.coding import code_chunk
+from sparsetransfer.distributed.passes import Coded, Pass, Summary, merge
+from sparsetransfer.distributed.sources import DaskBlock
 
 __all__ = ["Cluster", "Engine", "Local"]
 

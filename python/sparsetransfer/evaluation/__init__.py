@@ -49,6 +49,7 @@ from sparsetransfer.evaluation.scoring.tests import (
     permutation_test,
     signed_rank_test,
 )
+from sparsetransfer.evaluation.study.cell import Cell, Picture, Timing
 from sparsetransfer.evaluation.study.comparison import (
     BASELINE,
     MethodComparison,
@@ -61,8 +62,8 @@ from sparsetransfer.evaluation.study.config import (
     ConfigError,
     CorpusEntry,
     StudyConfig,
-    read_config,
 )
+from sparsetransfer.evaluation.study.config_file import read_config
 from sparsetransfer.evaluation.study.prepare import (
     describe,
     describe_adaptation,
@@ -70,16 +71,10 @@ from sparsetransfer.evaluation.study.prepare import (
     read_entry,
 )
 from sparsetransfer.evaluation.study.ranking import MethodStanding, Ranking, rank_methods
-from sparsetransfer.evaluation.study.results import (
-    Cell,
-    CorpusCard,
-    MethodCard,
-    Picture,
-    Study,
-    Timing,
-)
+from sparsetransfer.evaluation.study.results import CorpusCard, MethodCard
 from sparsetransfer.evaluation.study.runner import Progress, run
 from sparsetransfer.evaluation.study.store import CellStore
+from sparsetransfer.evaluation.study.study import Study
 
 __all__ = [
     "BASELINE",

@@ -13,7 +13,7 @@ from sparsetransfer.evaluation.scoring.tests import (
     permutation_test,
     signed_rank_test,
 )
-from sparsetransfer.evaluation.study.results import Study
+from sparsetransfer.evaluation.study.results import StudyResults
 
 __all__ = ["BASELINE", "MethodComparison", "TaskComparison", "compare", "comparison_as_dict"]
 
@@ -87,7 +87,7 @@ class MethodComparison:
 
 
 def compare(
-    study: Study, baseline: str = BASELINE
+    study: StudyResults, baseline: str = BASELINE
 ) -> tuple[tuple[MethodComparison, ...], tuple[TaskComparison, ...]]:
     """Compare every method of a study with one of them.
 
@@ -145,7 +145,7 @@ def compare(
 
 
 def _on_task(
-    study: Study,
+    study: StudyResults,
     task: str,
     others: list[str],
     baseline: str,
@@ -185,7 +185,7 @@ def _on_task(
     ]
 
 
-def comparison_as_dict(study: Study) -> dict[str, Any]:
+def comparison_as_dict(study: StudyResults) -> dict[str, Any]:
     """Return the comparison with the baseline as plain JSON values; NaN becomes None.
 
     Parameters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from sparsetransfer.evaluation.scoring.metrics import confusion_matrix, unweighted_average_recall
 from sparsetransfer.evaluation.scoring.tests import holm, signed_rank_test
 from sparsetransfer.evaluation.study.comparison import BASELINE
-from sparsetransfer.evaluation.study.results import Study
+from sparsetransfer.evaluation.study.results import StudyResults
 
-__all__ = ["MethodStanding", "Ranking", "rank_methods", "study_html", "study_text"]
+__all__ = ["MethodStanding", "Ranking", "rank_methods"]
 
 _EXACT_SPEAKERS = 12
 """Up to so many speakers all exchanges are enumerated."""
@@ -117,7 +116,7 @@ class _Speakers:
         return int(self.counts.shape[3])
 
 
-def rank_methods(study: Study, baseline: str = BASELINE) -> Ranking:
+def rank_methods(study: StudyResults, baseline: str = BASELINE) -> Ranking:
     """Rank the methods of a study by their mean UAR, and test them against a baseline.
 
     Parameters
@@ -151,7 +150,7 @@ def rank_methods(study: Study, baseline: str = BASELINE) -> Ranking:
 
 
 @lru_cache(maxsize=1)
-def _ranking(study: Study, baseline: str) -> Ranking:
+def _ranking(study: StudyResults, baseline: str) -> Ranking:
     """Rank once what the terminal and every part of a report ask for; studies do not change."""
     names = [method.name for method in study.methods]
     reference = names.index(baseline) if baseline in names else None
@@ -210,7 +209,7 @@ def _ranking(study: Study, baseline: str) -> Ranking:
     )
 
 
-def _by_target(study: Study, names: list[str]) -> list[_Speakers]:
+def _by_target(study: StudyResults, names: list[str]) -> list[_Speakers]:
     """Count confusions by target and speaker; nothing if a speaker is unknown."""
     targets = dict.fromkeys(task.target for task in study.tasks)
     if any("" in study.corpus(name).speakers for name in targets):
@@ -237,14 +236,14 @@ def _by_target(study: Study, names: list[str]) -> list[_Speakers]:
 
 
 def _counts(
-    study: Study, cell: Any, labels: NDArray[np.str_], rows: list[NDArray[np.intp]]
+    study: StudyResults, cell: Any, labels: NDArray[np.str_], rows: list[NDArray[np.intp]]
 ) -> NDArray[np.int64]:
     found = np.asarray(cell.predictions)
     classes = study.protocol.classes
     return np.stack([confusion_matrix(labels[part], found[part], classes) for part in rows])
 
 
-def _resampled(study: Study, parts: list[_Speakers]) -> NDArray[np.float64]:
+def _resampled(study: StudyResults, parts: list[_Speakers]) -> NDArray[np.float64]:
     """Return the mean UAR of each method in each resample, shape (methods, resamples)."""
     n_draws = study.protocol.n_resamples
     total = np.zeros((len(study.methods), n_draws))
@@ -266,7 +265,7 @@ def _percentiles(values: NDArray[np.float64], tail: float) -> tuple[float, float
 
 
 def _exchanged(
-    study: Study, parts: list[_Speakers], reference: int, others: list[int]
+    study: StudyResults, parts: list[_Speakers], reference: int, others: list[int]
 ) -> list[float]:
     """Return the p-value of each mean gain from exchanging answers speaker by speaker."""
     if not parts:
@@ -298,49 +297,3 @@ def _exchanged(
         as_large = int((np.abs(differences) >= abs(observed) - _TIE * len(study.tasks)).sum())
         p_values.append(as_large / len(flips) if exact else (1 + as_large) / (1 + len(flips)))
     return p_values
-
-
-def study_text(study: Study) -> str:
-    """Show a study as a line, and its methods as a table in plain text."""
-    rows = _shown_rows(study)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            text.rjust(width) if number else text.ljust(width)
-            for number, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return "\n".join([f"<Study {_headline(study)}>", *lines])
-
-
-def study_html(study: Study) -> str:
-    """Show a study as a table for notebooks."""
-    head, *rows = (tuple(map(escape, row)) for row in _shown_rows(study))
-    titles = "".join(f'<th scope="col">{text}</th>' for text in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(f"<td>{text}</td>" for text in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f"<table><caption>{escape(_headline(study))}</caption>"
-        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _headline(study: Study) -> str:
-    return f"{study.title}; {len(study.methods)} methods, protocol {study.protocol.id}"
-
-
-def _shown_rows(study: Study) -> list[tuple[str, ...]]:
-    def number(value: float, form: str) -> str:
-        return "–" if np.isnan(value) else format(value, form)
-
-    ranking = rank_methods(study)
-    rows: list[tuple[str, ...]] = [("method", "UAR %", "gain", "p")]
-    for part in ranking.standings:
-        gain, p_value = number(100 * part.gain, "+.1f"), number(part.p_value, ".3f")
-        rows.append((part.method, f"{100 * part.uar:.1f}", gain, p_value))
-    return rows

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Self
 
 from sparsetransfer.evaluation.data.domain import Domain
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
-from sparsetransfer.evaluation.scoring.metrics import Scores, score_confusion
+from sparsetransfer.evaluation.study.cell import Cell, Picture
 
-__all__ = ["SCHEMA_VERSION", "Cell", "CorpusCard", "MethodCard", "Picture", "Study", "Timing"]
+__all__ = ["SCHEMA_VERSION", "CorpusCard", "MethodCard", "StudyResults"]
 
 SCHEMA_VERSION = 2
 """Version of the layout of ``Study.as_dict``."""
@@ -142,199 +139,9 @@ class MethodCard:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Rows of source and target in the plane of their first two principal axes.
-
-    Parameters
-    ----------
-    source, target : ndarray of shape (n, 2)
-        Coordinates.
-    source_labels, target_labels : tuple of str
-        Labels of the rows.
-    """
-
-    source: NDArray[np.float64]
-    target: NDArray[np.float64]
-    source_labels: tuple[str, ...]
-    target_labels: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "source": self.source.tolist(),
-            "target": self.target.tolist(),
-            "source_labels": list(self.source_labels),
-            "target_labels": list(self.target_labels),
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Picture:
-        """Restore what `as_dict` gave."""
-        return cls(
-            np.array(content["source"], dtype=np.float64).reshape(-1, 2),
-            np.array(content["target"], dtype=np.float64).reshape(-1, 2),
-            tuple(content["source_labels"]),
-            tuple(content["target_labels"]),
-        )
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Time and memory spent on one cell.
-
-    Parameters
-    ----------
-    wall, cpu : float
-        Seconds, over all folds; `cpu` counts all threads of the process.
-    peak : float
-        Largest resident memory of the process up to the end of the cell, in MiB; NaN where the
-        system does not tell.
-    """
-
-    wall: float
-    cpu: float
-    peak: float
-
-    def as_dict(self) -> dict[str, float | None]:
-        """Return plain JSON values."""
-        return {"wall_s": self.wall, "cpu_s": self.cpu, "peak_mib": _number(self.peak)}
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One method with one seed on one task.
-
-    Parameters
-    ----------
-    task, target, method : str
-        Names.
-    seed : int
-        Seed.
-    predictions : tuple of str
-        Predicted label of each target row.
-    scores : Scores
-        Figures of the predictions.
-    interval : tuple of (float, float)
-        Speaker bootstrap interval of the UAR; NaN where speakers are unknown.
-    diagnostics : mapping
-        What the method says about itself; of several folds, that of the first one, and all under
-        ``folds``.
-    after : Discrepancy or None
-        Between the codes, for methods that have codes; mean over folds.
-    picture : Picture or None
-        Of the codes, in the first fold.
-    warnings : tuple of str
-        Warnings raised while the method ran.
-    timing : Timing
-        The only part that differs between two equal runs.
-    """
-
-    task: str
-    target: str
-    method: str
-    seed: int
-    predictions: tuple[str, ...]
-    scores: Scores
-    interval: tuple[float, float]
-    diagnostics: Mapping[str, Any]
-    after: Discrepancy | None
-    picture: Picture | None
-    warnings: tuple[str, ...]
-    timing: Timing
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values without picture and times; NaN becomes None."""
-        return {
-            "task": self.task,
-            "target": self.target,
-            "method": self.method,
-            "seed": self.seed,
-            "uar": _number(self.scores.uar),
-            "uar_interval": [_number(value) for value in self.interval],
-            "war": _number(self.scores.war),
-            "macro_f1": _number(self.scores.macro_f1),
-            "recalls": {
-                name: _number(value)
-                for name, value in zip(
-                    self.scores.classes, self.scores.recalls.tolist(), strict=True
-                )
-            },
-            "confusion": self.scores.confusion.tolist(),
-            "mmd_after": None if self.after is None else self.after.as_dict(),
-            "diagnostics": dict(self.diagnostics),
-            "warnings": list(self.warnings),
-            "predictions": list(self.predictions),
-        }
-
-    def as_record(self) -> dict[str, Any]:
-        """Return everything as plain JSON values, for `from_record`."""
-        return {
-            **self.as_dict(),
-            "picture": None if self.picture is None else self.picture.as_dict(),
-            "timing": self.timing.as_dict(),
-        }
-
-    @classmethod
-    def from_record(cls, content: Mapping[str, Any]) -> Cell:
-        """Restore what `as_record` gave.
-
-        Parameters
-        ----------
-        content : mapping
-            The record.
-
-        Returns
-        -------
-        Cell
-            An equal cell.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If the record is not one.
-        """
-        low, high = (_float(value) for value in content["uar_interval"])
-        after, picture, timing = content["mmd_after"], content["picture"], content["timing"]
-        return cls(
-            task=str(content["task"]),
-            target=str(content["target"]),
-            method=str(content["method"]),
-            seed=int(content["seed"]),
-            predictions=tuple(content["predictions"]),
-            scores=score_confusion(content["confusion"], tuple(content["recalls"])),
-            interval=(low, high),
-            diagnostics=dict(content["diagnostics"]),
-            after=None if after is None else Discrepancy(**after),
-            picture=None if picture is None else Picture.from_dict(picture),
-            warnings=tuple(content["warnings"]),
-            timing=Timing(timing["wall_s"], timing["cpu_s"], _float(timing["peak_mib"])),
-        )
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Study:
-    """Everything that a report shows.
-
-    Parameters
-    ----------
-    protocol : EvaluationProtocol
-        What was evaluated.
-    corpora : tuple of CorpusCard
-        The corpora, restricted to the classes.
-    methods : tuple of MethodCard
-        The methods, in the order of the tables.
-    cells : tuple of Cell
-        By task, method and seed, in the order of the protocol.
-    before : mapping of str to Discrepancy
-        Per task, between the normalised features of source and target; mean over folds.
-    feature_pictures : mapping of str to Picture
-        Per task, the normalised features of the first fold.
-    remarks : mapping of str to tuple of str
-        Per task, what the normalisation had to decide.
-    versions : mapping of str to str
-        Versions of Python and of the libraries that compute.
-    """
+class StudyResults:
+    """The values of a `Study`; its table is made from them, by `rank_methods`."""
 
     protocol: EvaluationProtocol
     corpora: tuple[CorpusCard, ...]
@@ -344,16 +151,6 @@ class Study:
     feature_pictures: Mapping[str, Picture]
     remarks: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        from sparsetransfer.evaluation.study.ranking import study_text
-
-        return study_text(self)
-
-    def _repr_html_(self) -> str:
-        from sparsetransfer.evaluation.study.ranking import study_html
-
-        return study_html(self)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -426,7 +223,7 @@ class Study:
         results: Mapping[str, Any],
         timings: Mapping[str, Any],
         coordinates: Mapping[str, Any],
-    ) -> Study:
+    ) -> Self:
         """Restore a study from what `as_dict` and its companions gave.
 
         Parameters
@@ -462,7 +259,7 @@ class Study:
     @classmethod
     def _restored(
         cls, results: Mapping[str, Any], timings: Mapping[str, Any], coordinates: Mapping[str, Any]
-    ) -> Study:
+    ) -> Self:
         def place(part: Mapping[str, Any]) -> tuple[Any, ...]:
             return part["task"], part["method"], part["seed"]
 
@@ -512,11 +309,3 @@ class Study:
                 if c.picture is not None
             ],
         }
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _float(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

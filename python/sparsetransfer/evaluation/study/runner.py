@@ -30,16 +30,11 @@ from sparsetransfer.evaluation.protocol.splits import Split, splits
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy, measure, project
 from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
 from sparsetransfer.evaluation.scoring.metrics import score
+from sparsetransfer.evaluation.study.cell import Cell, Picture, Timing
 from sparsetransfer.evaluation.study.jobs import Done, Job, execute
-from sparsetransfer.evaluation.study.results import (
-    Cell,
-    CorpusCard,
-    MethodCard,
-    Picture,
-    Study,
-    Timing,
-)
+from sparsetransfer.evaluation.study.results import CorpusCard, MethodCard
 from sparsetransfer.evaluation.study.store import CellStore, cell_key
+from sparsetransfer.evaluation.study.study import Study
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["Progress", "run"]

@@ -20,7 +20,7 @@ from sparsetransfer.evaluation.methods.base import (
 )
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.study.results import Cell
+from sparsetransfer.evaluation.study.cell import Cell
 
 __all__ = ["CellStore", "cell_key"]
 

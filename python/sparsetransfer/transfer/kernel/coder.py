@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains, resolve_domains
-from sparsetransfer._linalg import matmul, squared_spectral_norm
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
@@ -17,37 +16,10 @@ from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN, atom_count, first_dictionary
 from sparsetransfer.transfer.kernel.problem import kernel_learn
-from sparsetransfer.transfer.kernel.proximal import descend_rows, violations
+from sparsetransfer.transfer.kernel.witness import Witness
 from sparsetransfer.transfer.learn import transfer_learn
 
 __all__ = ["KernelTransferSparseCoding"]
-
-_ROWS = 1024
-
-
-class _Witness:
-    """The witness function of fitted codes, and its gradient, at new codes."""
-
-    def __init__(
-        self, codes: FloatArray, source: NDArray[np.bool_], widths: tuple[float, ...]
-    ) -> None:
-        # 1 / n_s and -1 / n_t
-        self.shares = np.array([1.0, -1.0]) / np.array([source.sum(), (~source).sum()])
-        self.fitted = codes.astype(np.float64)
-        self.energies = (self.fitted**2).sum(axis=1)
-        self.weights = np.where(source, self.shares[0], self.shares[1]) / len(widths)
-        self.widths = widths
-
-    def __call__(self, S: FloatArray) -> tuple[FloatArray, FloatArray]:
-        squares = (S**2).sum(axis=1)[:, None] + self.energies - 2 * matmul(S, self.fitted.T)
-        squares = np.maximum(squares, 0)
-        value = np.zeros(len(S))
-        pull = np.zeros_like(squares)
-        for width in self.widths:
-            kernel = np.exp(squares / (-2 * width**2)) * self.weights
-            value += kernel.sum(axis=1)
-            pull += kernel / width**2
-        return value, matmul(pull, self.fitted) - pull.sum(axis=1)[:, None] * S
 
 
 class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -367,16 +339,19 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ).codes
         worst = 0.0
         if self._source is not None:
-            witness = _Witness(self.codes_, self._source, self.bandwidths_)
-            pulls = self.mmd * witness.shares / np.abs(witness.shares).sum()
-            weights = np.where(is_source, pulls[0], pulls[1])
-            length = 1 / max(squared_spectral_norm(components), np.finfo(np.float64).tiny)
-            for begin in range(0, len(signals), _ROWS):
-                part = slice(begin, begin + _ROWS)
-                found = self._pull(
-                    signals[part], components, witness, weights[part], codes[part], length
-                )
-                worst = max(worst, found)
+            worst = Witness(self.codes_, self._source, self.bandwidths_).solve(
+                signals,
+                components,
+                codes,
+                is_source,
+                alpha=self.alpha,
+                mmd=self.mmd,
+                l2=self.l2,
+                positive=self.positive_code,
+                tol=self.tol * self.alpha,
+                max_iter=200 * self.code_iter,
+                dtype=self.components_.dtype,
+            )
         if worst > self.tol * self.alpha:
             warnings.warn(
                 f"codes stopped at a stationarity violation of {worst / self.alpha:.2g} alpha; "
@@ -385,38 +360,6 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 stacklevel=2,
             )
         return codes.astype(self.components_.dtype, copy=False)
-
-    def _pull(
-        self,
-        X: FloatArray,
-        D: FloatArray,
-        witness: _Witness,
-        weights: NDArray[np.float64],
-        codes: FloatArray,
-        length: float,
-    ) -> float:
-        """Move `codes`, in place, to where the witness function counts; return the violation."""
-
-        def evaluate(S: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-            residual = matmul(S, D) - X[rows]
-            height, slope = witness(S)
-            value = 0.5 * (residual**2).sum(axis=1) + 0.5 * self.l2 * (S**2).sum(axis=1)
-            value += weights[rows] * height + self.alpha * np.abs(S).sum(axis=1)
-            return value, matmul(residual, D.T) + self.l2 * S + weights[rows, None] * slope
-
-        descend_rows(
-            evaluate,
-            codes,
-            alpha=self.alpha,
-            positive=self.positive_code,
-            length=length,
-            tol=self.tol * self.alpha,
-            max_iter=200 * self.code_iter,
-        )
-        # What counts is the violation of the codes as they are returned.
-        codes[:] = codes.astype(self.components_.dtype)
-        _, gradient = evaluate(codes, np.arange(len(codes)))
-        return float(violations(codes, gradient, self.alpha, self.positive_code).max())
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that precision is preserved."""

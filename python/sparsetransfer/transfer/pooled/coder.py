@@ -1,33 +1,31 @@
 """Pooled sparse codes of the frames of sequences as a scikit-learn estimator."""
 
 import copy
-import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains
-from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import MiniBatchDictionaryLearning, learn_dictionary_online
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso_pooled
 from sparsetransfer.sparse_coding.pooled import PoolingStatistic, check_pooling
-from sparsetransfer.transfer.pooled.file import read_arrays, write_arrays
+from sparsetransfer.transfer.pooled.file import FittedArrays
 from sparsetransfer.transfer.pooled.sequences import WhitenedSequences
 
 __all__ = ["PooledSparseCoder"]
 
 _EPOCHS = 2
 _FRAMES_AT_A_TIME = 32_768
-_ARRAYS = ("components", "whitening", "domains", "means", "scales")
 
 
-class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # type: ignore[misc]
     r"""Represent sequences by pooled sparse codes of their frames.
 
     The frames of every domain are standardised by that domain's means and standard deviations,
@@ -379,94 +377,12 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, BaseEstimator):  # 
             dtype=object,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what was fitted as safetensors with a JSON header, aside and then renamed.
-
-        Parameters
-        ----------
-        path : path-like
-            The file, in a folder that exists.
-        """
-        check_is_fitted(self, "components_")
-        parameters = self.get_params() | {"pooling": check_pooling(self.pooling)}
-        if not isinstance(self.random_state, int):
-            parameters["random_state"] = None
-        write_arrays(path, parameters, {name: getattr(self, name + "_") for name in _ARRAYS})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a coder that `save` wrote; it transforms, but has no statistics to learn on.
-
-        Parameters
-        ----------
-        path : path-like
-            The file. Nothing in it is executed.
-
-        Returns
-        -------
-        PooledSparseCoder
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is damaged, of another kind or version, or its arrays do not fit.
-        """
-        parameters, arrays = read_arrays(path, _ARRAYS)
-        coder = cls()
-        try:
-            coder.set_params(**parameters)._check_parameters()
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)!r}: parameters cannot be used: {error}") from error
-        try:
-            return coder._restore(arrays)
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)!r}: {error}") from error
-
-    def _frozen(self) -> Self:
-        """Return a coder that transforms the same on one thread, without statistics to learn on."""
-        parameters = self.get_params() | {"n_jobs": 1, "random_state": None}
-        arrays = {name: getattr(self, name + "_") for name in _ARRAYS}
-        return type(self)(**parameters)._restore(arrays)
-
-    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Set the fitted attributes from arrays, after checking their shapes."""
-        self._check_parameters()
-        whitened = arrays["whitening"].shape[-1:]
-        n_domains, n_features = len(arrays["domains"]), len(arrays["whitening"])
-        shapes = {
-            "components": (self.n_dictionaries, self.n_components, *whitened),
-            "whitening": (n_features, *whitened),
-            "domains": (n_domains,),
-            "means": (n_domains, n_features),
-            "scales": (n_domains, n_features),
-        }
-        wrong = [name for name in _ARRAYS if arrays[name].shape != shapes[name]]
-        if wrong or not (arrays["scales"] > 0).all() or arrays["domains"].dtype != np.int64:
-            raise ValueError(f"arrays do not fit: {wrong or 'scales, domains'}")
-        for name in _ARRAYS:
-            setattr(self, name + "_", arrays[name])
-        self.n_features_in_ = n_features
-        self._dtype = self.components_.dtype
-        return self
-
     @property
     def view_widths_(self) -> list[int]:
         """Columns of every dictionary."""
         signs = 2 if self.split_sign else 1
         n_dictionaries, n_components, _ = self.components_.shape
         return [len(check_pooling(self.pooling)) * signs * n_components] * n_dictionaries
-
-    def _check_parameters(self) -> None:
-        check_integer(self.n_components, "n_components", minimum=1)
-        check_integer(self.n_whitened, "n_whitened", minimum=1)
-        check_integer(self.n_dictionaries, "n_dictionaries", minimum=1)
-        check_integer(self.max_frames, "max_frames", minimum=1)
-        check_real(self.alpha, "alpha", minimum=0.0, strict=True)
-        check_pooling(self.pooling)
-        if not 0 < check_real(self.power, "power") <= 1:
-            raise ValueError(f"power must be in (0, 1], got {self.power}")
 
     def _columns(self, values: FloatArray) -> FloatArray:
         """Arrange pooled values (sequences, statistics, signs, atoms) as columns."""
