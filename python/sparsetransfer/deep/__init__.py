@@ -15,7 +15,7 @@ except ImportError as error:
     raise missing_extra("sparsetransfer.deep", "deep") from error
 
 from sparsetransfer.deep import losses
-from sparsetransfer.deep.affect import AFFECT, affect_of
+from sparsetransfer.deep.affect import AFFECT, EMODB_AFFECT, affect_of
 from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
@@ -27,6 +27,7 @@ from sparsetransfer.deep.training.sequences import normalise_levels
 __all__ = [
     "AFFECT",
     "DIDAN",
+    "EMODB_AFFECT",
     "CheckpointError",
     "FineTunedCampplus",
     "MetricAutoencoder",

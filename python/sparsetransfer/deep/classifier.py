@@ -22,6 +22,7 @@ from sparsetransfer._domains import (
     read_source_labels,
 )
 from sparsetransfer._labels import MaskedClassifierMixin
+from sparsetransfer.deep.training.batches import batches_of
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
@@ -333,27 +334,6 @@ def balanced_weights(targets: NDArray[np.int64], n_classes: int) -> Tensor:
     """Return a weight per class, inverse to its frequency, with mean one over the samples."""
     counts = np.bincount(targets, minlength=n_classes)
     return torch.tensor(len(targets) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)
-
-
-def balanced_order(
-    rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.intp]:
-    """Draw a class-balanced order of the samples; small classes are oversampled."""
-    members = [rng.permutation(rows[targets[rows] == c]) for c in np.unique(targets[rows])]
-    turns = -(-len(rows) // len(members))
-    return np.stack([np.resize(m, turns) for m in members], axis=1).ravel()
-
-
-def batches_of(
-    sequences: list[NDArray[np.float32]],
-    order: NDArray[np.intp],
-    batch_size: int,
-    make: Callable[[list[NDArray[np.float32]]], Batch],
-) -> Iterator[tuple[NDArray[np.intp], Batch]]:
-    """Yield batches of about `batch_size` samples in their order, none of one of several."""
-    count = max(1, min(round(len(order) / batch_size), len(order) // 2))
-    for part in np.array_split(order, count):
-        yield part, make([sequences[i] for i in part])
 
 
 def paired_batches(

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
-    balanced_order,
     held_out_loss,
     paired_batches,
 )
 from sparsetransfer.deep.networks.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.networks.regressor import Regressor, regression_loss, valence_groups
+from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
+from sparsetransfer.deep.training.batches import draw_order
 from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
 from sparsetransfer.deep.training.sequences import (
     Batch,
@@ -37,10 +37,6 @@ from sparsetransfer.deep.training.sequences import (
 from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["DIDAN", "Alignment"]
-
-Alignment: TypeAlias = Literal[
-    "ida", "lida", "ida-published", "lida-published", "mmd", "coral", "dann"
-]
 
 _Pair: TypeAlias = tuple[Batch, Tensor, Batch | None]
 """Source batch, its class numbers, target batch."""
@@ -62,9 +58,11 @@ class DIDAN(SpectrogramClassifier):
         "coral", the covariances; "dann", an adversarial domain classifier; or None, nothing (the
         source-only twin).
     weight : float, default=0.1
-        Weight of the alignment, at least 0; it grows from 0 during training ("dann" apart, whose
-        reversed gradient does). 0 gives the same model as ``alignment=None``. 1 is usual for
-        "mmd", "coral" and "dann".
+        Weight of the alignment, at least 0. 0 gives the same model as ``alignment=None``. 1 is usual
+        for "mmd", "coral" and "dann".
+    warmup : float, default=0.3
+        Share of `max_epochs` in which the weight ("dann": the reversed gradient) grows from 0, in
+        [0, 1]. The epoch that is kept comes after it.
     alpha : float, default=0.1
         Weight of the penalty inside the implicit alignments, for features of unit norm.
     penalty : {"l1", "l21"}, default="l1"
@@ -124,10 +122,12 @@ class DIDAN(SpectrogramClassifier):
 
     The loss of a batch is :math:`\frac1{2 n_s} \sum_i w_{y_i} \|y_i - f(x_i)\|^2 + \lambda(t)\,
     R(F_s, F_t)` with class weights inverse to frequency and
-    :math:`\lambda(t) = \lambda (2/(1+e^{-10t}) - 1)`. For "ida" :math:`R` is
+    :math:`\lambda(t) = \lambda \tanh(1.5\, t / \mathrm{warmup})`, t the share of `max_epochs` that
+    is over. For "ida" :math:`R` is
     `losses.sparse_reconstruction` of the embeddings with rows of unit norm, where source samples of
     the class that the network presently guesses may rebuild a target; targets whose guessed class
-    is not in the batch do not take part. "lida" is the mean of such terms of all hidden layers: at the
+    is not in the batch do not take part. As directions leave lengths free, the squared logarithm of
+    the ratio of the mean norms of target and source is added. "lida" is the mean of such terms of all hidden layers: at the
     first, any source sample may rebuild a target; between, those of the same valence (positive,
     negative, neutral) as the guess; at the last, those of the guessed class. With one hidden layer
     only the last is there.
@@ -158,6 +158,7 @@ class DIDAN(SpectrogramClassifier):
         alignment: Alignment | None = "ida",
         *,
         weight: float = 0.1,
+        warmup: float = 0.3,
         alpha: float = 0.1,
         penalty: losses.Penalty = "l1",
         channels: Sequence[int] = (16, 32, 64),
@@ -178,6 +179,7 @@ class DIDAN(SpectrogramClassifier):
     ) -> None:
         self.alignment = alignment
         self.weight = weight
+        self.warmup = warmup
         self.alpha = alpha
         self.penalty = penalty
         self.channels = channels
@@ -269,6 +271,8 @@ class DIDAN(SpectrogramClassifier):
             seed=seed,
             device=device,
             identity={"data": data.digest(groups)},
+            # An epoch before the alignment acts would be the source-only twin.
+            warmup=0 if alignment is None else round(self.warmup * self.max_epochs),
         )
         self.network_ = network
         return self
@@ -282,6 +286,7 @@ class DIDAN(SpectrogramClassifier):
         for name in ("weight", "alpha", "weight_decay"):
             check_real(getattr(self, name), name, minimum=0)
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
+        check_real(self.warmup, "warmup", minimum=0, maximum=1)
         for name in ("dropout", "validation_fraction"):
             check_real(getattr(self, name), name, minimum=0, maximum=0.99)
         for name in ("channels", "hidden"):
@@ -329,10 +334,7 @@ class DIDAN(SpectrogramClassifier):
         def make(sequences: list[NDArray[np.float32]]) -> Batch:
             return pad(crop(sequences, self.crop_frames, rng)).to(device)
 
-        if self.balanced_batches:
-            order = balanced_order(training, data.targets, rng)
-        else:
-            order = rng.permutation(training)
+        order = draw_order(training, data.targets, rng, balanced=self.balanced_batches)
         return paired_batches(
             data, order, self.batch_size, rng, make, device, with_target=with_target
         )
@@ -346,57 +348,20 @@ class DIDAN(SpectrogramClassifier):
         done: float,
     ) -> Tensor:
         source, labels, target = pair
-        *hidden, scores = network(source)
-        loss = regression_loss(scores, labels, weights)
+        outputs = network(source)
+        loss = regression_loss(outputs[-1], labels, weights)
         if alignment is None or target is None:
             return loss
-        *hidden_target, scores_target = network(target)
-        guess = scores_target.argmax(dim=1)
-        growth = 2 / (1 + math.exp(-10 * done)) - 1
-        if alignment == "dann":
-            features = torch.cat([hidden[-1], hidden_target[-1]])
-            is_source = torch.zeros(len(features), device=features.device)
-            is_source[: len(scores)] = 1
-            side = network.adversary(losses.reverse_gradient(features, growth)).squeeze(1)
-            term = nn.functional.binary_cross_entropy_with_logits(side.float(), is_source)
-            return loss + self.weight * term
-        if alignment == "mmd":
-            term = losses.discrepancy(hidden[-1], hidden_target[-1])
-        elif alignment == "coral":
-            term = losses.coral(hidden[-1], hidden_target[-1])
-        else:
-            term = self._reconstruction(alignment, network, (hidden, hidden_target), labels, guess)
-        return loss + self.weight * growth * term
-
-    def _reconstruction(
-        self,
-        alignment: Alignment,
-        network: Regressor,
-        layers: tuple[list[Tensor], list[Tensor]],
-        labels: Tensor,
-        guess: Tensor,
-    ) -> Tensor:
-        """Return the mean of the terms of the layers that an implicit alignment acts on."""
-        masks = network.masks(labels, guess, len(layers[0]))
-        if alignment == "ida-published":
-            masks[-1] = None
-        normalise = alignment in ("ida", "lida")
-        first = 0 if alignment in ("lida", "lida-published") else len(masks) - 1
-        terms = []
-        for source, target, allowed in list(zip(*layers, masks, strict=True))[first:]:
-            scale = 1.0 if normalise else source.square().sum(dim=1).mean().sqrt() + 1e-6
-            terms.append(
-                losses.sparse_reconstruction(
-                    source / scale,
-                    target / scale,
-                    self.alpha,
-                    penalty=self.penalty,
-                    allowed=allowed,
-                    normalise=normalise,
-                )
-            )
-        total = torch.stack(terms).sum()
-        return total / len(terms) if normalise else total
+        return loss + self.weight * alignment_loss(
+            alignment,
+            network,
+            outputs,
+            network(target),
+            labels,
+            share=growth(done, self.warmup),
+            alpha=self.alpha,
+            penalty=self.penalty,
+        )
 
     @staticmethod
     def _probabilities(scores: Tensor) -> NDArray[np.float64]:

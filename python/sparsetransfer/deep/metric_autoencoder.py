@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
@@ -18,15 +17,17 @@ from sparsetransfer._domains import new_domains, resolve_domains, source_mask
 from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_values, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
-from sparsetransfer.deep.affect import AFFECT, affect_of
+from sparsetransfer.deep.affect import AFFECT, ratings_of
 from sparsetransfer.deep.classifier import json_parameters
 from sparsetransfer.deep.networks.autoencoder import (
     Autoencoder,
+    EmbeddingClassifierMixin,
     RowScaler,
     embed,
-    embedding_classifier,
     restored_classifier,
 )
+from sparsetransfer.deep.training.alignment import growth
+from sparsetransfer.deep.training.batches import balanced_order, mixed_batches
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
@@ -37,6 +38,7 @@ from sparsetransfer.deep.training.checkpoint import (
     read_parameters,
     write_checkpoint,
 )
+from sparsetransfer.deep.training.holdout import split_for_validation
 from sparsetransfer.deep.training.loop import (
     Progress,
     Training,
@@ -50,8 +52,15 @@ __all__ = ["Dimension", "MetricAutoencoder"]
 
 Dimension: TypeAlias = Literal["activation", "valence", "both"]
 
+_COLUMNS = {"activation": [0], "valence": [1], "both": [0, 1], None: []}
 
-class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
+
+class MetricAutoencoder(
+    EmbeddingClassifierMixin,
+    TransformerMixin,
+    MaskedClassifierMixin,
+    BaseEstimator,  # type: ignore[misc]
+):
     r"""Continuous metric learning: an embedding in which distances are differences in emotion.
 
     Parameters
@@ -71,6 +80,16 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         The largest number of passes over the samples.
     batch_size : int, default=64
         Samples in a batch.
+    balanced_batches : bool, default=False
+        Whether every batch holds as many labelled source samples of each class, drawn again and
+        again from small classes, beside its share of all others.
+    warmup : float, default=0.0
+        Share of `max_epochs` in which the weight of the metric loss grows from 0 to 1, in [0, 1].
+    validation_fraction : float, default=0.0
+        Share of every source class held out for early stopping on the same loss without noise, by
+        whole speakers where `groups` names them; 0 runs all epochs, as published.
+    patience : int, default=20
+        Epochs without improvement on it after which to stop.
     learning_rate : float, default=1e-3
         Step of Adam.
     device, random_state, checkpoint, progress
@@ -85,7 +104,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
     classifier_ : LogisticRegression
         Fitted on the embeddings of the labelled source samples; only if there were labels.
     history_ : dict of str to list of float
-        Training loss per epoch.
+        Training loss and validation loss per epoch.
     n_features_in_ : int
         Number of features.
 
@@ -121,6 +140,10 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         noise: float = 1.0,
         max_epochs: int = 100,
         batch_size: int = 64,
+        balanced_batches: bool = False,
+        warmup: float = 0.0,
+        validation_fraction: float = 0.0,
+        patience: int = 20,
         learning_rate: float = 1e-3,
         device: str | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -133,6 +156,10 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         self.noise = noise
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.balanced_batches = balanced_batches
+        self.warmup = warmup
+        self.validation_fraction = validation_fraction
+        self.patience = patience
         self.learning_rate = learning_rate
         self.device = device
         self.random_state = random_state
@@ -145,6 +172,7 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         y: ArrayLike | None = None,
         *,
         sample_domain: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         dimensions: ArrayLike | None = None,
         affect: Mapping[str, tuple[float, float]] = AFFECT,
     ) -> MetricAutoencoder:
@@ -159,11 +187,13 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         sample_domain : array_like of shape (n,), int, optional
             Positive: source, negative: target. By default samples with a masked label are the
             target.
+        groups : array_like of shape (n,), optional
+            Speakers, as in `DIDAN.fit`.
         dimensions : array_like of shape (n, 2), optional
             Activation and valence of each sample, NaN where unknown; those of target samples are
             not looked at. By default `affect` gives them for the emotions in `y`.
         affect : mapping of str to (float, float), default=AFFECT
-            Activation and valence of emotions.
+            Activation and valence of emotions; `EMODB_AFFECT` has means of published ratings.
 
         Returns
         -------
@@ -184,7 +214,16 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         labels = None if y is None else check_labels(y, len(X))
         is_source = source_mask(resolve_domains(labels, sample_domain, len(X)), len(X))
         known = is_source & (labelled(labels) if labels is not None else False)
-        wanted = self._wanted(labels, known, is_source, dimensions, affect)
+        targets = np.where(is_source, 0, -1).astype(np.int64)
+        if labels is not None and known.any():
+            targets[~known] = -1
+            targets[known] = np.unique(class_values(labels[known]), return_inverse=True)[1]
+        columns = _COLUMNS[self.dimension]
+        if columns or dimensions is not None:
+            rated = ratings_of(known, is_source, labels, dimensions, affect)[:, columns]
+        else:
+            rated = np.empty((len(X), 0))
+        wanted = torch.from_numpy(self.spacing * rated)
         scaler = RowScaler.fit(X, is_source)
         self.mean_, self.scale_ = scaler.mean, scaler.scale
         rows = scaler.apply(X, is_source)
@@ -195,19 +234,30 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             torch.manual_seed(seed)
             network = Autoencoder(X.shape[1], self.n_components)
         optimizer = torch.optim.Adam(network.to(device).parameters(), lr=self.learning_rate)
+        training, held = split_for_validation(
+            np.flatnonzero(targets >= 0), targets, groups, self.validation_fraction, seed
+        )
+        others = np.flatnonzero(targets < 0)
+
+        def pick(rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+            return scaled[rows].to(device), wanted[rows].to(device)
 
         def batches(rng: np.random.Generator, _: int) -> Iterator[tuple[Tensor, Tensor]]:
-            order = rng.permutation(len(scaled))
-            for rows in np.array_split(order, max(1, round(len(order) / self.batch_size))):
-                yield scaled[rows].to(device), wanted[rows].to(device)
+            if self.balanced_batches:
+                order, rest = balanced_order(training, targets, rng), rng.permutation(others)
+            else:
+                order, rest = rng.permutation(np.concatenate([training, others])), others[:0]
+            yield from map(pick, mixed_batches(order, rest, self.batch_size))
 
         self.history_ = train(
             network,
             optimizer,
             batches,
-            lambda pair, _: self._loss(network, *pair),
-            Training(self.max_epochs, 1, seed, device, self.checkpoint, self.progress),
-            identity=json_parameters(self) | {"data": data_digest(scaled, wanted, is_source)},
+            lambda pair, done: self._loss(network, *pair, done=done),
+            Training(self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress),
+            validate=(lambda: self._loss(network, *pick(held)).item()) if len(held) else None,
+            identity=json_parameters(self)
+            | {"data": data_digest(scaled, wanted, targets, is_source, groups)},
         )
         self.network_ = network
         if known.any():
@@ -239,42 +289,6 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
         return embed(
             self.network_, self.device, RowScaler(self.mean_, self.scale_).apply(X, is_source)
         ).astype(X.dtype)
-
-    @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
-    def predict(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[Any]:
-        """Label samples by the classifier on their embeddings.
-
-        Parameters
-        ----------
-        X, sample_domain
-            As in `transform`.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        embedded = self.transform(X, sample_domain=sample_domain)
-        return np.asarray(self.classifier_.predict(embedded))
-
-    @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
-    def predict_proba(
-        self, X: Any, *, sample_domain: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
-        """Return class probabilities.
-
-        Parameters
-        ----------
-        X, sample_domain
-            As in `transform`.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n, n_classes), float64
-            In the order of `classes_`.
-        """
-        embedded = self.transform(X, sample_domain=sample_domain)
-        return np.asarray(self.classifier_.predict_proba(embedded), dtype=np.float64)
 
     def predict_dimensions(self, X: Any, *, sample_domain: ArrayLike | None = None) -> FloatArray:
         """Read activation and valence off the embedding, up to an offset.
@@ -349,51 +363,25 @@ class MetricAutoencoder(TransformerMixin, MaskedClassifierMixin, BaseEstimator):
             raise ValueError(f"n_components must be even for 'both', got {self.n_components}")
         check_integer(self.max_epochs, "max_epochs", minimum=1)
         check_integer(self.batch_size, "batch_size", minimum=2)
+        check_integer(self.patience, "patience", minimum=1)
+        check_real(self.warmup, "warmup", minimum=0, maximum=1)
+        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
         check_real(self.spacing, "spacing", minimum=0, strict=True)
         check_real(self.noise, "noise", minimum=0)
         check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
 
-    def _wanted(
-        self,
-        labels: NDArray[Any] | None,
-        known: NDArray[np.bool_],
-        is_source: NDArray[np.bool_],
-        dimensions: ArrayLike | None,
-        affect: Mapping[str, tuple[float, float]],
+    def _loss(
+        self, network: Autoencoder, features: Tensor, wanted: Tensor, *, done: float = 1.0
     ) -> Tensor:
-        """Return the labels that shape each part of the embedding, NaN where unknown."""
-        rated = np.full((len(is_source), 2), np.nan)
-        if dimensions is not None:
-            given = np.asarray(dimensions, dtype=np.float64)
-            if given.shape != rated.shape or np.isinf(given).any():
-                raise ValueError(
-                    f"dimensions must be finite or NaN, of shape {rated.shape}, got {given.shape}"
-                )
-            rated[is_source] = given[is_source]
-        elif labels is not None and self.dimension is not None:
-            rated[known] = affect_of(labels[known].tolist(), affect)
-        columns = {"activation": [0], "valence": [1], "both": [0, 1], None: []}[self.dimension]
-        return torch.from_numpy(self.spacing * rated[:, columns])
-
-    def _loss(self, network: Autoencoder, features: Tensor, wanted: Tensor) -> Tensor:
-        noisy = features + self.noise * torch.randn_like(features)
+        noisy = features
+        if network.training:
+            noisy = features + self.noise * torch.randn_like(features)
         latent, rebuilt = network(noisy)
         loss = nn.functional.mse_loss(rebuilt.float(), features)
         if not wanted.shape[1]:
             return loss
         parts = latent.float().chunk(wanted.shape[1], dim=1)
+        share = growth(done, self.warmup) if network.training else 1.0
         for part, label in zip(parts, wanted.T, strict=True):
-            loss = loss + losses.continuous_metric(label, part)
+            loss = loss + share * losses.continuous_metric(label, part)
         return loss.log()
-
-    def _fit_classifier(self, embedded: NDArray[np.float64], labels: NDArray[Any]) -> None:
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")
-        self.classifier_ = embedding_classifier().fit(embedded, labels)
-
-
-def _has_classifier(model: MetricAutoencoder) -> bool:
-    if not hasattr(model, "network_") or hasattr(model, "classifier_"):
-        return True
-    raise AttributeError("fit saw no label: there is no classifier, only transform")

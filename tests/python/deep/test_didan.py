@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from sparsetransfer.deep import DIDAN, CheckpointError, losses
-from sparsetransfer.deep.classifier import balanced_order, batches_of
-from sparsetransfer.deep.didan import Alignment, valence_groups
+from sparsetransfer.deep.networks.regressor import valence_groups
+from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
+from sparsetransfer.deep.training.batches import balanced_order, batches_of
+from sparsetransfer.deep.training.sequences import pad
 from sparsetransfer.exceptions import DomainError, DomainWarning
 
 SMALL = {"channels": (4, 8), "hidden": (16, 8, 8), "batch_size": 16, "random_state": 0}
@@ -98,12 +100,12 @@ def noisy(speech):
     return dataclasses.replace(speech, X=X)
 
 
-@pytest.mark.parametrize(
-    ("alignment", "weight"),
-    [("ida", w) for w in (0.1, 0.3, 1.0, 3.0, 10.0)] + [("lida", w) for w in (0.1, 0.3, 1.0)],
-)
-def test_the_alignment_leaves_the_target_its_length(noisy, alignment, weight):
-    source, target = features(trained(noisy, alignment, weight), noisy)
+@pytest.mark.parametrize("alignment", ["ida", "lida"])
+@pytest.mark.parametrize("weight", [0.1, 0.3, 1.0, 3.0, 10.0])
+@pytest.mark.parametrize("rows", [False, True])
+def test_the_alignment_leaves_the_target_its_length(noisy, alignment, weight, rows):
+    data = dataclasses.replace(noisy, X=as_rows(noisy)) if rows else noisy
+    source, target = features(trained(data, alignment, weight), data)
     assert 0.8 < (target.norm(dim=1).mean() / source.norm(dim=1).mean()).item() < 1.25
 
 
@@ -159,6 +161,50 @@ def test_no_batch_holds_a_single_sample_of_several():
             parts = [rows for rows, _ in batches_of(X, np.arange(count), size, len)]
             assert sorted(np.concatenate(parts).tolist()) == list(range(count))
             assert min(map(len, parts)) > 1
+
+
+def test_the_weight_grows_over_the_warm_up():
+    assert growth(0.0, 0.3) == 0.0
+    assert growth(0.0, 0.0) == growth(0.9, 0.0) == 1.0
+    shares = [growth(done, 0.3) for done in np.linspace(0, 1, 30)]
+    assert np.all(np.diff(shares) > 0)
+    # Ganin et al. 2016, section 5.2.2: 2 / (1 + exp(-10 t)) - 1.
+    assert shares == pytest.approx([2 / (1 + np.exp(-10 * t)) - 1 for t in np.linspace(0, 1, 30)])
+
+
+def test_no_epoch_within_the_warm_up_is_kept(speech):
+    """Nor is it the end: an epoch before the alignment acts would be the source-only twin."""
+    kept = {}
+    for alignment in (None, "coral"):
+        model = DIDAN(alignment, **SMALL, warmup=0.5, max_epochs=12, patience=1, learning_rate=0.3)
+        kept[alignment] = len(
+            model.fit(speech.X, speech.y, sample_domain=speech.sample_domain).history_["loss"]
+        )
+    assert kept[None] < 6 < kept["coral"]
+
+
+@pytest.mark.parametrize("alignment", get_args(Alignment))
+def test_before_the_weight_grows_the_network_learns_from_the_source_only(speech, alignment):
+    """In the first epoch the share is 0: no gradient of the alignment reaches the scores."""
+    network = DIDAN(alignment, **SMALL, max_epochs=1).fit(speech.X, speech.y).network_
+    batch = pad([x.astype(np.float32) for x in speech.X[:12]])
+    labels = torch.arange(12) % 3
+    gradients = []
+    for share in (0.0, 1.0):
+        network.zero_grad()
+        term = alignment_loss(
+            alignment,
+            network,
+            network(batch),
+            network(pad([2 * x.astype(np.float32) for x in speech.X[12:24]])),
+            labels,
+            share=share,
+            alpha=0.1,
+            penalty="l1",
+        )
+        term.backward()
+        gradients.append(network.hidden[0][1].weight.grad.abs().max().item())
+    assert gradients[0] == 0.0 < gradients[1]
 
 
 def test_epochs_of_neighbouring_seeds_draw_different_noise():
@@ -237,7 +283,7 @@ def test_balanced_batches_reach_the_training(speech, monkeypatch):
         drawn.append(balanced_order(rows, targets, rng))
         return drawn[-1]
 
-    monkeypatch.setattr("sparsetransfer.deep.didan.balanced_order", draw)
+    monkeypatch.setattr("sparsetransfer.deep.training.batches.balanced_order", draw)
     options = SMALL | {"max_epochs": 2, "validation_fraction": 0.0}
     plain = DIDAN(None, **options).fit(rows, speech.y)
     assert not drawn
@@ -375,6 +421,7 @@ LABELS = ["a", "b", None, None]
         (GOOD, LABELS, [-1, -1, 1, 1], {}, DomainError, "no known label"),
         (GOOD, LABELS, None, {"alignment": "kl"}, ValueError, "alignment"),
         (GOOD, LABELS, None, {"weight": -1.0}, ValueError, "weight"),
+        (GOOD, LABELS, None, {"warmup": 1.5}, ValueError, "warmup"),
         (GOOD, LABELS, None, {"max_epochs": 0}, ValueError, "max_epochs"),
         (GOOD, LABELS, None, {"dropout": 1.0}, ValueError, "dropout"),
         (GOOD, LABELS, None, {"hidden": ()}, ValueError, "hidden"),

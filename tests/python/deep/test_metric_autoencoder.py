@@ -3,7 +3,13 @@ import pytest
 import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.deep import CheckpointError, MetricAutoencoder, affect_of
+from sparsetransfer.deep import (
+    AFFECT,
+    EMODB_AFFECT,
+    CheckpointError,
+    MetricAutoencoder,
+    affect_of,
+)
 from sparsetransfer.exceptions import DomainError
 
 
@@ -96,6 +102,74 @@ def test_a_constant_feature_keeps_its_unit(value):
     X[:, 3] = value
     model = MetricAutoencoder(**FAST | {"max_epochs": 1}).fit(X, truth, sample_domain=domain)
     assert (model.scale_[:, 3] == 1).all()
+
+
+def test_balanced_batches_hold_every_class_and_every_target_row():
+    X, truth, domain = make()
+    rare = np.flatnonzero((truth == truth[0]) & (domain > 0))[3:]
+    truth = np.delete(truth, rare)
+    X, domain = np.delete(X, rare, axis=0), np.delete(domain, rare)
+    y = np.where(domain > 0, truth.astype(object), None)
+    drawn = []
+
+    class Watched(MetricAutoencoder):
+        def _loss(self, network, features, wanted, *, done=1.0):
+            drawn.append((features, wanted))
+            return super()._loss(network, features, wanted, done=done)
+
+    options = FAST | {"max_epochs": 1, "batch_size": 24}
+    Watched(**options, balanced_batches=True).fit(X, y, sample_domain=domain)
+    for _, wanted in drawn:
+        known = wanted[~wanted.isnan().any(dim=1)]
+        counts = known.unique(dim=0, return_counts=True)[1]
+        assert len(counts) == len(np.unique(truth))
+        assert counts.max() - counts.min() <= 1
+    targets = torch.cat([f[w.isnan().all(dim=1)] for f, w in drawn])
+    assert len(targets.unique(dim=0)) == np.sum(domain < 0)
+
+
+def test_held_out_speakers_end_the_training():
+    X, truth, domain = make()
+    speakers = np.arange(len(X)) % 5
+    model = MetricAutoencoder(
+        **FAST | {"max_epochs": 200, "learning_rate": 0.05}, validation_fraction=0.3, patience=3
+    ).fit(X, truth, sample_domain=domain, groups=speakers)
+    values = model.history_["validation_loss"]
+    assert len(values) < 200
+    assert len(values) - 1 - int(np.argmin(values)) == 3
+
+
+def test_the_metric_grows_over_the_warm_up():
+    X, truth, _ = make()
+    model = MetricAutoencoder(noise=0.0, warmup=0.5)
+    network = MetricAutoencoder(**FAST | {"max_epochs": 1}).fit(X, truth).network_.train()
+    features, wanted = torch.from_numpy(X).float(), torch.from_numpy(affect_of(truth))
+    error = torch.nn.functional.mse_loss(network(features)[1], features).item()
+    parts = [
+        model._loss(network, features, wanted, done=done).exp().item() - error
+        for done in (0.0, 0.25, 1.0)
+    ]
+    full = MetricAutoencoder(noise=0.0)._loss(network, features, wanted).exp().item() - error
+    assert parts[0] == pytest.approx(0, abs=1e-5)
+    assert parts[1:] == pytest.approx([full * np.tanh(0.75), full * np.tanh(3)], rel=1e-4)
+
+
+def test_published_ratings_agree_with_the_convention_in_sign():
+    """Of EMO-DB's classes both tell the unpleasant ones and the excited ones from the others."""
+    for emotion, (activation, valence) in EMODB_AFFECT.items():
+        ours = AFFECT[emotion]
+        assert valence == 0 or np.sign(valence) == np.sign(ours[1])
+        assert emotion in ("neutral", "disgust") or np.sign(activation) == np.sign(ours[0])
+    X, truth, domain = make()
+    model = MetricAutoencoder(**FAST | {"max_epochs": 1})
+    rated, given = (
+        model.fit(X, truth, sample_domain=domain, **options).transform(X)
+        for options in (
+            {"affect": EMODB_AFFECT},
+            {"dimensions": affect_of(truth, EMODB_AFFECT)},
+        )
+    )
+    np.testing.assert_array_equal(rated, given)
 
 
 def test_target_labels_and_ratings_are_not_looked_at():

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sparsetransfer.deep.training.loop import resolve_device
 
-__all__ = ["Autoencoder", "RowScaler", "embed", "embedding_classifier", "restored_classifier"]
+__all__ = ["Autoencoder", "EmbeddingClassifierMixin", "RowScaler", "embed", "restored_classifier"]
 
 _WIDTHS = (40, 20, 10)
 
@@ -104,3 +105,57 @@ def restored_classifier(
     if model.coef_.shape != (rows, n_components) or model.intercept_.shape != (rows,):
         raise ValueError("the classifier has another shape than its classes")
     return model
+
+
+class EmbeddingClassifierMixin:
+    """Predictions by a classifier on embeddings, which is there if `fit` saw labels."""
+
+    transform: Callable[..., Any]
+
+    @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
+    def predict(self, X: Any, *, sample_domain: ArrayLike | None = None) -> NDArray[Any]:
+        """Label samples by the classifier on their embeddings.
+
+        Parameters
+        ----------
+        X, sample_domain
+            As in `transform`.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        embedded = self.transform(X, sample_domain=sample_domain)
+        return np.asarray(self.classifier_.predict(embedded))
+
+    @available_if(lambda self: _has_classifier(self))  # type: ignore[untyped-decorator]
+    def predict_proba(
+        self, X: Any, *, sample_domain: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X, sample_domain
+            As in `transform`.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, n_classes), float64
+            In the order of `classes_`.
+        """
+        embedded = self.transform(X, sample_domain=sample_domain)
+        return np.asarray(self.classifier_.predict_proba(embedded), dtype=np.float64)
+
+    def _fit_classifier(self, embedded: NDArray[np.float64], labels: NDArray[Any]) -> None:
+        self.classes_ = np.unique(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, got {self.classes_.tolist()}")
+        self.classifier_ = embedding_classifier().fit(embedded, labels)
+
+
+def _has_classifier(model: Any) -> bool:
+    if not hasattr(model, "network_") or hasattr(model, "classifier_"):
+        return True
+    raise AttributeError("fit saw no label: there is no classifier, only transform")

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from sparsetransfer._validation import check_integer
-from sparsetransfer.deep.classifier import batches_of, held_out_loss
+from sparsetransfer.deep.classifier import held_out_loss
 from sparsetransfer.deep.networks.backbones import ResidualEncoder
+from sparsetransfer.deep.training.batches import batches_of
 from sparsetransfer.deep.training.checkpoint import (
     check_tensors,
     describing,

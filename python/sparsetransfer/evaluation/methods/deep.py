@@ -152,7 +152,6 @@ class DeepMethod:
         samples: Any = rows
         unknown: Any = target.features
         learned: dict[str, Any] = {}
-        groups: dict[str, Any] = {}
         if self._reads_filter_bank:
             unknown = target.frames[self.frame_set]
             samples = [*source.frames[self.frame_set], *unknown]
@@ -167,10 +166,9 @@ class DeepMethod:
             samples = [*known, *unknown]
             if self.pretrain_epochs:
                 learned["pretrained"] = self._speaker_network(known, source, seed)
-        if self.estimator != "MetricAutoencoder":
-            groups["groups"] = np.concatenate([source.speakers, target.speakers])
         estimator = self._class()(**learned, **self.params, random_state=seed)
-        estimator.fit(samples, labels, sample_domain=domain, **groups)
+        speakers = np.concatenate([source.speakers, target.speakers])
+        estimator.fit(samples, labels, sample_domain=domain, groups=speakers)
         if self._reads_filter_bank:  # the network has just been run on the same recordings
             codes = estimator.embedding_.astype(np.float64)
             predictions = estimator.transduction_[len(source) :]
