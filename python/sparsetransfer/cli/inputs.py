@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +75,10 @@ def cache_folder(path: Path | None) -> Path:
     OSError
         If no file could be made there; the message names ``--cache``.
     """
-    place = path or _default_cache()
+    import platformdirs
+
+    # Without its own subfolder on Windows, where earlier versions kept their features.
+    place = path or platformdirs.user_cache_path("sparsetransfer", appauthor=False, opinion=False)
     try:
         check_folder(place / "features")
     except OSError as error:
@@ -110,17 +112,6 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path | st
         other = taken.setdefault(place, option)
         if other != option and (os.path.isfile(place) or not os.path.exists(place)):
             raise ValueError(f"{option} '{path}' is {other}, too; choose another file")
-
-
-def _default_cache() -> Path:
-    """Return the user's cache folder for this package, by the platform's custom."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "sparsetransfer"
 
 
 def split_list(text: str) -> tuple[str, ...]:

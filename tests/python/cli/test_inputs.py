@@ -1,6 +1,8 @@
+import importlib
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,14 +70,37 @@ def test_malformed_corpus(text):
         read_corpus_entry(text, label_map={}, drop_unmapped=False)
 
 
-def test_cache_follows_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setattr("sys.platform", "linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="another custom")
+def test_cache_follows_the_environment_and_the_option(monkeypatch, tmp_path):
+    """The folders in which versions before platformdirs kept their features."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "far"))
     assert cache_folder(None) == tmp_path / "far" / "sparsetransfer"
+    assert cache_folder(tmp_path / "chosen") == tmp_path / "chosen"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder(None) == tmp_path / ".cache" / "sparsetransfer"
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("system", "folder"),
+    [
+        ("macos.MacOS", "Library/Caches/sparsetransfer"),
+        ("windows.Windows", "AppData/Local/sparsetransfer"),
+    ],
+)
+def test_caches_of_earlier_versions_are_found_on_other_systems(
+    monkeypatch, tmp_path, system, folder
+):
+    module, name = system.split(".")
+    directories = getattr(importlib.import_module(f"platformdirs.{module}"), name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(
+        "platformdirs.windows.get_win_folder", lambda which: str(tmp_path / "AppData/Local")
+    )
+    monkeypatch.setattr("platformdirs.PlatformDirs", directories)
+    assert cache_folder(None) == tmp_path / folder
 
 
 @pytest.mark.parametrize("place", ["file", "file/deep", "full"])
