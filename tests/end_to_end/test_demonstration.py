@@ -1,6 +1,10 @@
 """The command without arguments, on fewer recordings."""
 
 import json
+import os
+from pathlib import Path
+
+import pytest
 
 from sparsetransfer import synthetic
 
@@ -27,3 +31,16 @@ def test_the_demonstration_ends_in_a_verdict_that_follows_from_its_table(
     assert content["verdict"].startswith("No method is distinguishably better")
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert content["verdict"].split(";")[0] in page
+
+
+@pytest.mark.skipif("SPARSETRANSFER_DATA" not in os.environ, reason="needs the corpora")
+def test_between_men_and_women_of_one_corpus_adaptation_mends_a_real_shift(evaluate):
+    root = Path(os.environ["SPARSETRANSFER_DATA"]) / "emodb"
+    finished = evaluate("--json", "--demo", f"emodb={root}", "--methods", "svm,coral")
+    assert finished.exit_code == 0, finished.output
+    content = json.loads(finished.stdout)
+    assert content["tasks"] == ["emodb-m → emodb-f", "emodb-f → emodb-m"]
+    coral = next(part for part in content["methods"] if part["method"] == "coral")
+    assert coral["gain"] > 0.03
+    assert coral["p_value"] < 0.05
+    assert "a gain that is distinguishable from zero" in content["verdict"]

@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
 from sparsetransfer.corpora.check import CorpusCheck, check
 from sparsetransfer.corpora.corpus import COLUMNS, Corpus
 from sparsetransfer.corpora.emotions import EMOTIONS, synonyms, vocabularies, vocabulary
+from sparsetransfer.corpora.fetch import fetch
 from sparsetransfer.corpora.manifest import UNLABELLED, read_manifest, read_unlabelled
 from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
@@ -22,6 +23,7 @@ __all__ = [
     "CorpusCheck",
     "Scheme",
     "check",
+    "fetch",
     "names",
     "read",
     "read_manifest",

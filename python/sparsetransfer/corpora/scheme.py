@@ -72,6 +72,10 @@ class Scheme:
         other.
     annotations : Annotations, optional
         Where labels are read from, if the path does not tell them.
+    archive : str
+        Address of a zip archive that `fetch` may download; empty where there is none.
+    samples_sha256 : str
+        SHA-256 of names and samples of its recordings, see `fetch`.
     """
 
     name: str
@@ -98,6 +102,8 @@ class Scheme:
     speaker_format: str = "{}"
     annotations: Annotations | None = None
     notes: str = ""
+    archive: str = ""
+    samples_sha256: str = ""
 
     @property
     def speakers(self) -> tuple[str, ...]:

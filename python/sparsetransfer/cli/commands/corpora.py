@@ -1,4 +1,4 @@
-"""``sparsetransfer corpora``: what readers there are, and what a folder has of a corpus."""
+"""``sparsetransfer corpora``: list, fetch and check corpora."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparsetransfer.cli.errors import INCOMPLETE, one_line_errors
+from sparsetransfer.cli.inputs import CacheFolder, cache_folder
 from sparsetransfer.cli.progress import counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sparsetransfer.corpora import CorpusCheck
+    from sparsetransfer.corpora import CorpusCheck, Scheme
 
 __all__ = ["corpora"]
 
 corpora = typer.Typer(
-    help="List corpora and check folders against them.", no_args_is_help=True, add_completion=False
+    help="List and fetch corpora, and check folders against them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 _LISTED = 10  # offenders of one kind that are named without --all
@@ -52,6 +55,33 @@ def list_corpora() -> None:
 
 
 @corpora.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of a corpus.", show_default=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder to make.", show_default="corpora/NAME in the cache"),
+    ] = None,
+    cache: CacheFolder = None,
+) -> None:
+    """Download a corpus that is free: its licence is shown, its recordings are checked.
+
+    An interrupted download goes on where it was; nothing half-written counts as the corpus.
+    """
+    from sparsetransfer.corpora import fetch as fetch_corpus
+    from sparsetransfer.corpora import scheme
+
+    with one_line_errors():
+        facts = scheme(name)
+        place = folder or cache_folder(cache) / "corpora" / facts.name
+        for line in _facts(facts):
+            typer.echo(line)
+        with counting(f"fetching {facts.name} (bytes)") as progress:
+            place = fetch_corpus(facts.name, place, progress=progress)
+    typer.echo(f"complete: {place}")
+    typer.echo(f"next: sparsetransfer evaluate --demo '{facts.name}={place}'")
+
+
+@corpora.command()
 def check(
     name: Annotated[str, typer.Argument(help="Name of a corpus.", show_default=False)],
     path: Annotated[Path, typer.Argument(help="Folder with its files.", show_default=False)],
@@ -73,15 +103,20 @@ def check(
         raise typer.Exit(INCOMPLETE)
 
 
-def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
-    """Write a check out, line by line."""
-    facts, corpus = result.facts, result.corpus
-    yield f"{facts.title}"
+def _facts(facts: Scheme) -> Iterable[str]:
+    """Write out what a user of a corpus has to know."""
+    yield facts.title
     yield f"  licence: {facts.licence}"
     yield f"  obtain:  {facts.obtain}"
     yield f"  cite:    {facts.reference}"
     if facts.notes:
         yield f"  beware:  {facts.notes}"
+
+
+def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
+    """Write a check out, line by line."""
+    facts, corpus = result.facts, result.corpus
+    yield from _facts(facts)
     published = "unknown" if result.published is None else str(result.published)
     yield f"recordings: {len(corpus)} found, {published} published"
     for emotion, count in corpus.class_counts().items():

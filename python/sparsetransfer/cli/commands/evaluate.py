@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sparsetransfer.cli.demonstrations import METHODS, demonstration
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
     CacheFolder,
@@ -42,13 +43,6 @@ _CORPUS_HELP = (
 )
 
 
-_DEMONSTRATION = (
-    *("recommended", "frame-codes", "coral", "tca", "transfer-sparse-coding"),
-    *("svm", "majority"),
-)
-"""Methods that run on the embedded corpora."""
-
-
 def evaluate(
     config: Annotated[
         Path | None,
@@ -61,6 +55,13 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help=f"Corpus to recognise; its labels only score. {_CORPUS_HELP}", show_default=False
+        ),
+    ] = None,
+    demo: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME=PATH, or a corpus that was fetched: its male speakers to its female ones, and back.",
+            show_default=False,
         ),
     ] = None,
     classes: Annotated[
@@ -127,10 +128,11 @@ def evaluate(
 ) -> None:
     """Train on labelled source corpora, recognise unlabelled targets, and report honestly.
 
-    Without [bold]--config[/bold], [bold]--source[/bold] and [bold]--target[/bold] two embedded
-    corpora are synthesised and evaluated: other speakers, another language, another room and
-    microphone. Features are then normalised on the source alone, so that the shift is felt;
-    [bold]--normalisation corpus[/bold] removes most of it before any method runs.
+    Without [bold]--config[/bold], [bold]--source[/bold], [bold]--target[/bold] and
+    [bold]--demo[/bold] two embedded corpora are synthesised and evaluated: other speakers, another
+    language, another room and microphone. In both demonstrations features are normalised on the
+    source alone, so that the shift is felt; [bold]--normalisation corpus[/bold] removes most of it
+    before any method runs.
     """
     log_to_stderr(verbose)
     settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd, "laplacian": laplacian}
@@ -143,15 +145,11 @@ def evaluate(
         "drop_unreadable": drop_unreadable or None,
     }
     chosen = None if methods is None else split_list(methods)
-    if config is None and not source and not target:
-        chosen = chosen or _DEMONSTRATION
-        # As a recogniser meets another room: what it knows of levels and channels is the source's.
-        changes["normalisation"] = normalisation or "source"
     given = {name: value for name, value in settings.items() if value is not None}
     with one_line_errors(), ExitStack() as stack:
         place = cache_folder(cache)
         if config is None:
-            _check_methods(chosen, given)
+            _check_methods(chosen or (None if source or target else METHODS), given)
         if output is not None:
             from sparsetransfer import reporting
 
@@ -161,6 +159,7 @@ def evaluate(
                 config,
                 source or [],
                 target or [],
+                demo,
                 parse_label_map(label_map or []),
                 drop_unmapped,
                 place,
@@ -178,6 +177,7 @@ def _config(
     file: Path | None,
     source: Sequence[str],
     target: Sequence[str],
+    demo: str | None,
     label_map: dict[str, str],
     drop_unmapped: bool,
     cache: Path,
@@ -186,13 +186,15 @@ def _config(
     from sparsetransfer.evaluation import StudyConfig, read_config
 
     if file is not None:
-        if source or target or label_map:
-            raise ValueError("corpora stand in --config; give no --source, --target, --label-map")
+        if source or target or demo or label_map:
+            raise ValueError(
+                "corpora stand in --config; give no --source, --target, --demo, --label-map"
+            )
         return read_config(file)
     if not source and not target:
-        source, target = _embedded(cache, progress)
-    elif not source or not target:
-        raise ValueError("give --source and --target, or neither for the embedded corpora")
+        return demonstration(demo, cache, progress)
+    if demo or not source or not target:
+        raise ValueError("give --source and --target, or --demo, or none for the embedded corpora")
     entries = [
         [
             read_corpus_entry(text, label_map=label_map, drop_unmapped=drop_unmapped)
@@ -243,14 +245,3 @@ def _check_methods(names: Sequence[str] | None, settings: dict[str, Any]) -> Non
     from sparsetransfer.evaluation import StudyConfig
 
     _with_methods(StudyConfig((), {}), names, settings).make_methods()
-
-
-def _embedded(cache: Path, progress: Bars) -> tuple[list[str], list[str]]:
-    from sparsetransfer import synthetic
-
-    task = progress.add_task("synthesising the embedded corpora", total=None)
-    source, target = synthetic.make_corpora(
-        cache / "synthetic", shift="recording", n_speakers=12, n_sentences=4
-    )
-    progress.update(task, total=1, completed=1)
-    return [f"manifest={source}"], [f"manifest={target}"]
