@@ -26,6 +26,7 @@ __all__ = [
     "check_pair",
     "check_real",
     "check_vector",
+    "column_names",
     "common_dtype",
     "naming_infinite",
     "resolve_threads",
@@ -132,7 +133,7 @@ def check_pair(
     ValueError
         If the named columns differ, or as in `check_matrix`.
     """
-    wanted, given = _column_names(source), _column_names(target)
+    wanted, given = column_names(source), column_names(target)
     if wanted is not None and given is not None and wanted != given:
         strange = sorted(set(wanted) ^ set(given))
         if strange or len(given) != len(wanted) or len(set(given)) < len(given):
@@ -313,7 +314,7 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
     return max(1, (_threads.limit() or _threads.available_processors()) + 1 + number)
 
 
-def _column_names(value: object) -> list[str] | None:
+def column_names(value: object) -> list[str] | None:
     """Return the names of a data frame's columns; None if they are not strings."""
     columns = getattr(value, "columns", None)
     names = [] if columns is None else list(columns)

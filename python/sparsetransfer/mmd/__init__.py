@@ -1,5 +1,6 @@
 """The maximum mean discrepancy: value, gradient and tests, in bounded memory."""
 
+from sparsetransfer.mmd.drift import DriftDetector
 from sparsetransfer.mmd.gaussian_kernel import gaussian, witness
 from sparsetransfer.mmd.linear_kernel import linear
 from sparsetransfer.mmd.permutation import TwoSampleTest, two_sample_test
@@ -8,6 +9,7 @@ from sparsetransfer.mmd.result import MMDResult
 from sparsetransfer.mmd.weights import class_weights
 
 __all__ = [
+    "DriftDetector",
     "MMDResult",
     "TwoSampleTest",
     "class_weights",
