@@ -1,5 +1,7 @@
 """Our estimators as guests: in skada's pipelines, and beside POT on the same four arrays."""
 
+import importlib
+
 import numpy as np
 import pytest
 import sklearn
@@ -8,7 +10,11 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from sparsetransfer.classification import make_transfer_pipeline
+from sparsetransfer.classification import (
+    LabelledOnly,
+    make_transfer_pipeline,
+    unlabelled_scorer,
+)
 from sparsetransfer.subspace import (
     CORAL,
     JointDistributionAdaptation,
@@ -90,6 +96,23 @@ def test_classifiers_run_in_skadas_pipeline(skada, arrays, estimator):
     # The masked target must have reached the fit, which a pipeline may also drop.
     assert_allclose(pipeline[-1].base_estimator_.coef_, direct.coef_, atol=1e-12)
     assert set(pipeline.predict(arrays["Xt"], sample_domain=np.full(60, -1))) == {0, 1, 2}
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning")
+def test_entropy_is_skadas(skada, arrays):
+    X, y, domains = pack(**arrays)
+    model = LabelledOnly(LogisticRegression()).fit(X, y)
+
+    class Guest:
+        """A model as skada's scorers call it."""
+
+        def predict_proba(self, rows, sample_domain=None):
+            return model.predict_proba(rows)
+
+    peer = importlib.import_module("skada.metrics").PredictionEntropyScorer()
+    theirs = peer(Guest(), X, y, sample_domain=domains)
+    # Its mean is over rows and classes, and 1e-7 keeps its logarithm finite.
+    assert unlabelled_scorer("entropy")(model, X, y) == pytest.approx(3 * theirs, abs=1e-5)
 
 
 @pytest.mark.parametrize(

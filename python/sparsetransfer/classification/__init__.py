@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
 from sparsetransfer.classification.labelled_only import LabelledOnly
-from sparsetransfer.classification.model_selection import SourceGroupKFold, known_label_scorer
+from sparsetransfer.classification.model_selection import SourceGroupKFold
 from sparsetransfer.classification.multi_view import MultiView, join_views
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
 from sparsetransfer.classification.ridge import BalancedRidge, ridge
 from sparsetransfer.classification.safeguard import Safeguard, SafeguardDecision
+from sparsetransfer.classification.scorers import known_label_scorer, unlabelled_scorer
 
 __all__ = [
     "BalancedRidge",
@@ -22,6 +23,7 @@ __all__ = [
     "known_label_scorer",
     "make_transfer_pipeline",
     "ridge",
+    "unlabelled_scorer",
 ]
 
 if not TYPE_CHECKING:

@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import _safe_indexing
 
-from sparsetransfer._labels import UNKNOWN_LABELS, check_labels, class_values, label_array, labelled
+from sparsetransfer._labels import UNKNOWN_LABELS, check_labels, class_values, labelled
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["SourceGroupKFold", "known_label_scorer"]
-
-
-def known_label_scorer(
-    scoring: str | Callable[..., float] = "accuracy",
-) -> Callable[[Any, Any, ArrayLike], float]:
-    """Return a scorer that leaves out the samples without a known label.
-
-    Parameters
-    ----------
-    scoring : str or callable, default="accuracy"
-        A name of `sklearn.metrics.get_scorer_names`, or a scorer ``(estimator, X, y) -> float``.
-
-    Returns
-    -------
-    callable
-        A scorer for `sklearn.model_selection`, for splits that test on masked labels, too. It
-        raises `DomainError` where no label is known.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.dummy import DummyClassifier
-    >>> from sparsetransfer.classification import known_label_scorer
-    >>> X, y = np.zeros((4, 1)), ["anger", "anger", "neutral", None]
-    >>> model = DummyClassifier(strategy="constant", constant="anger").fit(X[:3], y[:3])
-    >>> known_label_scorer("balanced_accuracy")(model, X, y)
-    0.5
-    """
-    return partial(_score_known, get_scorer(scoring))
-
-
-def _score_known(scorer: Callable[..., float], estimator: Any, X: Any, y: ArrayLike) -> float:
-    labels = label_array(y)
-    known = np.flatnonzero(labelled(labels))
-    if not len(known):
-        raise DomainError(f"y has no known label among {len(labels)} to score ({UNKNOWN_LABELS})")
-    return float(scorer(estimator, _safe_indexing(X, known), class_values(labels[known])))
+__all__ = ["SourceGroupKFold"]
 
 
 class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
@@ -66,12 +26,15 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         Whether to shuffle each class before it is split.
     random_state : int or numpy.random.RandomState, optional
         Draws the order if `shuffle` is set.
+    score_target : bool, default=False
+        Whether every test set also holds all unlabelled samples, which `unlabelled_scorer` reads.
 
     Notes
     -----
     A fold holds out whole groups with the shares of the classes as equal as they can be, as
-    `sklearn.model_selection.StratifiedGroupKFold` does for the labelled rows. Every test sample has
-    a known label, so that any scorer of scikit-learn can be used.
+    `sklearn.model_selection.StratifiedGroupKFold` does for the labelled rows. Without
+    `score_target` every test sample has a known label, so that any scorer of scikit-learn can be
+    used.
 
     Examples
     --------
@@ -89,6 +52,17 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
     >>> len(train), len(test), bool((sample_domain[test] > 0).all())
     (72, 8, True)
     """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        score_target: bool = False,
+    ) -> None:
+        super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
+        self.score_target = score_target
 
     def split(
         self, X: Any, y: ArrayLike, groups: ArrayLike | None = None
@@ -109,7 +83,8 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         train : numpy.ndarray of int
             Rows of the other groups, and all rows without a known label.
         test : numpy.ndarray of int
-            Labelled rows of the groups held out.
+            Labelled rows of the groups held out, and with `score_target` all rows without a known
+            label.
 
         Raises
         ------
@@ -134,4 +109,7 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         unknown = np.setdiff1d(np.arange(n_samples), known)
         values = class_values(labels[known])
         for train, test in super().split(known, values, owners[known]):
-            yield np.sort(np.concatenate([known[train], unknown])), known[test]
+            held_out = known[test]
+            if self.score_target:
+                held_out = np.sort(np.concatenate([held_out, unknown]))
+            yield np.sort(np.concatenate([known[train], unknown])), held_out

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.classification.scorers import importance_weights
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import (
     CheckedMethod,
@@ -22,7 +23,7 @@ from sparsetransfer.evaluation.methods.base import (
     wants_spectrograms,
 )
 from sparsetransfer.evaluation.methods.fitted import FittedMethod, deployment_obstacle
-from sparsetransfer.evaluation.protocol.selection import Choice, choose, importance_weights
+from sparsetransfer.evaluation.protocol.selection import Choice, choose
 
 __all__ = ["GridMethod", "with_grid"]
 

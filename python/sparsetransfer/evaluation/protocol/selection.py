@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
+from sparsetransfer.classification.scorers import importance_weights
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.scoring.metrics import unweighted_average_recall
 
-__all__ = ["RULES", "Choice", "Rule", "choose", "importance_weights", "select"]
+__all__ = ["RULES", "Choice", "Rule", "choose", "select"]
 
 Rule = Literal["source", "reverse", "importance"]
 """How candidates are scored; see `select`."""
@@ -26,8 +26,6 @@ Fit = Callable[[NDArray[np.float64], NDArray[np.str_], Mapping[str, Any]], Predi
 
 Guess = Callable[[Mapping[str, Any], NDArray[np.intp], NDArray[np.intp]], NDArray[np.str_]]
 """From a candidate, training rows and held-out rows to labels of the held-out rows."""
-
-_LARGEST_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
@@ -74,43 +72,6 @@ class Choice:
             "candidates": [dict(candidate) for candidate in self.candidates],
             "scores": list(self.scores),
         }
-
-
-def importance_weights(
-    source: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Estimate how much more frequent each source row would be in the target.
-
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Rows of the source.
-    target : ndarray of shape (n_target, d)
-        Rows of the target.
-
-    Returns
-    -------
-    ndarray of shape (n_source,)
-        Positive weights of mean 1 before they are cut at 10.
-
-    Notes
-    -----
-    The odds of a logistic regression that tells the domains apart,
-    p(target | x) / p(source | x) · n_source / n_target. Rows are scaled to unit mean energy and
-    the regression is strongly regularised (C = 0.01), for odds of separable domains say nothing.
-
-    References
-    ----------
-    S. Bickel, M. Brückner, T. Scheffer, "Discriminative learning under covariate shift", Journal of
-    Machine Learning Research 10:2137-2155, 2009.
-    """
-    rows = np.vstack([source, target])
-    energy = float(np.mean(np.einsum("ij,ij->i", rows, rows)))
-    rows = rows / np.sqrt(energy) if energy > 0 else rows
-    is_target = np.repeat([0, 1], [len(source), len(target)])
-    model = LogisticRegression(C=0.01, max_iter=1000).fit(rows, is_target)
-    odds = np.exp(model.decision_function(rows[: len(source)])) * len(source) / len(target)
-    return np.asarray(np.minimum(odds / odds.mean(), _LARGEST_WEIGHT))
 
 
 def _weighted_confusion(
