@@ -1,22 +1,20 @@
 #include "sparsetransfer/transfer/newton.hpp"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <numeric>
 #include <vector>
+
+#include "newton_preconditioner.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
 
 constexpr Index kSampleBlock = 64;
-constexpr Index kSums = 16;  // partial sums over samples: a constant, so that the
-                             // order of addition does not depend on the threads
+constexpr Index kSums = 16;  // partial sums over samples: a constant, whatever the threads
 constexpr int kMaxConjugateGradient = 250;
-constexpr double kForcing = 1e-3;     // relative residual at which conjugate gradients stop
-constexpr Index kMaxWoodbury = 1024;  // largest (atoms * rank) for the exact preconditioner
+constexpr double kForcing = 1e-3;  // relative residual at which conjugate gradients stop
 
 /// Of the smooth part of the objective with respect to the codes of one sample.
 template <typename T>
@@ -45,25 +43,20 @@ class ActiveSystem {
         problem_(problem),
         atoms_(problem.atoms()),
         samples_(problem.samples()),
-        rank_(problem.coupling.rank()) {
-    select(correlations, point);
+        rank_(problem.coupling.rank()),
+        entries_(select(correlations, point)),
+        preconditioner_(execution, problem, entries_) {
     dense_.resize(atoms_, samples_);
-    if (!problem.labels.empty()) label_gram_ = problem.labels.map.transpose() * problem.labels.map;
-    if (problem.coupling.laplacian.empty()) {
-      factorise();
-    } else {
-      scale();
-    }
   }
 
-  Index size() const { return offsets_.back(); }
+  Index size() const { return entries_.size(); }
   const Vector<T>& negative_gradient() const { return negative_gradient_; }
 
   /// Solves H u = negative gradient to the relative residual kForcing.
   Vector<T> solve() {
     Vector<T> solution = Vector<T>::Zero(size());
     Vector<T> residual = negative_gradient_;
-    Vector<T> preconditioned = precondition(residual);
+    Vector<T> preconditioned = preconditioner_.apply(residual);
     Vector<T> direction = preconditioned;
     double energy = dot(residual, preconditioned);
     const double target = kForcing * std::sqrt(dot(residual, residual));
@@ -77,7 +70,7 @@ class ActiveSystem {
       residual -= length * image;
       execution_.check();
       if (std::sqrt(dot(residual, residual)) <= target) break;
-      preconditioned = precondition(residual);
+      preconditioned = preconditioner_.apply(residual);
       const double next = dot(residual, preconditioned);
       direction = preconditioned + static_cast<T>(next / energy) * direction;
       energy = next;
@@ -95,7 +88,7 @@ class ActiveSystem {
         const T code = point.codes(i, atom(at));
         if (code * (code + step[at]) < 0) length = std::min(length, -code / step[at]);
       }
-      step.segment(offset(i), active_count(i)) *= length;
+      step.segment(offset(i), entries_.count(i)) *= length;
       smallest = std::min(smallest, length);
     }
     return smallest;
@@ -130,15 +123,14 @@ class ActiveSystem {
     });
   }
 
-  Index offset(Index sample) const { return offsets_[static_cast<std::size_t>(sample)]; }
-  Index atom(Index at) const { return active_[static_cast<std::size_t>(at)]; }
-  Index active_count(Index sample) const { return offset(sample + 1) - offset(sample); }
+  Index offset(Index sample) const { return entries_.offset(sample); }
+  Index atom(Index at) const { return entries_.atom(at); }
 
   double dot(const Vector<T>& a, const Vector<T>& b) const {
     return a.template cast<double>().dot(b.template cast<double>());
   }
 
-  void select(const Matrix<T>& correlations, const Iterate<T>& point) {
+  ActiveEntries select(const Matrix<T>& correlations, const Iterate<T>& point) {
     std::vector<std::vector<Index>> chosen(static_cast<std::size_t>(samples_));
     std::vector<Vector<T>> values(static_cast<std::size_t>(samples_));
     for_samples(8.0 * static_cast<double>(samples_ * atoms_), [&](Index i) {
@@ -148,163 +140,31 @@ class ActiveSystem {
         if (is_active(problem_, point, i, a, gradient[a])) list.push_back(a);
       values[static_cast<std::size_t>(i)] = std::move(gradient);
     });
-    offsets_.assign(static_cast<std::size_t>(samples_) + 1, 0);
-    for (Index i = 0; i < samples_; ++i)
-      offsets_[static_cast<std::size_t>(i) + 1] =
-          offset(i) + static_cast<Index>(chosen[static_cast<std::size_t>(i)].size());
-    active_.reserve(static_cast<std::size_t>(size()));
-    signs_.reserve(static_cast<std::size_t>(size()));
-    negative_gradient_.resize(size());
+    ActiveEntries entries;
+    entries.offsets.assign(1, 0);
+    for (const auto& list : chosen)
+      entries.offsets.push_back(entries.size() + static_cast<Index>(list.size()));
+    entries.atoms.reserve(static_cast<std::size_t>(entries.size()));
+    signs_.reserve(static_cast<std::size_t>(entries.size()));
+    negative_gradient_.resize(entries.size());
     for (Index i = 0; i < samples_; ++i) {
       const Vector<T>& gradient = values[static_cast<std::size_t>(i)];
       for (const Index a : chosen[static_cast<std::size_t>(i)]) {
         const T code = point.codes(i, a);
         const T sign = code != 0 ? (code > 0 ? T(1) : T(-1)) : (gradient[a] < 0 ? T(1) : T(-1));
-        negative_gradient_[static_cast<Index>(active_.size())] =
+        negative_gradient_[static_cast<Index>(signs_.size())] =
             -(gradient[a] + problem_.penalty(i) * sign);
-        active_.push_back(a);
+        entries.atoms.push_back(a);
         signs_.push_back(sign);
       }
     }
-  }
-
-  T laplacian_diagonal(Index sample) const {
-    const SymmetricSparse<T>& laplacian = problem_.coupling.laplacian;
-    T diagonal = 0;
-    if (!laplacian.empty())
-      for (auto at = laplacian.indptr[sample]; at < laplacian.indptr[sample + 1]; ++at)
-        if (laplacian.indices[at] == sample) diagonal += laplacian.values[at];
-    return diagonal;
-  }
-
-  using Block = Eigen::Map<Matrix<T>>;
-  Block factor(Index sample) const {
-    return {factors_.get() + block_offsets_[static_cast<std::size_t>(sample)], active_count(sample),
-            active_count(sample)};
-  }
-
-  // With a Laplacian the factors of single samples say little about the smooth directions that
-  // make the system hard, and applying them costs more than the system itself: its diagonal does.
-  void scale() {
-    scales_.resize(size());
-    for_samples(4.0 * static_cast<double>(size()), [&](Index i) {
-      T diagonal = laplacian_diagonal(i);
-      for (Index q = 0; q < rank_; ++q)
-        diagonal += problem_.coupling.means(i, q) * problem_.coupling.means(i, q);
-      for (Index at = offset(i); at < offset(i + 1); ++at)
-        scales_[at] =
-            1 / std::max(gram(i, atom(at), atom(at)) + diagonal, std::numeric_limits<T>::min());
-    });
-  }
-
-  void factorise() {
-    block_offsets_.assign(static_cast<std::size_t>(samples_) + 1, 0);
-    double flops = 0;
-    for (Index i = 0; i < samples_; ++i) {
-      const Index count = active_count(i);
-      block_offsets_[static_cast<std::size_t>(i) + 1] =
-          block_offsets_[static_cast<std::size_t>(i)] + static_cast<std::size_t>(count * count);
-      flops += std::pow(static_cast<double>(count), 3);
-    }
-    // Not set to zero: that took seconds where all codes are active, deaf to interrupts.
-    if (block_offsets_.back() > capacity_) {
-      factors_.reset();
-      factors_ = std::make_unique_for_overwrite<T[]>(block_offsets_.back());
-      capacity_ = block_offsets_.back();
-    }
-    // Makes the factors of rank-deficient active sets exist; the preconditioner alone sees it.
-    ridge_ = static_cast<T>(64) * std::numeric_limits<T>::epsilon() *
-             std::max(problem_.gram.diagonal().maxCoeff(), T(1)) *
-             static_cast<T>(std::sqrt(static_cast<double>(atoms_)));
-    woodbury_ = rank_ > 0 && atoms_ * rank_ <= kMaxWoodbury;
-    const Index dimension = woodbury_ ? atoms_ * rank_ : 0;
-    const Index sums =
-        woodbury_ ? std::min<Index>(kSums, samples_) : std::min<Index>(256, samples_);
-    std::vector<Matrix<T>> partial(static_cast<std::size_t>(woodbury_ ? sums : 0));
-    parallel_for(execution_.for_work(2 * flops), sums, [&](Index part, int) {
-      const Index begin = samples_ * part / sums;
-      const Index end = samples_ * (part + 1) / sums;
-      if (woodbury_) partial[static_cast<std::size_t>(part)].setZero(dimension, dimension);
-      Matrix<T> inverse;
-      for (Index i = begin; i < end; ++i) {
-        const Index count = active_count(i);
-        if (count == 0) continue;
-        execution_.check();  // a part is long
-        Block target = factor(i);
-        gather(i, target);
-        target.diagonal().array() += ridge_;
-        Eigen::LLT<Eigen::Ref<Matrix<T>>> cholesky(target);
-        if (!woodbury_) continue;
-        inverse.setIdentity(count, count);
-        target.template triangularView<Eigen::Lower>().solveInPlace(inverse);
-        scatter_outer(i, inverse, partial[static_cast<std::size_t>(part)]);
-      }
-    });
-    if (!woodbury_) return;
-    Matrix<T> capacitance = Matrix<T>::Identity(dimension, dimension);
-    for (const Matrix<T>& part : partial) capacitance += part;
-    capacitance_.compute(capacitance);
-  }
-
-  void gather(Index sample, Block target) const {
-    const Index begin = offset(sample);
-    for (Index j = 0; j < target.cols(); ++j)
-      for (Index i = 0; i < target.rows(); ++i)
-        target(i, j) = gram(sample, atom(begin + i), atom(begin + j));
-  }
-
-  T gram(Index sample, Index a, Index b) const {
-    const T value = problem_.gram(a, b);
-    return problem_.labels.empty() ? value
-                                   : value + problem_.labels.weights[sample] * label_gram_(a, b);
-  }
-
-  // sum += (e e') (x) P'P with P = inverse of the Cholesky factor of this sample.
-  void scatter_outer(Index sample, const Matrix<T>& inverse_factor, Matrix<T>& sum) const {
-    const Matrix<T> product = inverse_factor.transpose() * inverse_factor;
-    const Index begin = offset(sample);
-    for (Index q = 0; q < rank_; ++q)
-      for (Index p = 0; p < rank_; ++p) {
-        const T weight = problem_.coupling.means(sample, p) * problem_.coupling.means(sample, q);
-        if (weight == 0) continue;
-        for (Index j = 0; j < product.cols(); ++j)
-          for (Index i = 0; i < product.rows(); ++i)
-            sum(p * atoms_ + atom(begin + i), q * atoms_ + atom(begin + j)) +=
-                weight * product(i, j);
-      }
-  }
-
-  /// (atoms x r): sum over samples of the packed vector's entries times e_i'.
-  Matrix<T> collect(const Vector<T>& packed) const {
-    const Index sums = std::min<Index>(kSums, samples_);
-    std::vector<Matrix<T>> partial(static_cast<std::size_t>(sums));
-    parallel_for(execution_.for_work(2.0 * static_cast<double>(size() * rank_)), sums,
-                 [&](Index part, int) {
-                   Matrix<T>& sum = partial[static_cast<std::size_t>(part)];
-                   sum.setZero(atoms_, rank_);
-                   const Index begin = samples_ * part / sums;
-                   const Index end = samples_ * (part + 1) / sums;
-                   for (Index i = begin; i < end; ++i)
-                     for (Index at = offset(i); at < offset(i + 1); ++at)
-                       for (Index q = 0; q < rank_; ++q)
-                         sum(atom(at), q) += packed[at] * problem_.coupling.means(i, q);
-                 });
-    Matrix<T> total = Matrix<T>::Zero(atoms_, rank_);
-    for (const Matrix<T>& part : partial) total += part;
-    return total;
-  }
-
-  T coupled(const Matrix<T>& collected, Index sample, Index at) const {
-    T sum = 0;
-    for (Index q = 0; q < rank_; ++q)
-      sum += collected(atom(at), q) * problem_.coupling.means(sample, q);
-    return sum;
+    return entries;
   }
 
   /// image = H packed: one dense product G U beats per-sample products with submatrices of G
   /// unless the codes are far sparser than those of speech.
   void apply(const Vector<T>& packed, Vector<T>& image) {
-    const Matrix<T> collected = rank_ > 0 ? collect(packed) : Matrix<T>();
+    const Matrix<T> collected = rank_ > 0 ? preconditioner_.collect(packed) : Matrix<T>();
     const SymmetricSparse<T>& laplacian = problem_.coupling.laplacian;
     for_blocks(4.0 * static_cast<double>(dense_.size()), [&](Index begin, Index count) {
       dense_.middleCols(begin, count).setZero();
@@ -332,51 +192,16 @@ class ActiveSystem {
     });
   }
 
-  Vector<T> precondition(const Vector<T>& packed) const {
-    if (scales_.size() > 0) return packed.cwiseProduct(scales_);
-    Vector<T> result = packed;
-    for_samples(2.0 * static_cast<double>(block_offsets_.back()),
-                [&](Index i) { solve_block(i, result); });
-    if (!woodbury_) return result;
-    Matrix<T> collected = collect(result);
-    Eigen::Map<Vector<T>> stacked(collected.data(), collected.size());
-    stacked = capacitance_.solve(Vector<T>(stacked));
-    Vector<T> correction(size());
-    for_samples(2.0 * static_cast<double>(block_offsets_.back()), [&](Index i) {
-      for (Index at = offset(i); at < offset(i + 1); ++at)
-        correction[at] = coupled(collected, i, at);
-      solve_block(i, correction);
-    });
-    return result - correction;
-  }
-
-  void solve_block(Index sample, Vector<T>& packed) const {
-    const Index count = active_count(sample);
-    if (count == 0) return;
-    auto segment = packed.segment(offset(sample), count);
-    const Block factor = this->factor(sample);
-    factor.template triangularView<Eigen::Lower>().solveInPlace(segment);
-    factor.template triangularView<Eigen::Lower>().transpose().solveInPlace(segment);
-  }
-
   const Execution& execution_;
   const CodeProblem<T>& problem_;
   const Index atoms_;
   const Index samples_;
   const Index rank_;
-  std::vector<Index> offsets_;  // first active entry of each sample
-  std::vector<Index> active_;   // their atoms
   std::vector<T> signs_;
   Vector<T> negative_gradient_;
-  std::vector<std::size_t> block_offsets_;
-  std::unique_ptr<T[]> factors_;  // Cholesky factors of G_AA + ridge I
-  std::size_t capacity_ = 0;
-  T ridge_ = 0;
-  bool woodbury_ = false;
-  Eigen::LLT<Matrix<T>> capacitance_;
-  Vector<T> scales_;
-  Matrix<T> label_gram_;  // W'W
-  Matrix<T> dense_;       // (atoms x samples): a packed vector, unpacked
+  const ActiveEntries entries_;
+  const NewtonPreconditioner<T> preconditioner_;
+  Matrix<T> dense_;  // (atoms x samples): a packed vector, unpacked
 };
 
 }  // namespace
