@@ -28,6 +28,7 @@ CODERS = {
     "omp": lambda X, D, **options: omp(X, D, 6, **options),
     "ols": lambda X, D, **options: omp(X, D, 6, rule="ols", **options),
     "positive omp": lambda X, D, **options: omp(X, D, 6, positive=True, **options),
+    "omp to a tolerance": lambda X, D, **options: omp(X, D, 6, tol=1e-3, **options),
 }
 
 
@@ -54,7 +55,14 @@ def test_bits_depend_neither_on_preparation_nor_on_company(make, coder, dtype):
     X, D = data(make, dtype)
     whole = code(X, D)
     kept = PreparedDictionary(D)
-    for rows in (slice(0, 1), slice(3, 8), slice(0, 40), slice(0, 150), slice(149, 150)):
+    for rows in (
+        slice(0, 1),
+        slice(3, 8),
+        slice(0, 20),
+        slice(0, 40),
+        slice(0, 150),
+        slice(149, 150),
+    ):
         alone = code(X[rows], D)
         assert np.array_equal(alone.codes, whole.codes[rows])
         assert same(alone, code(X[rows], kept))
