@@ -34,7 +34,7 @@ from sklearn.svm import LinearSVC
 
 from sparsetransfer.exceptions import ConvergenceWarning, DomainWarning
 from sparsetransfer.subspace import JointDistributionAdaptation
-from sparsetransfer.transfer import TransferSparseCoding
+from sparsetransfer.transfer import NeighbourGraph, Optimisation, TransferSparseCoding
 
 # %%
 # The tasks
@@ -95,21 +95,22 @@ def representations(source, target, labels, mu):
     settings = {
         "n_components": 128 if real else 32,
         "alpha": 0.1,
-        "graph_weights": "heat",
         "random_state": 0,
         "tol": 1e-4,
     }
+    graph = NeighbourGraph(1.0, edge_weights="heat")
     strength = mu * (1 / n + 1 / len(target))
     for name, options in (
-        ("SC", {"mmd": 0.0, "laplacian": 0.0}),
-        ("TSC, converged", {"mmd": strength, "laplacian": 1.0}),
+        ("SC", {"mmd": 0.0}),
+        ("TSC, converged", {"mmd": strength, "graph": graph}),
         (
             "TSC, published loop",
             {
                 "mmd": strength,
-                "laplacian": 1.0,
-                "solver": "gauss-seidel",
-                "dictionary_update": "lagrange_dual",
+                "graph": graph,
+                "optimisation": Optimisation(
+                    solver="gauss-seidel", dictionary_update="lagrange_dual"
+                ),
                 "max_iter": 10,
             },
         ),

@@ -325,7 +325,10 @@ def further_calls(dtype):
         (X,),
         lambda x: (
             found := transfer.TransferSparseCoding(
-                40, max_iter=3, conditional=1.0, n_rounds=1, random_state=0
+                40,
+                max_iter=3,
+                matching=transfer.DomainMatching(conditional=1.0, n_rounds=1),
+                random_state=0,
             ).fit(x, masked, sample_domain=domain),
             found.transform(x[:60]),
         ),

@@ -9,7 +9,7 @@ from sparsetransfer import mmd
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import learn_dictionary_online
 from sparsetransfer.sparse_coding import lasso, omp
-from sparsetransfer.transfer import TransferSparseCoding
+from sparsetransfer.transfer import NeighbourGraph, TransferSparseCoding
 
 __all__ = ["KERNELS", "Task"]
 
@@ -111,7 +111,13 @@ def _transfer() -> Task:
     return Task(
         f"{n} + {n} samples, {d} features, {k} atoms, 10 iterations",
         lambda threads: TransferSparseCoding(
-            k, alpha=0.1, laplacian=0.01, max_iter=10, tol=0.0, random_state=0, n_jobs=threads
+            k,
+            alpha=0.1,
+            graph=NeighbourGraph(0.01),
+            max_iter=10,
+            tol=0.0,
+            random_state=0,
+            n_jobs=threads,
         ).fit(X, sample_domain=domain),
         lambda fitted: float(fitted.kkt_violation_),  # type: ignore[attr-defined]
         "optimality violation / alpha",

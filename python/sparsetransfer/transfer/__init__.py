@@ -8,6 +8,13 @@ from sparsetransfer._labels import labelled
 from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
+from sparsetransfer.transfer.estimator.options import (
+    DomainMatching,
+    LabelTerm,
+    NeighbourGraph,
+    Optimisation,
+    Regularisation,
+)
 from sparsetransfer.transfer.factorisation import TransferNMF
 from sparsetransfer.transfer.kernel.coder import KernelTransferSparseCoding
 from sparsetransfer.transfer.kernel.problem import (
@@ -37,13 +44,18 @@ __all__ = [
     "TDLR",
     "TSDSL",
     "DoSL",
+    "DomainMatching",
     "ImplicitDistributionAlignment",
     "KernelCodes",
     "KernelDictionary",
     "KernelTransferSparseCoding",
+    "LabelTerm",
     "MeanCoupling",
+    "NeighbourGraph",
+    "Optimisation",
     "PooledSparseCoder",
     "RegressionCoefficients",
+    "Regularisation",
     "TRaSL",
     "TransferCodes",
     "TransferDictionary",

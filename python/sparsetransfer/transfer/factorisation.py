@@ -9,14 +9,19 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from sparsetransfer._validation import FloatArray, check_real
-from sparsetransfer.subspace.transformer import DomainTransformer
+from sparsetransfer.transfer.estimator.base import DomainCoder
 from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
+from sparsetransfer.transfer.estimator.options import (
+    NeighbourGraph,
+    Optimisation,
+    Regularisation,
+)
 from sparsetransfer.transfer.estimator.preparation import atom_count
 
 __all__ = ["TransferNMF"]
 
 
-class TransferNMF(DomainTransformer):
+class TransferNMF(DomainCoder):
     r"""Factorise non-negative samples of two domains so that their mean codes are alike.
 
     Parameters
@@ -157,20 +162,19 @@ class TransferNMF(DomainTransformer):
         """
         rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         check_non_negative(rows, "TransferNMF (input X)")
+        check_real(self.laplacian, "laplacian", minimum=0)
         alpha = check_real(self.alpha, "alpha", minimum=0, strict=True)
         length = float(np.sqrt(np.mean(np.square(rows, dtype=np.float64).sum(axis=1))))
         self._coder = TransferSparseCoding(
             atom_count(self.n_components, len(rows), most=32),
             alpha=alpha * (length if length > 0 else 1.0),
             mmd=self.mmd,
-            laplacian=self.laplacian,
-            n_neighbors=self.n_neighbors,
-            positive_code=True,
-            positive_dict=True,
+            graph=NeighbourGraph(self.laplacian, self.n_neighbors),
+            regularisation=Regularisation(positive_code=True, positive_dict=True),
+            # alpha is small against the samples: this is still 1e-5 of their length.
+            optimisation=Optimisation(kkt_tol=1e-3),
             max_iter=self.max_iter,
             tol=self.tol,
-            # alpha is small against the samples: this is still 1e-5 of their length.
-            kkt_tol=1e-3,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
@@ -188,24 +192,6 @@ class TransferNMF(DomainTransformer):
             setattr(self, name, getattr(self._coder, name))
         self._n_features_out = len(self.components_)
         return self
-
-    def fit_transform(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
-    ) -> FloatArray:
-        """Fit and return the codes of the fitted samples.
-
-        Parameters
-        ----------
-        X, y, sample_domain
-            As in `fit`.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_components)
-            A copy of `codes_`.
-        """
-        fitted: Any = self.fit(X, y, sample_domain=sample_domain)
-        return np.array(fitted.codes_)
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
         """Encode samples with parts and mean codes held fixed.
@@ -228,22 +214,6 @@ class TransferNMF(DomainTransformer):
         )
         check_non_negative(rows, "TransferNMF (input X)")
         return self._coder.transform(rows, sample_domain=sample_domain)
-
-    def inverse_transform(self, codes: ArrayLike) -> FloatArray:
-        """Return the samples that codes stand for.
-
-        Parameters
-        ----------
-        codes : array_like of shape (n_samples, n_components)
-            Codes.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_features)
-            Samples.
-        """
-        check_is_fitted(self, "components_")
-        return self._coder.inverse_transform(codes)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that samples must not be negative."""

@@ -18,7 +18,6 @@ from sparsetransfer._validation import (
 )
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.transfer.couplings import MeanCoupling
-from sparsetransfer.transfer.estimator.supervision import Supervision
 from sparsetransfer.transfer.problem import (
     Solver,
     certify_rounded,
@@ -30,6 +29,7 @@ from sparsetransfer.transfer.problem import (
     resolve_effort,
 )
 from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
+from sparsetransfer.transfer.supervision import Supervision
 
 __all__ = ["alternate", "transfer_learn", "warn_unsettled"]
 
@@ -172,9 +172,10 @@ def transfer_learn(
        Dictionary for Recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence
        35(11), 2013. https://doi.org/10.1109/TPAMI.2013.88
     """
+    signals = check_matrix(X, "X")
     learned = alternate(
-        X,
-        dict_init,
+        signals,
+        check_matrix(dict_init, "dict_init", dtype=signals.dtype, n_features=signals.shape[1]),
         sample_domain,
         alpha=alpha,
         mmd=mmd,
@@ -195,15 +196,15 @@ def transfer_learn(
         tol=tol,
         kkt_tol=kkt_tol,
         callback=callback,
-        n_threads=n_threads,
+        threads=resolve_threads(n_threads),
     )
     warn_unsettled(learned, alpha, max_iter)
     return learned
 
 
 def alternate(
-    X: ArrayLike,
-    dict_init: ArrayLike,
+    signals: FloatArray,
+    dictionary: FloatArray,
     sample_domain: ArrayLike | None = None,
     *,
     alpha: float,
@@ -225,13 +226,10 @@ def alternate(
     tol: float,
     kkt_tol: float | None,
     callback: Callable[[TransferProgress], bool | None] | None,
-    n_threads: int | None,
+    threads: int,
 ) -> TransferDictionary:
-    """Learn as `transfer_learn`, without its warning."""
-    signals = check_matrix(X, "X")
-    n, d = signals.shape
-    dictionary = check_matrix(dict_init, "dict_init", dtype=signals.dtype, n_features=d)
-    threads = resolve_threads(n_threads)
+    """Learn as `transfer_learn`, from validated arrays and without its warning."""
+    n = len(signals)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
     terms = resolve_coupling(n, sample_domain, coupling, mmd, laplacian, graph, sample_weight)
     if positive_dict:

@@ -10,7 +10,7 @@ from sparsetransfer.classification.multi_view import view_columns
 from sparsetransfer.classification.priors import balance_prior
 from sparsetransfer.classification.ridge import class_targets, class_weights
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer import TransferSparseCoding, pack
+from sparsetransfer.transfer import Optimisation, TransferSparseCoding, pack
 
 MINUS_ONE = "the label -1 means unknown by contract, and this check uses it as a class"
 
@@ -97,7 +97,7 @@ def test_prior_is_met_and_offsets_tell_what_it_took(domains):
 def test_a_view_may_be_transfer_codes(domains):
     (X, y, domain), _ = domains
     codes_of = TransferSparseCoding(
-        12, alpha=0.1, mmd=5.0, max_iter=5, kkt_tol=1e-2, random_state=0
+        12, alpha=0.1, mmd=5.0, max_iter=5, optimisation=Optimisation(kkt_tol=1e-2), random_state=0
     )
     coder = TransferPipeline([("pca", PCA(5)), ("norm", Normalizer()), ("codes", codes_of)])
     model = MultiView([7, 5], encoders=[None, coder]).fit(X, y, sample_domain=domain)

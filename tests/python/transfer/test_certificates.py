@@ -17,6 +17,8 @@ from sparsetransfer.transfer import (
     TSDSL,
     DoSL,
     ImplicitDistributionAlignment,
+    Optimisation,
+    Regularisation,
     TransferSparseCoding,
     sparse_regression,
     transfer_encode,
@@ -158,7 +160,11 @@ def test_transfer_learn_and_batches(judge, kind, dtype):
         tolerance = (1e-6 if dtype == np.float64 else 1e-3) * given["alpha"]
         judge.check_certificate(codes.kkt_violation, true, codes.converged, tolerance, rounding)
         coder = TransferSparseCoding(
-            len(D), alpha=given["alpha"], mmd=given["mmd"], l2=given["l2"], dict_init=D
+            len(D),
+            alpha=given["alpha"],
+            mmd=given["mmd"],
+            regularisation=Regularisation(l2=given["l2"]),
+            optimisation=Optimisation(dict_init=D),
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

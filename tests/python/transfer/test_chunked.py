@@ -15,6 +15,7 @@ from sparsetransfer.transfer import (
     transfer_encode,
 )
 from sparsetransfer.transfer.estimator.chunked import learn_chunks
+from sparsetransfer.transfer.estimator.options import grouped
 
 rng = np.random.default_rng(0)
 SOURCE = rng.normal(size=(90, 12))
@@ -38,7 +39,7 @@ def calm():
 
 def fitted(**parameters):
     settings = {"alpha": 0.3, "mmd": 20.0, "max_iter": 20, "random_state": 0, **parameters}
-    return TransferSparseCoding(8, **settings).fit(chunks())
+    return TransferSparseCoding(8, **grouped(settings)).fit(chunks())
 
 
 def test_the_certificate_is_that_of_the_coupled_problem():
@@ -66,7 +67,7 @@ def test_classes_pull_new_samples_by_their_mean():
     labels[::7] = -1
     start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
     options = {"alpha": 0.3, "mmd": 20.0, "max_iter": 1, "dict_init": start, "conditional": 0.5}
-    coder = TransferSparseCoding(8, **options)
+    coder = TransferSparseCoding(8, **grouped(options))
     learned, pulls = learn_chunks(coder, chunks().with_labels(labels), None)
     coupling = couple_domains(DOMAIN) + 0.5 * couple_classes(DOMAIN, labels)
     peer = transfer_encode(X, start, alpha=0.3, mmd=20.0, coupling=coupling, kkt_tol=1e-9)
@@ -87,7 +88,8 @@ def test_it_finds_as_good_a_point_as_the_array():
     start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
     parameters = {"dict_init": start, "max_iter": 300, "tol": 1e-10}
     coder = fitted(**parameters)
-    whole = TransferSparseCoding(8, alpha=0.3, mmd=20.0, **parameters).fit(X, sample_domain=DOMAIN)
+    whole = TransferSparseCoding(8, alpha=0.3, mmd=20.0, **grouped(parameters))
+    whole.fit(X, sample_domain=DOMAIN)
     assert coder.objective_ == pytest.approx(whole.objective_, rel=1e-2)
 
 
@@ -111,7 +113,7 @@ def test_an_array_may_follow_chunks_and_the_other_way():
         ({"classifier": KNeighborsClassifier(3)}, "classifier=KNeighborsClassifier"),
         ({"soft_labels": True}, "soft_labels=True does not work on chunks"),
         ({"laplacian": -1.0}, "laplacian"),
-        ({"label": 1.0}, "label=1.0"),
+        ({"label": 1.0}, "weight=1.0 does not work"),
         ({"callback": print}, "callback="),
         ({"n_components": 1000}, "at most the number of samples, 160, got 1000"),
         ({"alpha": 0.0}, "alpha"),
@@ -119,7 +121,7 @@ def test_an_array_may_follow_chunks_and_the_other_way():
 )
 def test_what_needs_all_samples_is_refused(parameters, message):
     with pytest.raises((ValueError, DomainError), match=message):
-        TransferSparseCoding(**{"n_components": 8, **parameters}).fit(chunks())
+        TransferSparseCoding(**grouped({"n_components": 8, **parameters})).fit(chunks())
 
 
 def test_domains_belong_to_the_chunks():

@@ -15,11 +15,13 @@ from sparsetransfer.classification import make_transfer_pipeline
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError, DomainWarning
 from sparsetransfer.transfer import (
     KernelTransferSparseCoding,
+    NeighbourGraph,
     TransferNMF,
     TransferSparseCoding,
     pack,
     transfer_learn,
 )
+from sparsetransfer.transfer.estimator.options import grouped
 
 
 @pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.DomainWarning")
@@ -27,12 +29,12 @@ from sparsetransfer.transfer import (
     [
         TransferSparseCoding(n_components=2, alpha=0.1, random_state=0),
         TransferSparseCoding(
-            n_components=2, alpha=0.1, laplacian=0.5, n_neighbors=2, mmd=0.0, random_state=0
+            n_components=2, alpha=0.1, graph=NeighbourGraph(0.5, 2), mmd=0.0, random_state=0
         ),
     ],
     expected_failed_checks=lambda estimator: (
         {"check_fit2d_1sample": "one sample has no neighbours; the error says so"}
-        if estimator.laplacian
+        if estimator.graph
         else {}
     ),
 )
@@ -52,9 +54,8 @@ def two_domains():
 
 
 def coder(**options):
-    return TransferSparseCoding(
-        **{"n_components": 16, "alpha": 0.05, "random_state": 0, "kkt_tol": 1e-9, **options}
-    )
+    flat = {"n_components": 16, "alpha": 0.05, "random_state": 0, "kkt_tol": 1e-9, **options}
+    return TransferSparseCoding(**grouped(flat))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_a_fit_does_not_touch_its_input(two_domains):
         ({"n_components": 0}, ValueError, "n_components must be at least 1"),
         ({"n_components": 3.5}, TypeError, "n_components must be an integer"),
         ({"alpha": -1.0}, ValueError, "alpha must be"),
-        ({"laplacian": -1.0}, ValueError, "laplacian must be"),
+        ({"laplacian": -1.0}, ValueError, "graph.weight must be"),
         ({"laplacian": 1.0, "n_neighbors": 500}, ValueError, "n_neighbors must be at most"),
         ({"laplacian": 1.0, "graph_weights": "nearest"}, ValueError, "weights must be"),
         ({"dict_init": np.zeros((3, 10))}, ValueError, "dict_init must have n_components=16 rows"),
@@ -282,7 +283,10 @@ def test_the_default_number_of_atoms_works_on_any_number_of_rows(estimator):
         model = estimator(max_iter=2, random_state=0).fit(X[:n], sample_domain=domains[:n])
         assert len(model.components_) == min(n, most)
     if estimator is not TransferNMF:
-        given = estimator(max_iter=2, dict_init=X[:5]).fit(X, sample_domain=domains)
+        start = {"dict_init": X[:5]}
+        if estimator is TransferSparseCoding:
+            start = grouped(start)
+        given = estimator(max_iter=2, **start).fit(X, sample_domain=domains)
         assert len(given.components_) == 5
     with pytest.raises(ValueError, match="at most the number of samples, 9, got 10") as caught:
         estimator(10).fit(X[:9], sample_domain=domains[:9])

@@ -17,6 +17,7 @@ from sparsetransfer.transfer import (
 
 DOMAINS = np.array([1, 1, 1, 2, 2, 2, 2, -1, -1, -3, -3, -3])
 LABELS = np.array([0, 1, 1, 0, 0, 1, 2, 0, 1, 1, 1, 0])
+from sparsetransfer.transfer.estimator.options import grouped
 
 
 def codes_of(n, k=5, seed=0):
@@ -272,9 +273,8 @@ def test_sample_domain_is_the_pooled_coupling(signals):
 
 
 def coder(**options):
-    return TransferSparseCoding(
-        **{"n_components": 16, "alpha": 0.05, "random_state": 0, "kkt_tol": 1e-9, **options}
-    )
+    flat = {"n_components": 16, "alpha": 0.05, "random_state": 0, "kkt_tol": 1e-9, **options}
+    return TransferSparseCoding(**grouped(flat))
 
 
 @pytest.mark.parametrize("contrast", ["pairs", "all"])

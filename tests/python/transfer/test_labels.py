@@ -24,9 +24,11 @@ from sparsetransfer.transfer import (
     JDAR,
     TDLR,
     TSDSL,
+    DomainMatching,
     DoSL,
     ImplicitDistributionAlignment,
     KernelTransferSparseCoding,
+    LabelTerm,
     TransferNMF,
     TransferSparseCoding,
     TRaSL,
@@ -62,7 +64,9 @@ ESTIMATORS = [
     TRaSL(),
     TSDSL(),
     TransferNMF(**CODERS),
-    TransferSparseCoding(**CODERS, label=0.5, conditional=1.0, n_rounds=1),
+    TransferSparseCoding(
+        **CODERS, label_term=LabelTerm(0.5), matching=DomainMatching(conditional=1.0, n_rounds=1)
+    ),
     subspace.CORAL(),
     subspace.JointDistributionAdaptation(2),
     subspace.SubspaceAlignment(2),

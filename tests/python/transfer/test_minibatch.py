@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.transfer import TransferSparseCoding, couple_domains, transfer_encode
+from sparsetransfer.transfer.estimator.options import grouped
 
 
 def stream(n=600, d=12, seed=0):
@@ -20,7 +21,8 @@ def stream(n=600, d=12, seed=0):
 
 
 def coder(**options):
-    return TransferSparseCoding(**{"n_components": 16, "alpha": 0.05, "random_state": 0, **options})
+    flat = {"n_components": 16, "alpha": 0.05, "random_state": 0, **options}
+    return TransferSparseCoding(**grouped(flat))
 
 
 def test_a_first_batch_is_coded_like_a_whole_set():
@@ -127,16 +129,16 @@ def test_fit_begins_anew_and_float32_stays():
 
 def test_what_mini_batches_cannot_do_is_named():
     X, domains = stream(100)
-    for options in (
-        {"laplacian": 1.0},
-        {"conditional": 1.0},
-        {"label": 1.0},
-        {"contrast": "all"},
+    for options, name in (
+        ({"laplacian": 1.0}, "weight"),
+        ({"conditional": 1.0}, "conditional"),
+        ({"label": 1.0}, "weight"),
+        ({"contrast": "all"}, "pairing"),
     ):
         assert not hasattr(coder(**options), "partial_fit")
         with pytest.raises(AttributeError) as caught:
             coder(**options).partial_fit(X, sample_domain=domains)
-        assert f"partial_fit needs {next(iter(options))}=" in str(caught.value.__cause__)
+        assert f"partial_fit needs {name}=" in str(caught.value.__cause__)
     with pytest.raises(DomainError, match="got 0"):
         coder().partial_fit(X, sample_domain=np.zeros(100, int))
     with pytest.raises(ValueError, match="n_components must be at most"):

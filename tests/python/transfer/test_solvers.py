@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer import (
+    Optimisation,
     TransferSparseCoding,
     couple_classes,
     couple_domains,
@@ -285,7 +286,7 @@ def test_admm_keeps_float32():
 def test_estimator_hands_the_solver_on():
     X, D, domains, _ = problem()
     model = TransferSparseCoding(
-        18, alpha=0.05, dict_init=D, solver="admm", dictionary_update="lagrange_dual", max_iter=5
+        18, alpha=0.05, optimisation=Optimisation(D, "admm", "lagrange_dual"), max_iter=5
     ).fit(X, sample_domain=domains)
     expected = transfer_learn(
         X, D, domains, alpha=0.05, solver="admm", dictionary_update="lagrange_dual", max_iter=5

@@ -7,6 +7,8 @@ from sklearn.base import clone
 
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer import (
+    LabelTerm,
+    Optimisation,
     TransferSparseCoding,
     couple_classes,
     couple_domains,
@@ -193,8 +195,9 @@ def test_no_label_weight_means_no_supervision():
 @pytest.mark.filterwarnings("ignore:the alternation stopped")
 def test_estimator_learns_from_source_labels_only():
     X, D, domains, labels = problem()
-    options = {"n_components": 14, "alpha": 0.05, "dict_init": D, "max_iter": 5}
-    model = TransferSparseCoding(label=1.0, **options)
+    options = {"n_components": 14, "alpha": 0.05, "max_iter": 5}
+    options["optimisation"] = Optimisation(dict_init=D)
+    model = TransferSparseCoding(label_term=LabelTerm(1.0), **options)
     model.fit(X, labels, sample_domain=domains)
     masked = np.where(domains > 0, labels, -1)
     same = clone(model).fit(X, masked, sample_domain=domains)

@@ -15,7 +15,7 @@ from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_cla
 from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
 from sparsetransfer.evaluation.methods.fitted import FittedMethod
 from sparsetransfer.evaluation.methods.settings import check_settings
-from sparsetransfer.transfer import TransferSparseCoding
+from sparsetransfer.transfer import NeighbourGraph, Regularisation, TransferSparseCoding
 
 __all__ = ["SparseCodingMethod", "UnitComponents"]
 
@@ -128,11 +128,10 @@ class SparseCodingMethod:
             n_components=self.n_components,
             alpha=self.alpha,
             mmd=self.mmd,
-            laplacian=self.laplacian,
-            n_neighbors=self.n_neighbors,
-            graph_weights=self.graph_weights,
-            normalized_laplacian=self.normalized_laplacian,
-            positive_code=self.positive_code,
+            graph=NeighbourGraph(
+                self.laplacian, self.n_neighbors, self.graph_weights, self.normalized_laplacian
+            ),
+            regularisation=Regularisation(positive_code=self.positive_code),
             max_iter=self.max_iter,
             random_state=tuning.seed,
         )

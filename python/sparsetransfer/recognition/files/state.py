@@ -28,7 +28,16 @@ from sparsetransfer.subspace import (
     SubspaceAlignment,
     TransferComponentAnalysis,
 )
-from sparsetransfer.transfer import PooledSparseCoder, TransferSparseCoding
+from sparsetransfer.transfer import (
+    DomainMatching,
+    LabelTerm,
+    NeighbourGraph,
+    Optimisation,
+    PooledSparseCoder,
+    Regularisation,
+    TransferSparseCoding,
+)
+from sparsetransfer.transfer.estimator.options import grouped
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull
 
 __all__ = ["StateError", "pack_state", "unpack_state"]
@@ -59,6 +68,7 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
         for found in (
             *(AdaptedModel, Calibration, FrameCodeSet, LinearScores, Novelty, PriorBalance),
             *(RidgeFit, RowModel, Scaler, UnitComponents),
+            *(DomainMatching, LabelTerm, NeighbourGraph, Optimisation, Regularisation),
         )
     },
 }
@@ -202,7 +212,9 @@ def _object(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
     if is_dataclass(found):
         return found(**values)
     if issubclass(found, BaseEstimator):
-        made = found(**{name: _unpacked(each, arrays) for name, each in tree["params"].items()})
+        params = {name: _unpacked(each, arrays) for name, each in tree["params"].items()}
+        # Files of the version before have the options of this coder under their former names.
+        made = found(**(grouped(params) if found is TransferSparseCoding else params))
     else:
         made = object.__new__(found)
     if isinstance(made, PooledSparseCoder):

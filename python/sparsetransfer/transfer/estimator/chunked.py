@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,26 +11,50 @@ from sklearn.utils import check_random_state
 
 from sparsetransfer._validation import check_real
 from sparsetransfer.distributed import ChunkedDictionary, Chunks, Engine, learn
+from sparsetransfer.transfer.estimator.options import ABSENT
+from sparsetransfer.transfer.estimator.preparation import atom_count
+from sparsetransfer.transfer.inductive import MeanPull
 
 if TYPE_CHECKING:
     from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
-from sparsetransfer.transfer.estimator.preparation import atom_count
 
-__all__ = ["learn_chunks"]
+__all__ = ["fit_chunks", "learn_chunks"]
 
 _FOR_ARRAYS_ONLY = {
-    "n_rounds": 0,
-    "class_weight": None,
-    "classifier": None,
-    "soft_labels": False,
-    "label": 0.0,
-    "contrast": "pooled",
-    "positive_dict": False,
-    "solver": "auto",
-    "dictionary_update": "block_coordinate",
-    "kkt_tol": None,
-    "callback": None,
+    "label_term": ("weight",),
+    "matching": ("pairing", "class_weight", "n_rounds", "classifier", "soft_labels"),
+    "optimisation": ("solver", "dictionary_update", "kkt_tol", "callback"),
+    "regularisation": ("positive_dict",),
 }
+
+
+def fit_chunks(
+    coder: TransferSparseCoding, chunks: Chunks, engine: Engine | None, given: Mapping[str, Any]
+) -> TransferSparseCoding:
+    """Fit an estimator to chunks; `given` holds other arguments of its `fit`, which are refused."""
+    if given["pseudo_labels"] is not None:
+        raise ValueError(
+            "chunks bring their own pseudo-labels (Chunks.with_labels); give no pseudo_labels"
+        )
+    if given["y"] is not None or given["sample_domain"] is not None:
+        raise ValueError("chunks know their domains; give neither y nor sample_domain")
+    learned, pulls = learn_chunks(coder, chunks, engine)
+    for name in ("_stream", "codes_", "feature_names_in_"):
+        coder.__dict__.pop(name, None)
+    coder.components_ = learned.components
+    coder.objective_ = learned.objective
+    coder.history_ = learned.history
+    coder.n_iter_ = learned.n_iter
+    coder.kkt_violation_ = learned.kkt_violation
+    coder.duality_gap_ = learned.duality_gap
+    coder.converged_ = learned.converged
+    coder.mean_difference_ = learned.offset
+    coder.pseudo_labels_ = coder.label_classes_ = coder.label_map_ = None
+    coder._graph = None
+    coder._pull = MeanPull.of_sides(pulls, coder.components_.dtype)
+    coder._n_features_out = len(coder.components_)
+    coder.n_features_in_ = chunks.n_features
+    return coder
 
 
 def learn_chunks(
@@ -58,14 +83,19 @@ def learn_chunks(
     ValueError
         If a parameter has no effect on chunks, or needs all samples at once.
     """
-    for name, value in _FOR_ARRAYS_ONLY.items():
-        given = getattr(coder, name)
-        if given is not value and given != value:
-            raise ValueError(
-                f"{name}={given!r} does not work on chunks; it must be {value!r}, or X an array"
-            )
-    n_components = atom_count(coder.n_components, chunks.n_samples, coder.dict_init)
-    if n_components > chunks.n_samples and coder.dict_init is None:
+    for group, names in _FOR_ARRAYS_ONLY.items():
+        given, plain = coder._group(group), ABSENT[group]
+        for name in names:
+            wanted, got = getattr(plain, name), getattr(given, name)
+            if got is not wanted and got != wanted:
+                raise ValueError(
+                    f"{name}={got!r} does not work on chunks; it must be {wanted!r} in {group}, or X "
+                    "an array"
+                )
+    graph, optimisation = coder._group("graph"), coder._group("optimisation")
+    regularisation = coder._group("regularisation")
+    n_components = atom_count(coder.n_components, chunks.n_samples, optimisation.dict_init)
+    if n_components > chunks.n_samples and optimisation.dict_init is None:
         raise ValueError(
             f"n_components must be at most the number of samples, {chunks.n_samples}, got "
             f"{n_components}; leave it at its default to have as many atoms as fit"
@@ -78,16 +108,16 @@ def learn_chunks(
         n_components,
         alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
         mmd=mmd,
-        conditional=coder.conditional,
-        laplacian=coder.laplacian,
-        n_neighbors=coder.n_neighbors,
-        graph_weights=coder.graph_weights,
-        normalized_laplacian=coder.normalized_laplacian,
-        l2=coder.l2,
-        positive=coder.positive_code,
+        conditional=coder._group("matching").conditional,
+        laplacian=graph.weight,
+        n_neighbors=graph.n_neighbors,
+        graph_weights=graph.edge_weights,
+        normalized_laplacian=graph.normalized,
+        l2=regularisation.l2,
+        positive=regularisation.positive_code,
         max_iter=coder.max_iter,
         tol=coder.tol,
-        dict_init=coder.dict_init,
+        dict_init=optimisation.dict_init,
         engine=engine,
         rng=_seed(coder.random_state),
         n_threads=coder.n_jobs,

@@ -1,49 +1,37 @@
 """Transfer sparse coding as a scikit-learn estimator."""
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsetransfer._domains import new_domains, resolve_domains
-from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import (
-    FloatArray,
-    check_integer,
-    check_matrix,
-    check_real,
-    resolve_threads,
-)
+from sparsetransfer._domains import resolve_domains
+from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.distributed import Chunks, Engine
-from sparsetransfer.graph.functional import Weights
-from sparsetransfer.transfer.couplings import Contrast, MeanCoupling
-from sparsetransfer.transfer.estimator.chunked import learn_chunks
-from sparsetransfer.transfer.estimator.minibatch import TransferStream, takes_batches
-from sparsetransfer.transfer.estimator.preparation import (
-    ONE_DOMAIN,
-    ClassCoupling,
-    atom_count,
-    first_dictionary,
-    source_labels,
+from sparsetransfer.transfer.estimator.base import DomainCoder
+from sparsetransfer.transfer.estimator.chunked import fit_chunks
+from sparsetransfer.transfer.estimator.minibatch import fit_batch, takes_batches
+from sparsetransfer.transfer.estimator.options import (
+    DomainMatching,
+    GroupedParameters,
+    LabelTerm,
+    NeighbourGraph,
+    Optimisation,
+    Regularisation,
+    accept_former,
 )
+from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN
+from sparsetransfer.transfer.estimator.rounds import learn_rounds
 from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
-from sparsetransfer.transfer.learn import DictionaryUpdate, alternate, warn_unsettled
-from sparsetransfer.transfer.problem import Solver, warn_unconverged
-from sparsetransfer.transfer.result import TransferDictionary, TransferProgress
+from sparsetransfer.transfer.learn import warn_unsettled
+from sparsetransfer.transfer.problem import warn_unconverged
 
 __all__ = ["TransferSparseCoding"]
 
 
-class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TransferSparseCoding(GroupedParameters, DomainCoder):
     r"""Learn one dictionary for source and target, with codes of like distribution.
 
     Parameters
@@ -56,57 +44,22 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     mmd : float, default=60.0
         Scale-free weight :math:`\hat\mu` of the squared distance of the domains' mean codes,
         >= 0. Published weights correspond to :math:`\hat\mu = \mu (1/n_s + 1/n_t)`.
-    contrast : {"pooled", "pairs", "all"}, default="pooled"
-        With several sources or targets: draw together the mean codes of all source and all target
-        samples, of every source and every target, or of every domain and every other.
-    conditional : float, default=0.0
-        Weight of the class-conditional terms relative to the marginal one, >= 0; 1 is joint
-        distribution adaptation. It needs source labels in `y` and pseudo-labels of the target,
-        which can help or harm much: see the notes.
-    class_weight : {None, "prior"}, default=None
-        Weight of a class in them: equal, or its share of the source samples.
-    n_rounds : int, default=0
-        How often to estimate pseudo-labels from the codes and to learn on.
-    classifier : classifier, optional
-        What estimates them, fitted on the source's codes; the nearest neighbour by default.
-    soft_labels : bool, default=False
-        Whether it gives probabilities (`predict_proba`) rather than classes.
-    laplacian : float, default=0.0
-        Weight :math:`\gamma` of the graph term, >= 0.
-    n_neighbors : int, default=5
-        Neighbours of a sample in the graph.
-    graph_weights : {"cosine", "binary", "heat"}, default="cosine"
-        Weights of the graph's edges.
-    normalized_laplacian : bool, default=False
-        Whether the graph Laplacian is scaled by the degrees on both sides.
-    l2 : float, default=0.0
-        Weight of half the squared norm of the codes, >= 0.
-    positive_code : bool, default=False
-        Whether codes are non-negative.
-    positive_dict : bool, default=False
-        Whether atoms are non-negative.
-    label : float, default=0.0
-        Weight of the supervised term by which the source's labels in `y` shape atoms and codes,
-        >= 0, as in `transfer_learn`.
-    label_l2 : float, default=1.0
-        Weight of half the squared norm of its map, > 0.
-    solver : {"auto", "fista", "newton", "admm", "gauss-seidel"}, default="auto"
-        How the codes are solved for, as in `transfer_encode`; "gauss-seidel" is the published
-        alternation.
-    dictionary_update : {"block_coordinate", "lagrange_dual"}, default="block_coordinate"
-        How the atoms move, as in `transfer_learn`.
-    dict_init : array_like of shape (n_components, n_features), optional
-        The atoms to start from. By default distinct samples, scaled to unit length.
+    matching : DomainMatching, optional
+        Which mean codes are compared, and class-conditional terms; by default those of all source
+        and all target samples.
+    graph : NeighbourGraph, optional
+        The graph of nearest neighbours along which codes are smooth; none by default.
+    label_term : LabelTerm, optional
+        The supervised term; none by default.
+    regularisation : Regularisation, optional
+        A squared norm of the codes, and signs of codes and atoms; none by default.
+    optimisation : Optimisation, optional
+        Initial atoms, solver, update of the atoms, tolerance of the codes and callback.
     max_iter : int, default=1000
         Most iterations of codes and dictionary.
     tol : float, default=1e-5
         Relative decrease of the objective per iteration, averaged over the last ten, at which to
         stop.
-    kkt_tol : float, optional
-        KKT violation of the final codes relative to `alpha`: 1e-6 by default for float64, 1e-3
-        for float32.
-    callback : callable, optional
-        Called with a `TransferProgress` after every iteration; a true return value stops.
     random_state : int, RandomState or Generator, optional
         Chooses the samples the dictionary starts from.
     n_jobs : int, optional
@@ -129,7 +82,7 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     duality_gap_ : float
         Upper bound of the suboptimality of `codes_` for `components_`.
     converged_ : bool
-        Whether the objective settled and the codes met `kkt_tol`.
+        Whether the objective settled and the codes met `optimisation.kkt_tol`.
     mean_difference_ : numpy.ndarray of shape (n_components,)
         Mean source code minus mean target code; zeros with one domain.
     pseudo_labels_ : numpy.ndarray of shape (n_target,), or None
@@ -158,19 +111,17 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     with samples as columns, M the MMD matrix of the two domains, so that the second trace is the
     squared distance between the mean source and the mean target code, and L the graph Laplacian
     of the nearest neighbours. For fixed atoms the codes are solved to their true optimum, which
-    `kkt_violation_` and `duality_gap_` certify. The letter [2]_ does not print its equation where
-    it could be read; this is the formulation of [1]_, whose MMD term it describes in words.
+    `kkt_violation_` and `duality_gap_` certify. [2]_ describes the MMD term of [1]_ in words.
 
-    With `conditional` > 0 the M of this objective is :math:`M_0 + w \sum_c \omega_c M_c` [3]_. Every
+    With class-conditional terms the M of this objective is :math:`M_0 + w \sum_c \omega_c M_c` [3]_. Every
     estimate of the pseudo-labels changes it; `history_` is that of the last. Wrong pseudo-labels
     draw wrong samples together: on speech corpora they have gained 29 points of recall for some
     targets and lost 32 for others, and nothing in the objective tells which.
 
-    `fit_transform` returns the codes of the fitted samples. `transform` codes samples one by one
-    with the dictionary, the mean codes and the fitted codes of the graph's neighbours held fixed; a sample that was fitted gets the code it had (if that was its only optimal one: `l2` > 0
-    or a graph make sure of it; and without class-conditional terms, whose pull on a new sample is
-    the mean pull on its domain, and without the supervised term, since
-    new samples have no labels).
+    `transform` codes samples one by one with the dictionary, the mean codes and the fitted codes of the graph's neighbours held fixed; a
+    sample that was fitted gets the code it had (if that was its only optimal one: an l2 norm or a
+    graph make sure of it; and without class-conditional terms, whose pull on a new sample is the
+    mean pull on its domain, and without the supervised term, since new samples have no labels).
 
     References
     ----------
@@ -195,66 +146,35 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     ((60, 8), True)
     """
 
-    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
     __metadata_request__partial_fit = {"sample_domain": True}  # noqa: RUF012
-    __metadata_request__transform = {"sample_domain": True}  # noqa: RUF012
 
+    @accept_former
     def __init__(
         self,
         n_components: int | None = None,
         *,
         alpha: float = 0.02,
         mmd: float = 60.0,
-        contrast: Contrast = "pooled",
-        conditional: float = 0.0,
-        class_weight: str | None = None,
-        n_rounds: int = 0,
-        classifier: ClassifierMixin | None = None,
-        soft_labels: bool = False,
-        laplacian: float = 0.0,
-        n_neighbors: int = 5,
-        graph_weights: Weights = "cosine",
-        normalized_laplacian: bool = False,
-        l2: float = 0.0,
-        positive_code: bool = False,
-        positive_dict: bool = False,
-        label: float = 0.0,
-        label_l2: float = 1.0,
-        solver: Solver = "auto",
-        dictionary_update: DictionaryUpdate = "block_coordinate",
-        dict_init: ArrayLike | None = None,
+        matching: DomainMatching | None = None,
+        graph: NeighbourGraph | None = None,
+        label_term: LabelTerm | None = None,
+        regularisation: Regularisation | None = None,
+        optimisation: Optimisation | None = None,
         max_iter: int = 1000,
         tol: float = 1e-5,
-        kkt_tol: float | None = None,
-        callback: Callable[[TransferProgress], bool | None] | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.alpha = alpha
         self.mmd = mmd
-        self.contrast = contrast
-        self.conditional = conditional
-        self.class_weight = class_weight
-        self.n_rounds = n_rounds
-        self.classifier = classifier
-        self.soft_labels = soft_labels
-        self.laplacian = laplacian
-        self.n_neighbors = n_neighbors
-        self.graph_weights = graph_weights
-        self.normalized_laplacian = normalized_laplacian
-        self.l2 = l2
-        self.positive_code = positive_code
-        self.positive_dict = positive_dict
-        self.label = label
-        self.label_l2 = label_l2
-        self.solver = solver
-        self.dictionary_update = dictionary_update
-        self.dict_init = dict_init
+        self.matching = matching
+        self.graph = graph
+        self.label_term = label_term
+        self.regularisation = regularisation
+        self.optimisation = optimisation
         self.max_iter = max_iter
         self.tol = tol
-        self.kkt_tol = kkt_tol
-        self.callback = callback
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -272,11 +192,11 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Parameters
         ----------
         X : array_like of shape (n_samples, n_features), or sparsetransfer.distributed.Chunks
-            Samples of source and target. float32 is kept, all else becomes float64. Chunks are read
-            one by one, know their domains, and leave no `codes_`; see the notes.
+            Samples of source and target. float32 is kept, all else becomes float64. Chunks know
+            their domains and leave no `codes_`; see the notes.
         y : array_like of shape (n_samples,), optional
-            Class labels. Those of the source are read if `conditional` > 0, those of the target
-            never. Without `sample_domain` the samples of masked label (-1, NaN, None) are the
+            Class labels. Those of the source are read by class-conditional and supervised terms,
+            those of the target never. Without `sample_domain` the samples of masked label (-1, NaN, None) are the
             target.
         sample_domain : array_like of shape (n_samples,), int, optional
             Positive for source, negative for target. Without it and without masked labels all
@@ -311,55 +231,32 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
         Notes
         -----
-        On chunks the same problem is solved by `sparsetransfer.distributed.learn`, whose path to
-        its optimum is another: exact codes in every alternation, and no extrapolation. Every chunk
-        has a graph of its own, without edges to other chunks, which `transform` does not extend to
-        new samples; class-conditional terms take the classes and pseudo-labels that the chunks
-        bring (`Chunks.with_labels`). What needs all samples at once (estimated pseudo-labels, the
-        supervised term) is refused.
+        On chunks `sparsetransfer.distributed.learn` solves the same problem along another path:
+        exact codes in every alternation, and no extrapolation. Every chunk has a graph of its own,
+        which `transform` does not extend; classes and pseudo-labels are those of the chunks
+        (`Chunks.with_labels`). What needs all samples at once is refused by name.
         """
         if isinstance(X, Chunks):
-            if pseudo_labels is not None:
-                raise ValueError(
-                    "chunks bring their own pseudo-labels (Chunks.with_labels); give no "
-                    "pseudo_labels"
-                )
-            return self._fit_chunks(X, y, sample_domain, engine)
+            given = {"y": y, "sample_domain": sample_domain, "pseudo_labels": pseudo_labels}
+            return fit_chunks(self, X, engine, given)
         if engine is not None:
             raise ValueError("engine codes chunks; give X as sparsetransfer.distributed.Chunks")
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         threads = resolve_threads(self.n_jobs, "n_jobs")
         self.__dict__.pop("_stream", None)
-        n_components = atom_count(self.n_components, len(signals), self.dict_init)
-        check_real(self.laplacian, "laplacian", minimum=0)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(
             y, sample_domain, len(signals), alone=ONE_DOMAIN if mmd > 0 else ""
         )
+        graph = self._group("graph")
         self._graph = None
-        if self.laplacian > 0:
+        if check_real(graph.weight, "graph.weight", minimum=0) > 0:
             self._graph = GraphExtension(
-                signals.copy(),
-                self.n_neighbors,
-                self.graph_weights,
-                self.normalized_laplacian,
-                threads,
+                signals.copy(), graph.n_neighbors, graph.edge_weights, graph.normalized, threads
             )
-        classes, probabilities = self._class_coupling(domains, y, pseudo_labels)
-        coupling = None if classes is None else classes.coupling(probabilities)
-        start = first_dictionary(signals, n_components, self.dict_init, self.random_state)
-        labels = source_labels(y, domains)
-        learned = self._learn(signals, start, coupling, None, labels, threads)
-        for _ in range(self.n_rounds):
-            if classes is None or classes.conditional == 0:
-                break
-            before, probabilities = probabilities, classes.estimate(learned.codes.codes)
-            if before is not None and np.array_equal(before, probabilities):
-                break
-            coupling = classes.coupling(probabilities)
-            learned = self._learn(
-                signals, learned.components, coupling, learned.codes.codes, labels, threads
-            )
+        learned, coupling, self.pseudo_labels_ = learn_rounds(
+            self, signals, domains, y, pseudo_labels, self._graph, threads
+        )
         warn_unsettled(learned, self.alpha, self.max_iter)
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
@@ -373,40 +270,10 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.mean_difference_ = (
             np.zeros(len(self.components_), signals.dtype) if difference is None else difference
         )
-        self.pseudo_labels_ = (
-            None if classes is None or probabilities is None else classes.most_likely(probabilities)
-        )
         self.label_classes_ = learned.classes
         self.label_map_ = learned.label_map
         self._pull = MeanPull(domains, coupling, mmd, self.codes_)
         self._n_features_out = len(self.components_)
-        return self
-
-    def _fit_chunks(
-        self,
-        chunks: Chunks,
-        y: ArrayLike | None,
-        sample_domain: ArrayLike | None,
-        engine: Engine | None,
-    ) -> Self:
-        if y is not None or sample_domain is not None:
-            raise ValueError("chunks know their domains; give neither y nor sample_domain")
-        learned, pulls = learn_chunks(self, chunks, engine)
-        for name in ("_stream", "codes_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-        self.components_ = learned.components
-        self.objective_ = learned.objective
-        self.history_ = learned.history
-        self.n_iter_ = learned.n_iter
-        self.kkt_violation_ = learned.kkt_violation
-        self.duality_gap_ = learned.duality_gap
-        self.converged_ = learned.converged
-        self.mean_difference_ = learned.offset
-        self.pseudo_labels_ = self.label_classes_ = self.label_map_ = None
-        self._graph = None
-        self._pull = MeanPull.of_sides(pulls, self.components_.dtype)
-        self._n_features_out = len(self.components_)
-        self.n_features_in_ = chunks.n_features
         return self
 
     @available_if(takes_batches)  # type: ignore[untyped-decorator]
@@ -428,112 +295,24 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Returns
         -------
         TransferSparseCoding
-            Itself; `codes_` are those of this batch, and `transform` codes under the running means.
+            Itself; `codes_` are those of this batch, `transform` codes under the running means.
 
         Raises
         ------
         AttributeError
-            If a parameter asks for a graph, class-conditional terms, several domains or labels,
-            which need all samples at once, for another solver or update of the atoms, or for a
-            callback: the method is not there then.
+            If a parameter asks for what needs all samples at once, for another solver or update of
+            the atoms, or for a callback: the method is not there then.
         ValueError
             If a parameter is out of range or `X` is not finite.
 
         Notes
         -----
         The MMD term is that of all samples seen, with the codes of earlier batches fixed, so that
-        a batch is solved and certified like a whole set. Earlier batches fade as the atoms move
-        on, and memory does not depend on their number. `fit` begins anew.
+        a batch is solved and certified like a whole set. Earlier batches fade as the atoms move on,
+        memory does not depend on their number, and `max_iter` and `tol` have no part. `fit` begins
+        anew.
         """
-        first = not hasattr(self, "_stream")
-        signals: FloatArray = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", reset=first
-        )
-        mmd = check_real(self.mmd, "mmd", minimum=0)
-        domains = None if sample_domain is None else new_domains(sample_domain, len(signals))
-        if first:
-            n_components = atom_count(self.n_components, len(signals), self.dict_init)
-            self._stream = TransferStream(
-                first_dictionary(signals, n_components, self.dict_init, self.random_state)
-            )
-        dtype = self._stream.components.dtype
-        found = self._stream.step(
-            signals.astype(dtype, copy=False),
-            domains,
-            alpha=check_real(self.alpha, "alpha", minimum=0, strict=True),
-            mmd=mmd,
-            l2=check_real(self.l2, "l2", minimum=0),
-            positive=self.positive_code,
-            positive_dict=self.positive_dict,
-            kkt_tol=self.kkt_tol,
-            threads=resolve_threads(self.n_jobs, "n_jobs"),
-        )
-        self.codes_ = found.codes
-        self.kkt_violation_ = found.kkt_violation
-        self.components_ = self._stream.components
-        self.mean_difference_ = self._stream.mean_difference().astype(dtype)
-        self._graph = None
-        self._pull = MeanPull.of_sides(self._stream.pulls(mmd), dtype)
-        self._n_features_out = len(self.components_)
-        return self
-
-    def _class_coupling(
-        self, domains: NDArray[np.int64] | None, y: ArrayLike | None, given: ArrayLike | None
-    ) -> tuple[ClassCoupling | None, NDArray[np.float64] | None]:
-        conditional = check_real(self.conditional, "conditional", minimum=0)
-        rounds = check_integer(self.n_rounds, "n_rounds", minimum=0)
-        if conditional > 0 and given is None and rounds == 0:
-            raise ValueError(
-                f"conditional={conditional} needs pseudo_labels of the target, or n_rounds > 0 to "
-                "estimate them"
-            )
-        if domains is None:
-            return None, None
-        classes = ClassCoupling(
-            domains,
-            y,
-            conditional=conditional,
-            contrast=self.contrast,
-            class_weight=self.class_weight,
-            classifier=self.classifier,
-            soft_labels=self.soft_labels,
-        )
-        if conditional == 0 or given is None:
-            return classes, None
-        return classes, classes.check_pseudo_labels(given)
-
-    def _learn(
-        self,
-        signals: FloatArray,
-        dictionary: FloatArray,
-        coupling: MeanCoupling | None,
-        codes: FloatArray | None,
-        labels: NDArray[Any] | None,
-        threads: int,
-    ) -> TransferDictionary:
-        return alternate(
-            signals,
-            dictionary,
-            coupling=coupling,
-            alpha=self.alpha,
-            mmd=self.mmd,
-            laplacian=self.laplacian,
-            graph=None if self._graph is None else self._graph.laplacian,
-            l2=self.l2,
-            positive=self.positive_code,
-            positive_dict=self.positive_dict,
-            label=self.label,
-            label_l2=self.label_l2,
-            y=labels,
-            solver=self.solver,
-            dictionary_update=self.dictionary_update,
-            code_init=codes,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            kkt_tol=self.kkt_tol,
-            callback=self.callback,
-            n_threads=threads,
-        )
+        return fit_batch(self, X, sample_domain)
 
     def fit_transform(
         self,
@@ -600,43 +379,22 @@ class TransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         linear = self._pull.of(sample_domain, len(signals))
         ridge = None
         if self._graph is not None:
+            weight = self._group("graph").weight
             links, diagonal = self._graph.rows(signals, threads)
-            linear = linear + self.laplacian * (links @ self.codes_)
-            ridge = self.laplacian * diagonal
+            linear = linear + weight * (links @ self.codes_)
+            ridge = weight * diagonal
+        regularisation = self._group("regularisation")
         found = encode_shifted(
             signals,
             self.components_,
             linear,
             ridge,
             alpha=self.alpha,
-            l2=self.l2,
-            positive=self.positive_code,
-            kkt_tol=self.kkt_tol,
+            l2=regularisation.l2,
+            positive=regularisation.positive_code,
+            kkt_tol=self._group("optimisation").kkt_tol,
             threads=threads,
         )
         if not found.converged:
             warn_unconverged(found, self.alpha)
         return found.codes
-
-    def inverse_transform(self, codes: ArrayLike) -> FloatArray:
-        """Return the signals that codes stand for, ``codes @ components_``.
-
-        Parameters
-        ----------
-        codes : array_like of shape (n_samples, n_components)
-            Codes.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_features)
-            Signals.
-        """
-        check_is_fitted(self, "components_")
-        checked = check_matrix(codes, "codes", n_features=len(self.components_))
-        return np.asarray(matmul(checked, self.components_))
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that precision is preserved."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -1,41 +1,88 @@
 """Transfer sparse coding from mini-batches: running statistics and running domain means."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import validate_data
 
-from sparsetransfer._validation import FloatArray
+from sparsetransfer._domains import new_domains
+from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.dictionary import Statistics, update_dictionary
-from sparsetransfer.transfer.inductive import encode_shifted
+from sparsetransfer.transfer.estimator.options import ABSENT
+from sparsetransfer.transfer.estimator.preparation import atom_count, first_dictionary
+from sparsetransfer.transfer.inductive import MeanPull, encode_shifted
 from sparsetransfer.transfer.problem import warn_unconverged
 from sparsetransfer.transfer.result import TransferCodes
 
-__all__ = ["TransferStream", "takes_batches"]
+if TYPE_CHECKING:
+    from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
+
+__all__ = ["TransferStream", "fit_batch", "takes_batches"]
 
 # Early codes are those of a dictionary that has seen little; as in dictionary learning on-line.
 _FORGETTING = 4.0
 _FORGET_FROM = 5  # samples per atom
+_FOR_WHOLE_SETS = {
+    "graph": ("weight",),
+    "label_term": ("weight",),
+    "matching": ("pairing", "conditional"),
+    "optimisation": ("solver", "dictionary_update", "callback"),
+}
 
 
 def takes_batches(estimator: Any) -> bool:
     """Return whether mini-batches can honour an estimator's parameters."""
-    for name, plain in (
-        ("laplacian", 0.0),
-        ("conditional", 0.0),
-        ("label", 0.0),
-        ("contrast", "pooled"),
-        ("solver", "auto"),
-        ("dictionary_update", "block_coordinate"),
-        ("callback", None),
-    ):
-        given = getattr(estimator, name)
-        if given is not plain and given != plain:
-            raise AttributeError(
-                f"partial_fit needs {name}={plain!r}, got {given!r}: mini-batches know one way of "
-                "learning, and no term that needs all samples at once; use fit"
-            )
+    for group, names in _FOR_WHOLE_SETS.items():
+        given, plain = estimator._group(group), ABSENT[group]
+        for name in names:
+            wanted, got = getattr(plain, name), getattr(given, name)
+            if got is not wanted and got != wanted:
+                raise AttributeError(
+                    f"partial_fit needs {name}={wanted!r} in {group}, got {got!r}: mini-batches "
+                    "know one way of learning, and no term that needs all samples at once; use fit"
+                )
     return True
+
+
+def fit_batch(
+    coder: TransferSparseCoding, X: ArrayLike, sample_domain: ArrayLike | None
+) -> TransferSparseCoding:
+    """Fit an estimator on one more batch, which begins its stream where it has none."""
+    first = not hasattr(coder, "_stream")
+    signals: FloatArray = validate_data(
+        coder, X, dtype=[np.float64, np.float32], order="C", reset=first
+    )
+    mmd = check_real(coder.mmd, "mmd", minimum=0)
+    domains = None if sample_domain is None else new_domains(sample_domain, len(signals))
+    optimisation, regularisation = coder._group("optimisation"), coder._group("regularisation")
+    if first:
+        start, state = optimisation.dict_init, coder.random_state
+        n_components = atom_count(coder.n_components, len(signals), start)
+        coder._stream = TransferStream(first_dictionary(signals, n_components, start, state))
+    stream = coder._stream
+    dtype = stream.components.dtype
+    found = stream.step(
+        signals.astype(dtype, copy=False),
+        domains,
+        alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
+        mmd=mmd,
+        l2=check_real(regularisation.l2, "l2", minimum=0),
+        positive=regularisation.positive_code,
+        positive_dict=regularisation.positive_dict,
+        kkt_tol=optimisation.kkt_tol,
+        threads=resolve_threads(coder.n_jobs, "n_jobs"),
+    )
+    coder.codes_ = found.codes
+    coder.kkt_violation_ = found.kkt_violation
+    coder.components_ = stream.components
+    coder.mean_difference_ = stream.mean_difference().astype(dtype)
+    coder._graph = None
+    coder._pull = MeanPull.of_sides(stream.pulls(mmd), dtype)
+    coder._n_features_out = len(coder.components_)
+    return coder
 
 
 class TransferStream:
@@ -95,7 +142,7 @@ class TransferStream:
             factor=factor,
         )
         if not found.converged:
-            warn_unconverged(found, alpha, stacklevel=4)
+            warn_unconverged(found, alpha, stacklevel=5)
         codes = found.codes
         for row, side in enumerate(sides):
             self.sums[row] += codes[side].sum(axis=0, dtype=np.float64)

@@ -4,18 +4,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
 
 from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
-from sparsetransfer.transfer.couplings import (
-    Contrast,
-    MeanCoupling,
-    couple_classes,
-    couple_domains,
-)
+from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
+from sparsetransfer.transfer.estimator.options import DomainMatching
 
 __all__ = ["ONE_DOMAIN", "ClassCoupling", "atom_count", "first_dictionary", "source_labels"]
 
@@ -81,18 +77,14 @@ class ClassCoupling:
         self,
         domains: NDArray[np.int64],
         y: ArrayLike | None,
-        *,
-        conditional: float,
-        contrast: Contrast,
-        class_weight: str | None,
-        classifier: ClassifierMixin | None,
-        soft_labels: bool,
+        matching: DomainMatching,
     ) -> None:
+        conditional, class_weight = matching.conditional, matching.class_weight
         self.domains = domains
         self.source = domains > 0
         self.conditional = conditional
-        self.contrast: Contrast = contrast
-        self.marginal = couple_domains(domains, contrast=contrast)
+        self.pairing = matching.pairing
+        self.marginal = couple_domains(domains, contrast=self.pairing)
         if conditional == 0:
             return
         labels = None if y is None else label_array(y)
@@ -106,8 +98,10 @@ class ClassCoupling:
         self.labels = class_values(labels[self.known])
         self.classes, counts = np.unique(self.labels, return_counts=True)
         self.class_weight = counts / counts.mean() if class_weight == "prior" else None
-        self.classifier = KNeighborsClassifier(1) if classifier is None else classifier
-        self.soft = soft_labels
+        self.classifier = (
+            KNeighborsClassifier(1) if matching.classifier is None else matching.classifier
+        )
+        self.soft = matching.soft_labels
 
     def check_pseudo_labels(self, given: ArrayLike) -> NDArray[np.float64]:
         """Return given pseudo-labels of all samples as probabilities of the target's."""
@@ -144,7 +138,7 @@ class ClassCoupling:
             target_probabilities=probabilities,
             classes=self.classes,
             class_weight=self.class_weight,
-            contrast=self.contrast,
+            contrast=self.pairing,
         )
 
     def most_likely(self, probabilities: NDArray[np.float64]) -> NDArray[np.generic]:

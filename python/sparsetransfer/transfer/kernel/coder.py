@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains, resolve_domains
@@ -14,6 +13,7 @@ from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
+from sparsetransfer.transfer.estimator.base import DomainCoder
 from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN, atom_count, first_dictionary
 from sparsetransfer.transfer.kernel.problem import kernel_learn
 from sparsetransfer.transfer.kernel.witness import Witness
@@ -22,7 +22,7 @@ from sparsetransfer.transfer.learn import transfer_learn
 __all__ = ["KernelTransferSparseCoding"]
 
 
-class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class KernelTransferSparseCoding(DomainCoder):
     r"""Learn one dictionary for source and target, with codes alike under Gaussian kernels.
 
     Parameters
@@ -120,9 +120,6 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
     >>> codes.shape, bool(coder.stationarity_violation_ <= 1e-3 * coder.alpha)
     ((60, 8), True)
     """
-
-    __metadata_request__fit = {"sample_domain": True}  # noqa: RUF012
-    __metadata_request__transform = {"sample_domain": True}  # noqa: RUF012
 
     def __init__(
         self,
@@ -275,23 +272,6 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
             return (1.0,)  # alpha lets no code leave zero, and any width does
         return tuple(resolve_bandwidths(self.bandwidths, None, source, target))
 
-    def fit_transform(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
-    ) -> FloatArray:
-        """Fit and return the codes of the fitted samples.
-
-        Parameters
-        ----------
-        X, y, sample_domain
-            As in `fit`.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, n_components)
-            A copy of `codes_`.
-        """
-        return self.fit(X, y, sample_domain=sample_domain).codes_.copy()
-
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
         """Encode samples with everything learned held fixed.
 
@@ -360,9 +340,3 @@ class KernelTransferSparseCoding(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 stacklevel=2,
             )
         return codes.astype(self.components_.dtype, copy=False)
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that precision is preserved."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
