@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 import sparsetransfer
+from sparsetransfer.evaluation.methods.estimator import EstimatorMethod
 from sparsetransfer.transfer import (
     DomainMatching,
     LabelTerm,
@@ -91,6 +92,16 @@ def test_fields_of_groups_are_parameters_of_a_grid():
     assert model.get_params()["graph__n_neighbors"] == 7
     with pytest.raises(ValueError, match="Invalid parameter"):
         model.set_params(graph__colour=1)
+
+
+def test_a_study_names_fields_of_groups_and_former_parameters():
+    path = "sparsetransfer.transfer:TransferSparseCoding"
+    method = EstimatorMethod("coded", "", path, {"graph__weight": 2.0, "alpha": 0.1})
+    assert method._make(0).graph == NeighbourGraph(2.0)
+    with pytest.warns(DeprecationWarning, match="laplacian is now weight of graph"):
+        assert EstimatorMethod("coded", "", path, {"laplacian": 2.0}).params == {"laplacian": 2.0}
+    with pytest.raises(ValueError, match=r"has no parameters .*graph__colour"):
+        EstimatorMethod("coded", "", path, {"graph__colour": 2.0})
 
 
 def test_groups_are_frozen_and_of_their_class():

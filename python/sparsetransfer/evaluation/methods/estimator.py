@@ -148,8 +148,10 @@ class EstimatorMethod:
     every_view: bool = False
 
     def __post_init__(self) -> None:
-        known = inspect.signature(estimator_class(self.estimator)).parameters
-        variable = any(p.kind is p.VAR_KEYWORD for p in known.values())
+        made = estimator_class(self.estimator)
+        parameters = inspect.signature(made).parameters
+        variable = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        known = {*parameters, *getattr(made.__init__, "also_accepts", ())}
         name = f"estimator {self.estimator!r}"
         params = check_params(name, self.params, None if variable else known)
         object.__setattr__(self, "params", params)

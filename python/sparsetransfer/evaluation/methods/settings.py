@@ -34,7 +34,9 @@ _RANGES: Mapping[str, str] = {
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
-def check_settings(method: str, owner: type[Any], settings: Mapping[str, Any]) -> None:
+def check_settings(
+    method: str, owner: type[Any], settings: Mapping[str, Any], group: str = ""
+) -> None:
     """Compare settings with the types and ranges of the parameters of a class of this package.
 
     Parameters
@@ -45,6 +47,8 @@ def check_settings(method: str, owner: type[Any], settings: Mapping[str, Any]) -
         The class.
     settings : mapping
         Values by the name of the parameter, as they stand in a study file.
+    group : str, default=""
+        Prefix of the names in messages.
 
     Raises
     ------
@@ -62,11 +66,11 @@ def check_settings(method: str, owner: type[Any], settings: Mapping[str, Any]) -
             continue
         expected = _expected(hint)
         if not _fits(value, hint):
-            raise ValueError(f"method {method!r}: {name} must be {expected}, got {value!r}")
+            raise ValueError(f"method {method!r}: {group}{name} must be {expected}, got {value!r}")
         span = _range(owner, name)
         if span and isinstance(value, numbers.Real) and not _inside(float(value), span):
             raise ValueError(
-                f"method {method!r}: {name} must be {expected} in {span}, got {value!r}"
+                f"method {method!r}: {group}{name} must be {expected} in {span}, got {value!r}"
             )
 
 
@@ -90,6 +94,11 @@ def check_estimator(method: str, estimator: Any, settings: Mapping[str, Any]) ->
     """
     if _is_ours(type(estimator)):
         check_settings(method, type(estimator), settings)
+        for name, value in settings.items():
+            group, _, field = name.partition("__")
+            if field:
+                owner = type(getattr(estimator, group))
+                check_settings(method, owner, {field: value}, f"{group}__")
         check = getattr(estimator, "_check_parameters", None)
     else:
         declared = hasattr(estimator, "_parameter_constraints")

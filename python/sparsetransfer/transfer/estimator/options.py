@@ -202,13 +202,16 @@ def grouped(
 
 
 def accept_former(init: _Init) -> _Init:
-    """Decorate a constructor so that parameters of former names work, with a warning."""
+    """Decorate a constructor to take ``group__field`` too and, with a warning, former names."""
 
     @wraps(init)
     def accepting(self: Any, *args: Any, **kwargs: Any) -> None:
         _warn(kwargs)
         init(self, *args, **grouped(kwargs))
 
+    accepting.also_accepts = _FORMER.keys() | {  # type: ignore[attr-defined]
+        f"{group}__{field.name}" for group, value in ABSENT.items() for field in fields(value)
+    }
     return cast("_Init", accepting)
 
 
