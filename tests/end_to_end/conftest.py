@@ -1,5 +1,7 @@
 """The embedded corpora, small, and a way to run the command line on them."""
 
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -28,3 +30,27 @@ def evaluate(cache):
         return CliRunner().invoke(application, texts)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def calls(corpora, tmp_path_factory):
+    """Return a folder with the target's recordings at some depth, under names that say nothing."""
+    folder = tmp_path_factory.mktemp("own") / "calls"
+    for number, file in enumerate(sorted(corpora[1].parent.glob("*.wav"))):
+        place = folder / f"day{number % 3}" / f"{number:03d}.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adapted(corpora, calls, cache, tmp_path_factory):
+    """Return a model of the source that was adapted to the target's recordings."""
+    pytest.importorskip("safetensors", reason="models are files of safetensors")
+    place = tmp_path_factory.mktemp("model") / "calls.st"
+    arguments = ("fit", corpora[0], "--target", calls, "-o", place, "--cache", cache)
+    options = ("--method", "multi-view", "--features", "functionals,is09-style")
+    finished = CliRunner().invoke(application, [str(part) for part in (*arguments, *options)])
+    assert finished.exit_code == 0, finished.output
+    assert "adapted to" in finished.stdout
+    return place

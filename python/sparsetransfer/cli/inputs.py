@@ -16,13 +16,16 @@ from sparsetransfer._files import check_file, check_folder, existing_file
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import CorpusEntry
+    from sparsetransfer.recognition import Recogniser
 
 __all__ = [
     "CacheFolder",
     "FeatureJobs",
     "SpeakerWeights",
+    "TargetLabels",
     "cache_folder",
     "check_outputs",
+    "labels_line",
     "parse_label_map",
     "read_corpus",
     "read_corpus_entry",
@@ -60,6 +63,16 @@ FeatureJobs = Annotated[
     typer.Option(min=1, max=1024, help="Processes for features.", show_default="all CPUs"),
 ]
 """How many processes compute features."""
+
+TargetLabels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Manifest with labels of a few of the target's recordings: they score and calibrate, "
+        "and train nothing.",
+        show_default="none",
+    ),
+]
+"""The option that `use_labels` serves."""
 
 
 def cache_folder(path: Path | None) -> Path:
@@ -112,6 +125,19 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path | st
         other = taken.setdefault(place, option)
         if other != option and (os.path.isfile(place) or not os.path.exists(place)):
             raise ValueError(f"{option} '{path}' is {other}, too; choose another file")
+
+
+def labels_line(recogniser: Recogniser, unused: Mapping[str, int]) -> str:
+    """Return a line about what a few labels of the target showed, and which were not used."""
+    found = recogniser.about_["target_labels"]
+    uar, low, high, accuracy = (100 * found[name] for name in ("uar", "low", "high", "accuracy"))
+    after = 100 * found["calibrated"]["accuracy"]
+    lost = "".join(f"; {reason}: {count}" for reason, count in unused.items())
+    return (
+        f"{sum(found['n_labels'])} labelled recordings: UAR {uar:.1f} % (95 % interval {low:.1f} to "
+        f"{high:.1f} %); accuracy {accuracy:.1f} %, after the calibration by the others "
+        f"{after:.1f} %{lost}"
+    )
 
 
 def split_list(text: str) -> tuple[str, ...]:

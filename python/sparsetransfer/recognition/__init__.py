@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING
 from sparsetransfer._former import former_names
 from sparsetransfer.recognition.adaptation import adapt
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
-from sparsetransfer.recognition.calibration import Calibration, fit_calibration
+from sparsetransfer.recognition.calibration import (
+    Adjustment,
+    Calibration,
+    fit_adjustment,
+    fit_calibration,
+)
 from sparsetransfer.recognition.files.linear import ModelError, load_model, save_model
 from sparsetransfer.recognition.labelled import (
     LabelledScore,
     labels_needed,
-    score_answers,
     score_labelled,
+    use_labels,
 )
 from sparsetransfer.recognition.linear import (
     LinearRecogniser,
@@ -32,6 +37,7 @@ from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
 __all__ = [
     "FLAGS",
     "AdaptedModel",
+    "Adjustment",
     "Answers",
     "Calibration",
     "EstimatedShares",
@@ -44,6 +50,7 @@ __all__ = [
     "Window",
     "adapt",
     "estimate_shares",
+    "fit_adjustment",
     "fit_calibration",
     "fit_novelty",
     "fit_recogniser",
@@ -53,8 +60,8 @@ __all__ = [
     "recognise_recordings",
     "recognise_stream",
     "save_model",
-    "score_answers",
     "score_labelled",
+    "use_labels",
 ]
 
 if not TYPE_CHECKING:

@@ -11,11 +11,9 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
-from sparsetransfer._validation import check_matrix
 from sparsetransfer.evaluation.data.domain import (
     Domain,
     common_classes,
@@ -28,24 +26,21 @@ from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import CheckedMethod, Method, Tuning, wanted_views
 from sparsetransfer.evaluation.methods.fitted import (
     DeployableMethod,
-    FittedMethod,
     deployment_obstacle,
 )
 from sparsetransfer.evaluation.protocol.designs import SourceToTarget
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.protocol.splits import Split, splits
-from sparsetransfer.evaluation.scoring.discrepancy import measure
+from sparsetransfer.evaluation.protocol.splits import splits
 from sparsetransfer.exceptions import CorpusError
-from sparsetransfer.mmd import two_sample_test
 from sparsetransfer.recognition.adapted import AdaptedModel
 from sparsetransfer.recognition.calibration import Calibration, fit_calibration
+from sparsetransfer.recognition.gap import domain_gap
 from sparsetransfer.recognition.novelty import fit_novelty
+from sparsetransfer.recognition.rows import recording_keys
 
-__all__ = ["adapt", "check_method", "recording_keys", "row_keys", "unlabelled_domain"]
+__all__ = ["adapt", "check_method"]
 
 _LEAST_TARGET = 5
-_PERMUTATIONS = 999
-_MOST_TESTED = 1000
 
 
 def check_method(method: Method) -> DeployableMethod:
@@ -165,7 +160,7 @@ def adapt(
             np.hstack(side.every_view) for side in (split.source, split.target)
         )
         novelty = fit_novelty(source_rows, target_rows, folds, seed=seed)
-        gap = _gap(known, whole, split, fitted, seed)
+        gap = domain_gap(known, whole, split, fitted, seed)
     keys = recording_keys(whole)
     order = np.argsort(keys.view("S16").ravel(), kind="stable")
     return AdaptedModel(
@@ -239,32 +234,6 @@ def _calibrate(
     return fit_calibration(scores, np.searchsorted(classes, source.labels))
 
 
-def _gap(
-    sources: Sequence[Domain], target: Domain, split: Split, fitted: FittedMethod, seed: int
-) -> dict[str, Any]:
-    """Measure the domains as recorded, normalised and coded, with a two-sample test of each."""
-
-    def figures(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> dict[str, float]:
-        rng = np.random.default_rng(seed)
-        drawn = [
-            rows[np.sort(rng.choice(len(rows), min(len(rows), _MOST_TESTED), replace=False))]
-            for rows in (known, unknown)
-        ]
-        test = two_sample_test(*drawn, n_permutations=_PERMUTATIONS, random_state=seed)
-        return {**measure(known, unknown).as_dict(), "p_value": test.p_value}
-
-    output = fitted.output
-    raw = np.vstack([domain.features for domain in sources])
-    scaler = target_scalers(sources, target, "source")[0]
-    found = {
-        "recorded": figures(scaler.apply(raw), scaler.apply(target.features)),
-        "normalised": figures(split.source.features, split.target.features),
-    }
-    if output.source_codes is not None and output.target_codes is not None:
-        found["coded"] = figures(output.source_codes, output.target_codes)
-    return found
-
-
 def _provenance(
     sources: Sequence[Domain], target: Domain, protocol: EvaluationProtocol
 ) -> dict[str, Any]:
@@ -293,57 +262,3 @@ def _identity(domain: Domain) -> dict[str, Any]:
         "fingerprint": domain.fingerprint,
         "audio": audio,
     }
-
-
-def recording_keys(domain: Domain) -> NDArray[np.uint8]:
-    """Return one hash per recording: of its audio where that is known, else of its features.
-
-    Parameters
-    ----------
-    domain : Domain
-        The recordings.
-
-    Returns
-    -------
-    ndarray of shape (n, 16), uint8
-        The hashes.
-    """
-    keys = row_keys([domain.features, *domain.views.values()])
-    if domain.digests is not None:
-        for row, digest in enumerate(domain.digests.tolist()):
-            if digest:
-                keys[row] = _hash(digest.encode())
-    return keys
-
-
-def row_keys(views: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
-    """Return the hashes (n, 16) of feature rows."""
-    rows = np.hstack(views).astype("<f8")
-    return np.array([_hash(row.tobytes()) for row in rows], dtype=np.uint8).reshape(-1, 16)
-
-
-def _hash(content: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(hashlib.sha256(content).digest()[:16], dtype=np.uint8)
-
-
-def unlabelled_domain(rows: NDArray[np.float64], like: Domain) -> Domain:
-    """Return rows of the only feature set of a corpus as recordings without labels."""
-    if like.views:
-        raise ValueError(
-            f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
-            "give the target as a Domain"
-        )
-    checked = np.asarray(
-        check_matrix(rows, "target", n_features=like.features.shape[1]), np.float64
-    )
-    count = len(checked)
-    name = "target" if like.name != "target" else "target (unlabelled)"
-    return Domain(
-        name,
-        checked,
-        np.full(count, "unlabelled"),
-        np.full(count, ""),
-        np.array([str(number) for number in range(count)]),
-        like.feature_names,
-        like.feature_set,
-    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sparsetransfer.evaluation.data.normalisation import Scaler, running_scaler
 from sparsetransfer.evaluation.data.rows import UnlabelledRows
 from sparsetransfer.evaluation.methods.fitted import RowModel
-from sparsetransfer.recognition.calibration import Calibration
+from sparsetransfer.recognition.calibration import Adjustment, Calibration
 from sparsetransfer.recognition.novelty import Novelty
 
 __all__ = ["AdaptedModel", "Answers"]
@@ -99,6 +99,7 @@ class AdaptedModel:
             and self.key_scores.shape == (len(self.keys), n_classes)
             and self.calibration.confusion.shape == (n_classes, n_classes)
             and self.calibration.slope > 0
+            and (self.calibration.offsets is None or self.calibration.offsets.shape == (n_classes,))
             and all(
                 scaler.centre.shape == scaler.spread.shape == (width,)
                 and (scaler.spread >= 0).all()
@@ -156,6 +157,10 @@ class AdaptedModel:
             distances=distances,
             views_disagree=_disagreement(votes, len(scores)),
         )
+
+    def adjusted(self, adjustment: Adjustment) -> AdaptedModel:
+        """Return the model whose probabilities are the adjusted ones of this."""
+        return replace(self, calibration=self.calibration.adjusted(adjustment))
 
     def with_rows(self, views: list[NDArray[np.float64]], keys: NDArray[np.uint8]) -> AdaptedModel:
         """Add recordings to those over which the target is normalised.

@@ -1,16 +1,16 @@
-"""Probabilities from scores, by the scores of source speakers who were held out."""
+"""Probabilities from scores, by source speakers who were held out and a few labels of the target."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["Calibration", "fit_calibration"]
+__all__ = ["Adjustment", "Calibration", "fit_adjustment", "fit_calibration"]
 
 _BINS = 10
 _LARGEST = np.log(1e3)
@@ -31,16 +31,28 @@ class Calibration:
         Unweighted average recall on these speakers, 0 to 1.
     error : float
         Expected calibration error on these speakers, 0 to 1.
+    offsets : ndarray of shape (n_classes,), optional
+        Added to :math:`a f`, where labels of the target set them: `adjusted`. What is said of the
+        speakers who were held out is without them.
     """
 
     slope: float
     confusion: NDArray[np.int64]
     recall: float
     error: float
+    offsets: NDArray[np.float64] | None = None
 
     def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return probabilities (n, n_classes) of `scores`; the order of a row's classes stays."""
-        return np.asarray(softmax(self.slope * scores, axis=1))
+        """Return probabilities (n, n_classes) of `scores`; without offsets decisions stay."""
+        shift = 0.0 if self.offsets is None else self.offsets
+        return np.asarray(softmax(self.slope * scores + shift, axis=1))
+
+    def adjusted(self, adjustment: Adjustment) -> Calibration:
+        """Return the calibration whose probabilities are the adjusted ones of this."""
+        before = 0.0 if self.offsets is None else self.offsets
+        slope = adjustment.slope
+        offsets = slope * before + adjustment.offsets
+        return replace(self, slope=slope * self.slope, offsets=offsets)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""
@@ -50,6 +62,73 @@ class Calibration:
             "recall": self.recall,
             "error": self.error,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Adjustment:
+    r"""A temperature and an offset per class: :math:`q \propto p^a e^b` from probabilities p.
+
+    Parameters
+    ----------
+    slope : float
+        The exponent a > 0; below 1 where the probabilities were too sure.
+    offsets : ndarray of shape (n_classes,)
+        The offsets b, positive for classes that are more frequent than the probabilities say.
+    """
+
+    slope: float
+    offsets: NDArray[np.float64]
+
+    def apply(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the adjusted probabilities (n, n_classes)."""
+        return np.asarray(softmax(self.slope * _logarithms(probabilities) + self.offsets, axis=1))
+
+
+def fit_adjustment(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> Adjustment:
+    r"""Fit a temperature and class offsets to the labels of a few recordings.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, n_classes)
+        Of the labelled recordings, drawn at random.
+    truth : ndarray of shape (n,), int
+        Their classes.
+
+    Returns
+    -------
+    Adjustment
+        Without labels the identity.
+
+    Notes
+    -----
+    Bias-corrected temperature scaling [1]_, which also corrects the shares of the classes. Maximum
+    a posteriori: the logarithm of the temperature and the offsets have standard normal priors, so
+    that few labels change little, and classes without a label stay possible.
+
+    References
+    ----------
+    .. [1] A. Alexandari, A. Kundaje, A. Shrikumar, "Maximum Likelihood with Bias-Corrected
+       Calibration is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
+       https://proceedings.mlr.press/v119/alexandari20a.html
+    """
+    logs = _logarithms(probabilities)
+    wanted = np.eye(logs.shape[1])[truth]
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        powers = np.exp(values[0]) * logs
+        found = log_softmax(powers + values[1:], axis=1)
+        rest = np.exp(found) - wanted
+        gradient = np.append((rest * powers).sum(), rest.sum(axis=0)) + values
+        return float(0.5 * values @ values - (wanted * found).sum()), gradient
+
+    bounds = [(-_LARGEST, _LARGEST)] * (1 + logs.shape[1])
+    start = np.zeros(1 + logs.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Adjustment(float(np.exp(found[0])), np.asarray(found[1:], dtype=np.float64))
+
+
+def _logarithms(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)))
 
 
 def fit_calibration(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> Calibration:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from sparsetransfer._messages import listing
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.recognition.calibration import Adjustment, fit_adjustment
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
+    from sparsetransfer.recognition.recogniser import Recogniser
     from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
-__all__ = ["LabelledScore", "labels_needed", "score_answers", "score_labelled"]
+__all__ = ["LabelledScore", "labels_needed", "score_labelled", "use_labels"]
 
 _LEVELS = (0.025, 0.975)
+_FOLDS = 50
 
 
 @dataclass(frozen=True)
@@ -179,24 +184,24 @@ def labels_needed(
     return math.ceil((root / difference) ** 2)
 
 
-def score_answers(
-    answers: Sequence[RecordingAnswer], labelled: Corpus, classes: Sequence[str]
-) -> tuple[LabelledScore, dict[str, int]]:
-    """Score answers about recordings of which some are labelled.
+def use_labels(
+    recogniser: Recogniser, answers: Sequence[RecordingAnswer], labelled: Corpus
+) -> tuple[list[RecordingAnswer], dict[str, int]]:
+    """Score answers by the labels of a few recordings, and calibrate the recogniser by them.
 
     Parameters
     ----------
+    recogniser : Recogniser
+        Fitted; its probabilities are adjusted, and the score is in its ``about_["target_labels"]``.
     answers : sequence of RecordingAnswer
-        The answers.
+        Its answers.
     labelled : Corpus
-        Whole recordings with labels.
-    classes : sequence of str
-        Classes of the recogniser, in the order of the probabilities.
+        Whole recordings with labels, some of those that were answered.
 
     Returns
     -------
-    score : LabelledScore
-        On recordings that have a label and an answer.
+    answers : list of RecordingAnswer
+        With the adjusted probabilities.
     unused : dict of str to int
         Labels that could not be used, by reason.
 
@@ -204,28 +209,83 @@ def score_answers(
     ------
     CorpusError
         If no label can be used, or labels are about parts of recordings.
+
+    Notes
+    -----
+    The score is that of the answers as they were given, before the labels were looked at. What the
+    calibration changes is estimated by cross-validation: each label is decided by an adjustment to
+    the others. Nothing is trained, and recordings whose labels calibrated the recogniser before are
+    not used again.
     """
-    table = labelled.table
+    table, classes = labelled.table, recogniser.classes_
     if not table["start"].isna().all():
         raise CorpusError(f"{labelled.name}: labels must be about whole recordings, got segments")
+    before = recogniser.about_.get("target_labels", {}).get("files", [])
     of_file = {os.path.realpath(answer.file): answer for answer in answers}
-    truth, found = [], []
+    rows, truth, digests = [], [], []
     unused: dict[str, int] = {}
     for file, label in zip(table["file"], table["label"], strict=True):
         answer = of_file.get(os.path.realpath(file))
-        reason = ""
         if answer is None:
             reason = "not among the recordings"
         elif answer.failure:
             reason = "not recognised"
         elif label not in classes:
             reason = f"{label} is no emotion of the model"
-        if reason or answer is None:
-            unused[reason] = unused.get(reason, 0) + 1
+        elif (digest := _digest(file)) in before:
+            reason = "calibrated the model already"
+        else:
+            rows.append(answer.probabilities)
+            truth.append(label)
+            digests.append(digest)
             continue
-        truth.append(label)
-        found.append(classes[int(np.argmax(answer.probabilities))])
+        unused[reason] = unused.get(reason, 0) + 1
+    if not truth and "calibrated the model already" in unused:
+        return list(answers), unused
     if not truth:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in unused.items())
         raise CorpusError(f"{labelled.name}: no label can be used: {reasons}")
-    return score_labelled(truth, found, classes, rng=0), unused
+    shares, codes = np.array(rows), np.array([classes.index(label) for label in truth])
+    adjustment = fit_adjustment(shares, codes)
+    score = score_labelled(truth, [classes[k] for k in shares.argmax(axis=1)], classes, rng=0)
+    held_out = _held_out(shares, codes)
+    after = score_labelled(truth, [classes[k] for k in held_out], classes, rng=0)
+    recogniser.adjust(adjustment)
+    recogniser.about_["target_labels"] = {
+        **asdict(score),
+        "accuracy": float(np.mean(shares.argmax(axis=1) == codes)),
+        "calibrated": {"uar": after.uar, "accuracy": float(np.mean(held_out == codes))},
+        "slope": adjustment.slope,
+        "offsets": dict(zip(classes, adjustment.offsets.tolist(), strict=True)),
+        "files": [*before, *digests],
+    }
+    return [_adjusted(answer, adjustment) for answer in answers], unused
+
+
+def _held_out(shares: NDArray[np.float64], truth: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the decision about each recording after an adjustment to others."""
+    fold = np.arange(len(truth)) % _FOLDS
+    found = np.empty(len(truth), dtype=np.intp)
+    for number in np.unique(fold):
+        test = fold == number
+        found[test] = fit_adjustment(shares[~test], truth[~test]).apply(shares[test]).argmax(axis=1)
+    return found
+
+
+def _adjusted(answer: RecordingAnswer, adjustment: Adjustment) -> RecordingAnswer:
+    # The geometric mean over windows and the adjustment may change places.
+    if answer.failure:
+        return answer
+    shares = [answer.probabilities, *(window.probabilities for window in answer.windows)]
+    first, *rest = map(tuple, adjustment.apply(np.array(shares)).tolist())
+    windows = zip(answer.windows, rest, strict=True)
+    return replace(
+        answer,
+        probabilities=first,
+        windows=tuple(replace(window, probabilities=found) for window, found in windows),
+    )
+
+
+def _digest(file: str) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.methods.classifiers import FAMILIES, tune
 from sparsetransfer.evaluation.protocol.protocol import C_GRID
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.recognition.calibration import Adjustment
 
 __all__ = ["LinearRecogniser", "Window", "fit_recogniser", "overall", "recognise"]
 
@@ -41,12 +42,15 @@ class Window:
         One per class of the recogniser, summing to 1.
     flags : tuple of str, default=()
         Why they are doubtful, if they are.
+    speech : float, default=nan
+        Fraction of the stretch that is speech by its energy, as `speech_share` measures it.
     """
 
     start: float
     end: float
     probabilities: tuple[float, ...]
     flags: tuple[str, ...] = ()
+    speech: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,12 @@ class LinearRecogniser:
         """
         decisions = (features - self.mean) / self.spread @ self.coefficients.T + self.intercepts
         return _softmax(self.calibration[0] * decisions + self.calibration[1:])
+
+    def adjusted(self, adjustment: Adjustment) -> LinearRecogniser:
+        """Return the recogniser whose probabilities are the adjusted ones of this."""
+        calibration = adjustment.slope * self.calibration
+        calibration[1:] += adjustment.offsets
+        return replace(self, calibration=calibration)
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from sparsetransfer._validation import check_matrix
-from sparsetransfer.evaluation.data.domain import Domain, views_first
+from sparsetransfer.evaluation.data.domain import Domain
 from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.data.normalisation import Scope
 from sparsetransfer.evaluation.methods.base import Method
@@ -19,12 +18,11 @@ from sparsetransfer.evaluation.methods.registry import make_methods
 from sparsetransfer.recognition.adaptation import (
     adapt,
     check_method,
-    recording_keys,
-    row_keys,
-    unlabelled_domain,
 )
 from sparsetransfer.recognition.adapted import AdaptedModel, Answers
+from sparsetransfer.recognition.calibration import Adjustment
 from sparsetransfer.recognition.linear import LinearRecogniser, fit_recogniser
+from sparsetransfer.recognition.rows import unlabelled_domain, views_and_keys
 
 if TYPE_CHECKING:
     from sparsetransfer.features import FeatureSet
@@ -205,10 +203,25 @@ class Recogniser:
         Means and standard deviations run on as if the recordings had been in the target. All else
         stays, the answers about recordings that `fit` adapted to among it; these do not count again.
         """
-        views, keys = self._views(recordings)
+        views, keys = views_and_keys(recordings, self.feature_sets_, self._widths)
         if isinstance(self.model_, LinearRecogniser):
             raise ValueError("a recogniser without a target normalises by its source: give fit one")  # noqa: TRY004
         return self._take(self.model_.with_rows(views, keys), self.frame_codes_)
+
+    def adjust(self, adjustment: Adjustment) -> Recogniser:
+        """Adjust the probabilities, for example to a few labels of the target.
+
+        Parameters
+        ----------
+        adjustment : Adjustment
+            What `fit_adjustment` returns for `predict_proba` of labelled recordings.
+
+        Returns
+        -------
+        Recogniser
+            Itself.
+        """
+        return self._take(self.model_.adjusted(adjustment), self.frame_codes_)
 
     def _method(self) -> Method:
         method = "multi-view" if self.method is None else self.method
@@ -231,6 +244,11 @@ class Recogniser:
         else:
             self.feature_sets_ = (model.feature_set_id,)
         return self
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        model = self.model_
+        return model.widths if isinstance(model, AdaptedModel) else (len(model.mean),)
 
     @property
     def feature_set_names(self) -> tuple[str, ...]:
@@ -288,7 +306,7 @@ class Recogniser:
         ValueError
             If feature sets or numbers of columns are others.
         """
-        views, keys = self._views(recordings)
+        views, keys = views_and_keys(recordings, self.feature_sets_, self._widths)
         model = self.model_
         with threadpool_limits(1, user_api="blas"):
             if isinstance(model, AdaptedModel):
@@ -364,33 +382,6 @@ class Recogniser:
         from sparsetransfer.recognition.files.model import load
 
         return cls()._take(*load(path))
-
-    def _views(
-        self, recordings: Domain | ArrayLike | Sequence[ArrayLike]
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.uint8]]:
-        if isinstance(recordings, Domain):
-            if set(self.feature_sets_) <= set(recordings.named):
-                recordings = views_first(recordings, self.feature_sets_)
-            if recordings.feature_sets != self.feature_sets_:
-                raise ValueError(
-                    f"the recogniser was fitted on {', '.join(self.feature_sets_)}, got recordings "
-                    f"with {', '.join(recordings.feature_sets)}"
-                )
-            views = [recordings.features, *recordings.views.values()]
-            return views, recording_keys(recordings)
-        model = self.model_
-        widths = model.widths if isinstance(model, AdaptedModel) else (len(model.mean),)
-        given: Any = [recordings] if len(widths) == 1 else recordings
-        if len(given) != len(widths):
-            raise ValueError(
-                f"expected rows of {len(widths)} feature sets, {', '.join(self.feature_sets_)}, "
-                f"got {len(given)}"
-            )
-        views = [
-            np.asarray(check_matrix(view, "recordings", n_features=width), dtype=np.float64)
-            for view, width in zip(given, widths, strict=True)
-        ]
-        return views, row_keys(views)
 
 
 def _plain_name(feature_set: str) -> str:

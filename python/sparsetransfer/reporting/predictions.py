@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparsetransfer._files import check_folder, write_text
 from sparsetransfer.recognition import (
     FLAGS,
     AdaptedModel,
-    LabelledScore,
     Recogniser,
     RecordingAnswer,
     estimate_shares,
@@ -35,7 +36,6 @@ def write_predictions(
     answers: Sequence[RecordingAnswer],
     folder: str | os.PathLike[str],
     *,
-    score: LabelledScore | None = None,
     speakers: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report about predictions without labels.
@@ -48,8 +48,6 @@ def write_predictions(
         What it said.
     folder : path-like
         Folder for ``predictions.html``.
-    score : LabelledScore, optional
-        On a few labelled recordings.
     speakers : mapping of str to str, optional
         The speaker of each recording, for a table of them; others are left out.
 
@@ -59,9 +57,7 @@ def write_predictions(
         The page.
     """
     place = check_folder(folder) / "predictions.html"
-    write_text(
-        place, predictions_html(recogniser, answers, place.parent, score=score, speakers=speakers)
-    )
+    write_text(place, predictions_html(recogniser, answers, place.parent, speakers=speakers))
     return place
 
 
@@ -70,7 +66,6 @@ def predictions_html(
     answers: Sequence[RecordingAnswer],
     folder: str | os.PathLike[str] | None = None,
     *,
-    score: LabelledScore | None = None,
     speakers: Mapping[str, str] | None = None,
 ) -> str:
     """Render a report about predictions without labels.
@@ -83,8 +78,6 @@ def predictions_html(
         What it said.
     folder : path-like, optional
         Folder of the page, from which recordings are linked; None links none.
-    score : LabelledScore, optional
-        On a few labelled recordings.
     speakers : mapping of str to str, optional
         The speaker of each recording, for a table of them; others are left out.
 
@@ -94,8 +87,8 @@ def predictions_html(
         An HTML page. Its first two sentences say what was learned and how far to trust it; then
         follow the distance of the domains with its permutation test, the evidence of a safeguard,
         the shares of the emotions with intervals, the calibration, flags, the most and the least
-        certain recordings, and a table of all. With `score` it says what the labels say, and how
-        many it takes to tell two methods apart.
+        certain recordings, and a table of all. Where a few labels calibrated the recogniser it says
+        what they say, and how many it takes to tell two methods apart.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -108,7 +101,7 @@ def predictions_html(
         classes=recogniser.classes_,
         learned=_learned(recogniser),
         trust=_trust(recogniser, known),
-        labelled=None if score is None else _labelled(recogniser, score),
+        labelled=_labelled(recogniser),
         absent=_absent(recogniser, model, known),
         speakers=list(_speakers(recogniser, known, speakers or {})),
         every=[_row(recogniser, each, folder) for each in known],
@@ -147,26 +140,34 @@ def _trust(recogniser: Recogniser, known: Sequence[RecordingAnswer]) -> str:
         recall = recogniser.model_.calibration.recall
     else:
         recall = about["choice"]["validated_uar"]
-    doubtful = sum(bool(answer.flags) for answer in known)
-    return (
+    held_out = (
         f"It recognised {percent(recall)} % of the emotions of speakers of its own corpora that were "
-        f"held out (chance: {percent(chance)} %): expect less on these recordings, whose recall "
-        f"nobody can know without labels; {doubtful} of {len(known)} answers are flagged as doubtful."
+        f"held out (chance: {percent(chance)} %)"
     )
+    labelled, doubtful = _labelled(recogniser), sum(bool(answer.flags) for answer in known)
+    here = "expect less on these recordings, whose recall nobody can know without labels"
+    if labelled is not None:
+        here = (
+            f"on {labelled['count']} labelled recordings of the target {labelled['uar']} % (95 % "
+            f"interval {labelled['interval']} %)"
+        )
+    return f"{held_out}: {here}; {doubtful} of {len(known)} answers are flagged as doubtful."
 
 
-def _gap(about: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _gap(about: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     words = {
         "recorded": "features as recorded",
         "normalised": "features, each corpus normalised",
         "coded": "codes after the adaptation",
     }
-    for when, figures in about.get("gap", {}).items():
+    found = about.get("gap", {})
+    for when, figures in ((name, found[name]) for name in words if name in found):
         p_value = figures["p_value"]
         verdict = "differ" if p_value < 0.05 else "are not distinguishable"
         yield (
             words[when],
-            f"{figures['gaussian']:.4f}",
+            f"{figures.get('unbiased', figures['gaussian']):.4f}",
+            f"{figures['low']:.4f} to {figures['high']:.4f}" if "low" in figures else "",
             f"{p_value:.3f}",
             f"the distributions {verdict}",
         )
@@ -183,8 +184,7 @@ def _safeguard(about: dict[str, Any]) -> str:
 def _shares(
     recogniser: Recogniser, model: AdaptedModel, known: Sequence[RecordingAnswer]
 ) -> Iterator[tuple[str, ...]]:
-    best = [int(np.argmax(answer.probabilities)) for answer in known]
-    counts = np.bincount(best, minlength=len(recogniser.classes_))
+    counts = _decisions(model, known)
     found = estimate_shares(counts, model.calibration.confusion, rng=0)
     for number, name in enumerate(recogniser.classes_):
         yield (
@@ -194,6 +194,14 @@ def _shares(
             percent(found.estimated[number]),
             f"{percent(found.low[number])} to {percent(found.high[number])}",
         )
+
+
+def _decisions(model: AdaptedModel, known: Sequence[RecordingAnswer]) -> NDArray[np.intp]:
+    """Count the decisions as they are without labels, whose confusion is known."""
+    shares = np.log(np.maximum([answer.probabilities for answer in known], 1e-300))
+    offsets = model.calibration.offsets
+    best = (shares if offsets is None else shares - offsets).argmax(axis=1)
+    return np.bincount(best, minlength=len(model.classes))
 
 
 def _speakers(
@@ -217,8 +225,7 @@ def _absent(
     """Return emotions that few or no recordings seem to show."""
     if model is None or not known:
         return []
-    best = [int(np.argmax(answer.probabilities)) for answer in known]
-    counts = np.bincount(best, minlength=len(recogniser.classes_))
+    counts = _decisions(model, known)
     low = estimate_shares(counts, model.calibration.confusion, rng=0).low
     return [
         name
@@ -227,18 +234,23 @@ def _absent(
     ]
 
 
-def _labelled(recogniser: Recogniser, score: LabelledScore) -> dict[str, Any]:
+def _labelled(recogniser: Recogniser) -> dict[str, Any] | None:
+    found = recogniser.about_.get("target_labels")
+    if found is None:
+        return None
+    classes = list(zip(recogniser.classes_, found["n_right"], found["n_labels"], strict=True))
+    after = found["calibrated"]
     return {
-        "count": sum(score.n_labels),
-        "uar": percent(score.uar),
-        "interval": f"{percent(score.low)} to {percent(score.high)}",
-        "chance": percent(1 / sum(n > 0 for n in score.n_labels)),
-        "classes": list(zip(recogniser.classes_, score.n_right, score.n_labels, strict=True)),
-        "lacking": [
-            name
-            for name, count in zip(recogniser.classes_, score.n_labels, strict=True)
-            if not count
-        ],
+        "count": sum(found["n_labels"]),
+        "uar": percent(found["uar"]),
+        "interval": f"{percent(found['low'])} to {percent(found['high'])}",
+        "chance": percent(1 / sum(n > 0 for n in found["n_labels"])),
+        "accuracy": percent(found["accuracy"]),
+        "slope": f"{found['slope']:.2f}",
+        "offsets": ", ".join(f"{name} {value:+.2f}" for name, value in found["offsets"].items()),
+        "after": {name: percent(after[name]) for name in ("uar", "accuracy")},
+        "classes": classes,
+        "lacking": [name for name, _, count in classes if not count],
         "needed": [(points, labels_needed(points / 100)) for points in (2, 5, 10)],
     }
 
@@ -259,13 +271,14 @@ def _row(
         "emotion": recogniser.classes_[best],
         "probability": percent(answer.probabilities[best]),
         "entropy": f"{answer.entropy:.2f}",
+        "speech": "" if math.isnan(answer.speech) else f"{100 * answer.speech:.0f}",
         "flags": ", ".join(answer.flags),
     }
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in content.items():
-        if name in ("diagnostics", "gap", "notes", "left_out"):
+        if name in ("diagnostics", "gap", "notes", "left_out", "target_labels"):
             continue
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name} ")

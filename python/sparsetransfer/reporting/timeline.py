@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,15 +74,16 @@ def windows_csv(answers: Sequence[RecordingAnswer], classes: Sequence[str]) -> s
     -------
     str
         Header, and one line per window: file, start and end in seconds, the most probable emotion,
-        the probabilities, their entropy in bits, flags separated by semicolons, and ``ok``. A file
-        that failed has one line with its flags, ``failed``, the reason, and nothing between. Cells
+        the probabilities, their entropy in bits, the fraction that is speech, flags separated by
+        semicolons, and ``ok``. A file that failed has one line with its flags, ``failed``, the reason, and nothing between. Cells
         that a spreadsheet would take for formulas are escaped as in `csv_cell`.
     """
-    names = ["file", "start", "end", "emotion", *classes, "entropy", "flag", "status", "reason"]
+    names = ["file", "start", "end", "emotion", *classes, "entropy", "speech"]
+    names += ["flag", "status", "reason"]
     rows: list[list[object]] = [list(names)]
     for answer in answers:
         if answer.failure:
-            nothing = ["" for _ in range(len(classes) + 4)]
+            nothing = ["" for _ in range(len(classes) + 5)]
             flags = "; ".join(answer.flags)
             rows.append([answer.file, *nothing, flags, "failed", answer.failure])
             continue
@@ -90,5 +92,6 @@ def windows_csv(answers: Sequence[RecordingAnswer], classes: Sequence[str]) -> s
             entropy = float(entr(shares).sum() / np.log(2.0))
             where = [answer.file, part.start, part.end, classes[int(shares.argmax())]]
             flags = "; ".join(part.flags)
-            rows.append([*where, *part.probabilities, entropy, flags, "ok", ""])
+            speech = "" if math.isnan(part.speech) else part.speech
+            rows.append([*where, *part.probabilities, entropy, speech, flags, "ok", ""])
     return csv_text(rows)

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.recognition import estimate_shares, fit_calibration
+from sparsetransfer.recognition import (
+    Adjustment,
+    Window,
+    estimate_shares,
+    fit_adjustment,
+    fit_calibration,
+)
+from sparsetransfer.recognition.linear import overall
 
 
 def test_the_confusion_is_taken_back():
@@ -58,3 +65,57 @@ def test_a_temperature_is_found_again():
     assert found.slope == pytest.approx(4.0, rel=0.05)
     assert found.error < 0.01
     np.testing.assert_array_equal(found.confusion.sum(axis=1), np.bincount(truth))
+
+
+def test_an_adjustment_is_found_again():
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet(np.ones(3), 20_000)
+    wanted = shares**0.5 * np.exp([1.0, -1.0, 0.0])
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    truth = (rng.random((20_000, 1)) > np.cumsum(wanted, axis=1)).sum(axis=1)
+    found = fit_adjustment(shares, truth)
+    assert found.slope == pytest.approx(0.5, rel=0.05)
+    np.testing.assert_allclose(found.apply(shares), wanted, atol=0.02)
+
+
+def test_few_labels_are_weighed_against_the_prior():
+    rng = np.random.default_rng(4)
+    shares, truth = rng.dirichlet(np.ones(4), 15), rng.integers(0, 3, 15)
+    found = fit_adjustment(shares, truth)
+
+    def loss(values):
+        log_shares = np.log(shares ** np.exp(values[0]) * np.exp(values[1:]))
+        log_shares -= np.log(np.exp(log_shares).sum(axis=1, keepdims=True))
+        return 0.5 * values @ values - log_shares[np.arange(15), truth].sum()
+
+    best = np.append(np.log(found.slope), found.offsets)
+    least = loss(best)
+    for direction in np.vstack([np.eye(5), -np.eye(5), rng.standard_normal((50, 5))]):
+        assert loss(best + 1e-2 * direction) > least
+    # No label of the last class: less likely, not impossible.
+    assert -3 < found.offsets[3] < min(found.offsets[:3])
+
+
+def test_without_labels_nothing_is_adjusted():
+    shares = np.random.default_rng(5).dirichlet(np.ones(3), 4)
+    found = fit_adjustment(shares[:0], np.empty(0, dtype=int))
+    np.testing.assert_allclose(found.apply(shares), shares, rtol=1e-12)
+
+
+def test_adjustments_follow_each_other_and_the_mean_over_windows():
+    rng = np.random.default_rng(6)
+    scores = rng.standard_normal((40, 3))
+    calibration = fit_calibration(scores, rng.integers(0, 3, 40))
+    steps = [Adjustment(0.4, rng.normal(size=3)), Adjustment(2.5, rng.normal(size=3))]
+    shares, adjusted = calibration.probabilities(scores), calibration
+    for step in steps:
+        shares, adjusted = step.apply(shares), adjusted.adjusted(step)
+    np.testing.assert_allclose(adjusted.probabilities(scores), shares, rtol=1e-10)
+    windows = [Window(i, i + 1 + i % 2, tuple(row)) for i, row in enumerate(shares[:5])]
+    after = [
+        Window(w.start, w.end, tuple(steps[0].apply(np.array([w.probabilities]))[0]))
+        for w in windows
+    ]
+    np.testing.assert_allclose(
+        overall(after), steps[0].apply(np.array([overall(windows)]))[0], rtol=1e-9
+    )

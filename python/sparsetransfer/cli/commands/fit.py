@@ -14,8 +14,10 @@ from sparsetransfer.cli.inputs import (
     CacheFolder,
     FeatureJobs,
     SpeakerWeights,
+    TargetLabels,
     cache_folder,
     check_outputs,
+    labels_line,
     parse_label_map,
     read_corpus_entry,
     split_list,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import Domain
     from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
-    from sparsetransfer.recognition import Recogniser
+    from sparsetransfer.recognition import Recogniser, RecordingAnswer
 
 __all__ = ["fit"]
 
@@ -50,7 +52,8 @@ def fit(
     method: Annotated[
         str | None,
         typer.Option(
-            help="Method that adapts to the targets.", show_default="multi-view with a target"
+            help="Method that adapts to the targets.",
+            show_default="recommended with a target; multi-view-safeguarded with --features, too",
         ),
     ] = None,
     classes: Annotated[
@@ -72,7 +75,8 @@ def fit(
             "--features",
             "--feature-set",
             help="Feature sets, comma-separated; methods of one view take the first.",
-            show_default="functionals; with a target, is09-style too, and speaker if installed",
+            show_default="those of the method, else functionals; with a target, is09-style too, and "
+            "speaker if installed",
         ),
     ] = None,
     normalisation: Annotated[
@@ -82,6 +86,7 @@ def fit(
     jobs: FeatureJobs = None,
     cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
+    target_labels: TargetLabels = None,
     report: Annotated[
         Path | None,
         typer.Option(help="Folder for a report on the targets as HTML.", show_default="none"),
@@ -97,6 +102,7 @@ def fit(
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer._files import check_folder
+        from sparsetransfer.corpora import read_manifest
         from sparsetransfer.evaluation import (
             SCOPES,
             StudyConfig,
@@ -106,10 +112,11 @@ def fit(
         )
         from sparsetransfer.evaluation.methods.base import wanted_views
         from sparsetransfer.evaluation.study.prepare import read_corpora
-        from sparsetransfer.recognition import Recogniser
+        from sparsetransfer.recognition import Recogniser, use_labels
         from sparsetransfer.recognition.adaptation import check_method
-        from sparsetransfer.recognition.recordings.parts import joined
+        from sparsetransfer.recognition.recordings.parts import joined, known_speakers
         from sparsetransfer.recognition.recordings.recognise import name_views
+        from sparsetransfer.reporting import write_predictions
 
         import_module("safetensors")
         page = None if report is None else report / "predictions.html"
@@ -121,20 +128,28 @@ def fit(
         if report is not None:
             import_module("jinja2")
             check_folder(report)
-            if not target:
-                raise ValueError("--report is about the recordings that --target names")
-        if method is not None and not target:
-            raise ValueError(f"--method {method} adapts to recordings: name them by --target")
+        for option, given in (
+            ("--report", report),
+            ("--method", method),
+            ("--target-labels", target_labels),
+        ):
+            if given is not None and not target:
+                raise ValueError(f"{option} is about recordings to adapt to: name them by --target")
         if normalisation not in SCOPES or normalisation.startswith("speaker"):
             raise ValueError(
                 f"--normalisation must be corpus, robust or source, got {normalisation!r}"
             )
-        name = method or ("multi-view" if target else None)
+        labelled = None if target_labels is None else read_manifest(target_labels)
+        name = method
+        if target and method is None:
+            name = "recommended" if feature_set is None else "multi-view-safeguarded"
         views: tuple[str, ...] = ()
         if name is not None:
             (chosen,) = make_methods([name])
             check_method(chosen)
             views = wanted_views(chosen)
+            if method is None:
+                typer.echo(f"method {name}: {chosen.description}", err=True)
         sets = _feature_sets(feature_set, views, adapted=bool(target))
         mapping = parse_label_map(label_map or [])
         entries = [
@@ -180,9 +195,16 @@ def fit(
         if failures:
             recogniser.about_["left_out"] = failures
             typer.echo(f"{len(failures)} target recordings left out: {_first(failures)}", err=True)
+        answers = []
+        if labelled is not None or report is not None:
+            answers = _answers(recogniser, unlabelled, place, jobs)
+        if labelled is not None:
+            answers, unused = use_labels(recogniser, answers, labelled)
+            say(labels_line(recogniser, unused))
         recogniser.save(output)
         if report is not None:
-            say(str(_report(recogniser, unlabelled, report, place, jobs)))
+            speakers = known_speakers(unlabelled)
+            say(str(write_predictions(recogniser, answers, report, speakers=speakers)))
         say(f"{output}: {', '.join(recogniser.classes_)}; {_figures(recogniser)}")
 
 
@@ -242,21 +264,18 @@ def _targets(paths: Sequence[Path], taken: Sequence[str]) -> tuple[list[Corpus],
     return found, failures
 
 
-def _report(
-    recogniser: Recogniser, targets: Sequence[Corpus], folder: Path, cache: Path, jobs: int | None
-) -> Path:
+def _answers(
+    recogniser: Recogniser, targets: Sequence[Corpus], cache: Path, jobs: int | None
+) -> list[RecordingAnswer]:
     from sparsetransfer.recognition import recognise_recordings
-    from sparsetransfer.recognition.recordings.parts import known_speakers
-    from sparsetransfer.reporting import write_predictions
 
-    answers = [
+    return [
         answer
         for corpus in targets
         for answer in recognise_recordings(
             recogniser, corpus, recogniser.feature_set_names, cache=cache, n_jobs=jobs
         )
     ]
-    return write_predictions(recogniser, answers, folder, speakers=known_speakers(targets))
 
 
 def _figures(recogniser: Recogniser) -> str:

@@ -14,7 +14,14 @@ import typer
 
 from sparsetransfer.cli.commands.stream import FORMATS, predict_stream
 from sparsetransfer.cli.errors import INCOMPLETE, USER_ERROR, one_line, one_line_errors, say
-from sparsetransfer.cli.inputs import FeatureJobs, SpeakerWeights, cache_folder, check_outputs
+from sparsetransfer.cli.inputs import (
+    FeatureJobs,
+    SpeakerWeights,
+    TargetLabels,
+    cache_folder,
+    check_outputs,
+    labels_line,
+)
 from sparsetransfer.cli.progress import counting
 from sparsetransfer.cli.study import log_to_stderr
 
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.recognition import LabelledScore, Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Recogniser, RecordingAnswer
     from sparsetransfer.recognition.recordings.journal import Journal
 
 __all__ = ["predict"]
@@ -75,13 +82,7 @@ def predict(
     report: Annotated[
         Path | None, typer.Option(help="Folder for a report as HTML.", show_default="none")
     ] = None,
-    target_labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="Manifest with labels of a few of the recordings: they score, and train nothing.",
-            show_default="none",
-        ),
-    ] = None,
+    target_labels: TargetLabels = None,
     timelines: Annotated[
         Path | None, typer.Option(help="Folder for timelines as SVG.", show_default="none")
     ] = None,
@@ -101,7 +102,7 @@ def predict(
     with one_line_errors():
         from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.corpora import read_manifest
-        from sparsetransfer.recognition import Recogniser, score_answers
+        from sparsetransfer.recognition import Recogniser, use_labels
         from sparsetransfer.recognition.recordings.parts import known_speakers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
 
@@ -139,27 +140,31 @@ def predict(
         journal = _journal(csv or as_json, model, window, hop)
         corpus = _corpus(recordings)
         answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)
-        for number, answer in enumerate(answers, start=1):
+        for answer in answers:
             found.append(answer)
             if answer.failure:
                 typer.echo(f"error: {one_line(ValueError(answer.failure))}", err=True)
                 continue
-            say(_line(recogniser, answer))
-            if timelines is not None:
+            if labelled is None:
+                say(_line(recogniser, answer))
+        if labelled is not None:
+            found, unused = use_labels(recogniser, found, labelled)
+            for answer in found:
+                if not answer.failure:
+                    say(_line(recogniser, answer))
+            say(labels_line(recogniser, unused))
+        for number, answer in enumerate(found, start=1):
+            if timelines is not None and not answer.failure:
                 file = Path(answer.file)
                 image = timeline_svg(answer.windows, recogniser.classes_, file.name)
                 write_text(timelines / _image_name(number, file), image)
-        score = None
-        if labelled is not None:
-            score, unused = score_answers(found, labelled, recogniser.classes_)
-            say(_score_line(score, unused))
         if csv is not None:
             write_text(csv, windows_csv(found, recogniser.classes_))
         if as_json is not None:
             write_text(as_json, json.dumps(_as_dict(recogniser, found), indent=1) + "\n")
         if report is not None:
             of = known_speakers([corpus])
-            say(str(write_predictions(recogniser, found, report, score=score, speakers=of)))
+            say(str(write_predictions(recogniser, found, report, speakers=of)))
         if journal is not None:
             journal.remove()
     failed = sum(bool(answer.failure) for answer in found)
@@ -253,15 +258,6 @@ def _line(recogniser: Recogniser, answer: RecordingAnswer) -> str:
     return f"{answer.file}: {shares}{flags}"
 
 
-def _score_line(score: LabelledScore, unused: dict[str, int]) -> str:
-    uar, low, high = (f"{100 * value:.1f}" for value in (score.uar, score.low, score.high))
-    lost = "".join(f"; {reason}: {count}" for reason, count in unused.items())
-    return (
-        f"{sum(score.n_labels)} labelled recordings: UAR {uar} % (95 % interval {low} to {high} %)"
-        f"{lost}"
-    )
-
-
 def _image_name(number: int, file: Path) -> str:
     """Name a timeline; file systems allow 255 bytes."""
     stem = os.fsencode(file.stem)[:_LONGEST_STEM].decode("utf-8", errors="ignore")
@@ -283,13 +279,15 @@ def _as_dict(recogniser: Recogniser, found: Sequence[RecordingAnswer]) -> dict[s
                 "status": "failed" if answer.failure else "ok",
                 "reason": answer.failure or None,
                 "probabilities": named(answer.probabilities),
-                "entropy": None if math.isnan(answer.entropy) else answer.entropy,
+                "entropy": _number(answer.entropy),
+                "speech": _number(answer.speech),
                 "flags": list(answer.flags),
                 "windows": [
                     {
                         "start": part.start,
                         "end": part.end,
                         "probabilities": named(part.probabilities),
+                        "speech": _number(part.speech),
                         "flags": list(part.flags),
                     }
                     for part in answer.windows
@@ -298,3 +296,8 @@ def _as_dict(recogniser: Recogniser, found: Sequence[RecordingAnswer]) -> dict[s
             for answer in found
         ],
     }
+
+
+def _number(value: float) -> float | None:
+    """Return a value for JSON, which has no NaN."""
+    return None if math.isnan(value) else value

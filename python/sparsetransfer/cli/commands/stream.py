@@ -86,6 +86,7 @@ def _entry(
             "emotion": None,
             "probabilities": None,
             "entropy": None,
+            "speech": None,
             "flags": list(answer.flags),
         }
     shares = dict(zip(recogniser.classes_, answer.probabilities, strict=True))
@@ -95,6 +96,7 @@ def _entry(
         "emotion": max(shares, key=shares.__getitem__),
         "probabilities": shares,
         "entropy": answer.entropy,
+        "speech": answer.speech,
         "flags": list(answer.flags),
     }
 

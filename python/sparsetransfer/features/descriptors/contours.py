@@ -3,12 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEWEST_FRAMES", "bridged", "derivatives", "smoothed", "speech", "speech_stretch"]
+__all__ = [
+    "FEWEST_FRAMES",
+    "bridged",
+    "derivatives",
+    "smoothed",
+    "speech",
+    "speech_share",
+    "speech_stretch",
+]
 
 FEWEST_FRAMES = 3
 """Frames below which nothing is cut away and no statistic of a part is taken."""
 
 _SPEECH_RANGE = 0.5 * np.log(10.0) * 3.0  # 30 dB, in ln(RMS)
+_SPEECH_RISE = 0.5 * np.log(10.0) * 0.9  # 9 dB, in ln(RMS)
 _REGRESSION = np.arange(-2.0, 3.0) / 10.0  # weights of five frames: t / (sum of t squared)
 
 
@@ -73,6 +82,26 @@ def speech(log_energy: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     loud = log_energy >= np.percentile(log_energy, 95) - _SPEECH_RANGE
     return loud if loud.sum() >= FEWEST_FRAMES else np.ones_like(loud)
+
+
+def speech_share(log_energy: NDArray[np.float64]) -> float:
+    """
+    Measure the fraction of a recording that is speech by its energy.
+
+    Parameters
+    ----------
+    log_energy : ndarray of float64, shape (n_frames,)
+        ln(RMS) of every frame, at least one.
+
+    Returns
+    -------
+    float
+        Fraction of the frames that are `speech` and 9 dB above the 5th percentile, 0 to 1. The
+        level of speech rises and falls by more within a second; that of noise, hum and tones
+        does not, whose fraction is zero however loud they are.
+    """
+    rises = log_energy >= np.percentile(log_energy, 5) + _SPEECH_RISE
+    return float(np.mean(rises & speech(log_energy)))
 
 
 def speech_stretch(log_energy: NDArray[np.float64]) -> slice:

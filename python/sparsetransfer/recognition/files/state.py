@@ -74,6 +74,9 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
 }
 """What is kept of an object: of an estimator, what its answers for new rows are made of."""
 
+_LATER: Mapping[type, set[str]] = {Calibration: {"offsets"}}
+"""Attributes with a default that earlier files of the same layout lack."""
+
 _CLASSES = {found.__name__: found for found in _ATTRIBUTES}
 _KINDS = "fiub"
 
@@ -206,9 +209,9 @@ def _object(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
     if found is None:
         raise StateError(f"no model file keeps a fitted {tree['class']!r}")
     kept, state = _ATTRIBUTES[found], tree["state"]
-    if set(state) != set(kept):
+    if not set(kept) - _LATER.get(found, set()) <= set(state) <= set(kept):
         raise StateError(f"{found.__name__} must have exactly {', '.join(kept)}, got {list(state)}")
-    values = {name: _unpacked(state[name], arrays) for name in kept}
+    values = {name: _unpacked(state[name], arrays) for name in kept if name in state}
     if is_dataclass(found):
         return found(**values)
     if issubclass(found, BaseEstimator):

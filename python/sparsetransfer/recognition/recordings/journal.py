@@ -138,7 +138,10 @@ class Journal:
 
 def _answer(entry: Mapping[str, Any]) -> RecordingAnswer:
     windows = tuple(
-        Window(part["start"], part["end"], tuple(part["probabilities"]), tuple(part["flags"]))
+        Window(
+            *(part["start"], part["end"], tuple(part["probabilities"]), tuple(part["flags"])),
+            speech=part["speech"],
+        )
         for part in entry["windows"]
     )
     shares, flags = tuple(entry["probabilities"]), tuple(entry["flags"])

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.descriptors.contours import smoothed, speech_share
+from sparsetransfer.features.descriptors.level import log_energy
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
@@ -38,6 +40,8 @@ _SHORT = 0.5
 _FULL_SCALE = 0.99
 _RUN = 3
 _CLIPPED = 0.01
+_FRAME = 0.01
+_NO_SPEECH = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Part:
     whole: bool
     flags: tuple[str, ...] = ()
     failure: str = ""
+    speech: float = math.nan
 
 
 def cut_long(
@@ -171,12 +176,14 @@ def examined(part: Part) -> Part:
     if part.failure:
         return part
     low, high, clipped, count = math.inf, -math.inf, 0, 0
+    activity = _Activity()
     try:
         with open_recording(part.file) as recording:
             first = 0 if part.whole else round(part.start * recording.sample_rate)
             last = None if part.whole else round(part.end * recording.sample_rate)
             for block in recording.blocks(first, last):
                 mono = block.mean(axis=1)
+                activity.add(mono, max(1, round(_FRAME * recording.sample_rate)))
                 low, high = min(low, float(mono.min())), max(high, float(mono.max()))
                 clipped += sum(_in_runs(column) for column in np.abs(block.T) >= _FULL_SCALE)
                 count += block.size
@@ -188,12 +195,37 @@ def examined(part: Part) -> Part:
             flags=("silent",),
             failure=f"'{part.file}': nothing but silence, there is no speech to recognise",
         )
-    flags = []
+    flags, speech = [], activity.speech()
     if part.end - part.start < _SHORT:
         flags.append("too short")
+    elif speech < _NO_SPEECH:
+        flags.append("no speech")
     if clipped > _CLIPPED * count:
         flags.append("clipped")
-    return replace(part, flags=tuple(flags))
+    return replace(part, flags=tuple(flags), speech=speech)
+
+
+class _Activity:
+    """The energy of a signal that comes in blocks, frame by frame."""
+
+    def __init__(self) -> None:
+        self._rest = np.empty(0, dtype=np.float32)
+        self._squares: list[NDArray[np.float64]] = []
+
+    def add(self, samples: NDArray[np.float32], length: int) -> None:
+        """Add samples, in frames of a length."""
+        joined = np.concatenate([self._rest, samples])
+        count = len(joined) // length
+        frames = joined[: count * length].reshape(count, length)
+        self._squares.append(frames.var(axis=1, dtype=np.float64))  # without a constant offset
+        self._rest = joined[count * length :]
+
+    def speech(self) -> float:
+        """Return the fraction of the frames, of 30 ms each 10 ms, that is speech."""
+        squares = np.concatenate(self._squares)
+        if not squares.size:
+            return math.nan
+        return speech_share(log_energy(smoothed(squares[None])[0]))
 
 
 def _in_runs(loud: NDArray[np.bool_]) -> int:

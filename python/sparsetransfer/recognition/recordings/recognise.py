@@ -34,10 +34,14 @@ FLAGS = (
     "silent",
     "too short",
     "clipped",
+    "no speech",
     "unlike the training and target data",
     "views disagree",
 )
 """Why an answer is doubtful."""
+
+_OF_MODEL = FLAGS[-2:]
+"""Those that the model sees, not the signal."""
 
 _CHUNK = 128
 """Windows that are described at a time."""
@@ -73,6 +77,13 @@ class RecordingAnswer:
         """Entropy of the probabilities in bits, NaN without any."""
         shares = [share for share in self.probabilities if share > 0]
         return -sum(p * math.log2(p) for p in shares) if shares else math.nan
+
+    @property
+    def speech(self) -> float:
+        """Fraction of the windows that is speech by its energy, NaN without any."""
+        lengths = [window.end - window.start for window in self.windows]
+        parts = zip(lengths, self.windows, strict=True)
+        return sum(n * w.speech for n, w in parts) / sum(lengths) if lengths else math.nan
 
 
 def recognise_recordings(
@@ -189,10 +200,10 @@ def _answered(
             part = usable[number]
             marks = (found.unlike[row], found.views_disagree[row])
             flags = part.flags + tuple(
-                name for name, doubtful in zip(FLAGS[3:], marks, strict=True) if doubtful
+                name for name, doubtful in zip(_OF_MODEL, marks, strict=True) if doubtful
             )
             shares = tuple(found.probabilities[row].tolist())
-            windows[number] = Window(part.start, part.end, shares, flags)
+            windows[number] = Window(part.start, part.end, shares, flags, part.speech)
     number = -1
     for part in parts:
         number += not part.failure
