@@ -3,6 +3,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from itertools import pairwise
 
 import numpy as np
@@ -93,6 +94,13 @@ def test_every_text_has_contrast_in_light_and_dark(html):
         for text in TEXT:
             for ground in GROUNDS:
                 assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground, colours)
+
+
+def test_text_of_the_page_about_predictions_has_contrast_in_light_and_dark():
+    template = resources.files("sparsetransfer.reporting").joinpath("predictions.html.j2")
+    for colours in palettes(template.read_text(encoding="utf-8")):
+        for text in ("ink", "soft"):
+            assert contrast(colours[text], colours["paper"]) >= 4.5, (text, colours)
 
 
 def test_the_outline_has_no_fault(html):
