@@ -35,23 +35,18 @@ for sparse coding and dictionary learning, so that changing one import is enough
 `dict_learning_online`.
 """
 
-from sparsetransfer import _interrupts
+from sparsetransfer import _interrupts as _interrupts  # first: it handles the signals of commands
 
-try:
-    import importlib
-    from typing import TYPE_CHECKING, Any
+# isort: split
+import importlib
+from typing import TYPE_CHECKING, Any
 
-    from sparsetransfer import _simd
+from sparsetransfer import _simd
 
-    _simd.load()
+_simd.load()
 
-    from sparsetransfer._config import show_config
-    from sparsetransfer._threads import get_num_threads, set_num_threads
-except BaseException as error:
-    # The command line is a part of the package, and can catch Ctrl-C only once this is done.
-    if _interrupts.is_command() and (cause := _interrupts.interruption(error)):
-        _interrupts.leave(cause)
-    raise
+from sparsetransfer._config import show_config
+from sparsetransfer._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 

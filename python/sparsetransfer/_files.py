@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sparsetransfer._interrupts import held_back
 from sparsetransfer._locks import marked, remove_abandoned
 
 __all__ = [
@@ -233,8 +234,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 else:
                     _rename(aside, renamed)
         finally:
-            shutil.rmtree(aside.parent, ignore_errors=True)
-            _live.discard(aside.parent)
+            with held_back():
+                shutil.rmtree(aside.parent, ignore_errors=True)
+                _live.discard(aside.parent)
 
 
 def _remove_abandoned(folder: Path) -> None:

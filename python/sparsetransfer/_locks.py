@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from sparsetransfer._interrupts import held_back
+
 __all__ = ["LOCK", "locked", "marked", "remove_abandoned"]
 
 LOCK = ".sparsetransfer-lock"
@@ -63,15 +65,16 @@ def locked(folder: Path) -> Iterator[None]:
         stream.flush()
         yield
     finally:
-        del _held[folder]
-        # While it is still locked, so that nobody locks a file that is about to go. Windows
-        # removes no open file: there an empty race is left to the next process.
-        if sys.platform != "win32":
-            (folder / LOCK).unlink(missing_ok=True)
-        stream.close()
-        if sys.platform == "win32":
-            with suppress(OSError):
+        with held_back():
+            del _held[folder]
+            # While it is still locked, so that nobody locks a file that is about to go. Windows
+            # removes no open file: there an empty race is left to the next process.
+            if sys.platform != "win32":
                 (folder / LOCK).unlink(missing_ok=True)
+            stream.close()
+            if sys.platform == "win32":
+                with suppress(OSError):
+                    (folder / LOCK).unlink(missing_ok=True)
 
 
 @contextmanager

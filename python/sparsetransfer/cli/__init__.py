@@ -1,11 +1,8 @@
 """The command line: ``sparsetransfer --help``."""
 
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
-from sparsetransfer._interrupts import Terminated, interruption, leave
+from sparsetransfer._interrupts import ignore_signals, interruption, leave
 
 __all__ = ["main"]
 
@@ -13,8 +10,6 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on ``sys.argv``."""
     try:
-        # As Ctrl-C: what is half-written is removed, and locks are given back.
-        signal.signal(signal.SIGTERM, _terminate)
         _run()
     except (Exception, KeyboardInterrupt, SystemExit) as end:
         # Typer ends silently where Ctrl-C comes before the work of a command, and what is being
@@ -32,11 +27,7 @@ def main() -> None:
         # Python would die of the signal itself, after all, if an extension module was being
         # imported when it came; running a text resets what it remembers of that.
         exec("")  # noqa: S102
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
-    raise Terminated
+        ignore_signals()
 
 
 def _run() -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import typer
 
-from sparsetransfer._interrupts import status_and_word
+from sparsetransfer._interrupts import raise_signals, status_and_word
 
 __all__ = ["INCOMPLETE", "USER_ERROR", "one_line", "one_line_errors", "say"]
 
@@ -92,6 +92,7 @@ def one_line_errors() -> Iterator[None]:
     with status 2, Ctrl-C with 130, SIGTERM with 143. A closed pipe, as after ``| head``, ends the command silently.
     """
     try:
+        raise_signals()
         yield
     except BrokenPipeError as error:
         if error.filename is None:

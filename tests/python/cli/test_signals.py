@@ -44,11 +44,13 @@ def last_line(finished):
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", finished.stderr).strip().splitlines()[-1].strip()
 
 
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("module", ["threadpoolctl", "typer"])
-def test_ctrl_c_during_imports_is_one_line(tmp_path, module):
+def test_a_signal_during_imports_is_one_line(tmp_path, module, number):
     (tmp_path / f"{module}.py").write_text(STRIKE)
-    finished = run(tmp_path, "corpora", "list", strike=signal.SIGINT)
-    assert (finished.returncode, finished.stderr) == (130, "interrupted\n")
+    finished = run(tmp_path, "corpora", "list", strike=number)
+    status, word = SIGNALS[number]
+    assert (finished.returncode, finished.stderr) == (status, f"{word}\n")
 
 
 @pytest.mark.parametrize(
@@ -115,3 +117,107 @@ def test_a_study_that_is_stopped_before_its_first_cell_leaves_nothing(tmp_path, 
     stopped = run(tmp_path, "evaluate", *corpora, *methods, strike=number)
     assert (stopped.returncode, last_line(stopped)) == SIGNALS[number]
     assert not (tmp_path / "report").exists()
+
+
+AT = (
+    "import os, sys\n"
+    "if 'STRIKE' in os.environ:\n"
+    "    file, name = os.environ['AT'].split(':')\n"
+    "    def watch(frame, event, value):\n"
+    "        code = frame.f_code\n"
+    "        if event == 'call' and code.co_name == name and code.co_filename.endswith(file):\n"
+    "            sys.setprofile(None)\n"
+    "            os.kill(os.getpid(), int(os.environ['STRIKE']))\n"
+    "    sys.setprofile(watch)\n"
+)
+"""Strikes when a function is first called."""
+
+STEPS = [
+    ("fit A=A/m.csv -o new/out.st", "features/extraction.py:_compute", []),
+    ("fit A=A/m.csv -o new/out.st", "recognition/linear.py:_calibrate", []),
+    ("fit A=A/m.csv -o new/out.st", "sparsetransfer/_files.py:_rename", []),
+    ("features extract A=A/m.csv functionals -o new/out.csv", "audio/io.py:load", []),
+    ("features extract A=A/m.csv functionals -o new/out.csv", "features/files.py:write_table", []),
+    ("predict m.st B --csv new/out.csv", "recordings/parts.py:examined", []),
+    (
+        "predict m.st B --csv new/out.csv",
+        "reporting/timeline.py:windows_csv",
+        ["out.csv.unfinished"],
+    ),
+    ("corpora check emodb emodb", "audio/level.py:levels", []),
+]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Return a folder with corpora, a model and a folder of EMO-DB's names."""
+    soundfile = pytest.importorskip("soundfile")
+    pytest.importorskip("safetensors")
+    place = tmp_path_factory.mktemp("fitted")
+    generator = np.random.default_rng(0)
+    (place / "emodb").mkdir()
+    for name in ("A", "B"):
+        (place / name).mkdir()
+        rows = ["file,label,speaker"]
+        for label in ("anger", "sad"):
+            for speaker in "stu":
+                file = f"{speaker}{label}.wav"
+                soundfile.write(place / name / file, generator.normal(0, 0.1, 8000), 16000)
+                rows.append(f"{file},{label},{speaker}")
+        (place / name / "m.csv").write_text("\n".join(rows) + "\n")
+    for number, speaker in enumerate(("03", "08", "09")):
+        signal_ = generator.normal(0, 0.1 + 0.1 * number, 8000)
+        soundfile.write(place / "emodb" / f"{speaker}a01Wa.wav", signal_, 16000)
+    finished = run(place, "fit", "A=A/m.csv", "-o", "m.st", "--cache", "kept", "--jobs", "1")
+    assert finished.returncode == 0, finished.stderr
+    (place / "sitecustomize.py").write_text(AT)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("step", "number"), [(s, list(SIGNALS)[i % 2]) for i, s in enumerate(STEPS)]
+)
+def test_a_command_that_is_stopped_leaves_nothing_half_written(
+    tmp_path, fitted, monkeypatch, step, number
+):
+    text, place, left = step
+    for name in fitted.iterdir():
+        (tmp_path / name.name).symlink_to(name)
+    monkeypatch.setenv("AT", place)
+    jobs = [] if "check" in text else ["--cache", "cache", "--jobs", "1"]
+    stopped = run(tmp_path, *text.split(), *jobs, strike=number)
+    status, word = SIGNALS[number]
+    assert stopped.returncode == status, stopped.stderr
+    hint = "; the same command goes on from here" if left else ""
+    assert last_line(stopped) == word + hint
+    new = tmp_path / "new"
+    assert (os.listdir(new) if new.exists() else []) == left
+    hidden = [name for *_, names in os.walk(tmp_path) for name in names if name.startswith(".")]
+    assert not hidden
+    # The same command, undisturbed, ends well.
+    monkeypatch.delenv("AT")
+    again = run(tmp_path, *text.split(), *jobs)
+    assert again.returncode == (1 if "check" in text else 0), again.stderr
+    assert ("recognised by an interrupted run" in again.stderr) is bool(left)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_after_the_work_changes_nothing(tmp_path, monkeypatch, number):
+    ends = "import atexit, os\natexit.register(lambda: os.kill(os.getpid(), int(os.environ['STRIKE'])))\n"
+    (tmp_path / "sitecustomize.py").write_text(ends)
+    finished = run(tmp_path, "features", "describe", "functionals", strike=number)
+    assert (finished.returncode, finished.stderr) == (0, ""), finished.stdout
+
+
+def test_a_signal_is_ignored_that_the_parent_ignored(tmp_path):
+    command = [sys.executable, "-m", "sparsetransfer", "corpora", "list"]
+    (tmp_path / "typer.py").write_text(STRIKE + "raise SystemExit(7)\n")
+    for name in ("SIGINT", "SIGTERM"):
+        before = signal.signal(signal.Signals[name], signal.SIG_IGN)
+        try:
+            environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+            environment["STRIKE"] = str(int(signal.Signals[name]))
+            finished = subprocess.run(command, env=environment, check=False)
+        finally:
+            signal.signal(signal.Signals[name], before)
+        assert finished.returncode == 7

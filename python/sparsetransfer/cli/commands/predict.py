@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +101,7 @@ def predict(
     Of the standard input, every window is printed as a line of JSON as soon as it ends.
     """
     log_to_stderr(verbose)
-    with one_line_errors():
+    with one_line_errors(), ExitStack() as stack:
         from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.corpora import read_manifest
         from sparsetransfer.recognition import Recogniser, use_labels
@@ -137,7 +139,7 @@ def predict(
         labelled = None if target_labels is None else read_manifest(target_labels)
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
-        journal = _journal(csv or as_json, model, window, hop)
+        journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
         corpus = _corpus(recordings)
         answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)
         for answer in answers:
@@ -249,6 +251,17 @@ def _journal(
             err=True,
         )
     return journal
+
+
+@contextmanager
+def _kept(journal: Journal | None) -> Iterator[Journal | None]:
+    """Say that an interrupted run goes on, where it does."""
+    try:
+        yield journal
+    except KeyboardInterrupt as stopped:
+        if journal is None or not journal.begun:
+            raise
+        raise type(stopped)("the same command goes on from here") from stopped
 
 
 def _line(recogniser: Recogniser, answer: RecordingAnswer) -> str:

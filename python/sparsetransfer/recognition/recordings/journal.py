@@ -60,6 +60,11 @@ class Journal:
         self._kept = self._read()
         self.n_known = len(self._known)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to go on from."""
+        return self._kept > 0
+
     def known(self, file: str, segments: Sequence[tuple[float, float]]) -> RecordingAnswer | None:
         """Return the answer of an earlier process about a file.
 
