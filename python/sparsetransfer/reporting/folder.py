@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -221,6 +220,7 @@ def read(directory: str | os.PathLike[str]) -> Study:
         If the folder holds no finished report, or a damaged one.
     """
     place = Path(os.path.expanduser(directory))
+    hint = "; `resume` finishes it" if (place / _CONFIG).is_file() else ""
     contents = []
     for name in _RESULTS:
         file = place / _FINISHED / name
@@ -228,16 +228,12 @@ def read(directory: str | os.PathLike[str]) -> Study:
             file = existing_file(file if file.is_file() else place / name)
             contents.append(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError) as error:
-            hint = "; `resume` finishes it" if (place / _CONFIG).is_file() else ""
             raise ValueError(f"{place} holds no finished report: {error}{hint}") from error
     try:
-        study = Study.from_dicts(*contents)
-        for task, method in itertools.product(study.tasks, study.methods):
-            for seed in study.protocol.seeds:
-                study.cell(task.name, method.name, seed)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{place} holds a damaged report: {error}") from error
-    return study
+        return Study.from_dicts(*contents)
+    except (AttributeError, ValueError) as error:
+        hint = hint.replace("finishes it", "writes it again")
+        raise ValueError(f"{place} holds a damaged report: {error}{hint}") from error
 
 
 def write(study: Study, directory: str | os.PathLike[str]) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sparsetransfer._messages import shortened
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import CacheFolder, SpeakerWeights, cache_folder
 from sparsetransfer.cli.study import (
@@ -68,7 +71,9 @@ def table(
     with one_line_errors():
         from sparsetransfer import reporting
 
-        show(reporting.read(folder), verbose=verbose, quiet=quiet, as_json=as_json)
+        study = reporting.read(folder)
+        with _shown(folder):
+            show(study, verbose=verbose, quiet=quiet, as_json=as_json)
 
 
 def report(folder: _Folder, verbose: Verbose = False) -> None:
@@ -77,5 +82,19 @@ def report(folder: _Folder, verbose: Verbose = False) -> None:
     with one_line_errors():
         from sparsetransfer import reporting
 
-        place = reporting.write(reporting.read(folder), folder)
+        study = reporting.read(folder)
+        with _shown(folder):
+            place = reporting.write(study, folder)
         typer.echo(place / "report.html")
+
+
+@contextmanager
+def _shown(folder: Path) -> Iterator[None]:
+    """Name the folder where the notes of a method, which have no fixed layout, cannot be shown."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder} holds a damaged report, which cannot be shown: {shortened(repr(error))}; "
+            "`resume` writes it again"
+        ) from error

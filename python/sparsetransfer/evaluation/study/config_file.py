@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsetransfer._files import existing_file
+from sparsetransfer._messages import shortened
 from sparsetransfer.corpora import scheme
 from sparsetransfer.evaluation.data.views import check_features
 from sparsetransfer.evaluation.methods.base import wanted_views
@@ -26,6 +27,8 @@ from sparsetransfer.evaluation.study.config_fields import FIELDS
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_config"]
+
+_LONGEST = 1000  # characters of a message, which may repeat what the file holds
 
 
 def read_config(path: str | os.PathLike[str]) -> StudyConfig:
@@ -101,6 +104,7 @@ class _Reader:
         self.lines = _lines(text) if place.suffix != ".json" else {}
 
     def fault(self, where: tuple[str, ...], message: str) -> ConfigError:
+        message = message if len(message) < _LONGEST else shortened(message)
         for length in range(len(where), 0, -1):
             if where[:length] in self.lines:
                 return ConfigError(f"{self.place}, line {self.lines[where[:length]]}: {message}")
@@ -167,12 +171,14 @@ class _Reader:
                 raise self.fault((*where, "path"), f"path of {name!r} must be a text, got {path!r}")
             full = (self.place.parent / Path(os.path.expanduser(path))).absolute()
             reader = entry.get("reader", "manifest" if path.lower().endswith(MANIFESTS) else name)
+            if not isinstance(reader, str):
+                raise self.fault((*where, "reader"), f"reader must be a text, got {reader!r}")
             if reader != "manifest":
                 try:
                     scheme(reader)
                 except CorpusError as error:
                     raise self.fault((*where, "reader"), f"{error}, manifest") from None
-            if not full.exists():
+            if not os.path.exists(full):
                 raise self.fault((*where, "path"), f"there is no {full}")
             labels = entry.get("label_map", {})
             if not isinstance(labels, dict) or not all(isinstance(v, str) for v in labels.values()):
@@ -222,7 +228,7 @@ class _Reader:
                 raise self.fault(where, str(error)) from None
             if "path" in settings:
                 full = (self.place.parent / Path(settings["path"]).expanduser()).absolute()
-                if not full.exists():
+                if not os.path.exists(full):
                     raise self.fault((*where, "path"), f"there is no {full}")
                 settings["path"] = str(full)
             sets[name] = settings

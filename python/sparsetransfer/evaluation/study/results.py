@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
+from sparsetransfer._field_types import check_fields
 from sparsetransfer.evaluation.data.domain import Domain
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
+from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
 from sparsetransfer.evaluation.study.cell import Cell, Picture
 
 __all__ = ["SCHEMA_VERSION", "CorpusCard", "MethodCard", "StudyResults"]
@@ -252,9 +257,12 @@ class StudyResults:
                     f"expected sparsetransfer.{schema} of version {SCHEMA_VERSION}, got {found}"
                 )
         try:
-            return cls._restored(results, timings, coordinates)
-        except (KeyError, TypeError, AttributeError) as error:
+            study = cls._restored(results, timings, coordinates)
+            check_fields(study)
+            study._check()
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"these results are damaged: {error!r}") from error
+        return study
 
     @classmethod
     def _restored(
@@ -283,6 +291,37 @@ class StudyResults:
             remarks={part["name"]: tuple(part["remarks"]) for part in tasks},
             versions=dict(results["versions"]),
         )
+
+    def _check(self) -> None:
+        """Check that parts belong together, so that every table and picture can be made of them."""
+        for corpus in self.corpora:
+            if not len(corpus.files) == len(corpus.labels) == len(corpus.speakers) > 0:
+                raise ValueError(f"corpus {corpus.name!r} has columns of several lengths")
+        pictures = [c.picture for c in self.cells if c.picture is not None]
+        for picture in (*pictures, *self.feature_pictures.values()):
+            counts = len(picture.source_labels), len(picture.target_labels)
+            if counts != (len(picture.source), len(picture.target)):
+                raise ValueError(f"a picture has {counts} labels for other numbers of points")
+            if not (np.isfinite(picture.source).all() and np.isfinite(picture.target).all()):
+                raise ValueError("a picture has points that are not finite")
+        for task, method in itertools.product(self.tasks, self.methods):
+            truth = self.corpus(task.target).labels
+            for parts in (self.before, self.remarks, self.feature_pictures):
+                if task.name not in parts:
+                    raise ValueError(f"nothing is known of the domains of task {task.name!r}")
+            for seed in self.protocol.seeds:
+                cell = self.cell(task.name, method.name, seed)
+                counts = confusion_matrix(truth, cell.predictions, self.protocol.classes)
+                if not (
+                    cell.target == task.target and np.array_equal(counts, cell.scores.confusion)
+                ):
+                    raise ValueError(
+                        f"predictions and counts of cell {(task.name, method.name)} differ"
+                    )
+        if not self.methods or len(self.cells) != len(self.tasks) * len(self.methods) * len(
+            self.protocol.seeds
+        ):
+            raise ValueError("there are other cells than those of tasks, methods and seeds")
 
     def timings_as_dict(self) -> dict[str, Any]:
         """Return times and memory as plain JSON values."""
