@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 __all__ = [
-    "end_of_sphere",
+    "exact_end",
     "flac_without_length",
     "mp3_frames",
     "ogg_streams",
@@ -24,6 +24,8 @@ _AU = re.compile(r"Data Offset : (\d+)\n\s*Data Size\s*: (\d+)$", re.MULTILINE)
 _STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _SPHERE_HEADER = 1024  # bytes that hold the fields
+_VOC_SOUND = (b"\1", b"\2", b"\3", b"\x09")  # samples, their continuation, silence
+_VOC_OTHER = (b"\4", b"\5", b"\6", b"\7", b"\x08")  # marks, texts, loops and formats
 _UNSTATED = (1 << 32) - 1  # a size of 32 bits that stands in the chunk ds64
 _TRAILER = 4096  # bytes after the samples that may be anything
 
@@ -118,7 +120,7 @@ def understated(log: str, path: Path) -> str:
     str
         What is left over; empty if nothing is, or only tags and padding.
     """
-    match = _STRANGE.search(log) or _AU.search(log)
+    match = _STRANGE.search(log)
     with open(path, "rb") as file:
         end = sum(map(int, match.groups())) if match else _end_of_samples(file)
         if end == 0:
@@ -136,23 +138,73 @@ def strange_rest(path: Path, end: int) -> str:
     return f"{len(rest)} bytes lie behind the end that its header states"
 
 
-def end_of_sphere(path: Path) -> int:
-    """Return where the samples of a NIST SPHERE file end by its header; 0 where it is unknown."""
+def exact_end(path: Path, kind: str, log: str) -> int:
+    """
+    Find where the samples end of a format whose samples libsndfile reads to the end of the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        Its format: NIST, W64, VOC or AU.
+    log : str
+        What libsndfile logged while it parsed the header.
+
+    Returns
+    -------
+    int
+        Position behind the last sample by the header; 0 where the header does not state it, -1 where
+        other sound follows, which libsndfile would take for the same block.
+    """
+    if kind == "AU":
+        return sum(map(int, match.groups())) if (match := _AU.search(log)) else 0
     with open(path, "rb") as file:
-        return _end_of_sphere(file)
+        if kind == "NIST":
+            return _end_of_sphere(file)
+        return _end_of_w64(file) if kind == "W64" else _end_of_voc(file)
+
+
+def _end_of_w64(file: BinaryIO) -> int:
+    """Return where the chunk of the samples ends; 0 without one."""
+    file.seek(40)
+    while len(header := file.read(24)) == 24:
+        size = int.from_bytes(header[16:], "little")  # with this header
+        if header[:4] == b"data":
+            return file.tell() - 24 + min(size, _FAR)
+        file.seek(min(max(size - 24, 0) + -size % 8, _FAR), os.SEEK_CUR)
+    return 0
+
+
+def _end_of_voc(file: BinaryIO) -> int:
+    """Return where the only block of sound ends; -1 if it is not the only one."""
+    file.seek(20)
+    file.seek(int.from_bytes(file.read(2), "little"))
+    end = 0
+    while (kind := file.read(1)) not in (b"", b"\0"):
+        size = int.from_bytes(file.read(3), "little")
+        if kind in _VOC_SOUND:
+            if end:
+                return -1
+            # libsndfile wants the terminator, one byte, behind a block of the old kind.
+            end = file.tell() + size + (kind == b"\1")
+        elif kind not in _VOC_OTHER:
+            break
+        file.seek(size, os.SEEK_CUR)
+    return end
 
 
 def _end_of_samples(file: BinaryIO) -> int:
     """Return where no chunk follows the samples of an AIFF, RF64 or CAF file; 0 if one does."""
     magic = file.read(12)
     n_bytes = 4
-    order: Literal["big", "little"] = "little" if magic.startswith(b"RF64") else "big"
+    order: Literal["big", "little"] = "little" if magic.startswith(b"R") else "big"
     if magic.startswith(b"caff"):
         file.seek(8)
         end, n_bytes = _end_of_caf(file), 8
     elif magic[:4] == b"FORM" and magic[8:11] == b"AIF":
         end = _end_of_chunk(file, b"SSND", order)
-    elif magic.startswith(b"RF64"):
+    elif magic.startswith((b"RF64", b"RIFF")):
         end = _end_of_chunk(file, b"data", order)
     else:
         return 0

@@ -238,11 +238,16 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
             "convert it first, for example with: ffmpeg -i IN OUT.flac"
         )
     shortage = containers.overstated(log, Path(name))
-    if kind == "NIST" and not shortage and (end := containers.end_of_sphere(Path(name))) < size:
-        if end and (strange := containers.strange_rest(Path(name), end)):
-            return _Layout(strange)
-        return _Layout(parts=((0, end),) if end else ())
-    if not shortage and kind in ("WAV", "WAVEX", "AU", "AIFF", "RF64", "CAF"):
+    if kind in ("NIST", "W64", "VOC", "AU") and not shortage:
+        end = containers.exact_end(Path(name), kind, log)
+        if end < 0:
+            return _Layout("it has several blocks of sound; convert it with another program first")
+        if end > size:
+            return _Layout(f"{size} of {end} bytes are there")
+        if 0 < end < size:
+            strange = containers.strange_rest(Path(name), end)
+            return _Layout(strange) if strange else _Layout(parts=((0, end),))
+    if not shortage and kind in ("WAV", "WAVEX", "AIFF", "RF64", "CAF"):
         shortage = containers.understated(log, Path(name))
         if shortage and not n_frames:
             shortage = "its header states no samples: the recording was not finished"

@@ -372,3 +372,38 @@ def test_formats_in_which_a_part_looks_whole_are_refused(tmp_path, container):
     for read in (audio.load, audio.duration):
         with pytest.raises(CorpusError, match=f"format {container}.*convert it first"):
             read(place)
+
+
+APPENDED = [
+    *(
+        (kind, "PCM_16")
+        for kind in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "VOC")
+    ),
+    *(("W64", "FLOAT"), ("VOC", "ULAW"), ("AU", "G721_32"), ("WAV", "ULAW"), ("WAV", "MS_ADPCM")),
+]
+
+
+@pytest.mark.parametrize(("container", "subtype"), APPENDED)
+def test_bytes_behind_the_samples_are_no_sound(tmp_path, container, subtype):
+    place = tmp_path / "a"
+    soundfile.write(place, NOISE[:20_000], 16_000, format=container, subtype=subtype)
+    content = place.read_bytes()
+    whole = audio.load(place, sample_rate=16_000)
+    noise = np.random.default_rng(1).bytes(20_000)
+    place.write_bytes(content + noise[:3000])
+    assert np.array_equal(audio.load(place, sample_rate=16_000), whole)
+    # So much may be sound that an unfinished recording has behind the length in its header.
+    place.write_bytes(content + noise)
+    with pytest.raises(CorpusError, match="bytes lie behind the end that its header states"):
+        audio.load(place)
+
+
+def test_voc_of_several_blocks_is_refused(tmp_path):
+    content = encoded("voc")
+    place = tmp_path / "a.voc"
+    place.write_bytes(content[:-1] + b"\2" + (2000).to_bytes(3, "little") + bytes(2000) + b"\0")
+    with pytest.raises(CorpusError, match="several blocks of sound"):
+        audio.load(place)
+    text = b"\5" + (9).to_bytes(3, "little") + b"a comment"
+    place.write_bytes(content[:-1] + text + b"\0")
+    assert audio.duration(place) == SECONDS
