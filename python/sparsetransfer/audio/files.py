@@ -7,7 +7,7 @@ from pathlib import Path
 from sparsetransfer._files import existing_file
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["EXTENSIONS", "content_hash", "find_files"]
+__all__ = ["CONVERTIBLE", "EXTENSIONS", "content_hash", "find_files"]
 
 EXTENSIONS = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd"}
@@ -15,7 +15,8 @@ EXTENSIONS = frozenset(
 )
 """File-name endings (lower case) that are taken for audio."""
 
-_CONVERTIBLE = frozenset({".aac", ".avi", ".flv", ".m4a", ".mkv", ".mov", ".mp4", ".webm", ".wma"})
+CONVERTIBLE = frozenset({".aac", ".avi", ".flv", ".m4a", ".mkv", ".mov", ".mp4", ".webm", ".wma"})
+"""Endings of files whose sound can be read once they are converted."""
 _BLOCK = 1 << 20
 
 
@@ -57,7 +58,7 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
         for name in names:
             ending = Path(name).suffix.lower()
             if not name.startswith("."):
-                convertible += ending in _CONVERTIBLE
+                convertible += ending in CONVERTIBLE
                 if ending in EXTENSIONS:
                     found.append(Path(place, name))
     if not found:

@@ -2,13 +2,14 @@
 
 import dataclasses
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from sparsetransfer import audio
+from sparsetransfer.audio.files import CONVERTIBLE
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.reader import NO_EMOTION, read
 from sparsetransfer.corpora.scheme import Scheme, scheme
@@ -46,6 +47,9 @@ class CorpusCheck:
         Files with at least three samples in a row at full scale, and the share of such samples.
     near_silent : mapping of str to float
         Files whose mean level is below -45 dB of full scale, and the level in dB.
+    left_out : mapping of str to int
+        Every reason why files are no part of the corpus, with their number: those of
+        `Corpus.dropped`, and formats that have to be converted first.
     """
 
     corpus: Corpus
@@ -58,6 +62,7 @@ class CorpusCheck:
     unreadable: Mapping[str, str]
     clipped: Mapping[str, float]
     near_silent: Mapping[str, float]
+    left_out: Mapping[str, int]
 
     @property
     def published(self) -> int | None:
@@ -150,7 +155,15 @@ def check(
         unreadable=unreadable,
         clipped=clipped,
         near_silent=near_silent,
+        left_out={**corpus.dropped, **_other_formats(Path(root).expanduser())},
     )
+
+
+def _other_formats(root: Path) -> dict[str, int]:
+    """Count the files with sound that cannot be read as they are, by their ending."""
+    endings = (Path(name).suffix.lower() for *_, names in os.walk(root) for name in names)
+    counts = Counter(ending for ending in endings if ending in CONVERTIBLE)
+    return {f"format {ending}, to be converted": count for ending, count in counts.items()}
 
 
 def _levels(

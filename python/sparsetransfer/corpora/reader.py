@@ -115,7 +115,8 @@ def _read_scheme(
             if parts[group] != value
         ]
         if other:
-            dropped[", ".join(other)] += 1
+            known_as = ", ".join(filter(None, map(facts.excluded.get, other)))
+            dropped[", ".join(other) + (f" ({known_as})" if known_as else "")] += 1
             continue
         if known is not None:
             annotation = known.get(parts.get("file", file.stem).lower())
@@ -161,14 +162,7 @@ def _nothing_read(
 ) -> str:
     """Say why no file below a folder is a recording of the corpus."""
     if dropped.get("name outside the scheme", 0) < len(files):
-        known = {
-            reason: ", ".join(facts.excluded.get(part, part) for part in reason.split(", "))
-            for reason in dropped
-        }
-        listed = [
-            f"{reason}{'' if known[reason] == reason else f' ({known[reason]})'}: {count}"
-            for reason, count in dropped.items()
-        ]
+        listed = [f"{reason}: {count}" for reason, count in dropped.items()]
         return (
             f"root: none of the {len(files)} audio files below '{root}' is read as {facts.name}: "
             f"{listing(listed)}" + (f". {facts.title}: {facts.obtain}" if facts.excluded else "")

@@ -62,3 +62,24 @@ def test_nothing_to_read_is_one_line(tmp_path):
     finished = _run("check", "emodb", tmp_path)
     assert finished.exit_code == 2
     assert "no audio file" in finished.output
+
+
+def test_every_kind_of_file_that_is_left_out_has_a_reason_and_a_count(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [*("03-01-05-01-01-01-01", "03-02-05-01-01-01-01", "03-02-04-01-01-01-01")]
+    for name in (*names, "01-01-05-01-01-01-01", "01-02-05-01-01-01-01", "other"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal(4000), 16000)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / f"{names[0]}.wav").write_bytes((tmp_path / f"{names[0]}.wav").read_bytes())
+    (tmp_path / "01-01-05-01-01-01-01.mp4").write_bytes(b"video")
+    output = _run("check", "ravdess", tmp_path, "--no-levels").output
+    _, _, listed = output.partition("left out: ")
+    assert listed.splitlines()[:7] == [
+        "7",
+        "  name outside the scheme: 1",
+        "  modality 01 (video with sound): 1",
+        "  modality 01, channel 02 (video with sound, song): 1",
+        "  channel 02 (song): 2",
+        "  identical copy: 1",
+        "  format .mp4, to be converted: 1",
+    ]

@@ -50,7 +50,10 @@ def test_ravdess_takes_speech_only(tmp_path):
     assert corpus.speakers == ("Actor_01", "Actor_24")
     assert corpus.class_counts() == dict.fromkeys(corpus.classes, 2)
     assert len(corpus.classes) == 8
-    assert dict(corpus.dropped) == {"channel 02": 2, "modality 01": 1}
+    assert dict(corpus.dropped) == {
+        "channel 02 (song)": 2,
+        "modality 01 (video with sound)": 1,
+    }
     assert set(zip(corpus.table["speaker"], corpus.table["gender"], strict=True)) == {
         ("Actor_01", "m"),
         ("Actor_24", "f"),

@@ -137,7 +137,6 @@ def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
             [f"{file} ({share:.2%} of the samples)" for file, share in result.clipped.items()],
         ),
         ("near-silent", [f"{file} ({db:.0f} dB)" for file, db in result.near_silent.items()]),
-        ("left out", [f"{reason}: {count}" for reason, count in corpus.dropped.items()]),
     ):
         if files:
             shown = files if limit is None else files[:limit]
@@ -145,6 +144,9 @@ def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
             yield from (f"  {file}" for file in shown)
             if len(shown) < len(files):
                 yield f"  … and {len(files) - len(shown)} more (--all)"
+    if result.left_out:
+        yield f"left out: {sum(result.left_out.values())}"
+        yield from (f"  {reason}: {count}" for reason, count in result.left_out.items())
     if result.missing:
         yield f"missing: {result.missing}"
     if result.complete:
