@@ -311,9 +311,9 @@ class StudyResults:
                     raise ValueError(f"nothing is known of the domains of task {task.name!r}")
             for seed in self.protocol.seeds:
                 cell = self.cell(task.name, method.name, seed)
-                counts = confusion_matrix(truth, cell.predictions, self.protocol.classes)
+                found = confusion_matrix(truth, cell.predictions, self.protocol.classes)
                 if not (
-                    cell.target == task.target and np.array_equal(counts, cell.scores.confusion)
+                    cell.target == task.target and np.array_equal(found, cell.scores.confusion)
                 ):
                     raise ValueError(
                         f"predictions and counts of cell {(task.name, method.name)} differ"
