@@ -52,6 +52,19 @@ def test_the_report_says_what_was_learned_and_how_far_to_trust_it(adapted, calls
     links = [part.split('"')[0] for part in page.split('src="')[1:]]
     assert len(links) == 10
     assert all((tmp_path / "report" / link).exists() for link in links)
+    # It is replaced; what somebody else wrote is not, and is found before the work.
+    assert invoke("predict", adapted, broken, "--report", tmp_path / "report").exit_code == 2
+    own = tmp_path / "report" / "predictions.html"
+    assert "&lt;b&gt;.wav" in own.read_text()
+    own.write_text("<title>My predictions</title>")
+    for arguments in (
+        ("predict", adapted, calls, "--report", tmp_path / "report"),
+        ("fit", "a=b", "-o", tmp_path / "a", "--target", calls, "--report", tmp_path / "report"),
+    ):
+        refused = invoke(*arguments)
+        assert refused.exit_code == 2
+        assert "is no report about predictions; move it" in " ".join(refused.stderr.split())
+    assert own.read_text() == "<title>My predictions</title>"
 
 
 def test_a_few_labels_score_and_calibrate_and_train_nothing(adapted, calls, labels, tmp_path):

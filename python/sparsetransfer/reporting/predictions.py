@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._files import check_folder, write_text
+from sparsetransfer._files import check_file, check_folder, write_text
 from sparsetransfer.recognition import (
     FLAGS,
     AdaptedModel,
@@ -25,10 +25,45 @@ from sparsetransfer.reporting.tables import percent
 
 __all__ = ["predictions_html", "write_predictions"]
 
+_TITLE = "Emotions in recordings without labels"
+"""By which a page of ours is known, too."""
+
+_HEAD = 4096  # bytes in which the title stands
 _SHOWN = 5
 _NOTHING = 0.005
 """Share of an emotion that is as good as none."""
 _BALANCED = ("multi-view", "recommended", "frame-codes")
+
+
+def check_page(folder: str | os.PathLike[str]) -> Path:
+    """Check that the report about predictions can be written, before the work.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder for ``predictions.html``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    OSError
+        If no file can be made there, or a file of that name is no such report: only what this
+        package wrote is replaced.
+    """
+    place = check_folder(folder) / "predictions.html"
+    check_file(place)
+    if place.is_file():
+        with place.open("rb") as page:
+            head = page.read(_HEAD)
+        if head and f"<title>{_TITLE}</title>".encode() not in head:
+            raise FileExistsError(
+                f"'{place}' is no report about predictions; move it, or choose another folder"
+            )
+    return place
 
 
 def write_predictions(
@@ -55,8 +90,13 @@ def write_predictions(
     -------
     Path
         The page.
+
+    Raises
+    ------
+    OSError
+        As `check_page`.
     """
-    place = check_folder(folder) / "predictions.html"
+    place = check_page(folder)
     write_text(place, predictions_html(recogniser, answers, place.parent, speakers=speakers))
     return place
 
@@ -98,6 +138,7 @@ def predictions_html(
     known = [answer for answer in answers if not answer.failure]
     ranked = sorted((a for a in known if not a.flags), key=lambda answer: answer.entropy)
     return environment.from_string(template.read_text(encoding="utf-8")).render(
+        title=_TITLE,
         classes=recogniser.classes_,
         learned=_learned(recogniser),
         trust=_trust(recogniser, known),

@@ -101,7 +101,6 @@ def fit(
     """
     log_to_stderr(verbose)
     with one_line_errors():
-        from sparsetransfer._files import check_folder
         from sparsetransfer.corpora import read_manifest
         from sparsetransfer.evaluation import (
             SCOPES,
@@ -117,6 +116,7 @@ def fit(
         from sparsetransfer.recognition.recordings.parts import joined, known_speakers
         from sparsetransfer.recognition.recordings.recognise import name_views
         from sparsetransfer.reporting import write_predictions
+        from sparsetransfer.reporting.predictions import check_page
 
         import_module("safetensors")
         page = None if report is None else report / "predictions.html"
@@ -127,7 +127,7 @@ def fit(
         place = cache_folder(cache) / "features"
         if report is not None:
             import_module("jinja2")
-            check_folder(report)
+            check_page(report)
         for option, given in (
             ("--report", report),
             ("--method", method),

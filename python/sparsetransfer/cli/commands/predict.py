@@ -107,6 +107,7 @@ def predict(
         from sparsetransfer.recognition import Recogniser, use_labels
         from sparsetransfer.recognition.recordings.parts import known_speakers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
+        from sparsetransfer.reporting.predictions import check_page
 
         length = 4.0 if window is None else window
         step = length / 2 if hop is None else hop
@@ -135,7 +136,7 @@ def predict(
             check_folder(timelines)
         if report is not None:
             import_module("jinja2")
-            check_folder(report)
+            check_page(report)
         labelled = None if target_labels is None else read_manifest(target_labels)
         recogniser = Recogniser.load(model)
         found: list[RecordingAnswer] = []
