@@ -87,7 +87,7 @@ def is_command() -> bool:
 
 
 def end_at_once() -> None:
-    """Let Ctrl-C and SIGTERM end a command with one line, from now on.
+    """End a command by Ctrl-C and SIGTERM at once and with one line, from now on.
 
     So it is from the first statement of the package, before it imports what takes time, and after
     the first signal. Of a program that uses the package no signal is handled, here and below.
@@ -96,7 +96,7 @@ def end_at_once() -> None:
 
 
 def raise_signals() -> None:
-    """Let Ctrl-C and SIGTERM raise `KeyboardInterrupt` and `Terminated`; a second one ends at once."""
+    """Raise `KeyboardInterrupt` and `Terminated` at Ctrl-C and SIGTERM; a second one ends at once."""
     _handle(_raise)
 
 

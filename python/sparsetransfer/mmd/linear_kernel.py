@@ -207,7 +207,9 @@ def _gradient(
         itself = matmul(np.square(weights), diagonal)
         gradient[rows] = 2 * (matmul(weights, pull) - itself[:, None] * samples[rows])
     own = 2 * heaviest.shares[:, None] * heaviest_pull
-    np.add.at(gradient, heaviest.rows, own.astype(samples.dtype))
+    # np.add.at ends the process where its buffer cannot be allocated.
+    for row, part in zip(heaviest.rows.tolist(), own.astype(samples.dtype), strict=True):
+        gradient[row] += part
     return gradient
 
 

@@ -184,7 +184,9 @@ def _pull_back(
     for rows in _blocks(samples, count):
         gradient[rows] = chain(samples[rows], 2 * matmul(heaviest.other_weights[rows], pull))
     own = 2 * heaviest.shares[:, None] * heaviest_pull
-    np.add.at(gradient, heaviest.rows, chain(samples[heaviest.rows], own))
+    # np.add.at ends the process where its buffer cannot be allocated.
+    for row, part in zip(heaviest.rows.tolist(), chain(samples[heaviest.rows], own), strict=True):
+        gradient[row] += part
     return gradient
 
 

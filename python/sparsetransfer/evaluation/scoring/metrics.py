@@ -71,11 +71,11 @@ def confusion_matrix(
     strangers = sorted((set(true.tolist()) | set(predicted.tolist())) - set(position))
     if strangers:
         raise ValueError(f"labels {strangers} are not among the classes {list(classes)}")
-    counts = np.zeros((len(position), len(position)), dtype=np.int64)
-    rows = [position[name] for name in true.tolist()]
-    columns = [position[name] for name in predicted.tolist()]
-    np.add.at(counts, (rows, columns), 1)
-    return counts
+    size = len(position)
+    pairs = zip(true.tolist(), predicted.tolist(), strict=True)
+    cells = [position[row] * size + position[column] for row, column in pairs]
+    counts = np.bincount(cells, minlength=size * size).reshape(size, size)
+    return counts.astype(np.int64, copy=False)
 
 
 def unweighted_average_recall(confusion: ArrayLike) -> NDArray[np.float64]:
