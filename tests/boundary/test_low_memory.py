@@ -55,6 +55,8 @@ calls = {
     "learn, masked": lambda: dictionary.learn_dictionary(X, mask=mask, max_iter=1, **learn),
     "learn online": lambda: dictionary.learn_dictionary_online(X, **learn),
     "mmd.gaussian": lambda: mmd.gaussian(*pair, gradient=True, n_threads=4),
+    "mmd.linear": lambda: mmd.linear(*pair, gradient=True),
+    "mmd.random_features": lambda: mmd.random_features(*pair, gradient=True, random_state=0),
     "witness": lambda: mmd.witness(X, *pair, n_threads=4),
     "nearest_neighbours": lambda: graph.nearest_neighbours(X, 20, n_threads=4),
     **{
