@@ -17,13 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsetransfer.evaluation import (
-    CorpusEntry,
-    StudyConfig,
-    prepare,
-    score,
-    take,
-)
+from sparsetransfer.evaluation import CorpusEntry, StudyConfig, prepare, score
+from sparsetransfer.evaluation.data.domain import take
 from sparsetransfer.recognition import Recogniser
 
 METHODS = (

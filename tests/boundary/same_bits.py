@@ -93,7 +93,11 @@ def calls(dtype):
             yield (
                 f"initial {method} {rows}",
                 (X[:rows],),
-                (lambda x, m=method: dictionary.initial_dictionary(x, 60, method=m, rng=0)),
+                (
+                    lambda x, m=method: dictionary.steps.initialisation.initial_dictionary(
+                        x, 60, method=m, rng=0
+                    )
+                ),
             )
     for method in ("block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"):
         yield (
@@ -245,7 +249,7 @@ def further_calls(dtype):
     yield (
         "by_chunks",
         (X, D),
-        lambda x, d: sparse_coding.by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
+        lambda x, d: sparse_coding.chunks.by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
     )
     sequences = np.split(np.arange(300), [80, 150, 220])
     yield (
@@ -280,7 +284,7 @@ def further_calls(dtype):
     yield (
         "update_ksvd",
         (X, D / 10, codes),
-        lambda x, d, c: list(dictionary.update_ksvd(x, d, c)),
+        lambda x, d, c: list(dictionary.steps.updates.update_ksvd(x, d, c)),
     )
     for method in ("block_coordinate", "lagrange_dual", "optimal_directions"):
         yield (

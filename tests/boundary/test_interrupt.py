@@ -134,14 +134,14 @@ LONG_CALLS = {
         "import sparsetransfer; X = rng.normal(size=(5000, 2000))",
         (
             "sparsetransfer.set_num_threads({threads});"
-            " dictionary.initial_dictionary(X, 2000, method='svd')"
+            " dictionary.steps.initialisation.initial_dictionary(X, 2000, method='svd')"
         ),
     ),
     "initial_dictionary, svd of wide signals": (
         "import sparsetransfer; X = rng.normal(size=(1500, 8000))",
         (
             "sparsetransfer.set_num_threads({threads});"
-            " dictionary.initial_dictionary(X, 1500, method='svd')"
+            " dictionary.steps.initialisation.initial_dictionary(X, 1500, method='svd')"
         ),
     ),
     "sparse_regression": (

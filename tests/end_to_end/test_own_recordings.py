@@ -290,7 +290,7 @@ def test_codes_of_frames_are_deployed_as_they_are_evaluated(
 
 def test_codes_of_new_recordings_are_those_that_were_fitted(corpora, cache, few_atoms, tmp_path):
     from sparsetransfer import corpora as readers
-    from sparsetransfer.evaluation import describe, describe_adaptation
+    from sparsetransfer.evaluation.study.prepare import describe, describe_adaptation
     from sparsetransfer.recognition import ModelError
 
     name = "frame-codes(log-mel)"

@@ -8,7 +8,7 @@ from sparsetransfer.classification.model_selection import SourceGroupKFold
 from sparsetransfer.classification.multi_view import MultiView, join_views
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
 from sparsetransfer.classification.ridge import BalancedRidge, ridge
-from sparsetransfer.classification.safeguard import Safeguard, SafeguardDecision
+from sparsetransfer.classification.safeguard import Safeguard
 from sparsetransfer.classification.scorers import known_label_scorer, unlabelled_scorer
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "LabelledOnly",
     "MultiView",
     "Safeguard",
-    "SafeguardDecision",
     "SourceGroupKFold",
     "TransferPipeline",
     "join_views",
@@ -30,6 +29,7 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "SafeguardDecision": "classification.safeguard",
             "PriorBalance": "classification.priors",
             "RidgeFit": "classification.ridge",
             "Rise": "classification.evidence",

@@ -211,7 +211,8 @@ def read_corpus_entry(
         If the corpus cannot be read.
     """
     from sparsetransfer import corpora
-    from sparsetransfer.evaluation import MANIFESTS, CorpusEntry
+    from sparsetransfer.evaluation import CorpusEntry
+    from sparsetransfer.evaluation.study.config import MANIFESTS
 
     name, separator, path = text.partition("=")
     if not separator and text.lower().partition("#")[0].endswith(MANIFESTS):
@@ -238,7 +239,7 @@ def read_corpus_entry(
 
 def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool) -> Corpus:
     """Read the corpus that `read_corpus_entry` finds."""
-    from sparsetransfer.evaluation import read_entry
+    from sparsetransfer.evaluation.study.prepare import read_entry
 
     entry = read_corpus_entry(text, label_map=label_map, drop_unmapped=drop_unmapped)
     return read_entry(entry, drop_unmapped=drop_unmapped)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sparsetransfer.evaluation import FeatureProgress
+    from sparsetransfer.evaluation.data.views import FeatureProgress
 
 __all__ = ["Bars", "PlainBars", "counting", "feature_bars", "working"]
 

@@ -1,5 +1,8 @@
 """Corpora: tables of labelled utterances, read by file-name scheme or from a manifest."""
 
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer._messages import missing_extra
 
 try:
@@ -7,20 +10,17 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("sparsetransfer.corpora", "speech") from error
 
-from sparsetransfer.corpora.check import CorpusCheck, check
-from sparsetransfer.corpora.corpus import COLUMNS, Corpus
-from sparsetransfer.corpora.emotions import EMOTIONS, synonyms, vocabularies, vocabulary
+from sparsetransfer.corpora.check import check
+from sparsetransfer.corpora.corpus import Corpus
+from sparsetransfer.corpora.emotions import EMOTIONS, vocabulary
 from sparsetransfer.corpora.fetch import fetch
-from sparsetransfer.corpora.manifest import UNLABELLED, read_manifest, read_unlabelled
+from sparsetransfer.corpora.manifest import read_manifest, read_unlabelled
 from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 
 __all__ = [
-    "COLUMNS",
     "EMOTIONS",
-    "UNLABELLED",
     "Corpus",
-    "CorpusCheck",
     "Scheme",
     "check",
     "fetch",
@@ -29,7 +29,17 @@ __all__ = [
     "read_manifest",
     "read_unlabelled",
     "scheme",
-    "synonyms",
-    "vocabularies",
     "vocabulary",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "COLUMNS": "corpora.corpus",
+            "CorpusCheck": "corpora.check",
+            "UNLABELLED": "corpora.manifest",
+            "synonyms": "corpora.emotions",
+            "vocabularies": "corpora.emotions",
+        },
+    )

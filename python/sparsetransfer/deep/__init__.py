@@ -7,6 +7,9 @@ how active and how pleasant speech sounds. `losses` holds their terms, with exac
 networks of one's own.
 """
 
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer._messages import missing_extra
 
 try:
@@ -15,11 +18,11 @@ except ImportError as error:
     raise missing_extra("sparsetransfer.deep", "deep") from error
 
 from sparsetransfer.deep import losses
-from sparsetransfer.deep.affect import AFFECT, EMODB_AFFECT, affect_of
+from sparsetransfer.deep.affect import AFFECT, EMODB_AFFECT
 from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.metric_autoencoder import MetricAutoencoder
-from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_speaker_network
+from sparsetransfer.deep.networks.speaker import train_speaker_network
 from sparsetransfer.deep.speaker_resnet import SpeakerResNet
 from sparsetransfer.deep.training.checkpoint import CheckpointError
 from sparsetransfer.deep.training.sequences import normalise_levels
@@ -31,10 +34,17 @@ __all__ = [
     "CheckpointError",
     "FineTunedCampplus",
     "MetricAutoencoder",
-    "SpeakerNetwork",
     "SpeakerResNet",
-    "affect_of",
     "losses",
     "normalise_levels",
     "train_speaker_network",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "SpeakerNetwork": "deep.networks.speaker",
+            "affect_of": "deep.affect",
+        },
+    )

@@ -5,9 +5,27 @@
 the workers of a Dask client (extra ``distributed``).
 """
 
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer.distributed.chunk import Chunk
 from sparsetransfer.distributed.chunks import Chunks
-from sparsetransfer.distributed.engine import Cluster, Engine, Local
-from sparsetransfer.distributed.learn import ChunkedDictionary, learn
+from sparsetransfer.distributed.engine import Cluster, Local
+from sparsetransfer.distributed.learn import learn
 
-__all__ = ["Chunk", "ChunkedDictionary", "Chunks", "Cluster", "Engine", "Local", "learn"]
+__all__ = [
+    "Chunk",
+    "Chunks",
+    "Cluster",
+    "Local",
+    "learn",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "ChunkedDictionary": "distributed.learn",
+            "Engine": "distributed.engine",
+        },
+    )

@@ -1,5 +1,8 @@
 """Features: one row of numbers per utterance, or one per frame, by named and versioned sets."""
 
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer._messages import missing_extra
 
 try:
@@ -7,37 +10,25 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("sparsetransfer.features", "speech") from error
 
-from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, Frames, describe
+from sparsetransfer.features.descriptors.descriptors import Frames
 from sparsetransfer.features.extraction import extract
-from sparsetransfer.features.feature_set import BatchFeatureSet, FeatureSet, feature_set, names
+from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
 from sparsetransfer.features.files import read_table, write_table
-from sparsetransfer.features.sequences import SequenceTable, extract_sequences
+from sparsetransfer.features.sequences import extract_sequences
 from sparsetransfer.features.sets.encoder import Encoder
 from sparsetransfer.features.sets.functionals import Functionals
-from sparsetransfer.features.sets.is09 import ChallengeStyle
-from sparsetransfer.features.sets.opensmile import OpenSmile
 from sparsetransfer.features.sets.speaker import Speaker, SpeakerFrames
 from sparsetransfer.features.sets.spectrogram import FilterBank, LogMel
-from sparsetransfer.features.sets.wide import Wide
-from sparsetransfer.features.table import FeatureTable
 
 __all__ = [
-    "DESCRIPTORS",
-    "BatchFeatureSet",
-    "ChallengeStyle",
     "Encoder",
     "FeatureSet",
-    "FeatureTable",
     "FilterBank",
     "Frames",
     "Functionals",
     "LogMel",
-    "OpenSmile",
-    "SequenceTable",
     "Speaker",
     "SpeakerFrames",
-    "Wide",
-    "describe",
     "extract",
     "extract_sequences",
     "feature_set",
@@ -45,3 +36,18 @@ __all__ = [
     "read_table",
     "write_table",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "BatchFeatureSet": "features.feature_set",
+            "ChallengeStyle": "features.sets.is09",
+            "DESCRIPTORS": "features.descriptors.descriptors",
+            "FeatureTable": "features.table",
+            "OpenSmile": "features.sets.opensmile",
+            "SequenceTable": "features.sequences",
+            "Wide": "features.sets.wide",
+            "describe": "features.descriptors.descriptors",
+        },
+    )

@@ -127,7 +127,7 @@ class Recogniser:
             recordings still to come; by default those of the domains without their versions.
         frame_codes : mapping of str to FrameCodeSet, optional
             Those of `feature_set_names` that were learned on the corpora, as
-            `sparsetransfer.evaluation.describe_adaptation` returns them.
+            `sparsetransfer.evaluation.study.prepare.describe_adaptation` returns them.
 
         Returns
         -------

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from sparsetransfer.evaluation import Picture, Ranking, Scores, Study
+from sparsetransfer.evaluation import Study
+from sparsetransfer.evaluation.scoring.metrics import Scores
+from sparsetransfer.evaluation.study.cell import Picture
+from sparsetransfer.evaluation.study.ranking import Ranking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

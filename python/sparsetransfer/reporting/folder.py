@@ -21,13 +21,9 @@ from sparsetransfer._files import (
 )
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
-from sparsetransfer.evaluation import (
-    Cell,
-    CellStore,
-    Study,
-    StudyConfig,
-    comparison_as_dict,
-)
+from sparsetransfer.evaluation import CellStore, Study, StudyConfig
+from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.comparison import comparison_as_dict
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.tables import cells_csv

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparsetransfer.evaluation import BASELINE, Cell, CorpusCard, Study
+from sparsetransfer.evaluation import Study
+from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.comparison import BASELINE
+from sparsetransfer.evaluation.study.results import CorpusCard
 from sparsetransfer.reporting.summary import parameters
 
 __all__ = ["grouped_notes", "notes"]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
-from sparsetransfer.evaluation import Cell, Study, compare, rank_methods
+from sparsetransfer.evaluation import Study, compare, rank_methods
+from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.reporting import figures
 from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.overview import (

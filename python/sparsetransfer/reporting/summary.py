@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparsetransfer.evaluation import BASELINE, Cell, Discrepancy, Study
+from sparsetransfer.evaluation import Study
+from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
+from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.comparison import BASELINE
 
 __all__ = ["SummaryRow", "parameters", "summarise"]
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sparsetransfer._csv import csv_text
-from sparsetransfer.evaluation import Cell, Discrepancy, Study
+from sparsetransfer.evaluation import Study
+from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
+from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise, validated
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sparsetransfer.evaluation import MethodStanding, Ranking, Study, rank_methods
+from sparsetransfer.evaluation import Study, rank_methods
+from sparsetransfer.evaluation.study.ranking import MethodStanding, Ranking
 from sparsetransfer.reporting.notes import grouped_notes
 from sparsetransfer.reporting.overview import p_value_text
 from sparsetransfer.reporting.tables import NOTHING, percent, points, points_interval, whole_percent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from sparsetransfer.evaluation import MethodStanding, Ranking, Study, rank_methods
+from sparsetransfer.evaluation import Study, rank_methods
+from sparsetransfer.evaluation.study.ranking import MethodStanding, Ranking
 from sparsetransfer.reporting.tables import points_interval
 
 __all__ = ["verdict"]

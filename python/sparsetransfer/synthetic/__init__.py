@@ -1,17 +1,25 @@
 """The embedded corpora: a small speech synthesiser and two domains of acted emotion."""
 
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
 from sparsetransfer.synthetic.corpora import make_corpora
-from sparsetransfer.synthetic.phonemes import PHONEMES
-from sparsetransfer.synthetic.synthesis import record, synthesise
-from sparsetransfer.synthetic.voice import SAMPLE_RATE, Prosody, Recording, Voice
+from sparsetransfer.synthetic.synthesis import record
 
 __all__ = [
-    "PHONEMES",
-    "SAMPLE_RATE",
-    "Prosody",
-    "Recording",
-    "Voice",
     "make_corpora",
     "record",
-    "synthesise",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "PHONEMES": "synthetic.phonemes",
+            "Prosody": "synthetic.voice",
+            "Recording": "synthetic.voice",
+            "SAMPLE_RATE": "synthetic.voice",
+            "Voice": "synthetic.voice",
+            "synthesise": "synthetic.synthesis",
+        },
+    )

@@ -33,7 +33,7 @@ def synthesise(text: str, voice: Voice, prosody: Prosody, rng: np.random.Generat
     Parameters
     ----------
     text : str
-        One symbol of `sparsetransfer.synthetic.PHONEMES` per phoneme, words separated by spaces.
+        One symbol of `sparsetransfer.synthetic.phonemes.PHONEMES` per phoneme, words separated by spaces.
     voice : Voice
         The speaker.
     prosody : Prosody

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sparsetransfer._domains import pack
 from sparsetransfer._former import former_names
 from sparsetransfer._labels import labelled
-from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
+from sparsetransfer.transfer.couplings import couple_classes, couple_domains
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
 from sparsetransfer.transfer.estimator.options import (
@@ -17,12 +17,7 @@ from sparsetransfer.transfer.estimator.options import (
 )
 from sparsetransfer.transfer.factorisation import TransferNMF
 from sparsetransfer.transfer.kernel.coder import KernelTransferSparseCoding
-from sparsetransfer.transfer.kernel.problem import (
-    KernelCodes,
-    KernelDictionary,
-    kernel_encode,
-    kernel_learn,
-)
+from sparsetransfer.transfer.kernel.problem import kernel_encode, kernel_learn
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.pooled.coder import PooledSparseCoder
 from sparsetransfer.transfer.regression import (
@@ -32,11 +27,9 @@ from sparsetransfer.transfer.regression import (
     TSDSL,
     DoSL,
     ImplicitDistributionAlignment,
-    RegressionCoefficients,
     TRaSL,
     sparse_regression,
 )
-from sparsetransfer.transfer.result import TransferCodes, TransferDictionary, TransferProgress
 
 __all__ = [
     "AKTLR",
@@ -46,21 +39,14 @@ __all__ = [
     "DoSL",
     "DomainMatching",
     "ImplicitDistributionAlignment",
-    "KernelCodes",
-    "KernelDictionary",
     "KernelTransferSparseCoding",
     "LabelTerm",
-    "MeanCoupling",
     "NeighbourGraph",
     "Optimisation",
     "PooledSparseCoder",
-    "RegressionCoefficients",
     "Regularisation",
     "TRaSL",
-    "TransferCodes",
-    "TransferDictionary",
     "TransferNMF",
-    "TransferProgress",
     "TransferSparseCoding",
     "couple_classes",
     "couple_domains",
@@ -77,6 +63,13 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "KernelCodes": "transfer.kernel.problem",
+            "KernelDictionary": "transfer.kernel.problem",
+            "MeanCoupling": "transfer.couplings",
+            "RegressionCoefficients": "transfer.regression.solver",
+            "TransferCodes": "transfer.result",
+            "TransferDictionary": "transfer.result",
+            "TransferProgress": "transfer.result",
             "check_domains": "_domains",
             "domains_from_labels": "_domains",
         },

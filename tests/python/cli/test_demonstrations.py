@@ -7,7 +7,8 @@ from sparsetransfer import corpora
 from sparsetransfer.cli.application import application
 from sparsetransfer.cli.demonstrations import METHODS, demonstration
 from sparsetransfer.cli.progress import PlainBars
-from sparsetransfer.evaluation import Design, read_entry
+from sparsetransfer.evaluation.protocol.designs import Design
+from sparsetransfer.evaluation.study.prepare import read_entry
 
 
 def recordings(folder, names):

@@ -16,7 +16,7 @@ from sparsetransfer.cli.inputs import (
     read_corpus_entry,
     split_list,
 )
-from sparsetransfer.evaluation import read_entry
+from sparsetransfer.evaluation.study.prepare import read_entry
 from sparsetransfer.exceptions import CorpusError
 
 

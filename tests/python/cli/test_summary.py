@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from sparsetransfer.cli import progress
 from sparsetransfer.cli.application import application
-from sparsetransfer.evaluation import DEFAULT_METHODS, available_methods, read_config
+from sparsetransfer.evaluation import available_methods, read_config
+from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS
 
 
 def invoke(*arguments, **environment):

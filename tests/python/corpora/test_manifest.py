@@ -30,7 +30,7 @@ def test_all_columns(folder):
     )
     corpus = corpora.read_manifest(path)
     assert corpus.name == "mine"
-    assert tuple(corpus.table.columns) == corpora.COLUMNS
+    assert tuple(corpus.table.columns) == corpora.corpus.COLUMNS
     first, second = corpus.table.to_dict("records")
     assert math.isnan(first.pop("activation"))
     assert math.isnan(second["valence"])

@@ -1,6 +1,7 @@
 import pytest
 
-from sparsetransfer.corpora import UNLABELLED, read_unlabelled
+from sparsetransfer.corpora import read_unlabelled
+from sparsetransfer.corpora.manifest import UNLABELLED
 from sparsetransfer.exceptions import CorpusError
 
 

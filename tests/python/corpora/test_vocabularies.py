@@ -13,13 +13,15 @@ def _corpus():
     return corpora.Corpus("test", table, {"earlier": 2}, {"ang": "anger", "dis": "disgust"})
 
 
-@pytest.mark.parametrize("name", corpora.vocabularies())
+@pytest.mark.parametrize("name", corpora.emotions.vocabularies())
 def test_vocabularies_map_common_emotions(name):
     assert set(corpora.vocabulary(name)) <= set(corpora.EMOTIONS)
 
 
 def test_classes_of_the_vocabularies():
-    sizes = {name: set(corpora.vocabulary(name).values()) for name in corpora.vocabularies()}
+    sizes = {
+        name: set(corpora.vocabulary(name).values()) for name in corpora.emotions.vocabularies()
+    }
     assert sizes["four"] == {"anger", "happiness", "neutral", "sadness"}
     assert len(sizes["six"]) == 6
     assert "neutral" not in sizes["six"]

@@ -3,13 +3,8 @@ import pytest
 import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.deep import (
-    AFFECT,
-    EMODB_AFFECT,
-    CheckpointError,
-    MetricAutoencoder,
-    affect_of,
-)
+from sparsetransfer.deep import AFFECT, EMODB_AFFECT, CheckpointError, MetricAutoencoder
+from sparsetransfer.deep.affect import affect_of
 from sparsetransfer.exceptions import DomainError
 
 

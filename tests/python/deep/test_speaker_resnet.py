@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from sparsetransfer.deep import (
-    CheckpointError,
-    SpeakerNetwork,
-    SpeakerResNet,
-    train_speaker_network,
-)
+from sparsetransfer.deep import CheckpointError, SpeakerResNet, train_speaker_network
+from sparsetransfer.deep.networks.speaker import SpeakerNetwork
 
 SHAPE = {"channels": (4, 8), "n_blocks": 1, "n_embedding": 8}
 

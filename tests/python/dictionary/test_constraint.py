@@ -14,8 +14,8 @@ from sparsetransfer.dictionary import (
     learn_dictionary,
     learn_dictionary_online,
     update_dictionary,
-    update_ksvd,
 )
+from sparsetransfer.dictionary.steps.updates import update_ksvd
 from sparsetransfer.exceptions import ConvergenceWarning
 
 RATIOS = (0.0, 1e-6, 0.3, 0.9, 1.0)

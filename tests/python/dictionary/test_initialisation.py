@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.dictionary import initial_dictionary
+from sparsetransfer.dictionary.steps.initialisation import initial_dictionary
 
 METHODS = ("samples", "spread", "svd")
 

@@ -7,13 +7,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import DictionaryLearning as Reference
 
-from sparsetransfer.dictionary import (
-    LearnedDictionary,
-    learn_dictionary,
-    learn_dictionary_online,
-    update_dictionary,
-    update_ksvd,
-)
+from sparsetransfer.dictionary import learn_dictionary, learn_dictionary_online, update_dictionary
+from sparsetransfer.dictionary.result import LearnedDictionary
+from sparsetransfer.dictionary.steps.updates import update_ksvd
 from sparsetransfer.exceptions import ConvergenceWarning
 
 METHODS = ("block_coordinate", "lagrange_dual", "optimal_directions", "ksvd")

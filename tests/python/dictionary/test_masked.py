@@ -9,13 +9,13 @@ from scipy import optimize
 from sparsetransfer import _core
 from sparsetransfer.dictionary import (
     DictionaryLearning,
-    MaskedStatistics,
     MiniBatchDictionaryLearning,
     Statistics,
     learn_dictionary,
     learn_dictionary_online,
     update_dictionary,
 )
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.exceptions import ConvergenceWarning
 
 ALPHA = 0.05

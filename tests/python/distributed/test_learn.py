@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsetransfer.dictionary import initial_dictionary, learn_dictionary
+from sparsetransfer.dictionary import learn_dictionary
+from sparsetransfer.dictionary.steps.initialisation import initial_dictionary
 from sparsetransfer.distributed import Chunk, Chunks, Local, learn
 from sparsetransfer.exceptions import ConvergenceWarning, DomainError
 from sparsetransfer.graph import knn_graph, laplacian

@@ -3,15 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import (
-    OrderedPairs,
-    compare,
-    comparison_as_dict,
-    make_methods,
-    mcnemar,
-    run,
-    signed_rank_test,
-)
+from sparsetransfer.evaluation import OrderedPairs, compare, make_methods, mcnemar, run
+from sparsetransfer.evaluation.scoring.tests import signed_rank_test
+from sparsetransfer.evaluation.study.comparison import comparison_as_dict
 
 
 @pytest.fixture

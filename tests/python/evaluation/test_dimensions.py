@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from sparsetransfer.evaluation import concordance, score_dimension
+from sparsetransfer.evaluation import concordance
+from sparsetransfer.evaluation.scoring.dimensions import score_dimension
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import measure, project, standardise
+from sparsetransfer.evaluation.data.normalisation import standardise
+from sparsetransfer.evaluation.scoring.discrepancy import measure, project
 
 
 @pytest.fixture

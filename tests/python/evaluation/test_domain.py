@@ -3,8 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import select_classes, take
-from sparsetransfer.evaluation.data.domain import common_classes
+from sparsetransfer.evaluation.data.domain import common_classes, select_classes, take
 from sparsetransfer.exceptions import CorpusError
 
 

@@ -6,7 +6,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 
-from sparsetransfer.evaluation import make_methods, run, standardise
+from sparsetransfer.evaluation import make_methods, run
+from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.methods.estimator import EstimatorMethod, estimator_class
 
 HERE = __name__

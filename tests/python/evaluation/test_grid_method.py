@@ -13,8 +13,8 @@ from sparsetransfer.evaluation import (
     Tuning,
     make_methods,
     run,
-    standardise,
 )
+from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.methods.grid import GridMethod, with_grid
 from sparsetransfer.evaluation.protocol.selection import RULES, select
 

@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from sparsetransfer.evaluation import confusion_matrix, score, speaker_bootstrap
+from sparsetransfer.evaluation import score, speaker_bootstrap
+from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
 
 
 @pytest.fixture

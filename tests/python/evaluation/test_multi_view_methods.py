@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from sparsetransfer.classification import MultiView
-from sparsetransfer.evaluation import (
-    EvaluationProtocol,
-    SourceToTarget,
-    make_methods,
-    run,
-    standardise,
-)
+from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, make_methods, run
+from sparsetransfer.evaluation.data.normalisation import standardise
 
 NAMES = ("multi-view", "multi-view-self-trained", "multi-view-safeguarded")
 

@@ -7,13 +7,9 @@ from scipy.stats import false_discovery_control
 from scipy.stats import permutation_test as scipy_permutation
 from sklearn.metrics import balanced_accuracy_score
 
-from sparsetransfer.evaluation import (
-    holm,
-    mcnemar,
-    permutation_test,
-    signed_rank_test,
-)
+from sparsetransfer.evaluation import mcnemar, permutation_test
 from sparsetransfer.evaluation.scoring import tests
+from sparsetransfer.evaluation.scoring.tests import holm, signed_rank_test
 
 CLASSES = ("a", "b", "c")
 

@@ -3,7 +3,6 @@ import dataclasses
 import pytest
 
 from sparsetransfer.evaluation import (
-    DESIGNS,
     EvaluationProtocol,
     LeaveOneCorpusOut,
     LeaveOneSpeakerOut,
@@ -11,6 +10,7 @@ from sparsetransfer.evaluation import (
     SourceToTarget,
     SpeakerKFold,
 )
+from sparsetransfer.evaluation.protocol.designs import DESIGNS
 
 THREE = ("a", "b", "c")
 

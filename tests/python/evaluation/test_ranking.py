@@ -12,13 +12,13 @@ from sparsetransfer.evaluation import (
     OrderedPairs,
     SourceToTarget,
     compare,
-    confusion_matrix,
     make_methods,
     permutation_test,
     rank_methods,
     run,
     unweighted_average_recall,
 )
+from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
 
 CLASSES = ("a", "b", "c")
 N_SPEAKERS = 4

@@ -59,7 +59,7 @@ def test_calibration_is_the_maximum_likelihood_of_its_family():
 
 
 def test_two_classes_share_one_machine(domains):
-    from sparsetransfer.evaluation import select_classes
+    from sparsetransfer.evaluation.data.domain import select_classes
 
     pair = select_classes(domains[0], ("anger", "sadness"))
     model = fit_recogniser([pair], "functionals", n_folds=3)

@@ -4,7 +4,8 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from sparsetransfer.classification.scorers import importance_weights
-from sparsetransfer.evaluation import speaker_folds, standardise
+from sparsetransfer.evaluation import speaker_folds
+from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.protocol.selection import select
 
 CANDIDATES = ({"alpha": 1e4}, {"alpha": 30.0}, {"alpha": 0.1})

@@ -11,9 +11,9 @@ from sparsetransfer.evaluation import (
     SpeakerKFold,
     make_methods,
     run,
-    splits,
-    standardise,
 )
+from sparsetransfer.evaluation.data.normalisation import standardise
+from sparsetransfer.evaluation.protocol.splits import splits
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 PLAIN = ("majority", "svm")
@@ -119,7 +119,7 @@ def test_inductive_setting_lets_no_target_row_touch_another(domains, protocol):
     )
     methods = make_methods(["svm", "ridge"])
     whole = run(domains, methods, protocol)
-    from sparsetransfer.evaluation import take
+    from sparsetransfer.evaluation.data.domain import take
 
     half = np.arange(0, len(domains[1]), 2)
     part = run([domains[0], take(domains[1], half)], methods, protocol)

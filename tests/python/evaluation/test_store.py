@@ -4,13 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sparsetransfer.evaluation import (
-    Cell,
-    CellStore,
-    SpeakerKFold,
-    make_methods,
-    run,
-)
+from sparsetransfer.evaluation import CellStore, SpeakerKFold, make_methods, run
+from sparsetransfer.evaluation.study.cell import Cell
 
 METHODS = ("majority", "svm", "sklearn.decomposition:PCA")
 

@@ -16,9 +16,9 @@ from sparsetransfer.evaluation import (
     prepare,
     read_config,
     run,
-    standardise,
 )
 from sparsetransfer.evaluation.data.frame_codes import frame_set
+from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.study.store import cell_key
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.transfer import PooledSparseCoder

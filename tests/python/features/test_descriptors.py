@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from sparsetransfer.features import DESCRIPTORS, describe
+from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, describe
 from sparsetransfer.features.descriptors.framing import Grid
 
 RATE = 16000

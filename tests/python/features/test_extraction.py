@@ -300,9 +300,9 @@ def test_table_refuses_parts_that_do_not_fit(tmp_path):
     table = features.extract(_corpus(tmp_path / "wav", 2), Levels())
     index, failures = table.index, table.failures
     with pytest.raises(ValueError, match="shape"):
-        features.FeatureTable(np.zeros((3, 2)), ["a", "b"], index, "x", failures)
+        features.table.FeatureTable(np.zeros((3, 2)), ["a", "b"], index, "x", failures)
     with pytest.raises(ValueError, match="unique"):
-        features.FeatureTable(np.zeros((2, 2)), ["a", "a"], index, "x", failures)
+        features.table.FeatureTable(np.zeros((2, 2)), ["a", "a"], index, "x", failures)
     with pytest.raises(ValueError, match="lacks 1 utterances"):
         table.rows_of(index.iloc[:1])
 

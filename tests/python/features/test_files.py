@@ -23,7 +23,7 @@ def table(tmp_path):
         }
     )
     failures = pd.DataFrame({name: [] for name in ("file", "start", "end", "error")})
-    return features.FeatureTable(rng.standard_normal((3, 2)), NAMES, index, "own-3", failures)
+    return features.table.FeatureTable(rng.standard_normal((3, 2)), NAMES, index, "own-3", failures)
 
 
 def _same(one, other):
@@ -206,7 +206,9 @@ def test_names_like_formulas_come_back(tmp_path, ending):
     index = pd.DataFrame({"file": files, "start": np.nan, "end": np.nan})
     relative = index.assign(file=["=a.wav", "-b.wav", "'=c.wav", "'d'.wav"])
     names = ["=f0", "@x", "'=y", "plain", "-1"]
-    written = features.FeatureTable(np.ones((4, 5)), names, relative, "s", index.assign(error=""))
+    written = features.table.FeatureTable(
+        np.ones((4, 5)), names, relative, "s", index.assign(error="")
+    )
     features.write_table(written, tmp_path / f"t.{ending}")
     read = features.read_table(tmp_path / f"t.{ending}")
     assert read.names == names

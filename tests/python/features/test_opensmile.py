@@ -95,4 +95,4 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch):
 
 def test_unknown_sets_are_refused():
     with pytest.raises(ValueError, match="opensmile-is09"):
-        features.OpenSmile("is09")
+        features.sets.opensmile.OpenSmile("is09")

@@ -12,6 +12,7 @@ import soundfile
 from sparsetransfer import audio, corpora, features
 from sparsetransfer._networks import weights as stored
 from sparsetransfer.corpora import Corpus
+from sparsetransfer.features.feature_set import BatchFeatureSet
 
 torch = pytest.importorskip("torch", reason="the extra 'speaker' is not installed")
 pytest.importorskip("kaldi_native_fbank", reason="the extra 'speaker' is not installed")
@@ -49,7 +50,7 @@ def test_values_are_mean_and_deviation_of_the_frames(kind, files):
     layers = LAYERS[kind][:-1]
     chosen = features.Speaker(kind, layers=layers, weights=files[kind])
     assert isinstance(chosen, features.FeatureSet)
-    assert isinstance(chosen, features.BatchFeatureSet)
+    assert isinstance(chosen, BatchFeatureSet)
     signal = _signal(2.3)
     expected = []
     for layer in layers:

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from sparsetransfer import corpora
-from sparsetransfer.evaluation import (
-    EvaluationProtocol,
-    SourceToTarget,
-    describe,
-    make_methods,
-    run,
-    score,
-    select_classes,
-)
+from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, make_methods, run, score
+from sparsetransfer.evaluation.data.domain import select_classes
+from sparsetransfer.evaluation.study.prepare import describe
 from sparsetransfer.recognition import Recogniser
 
 DATA = os.environ.get("SPARSETRANSFER_DATA", "")

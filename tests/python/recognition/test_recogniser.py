@@ -90,7 +90,7 @@ def test_answers_of_the_file_are_those_of_the_evaluation(pair, name, tmp_path):
 
 def test_new_rows_are_answered_by_the_fitted_method_itself(pair):
     from sparsetransfer.classification import MultiView
-    from sparsetransfer.evaluation import standardise
+    from sparsetransfer.evaluation.data.normalisation import standardise
 
     recogniser = Recogniser("multi-view").fit(pair[0], pair[1])
     rng = np.random.default_rng(3)
@@ -169,7 +169,7 @@ def test_two_targets_are_one(pair, corpus):
 
 
 def test_small_targets_and_targets_that_are_the_source_are_refused(pair):
-    from sparsetransfer.evaluation import take
+    from sparsetransfer.evaluation.data.domain import take
 
     with pytest.raises(CorpusError, match="1 recordings are too few to adapt to"):
         Recogniser().fit(pair[0], take(pair[1], np.array([0])))
@@ -179,7 +179,7 @@ def test_small_targets_and_targets_that_are_the_source_are_refused(pair):
 
 
 def test_a_class_that_the_target_lacks_is_a_matter_of_its_rows_only(pair):
-    from sparsetransfer.evaluation import take
+    from sparsetransfer.evaluation.data.domain import take
 
     part = take(pair[1], np.flatnonzero(pair[1].labels != "anger"))
     recogniser = Recogniser("ridge").fit(pair[0], part)
@@ -239,7 +239,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file(pair, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("sizes", [[30], [1, 29], [7, 7, 16]])
 def test_normalisation_runs_on_over_new_recordings(pair, sizes, tmp_path, corpus):
-    from sparsetransfer.evaluation import standardise
+    from sparsetransfer.evaluation.data.normalisation import standardise
 
     recogniser = Recogniser("ridge").fit(*pair)
     new = corpus("later", 7, 9.0, n_speakers=2)

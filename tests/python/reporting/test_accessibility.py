@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import Picture
+from sparsetransfer.evaluation.study.cell import Picture
 from sparsetransfer.reporting import figures, render
 
 TEXT = ("ink", "soft", "accent")

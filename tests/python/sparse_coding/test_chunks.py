@@ -7,7 +7,8 @@ import pytest
 from scipy import sparse
 
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.sparse_coding import by_chunks, lasso, omp
+from sparsetransfer.sparse_coding import lasso, omp
+from sparsetransfer.sparse_coding.chunks import by_chunks
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 1000])

@@ -10,7 +10,6 @@ from sparsetransfer.dictionary import DictionaryLearning, MiniBatchDictionaryLea
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import (
     SparseCoder,
-    by_chunks,
     lasso,
     lasso_gram,
     lasso_path,
@@ -18,6 +17,7 @@ from sparsetransfer.sparse_coding import (
     omp_gram,
     sparse_encode,
 )
+from sparsetransfer.sparse_coding.chunks import by_chunks
 
 ALGORITHMS = ["active_set", "coordinate_descent", "homotopy", "fista"]
 

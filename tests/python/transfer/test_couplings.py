@@ -7,13 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sparsetransfer import mmd
 from sparsetransfer.exceptions import DomainError, DomainWarning
 from sparsetransfer.transfer import (
-    MeanCoupling,
     TransferSparseCoding,
     couple_classes,
     couple_domains,
     transfer_encode,
     transfer_learn,
 )
+from sparsetransfer.transfer.couplings import MeanCoupling
 
 DOMAINS = np.array([1, 1, 1, 2, 2, 2, 2, -1, -1, -3, -3, -3])
 LABELS = np.array([0, 1, 1, 0, 0, 1, 2, 0, 1, 1, 1, 0])

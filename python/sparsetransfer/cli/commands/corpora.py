@@ -14,7 +14,8 @@ from sparsetransfer.cli.progress import counting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sparsetransfer.corpora import CorpusCheck, Scheme
+    from sparsetransfer.corpora import Scheme
+    from sparsetransfer.corpora.check import CorpusCheck
 
 __all__ = ["corpora"]
 

@@ -102,15 +102,10 @@ def fit(
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer.corpora import read_manifest
-        from sparsetransfer.evaluation import (
-            SCOPES,
-            StudyConfig,
-            describe_adaptation,
-            make_methods,
-            prepare,
-        )
+        from sparsetransfer.evaluation import StudyConfig, make_methods, prepare
+        from sparsetransfer.evaluation.data.normalisation import SCOPES
         from sparsetransfer.evaluation.methods.base import wanted_views
-        from sparsetransfer.evaluation.study.prepare import read_corpora
+        from sparsetransfer.evaluation.study.prepare import describe_adaptation, read_corpora
         from sparsetransfer.recognition import Recogniser, use_labels
         from sparsetransfer.recognition.adaptation import check_method
         from sparsetransfer.recognition.recordings.parts import joined, known_speakers

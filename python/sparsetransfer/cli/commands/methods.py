@@ -27,7 +27,8 @@ def list_methods(
     from rich.markup import escape
     from rich.table import Table
 
-    from sparsetransfer.evaluation import DEFAULT_METHODS, available_methods, make_methods
+    from sparsetransfer.evaluation import available_methods, make_methods
+    from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS
 
     rows = []
     for name in available_methods():

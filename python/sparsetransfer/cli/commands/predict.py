@@ -180,8 +180,9 @@ def _corpus(paths: Sequence[Path]) -> Corpus:
     """Read all recordings as one corpus; files that do not exist are rows that will fail."""
     import pandas as pd
 
-    from sparsetransfer.corpora import UNLABELLED, Corpus, read_unlabelled
-    from sparsetransfer.evaluation import MANIFESTS
+    from sparsetransfer.corpora import Corpus, read_unlabelled
+    from sparsetransfer.corpora.manifest import UNLABELLED
+    from sparsetransfer.evaluation.study.config import MANIFESTS
 
     tables = []
     for path in paths:

@@ -20,7 +20,9 @@ from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.exceptions import DomainError
 
 if TYPE_CHECKING:
-    from sparsetransfer.features import FeatureTable, LogMel, SequenceTable, SpeakerFrames
+    from sparsetransfer.features import LogMel, SpeakerFrames
+    from sparsetransfer.features.sequences import SequenceTable
+    from sparsetransfer.features.table import FeatureTable
     from sparsetransfer.transfer import PooledSparseCoder
 
 __all__ = ["FrameCodeSet", "FrameCodes", "frame_set"]
@@ -148,7 +150,7 @@ class FrameCodes:
         sets : list of FrameCodeSet
             What codes new recordings of each corpus.
         """
-        from sparsetransfer.features import FeatureTable
+        from sparsetransfer.features.table import FeatureTable
         from sparsetransfer.transfer import PooledSparseCoder
 
         frames = frame_set(self.frames)

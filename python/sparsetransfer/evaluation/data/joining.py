@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.features import FeatureTable, SequenceTable
+    from sparsetransfer.features.sequences import SequenceTable
+    from sparsetransfer.features.table import FeatureTable
 
 __all__ = ["join"]
 

@@ -19,7 +19,8 @@ from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.features import FeatureSet, FeatureTable
+    from sparsetransfer.features import FeatureSet
+    from sparsetransfer.features.table import FeatureTable
 
 __all__ = [
     "Extraction",
@@ -228,7 +229,7 @@ def _own(name: str, path: str, corpora: Sequence[Corpus]) -> list[FeatureTable]:
                 "names start from the folder of the table"
             )
         tables.append(
-            features.FeatureTable(
+            features.table.FeatureTable(
                 table.values[rows], table.names, index, f"{name}-{digest[:8]}", table.failures
             )
         )

@@ -156,7 +156,8 @@ def as_corpus(name: str, parts: Sequence[Part]) -> Corpus:
     """Return unlabelled recordings with one row per part."""
     import pandas as pd
 
-    from sparsetransfer.corpora import UNLABELLED, Corpus
+    from sparsetransfer.corpora import Corpus
+    from sparsetransfer.corpora.manifest import UNLABELLED
 
     table = pd.DataFrame(
         {

@@ -89,7 +89,8 @@ def _answer(
     import pandas as pd
     import soundfile
 
-    from sparsetransfer.corpora import UNLABELLED, Corpus
+    from sparsetransfer.corpora import Corpus
+    from sparsetransfer.corpora.manifest import UNLABELLED
 
     soundfile.write(place, part, sample_rate, subtype="FLOAT")
     corpus = Corpus("stream", pd.DataFrame({"file": [str(place)], "label": [UNLABELLED]}))

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sparsetransfer._validation import check_real
-from sparsetransfer.distributed import ChunkedDictionary, Chunks, Engine, learn
+from sparsetransfer.distributed import Chunks, learn
+from sparsetransfer.distributed.engine import Engine
+from sparsetransfer.distributed.learn import ChunkedDictionary
 from sparsetransfer.transfer.estimator.options import ABSENT
 from sparsetransfer.transfer.estimator.preparation import atom_count
 from sparsetransfer.transfer.inductive import MeanPull

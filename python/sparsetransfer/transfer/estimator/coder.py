@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import resolve_domains
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
-from sparsetransfer.distributed import Chunks, Engine
+from sparsetransfer.distributed import Chunks
+from sparsetransfer.distributed.engine import Engine
 from sparsetransfer.transfer.estimator.base import DomainCoder
 from sparsetransfer.transfer.estimator.chunked import fit_chunks
 from sparsetransfer.transfer.estimator.minibatch import fit_batch, takes_batches
@@ -91,10 +92,8 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
         The classes of the supervised term.
     label_map_ : numpy.ndarray of shape (n_classes, n_components), or None
         Its map from codes to classes.
-    n_features_in_ : int
-        Number of features of the fitted samples.
-    feature_names_in_ : numpy.ndarray of shape (n_features,)
-        Their names, if the fitted data had string names.
+    n_features_in_, feature_names_in_
+        Number of features of the fitted samples, and their names if these were strings.
 
     See Also
     --------
@@ -109,9 +108,9 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
        \qquad \|d_j\| \le 1
 
     with samples as columns, M the MMD matrix of the two domains, so that the second trace is the
-    squared distance between the mean source and the mean target code, and L the graph Laplacian
-    of the nearest neighbours. For fixed atoms the codes are solved to their true optimum, which
-    `kkt_violation_` and `duality_gap_` certify. [2]_ describes the MMD term of [1]_ in words.
+    squared distance between the mean source and the mean target code (in words in [2]_), and L the
+    graph Laplacian of the nearest neighbours. For fixed atoms the codes are solved to their true
+    optimum, which `kkt_violation_` and `duality_gap_` certify.
 
     With class-conditional terms the M of this objective is :math:`M_0 + w \sum_c \omega_c M_c` [3]_. Every
     estimate of the pseudo-labels changes it; `history_` is that of the last. Wrong pseudo-labels

@@ -4,7 +4,6 @@ from sparsetransfer.transfer.regression.aligned import AKTLR, JDAR, DoSL, TRaSL
 from sparsetransfer.transfer.regression.discriminant import TSDSL
 from sparsetransfer.transfer.regression.implicit import ImplicitDistributionAlignment
 from sparsetransfer.transfer.regression.relaxed import TDLR
-from sparsetransfer.transfer.regression.solver import RegressionCoefficients
 from sparsetransfer.transfer.regression.sparse import sparse_regression
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "TSDSL",
     "DoSL",
     "ImplicitDistributionAlignment",
-    "RegressionCoefficients",
     "TRaSL",
     "sparse_regression",
 ]
