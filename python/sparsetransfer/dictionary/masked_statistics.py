@@ -10,8 +10,6 @@ from sparsetransfer._validation import (
     FloatArray,
     Mask,
     check_masked,
-    check_matrix,
-    check_real,
     resolve_threads,
 )
 from sparsetransfer.dictionary.statistics import Statistics
@@ -106,39 +104,18 @@ class MaskedStatistics(Statistics):
         )
         self._add_scalars(X, codes, weights)
 
-    def objective(
-        self, components: ArrayLike, alpha: float, *, n_threads: int | None = None
-    ) -> float:
-        """Return the objective of the observed entries at this dictionary.
-
-        Parameters
-        ----------
-        components : array_like of shape (n_components, n_features)
-            The dictionary, atoms in rows.
-        alpha : float
-            The weight of the codes' ℓ1 norm.
-        n_threads : int, optional
-            See `resolve_threads`.
-
-        Returns
-        -------
-        float
-            Σ w (‖m ∘ (x − Dᵀs)‖²/2 + α ‖s‖₁), a sum over samples, not a mean.
-        """
-        alpha = check_real(alpha, "alpha", minimum=0.0)
-        components = check_matrix(
-            components, "components", dtype=self.A.dtype, n_features=self.n_features
-        ).copy()
-        quadratic = _core.dictionary_from_masked(
-            self.A,
-            self.B,
-            components,
-            passes=0,
-            tolerance=0.0,
-            positive=False,
-            num_threads=resolve_threads(n_threads),
+    def _quadratic(self, components: FloatArray, num_threads: int) -> float:
+        return float(
+            _core.dictionary_from_masked(
+                self.A,
+                self.B,
+                components.copy(),
+                passes=0,
+                tolerance=0.0,
+                positive=False,
+                num_threads=num_threads,
+            )
         )
-        return float(0.5 * self.energy + quadratic + alpha * self.l1)
 
     def _curvature_and_slope(self, components: FloatArray) -> tuple[FloatArray, FloatArray]:
         curvature = np.ascontiguousarray(self.A.diagonal(axis1=1, axis2=2).T)

@@ -223,16 +223,20 @@ class Statistics:
         Returns
         -------
         float
-            Σ w (‖x − Dᵀs‖²/2 + α ‖s‖₁), a sum over samples, not a mean.
+            Σ w (‖x − Dᵀs‖²/2 + α ‖s‖₁), a sum over samples, not a mean; of masked signals the
+            observed entries count.
         """
         alpha = check_real(alpha, "alpha", minimum=0.0)
         components = check_matrix(
             components, "components", dtype=self.A.dtype, n_features=self.n_features
         )
-        quadratic = _core.dictionary_objective(
-            self.A, self.B, components, num_threads=resolve_threads(n_threads)
-        )
+        quadratic = self._quadratic(components, resolve_threads(n_threads))
         return float(0.5 * self.energy + quadratic + alpha * self.l1)
+
+    def _quadratic(self, components: FloatArray, num_threads: int) -> float:
+        return float(
+            _core.dictionary_objective(self.A, self.B, components, num_threads=num_threads)
+        )
 
     def _curvature_and_slope(self, components: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return a and b of the terms Σ_f (a d_f²/2 − b d_f) that an atom sees, others fixed."""

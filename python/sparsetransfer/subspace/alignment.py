@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -66,40 +64,7 @@ class SubspaceAlignment(DomainTransformer):
     def __init__(self, n_components: int | None = None) -> None:
         self.n_components = n_components
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
-    ) -> Self:
-        """Find both subspaces.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples of both domains.
-        y : array_like of shape (n_samples,), optional
-            Only which labels are masked (-1, NaN, None) is looked at, and only without
-            `sample_domain`.
-        sample_domain : array_like of shape (n_samples,), int, optional
-            Positive for source, negative for target.
-
-        Returns
-        -------
-        SubspaceAlignment
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If `n_components` is larger than a domain permits, or `X` is not finite.
-        DomainError
-            If `sample_domain` lacks source or target.
-
-        Warns
-        -----
-        DomainWarning
-            If there is one domain only; this is principal component analysis then.
-        """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        domains = self._fit_domains(y, sample_domain, len(rows))
+    def _fit(self, rows: FloatArray, domains: NDArray[np.int64] | None) -> None:
         source = rows if domains is None else rows[domains > 0]
         target = rows if domains is None else rows[domains < 0]
         most = min(*source.shape, *target.shape)
@@ -112,7 +77,6 @@ class SubspaceAlignment(DomainTransformer):
         self.target_mean_, self.target_components_ = second.mean_, second.components_
         self.alignment_ = matmul(self.source_components_, self.target_components_.T)
         self._n_features_out = count
-        return self
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
         """Return coordinates in the target's subspace.

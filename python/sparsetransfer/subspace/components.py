@@ -96,46 +96,12 @@ class TransferComponentAnalysis(MeanMatching):
         self.kernel = kernel
         self.gamma = gamma
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
-    ) -> Self:
-        """Find the projection.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples of both domains.
-        y : array_like of shape (n_samples,), optional
-            Only which labels are masked (-1, NaN, None) is looked at, and only without
-            `sample_domain`.
-        sample_domain : array_like of shape (n_samples,), int, optional
-            Positive for source, negative for target.
-
-        Returns
-        -------
-        TransferComponentAnalysis
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range or `X` is not finite.
-        DomainError
-            If `sample_domain` lacks source or target.
-
-        Warns
-        -----
-        DomainWarning
-            If there is one domain only; the means then play no part.
-        """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        domains = self._fit_domains(y, sample_domain, len(rows))
+    def _fit(self, rows: FloatArray, domains: NDArray[np.int64] | None) -> None:
         matched = np.zeros((len(rows), 0))
         if domains is not None:
             matched = mean_weights(domains)[:, None]
         features, basis = self._prepare(rows)
         self._solve(features, basis, matched)
-        return self
 
 
 class JointDistributionAdaptation(MeanMatching):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
@@ -66,41 +64,8 @@ class CORAL(DomainTransformer):
     def __init__(self, regularization: float = 1.0) -> None:
         self.regularization = regularization
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
-    ) -> Self:
-        """Estimate both covariances.
-
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Samples of both domains.
-        y : array_like of shape (n_samples,), optional
-            Only which labels are masked (-1, NaN, None) is looked at, and only without
-            `sample_domain`.
-        sample_domain : array_like of shape (n_samples,), int, optional
-            Positive for source, negative for target.
-
-        Returns
-        -------
-        CORAL
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If `regularization` is negative or `X` is not finite.
-        DomainError
-            If `sample_domain` lacks source or target.
-
-        Warns
-        -----
-        DomainWarning
-            If there is one domain only; nothing is changed by `transform` then.
-        """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+    def _fit(self, rows: FloatArray, domains: NDArray[np.int64] | None) -> None:
         added = check_real(self.regularization, "regularization", minimum=0)
-        domains = self._fit_domains(y, sample_domain, len(rows))
         source = np.ones(len(rows), np.bool_) if domains is None else domains > 0
         target = source if domains is None else domains < 0
         self.source_mean_ = rows[source].mean(axis=0, dtype=np.float64).astype(rows.dtype)
@@ -111,7 +76,6 @@ class CORAL(DomainTransformer):
             self._colouring.truncate(self._whitening.rank)
         self._n_features_out = rows.shape[1]
         self._aligns = domains is not None
-        return self
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:
         """Map source rows to the target's covariance; leave target rows as they are.

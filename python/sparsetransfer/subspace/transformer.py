@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, validate_data
 
 from sparsetransfer._domains import resolve_domains
 from sparsetransfer._validation import FloatArray
@@ -48,7 +48,40 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
     ) -> Self:
-        """Fit on samples of both domains; overridden."""
+        """Fit on samples of both domains.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Samples of both domains.
+        y : array_like of shape (n_samples,), optional
+            Only which labels are masked (-1, NaN, None) is looked at, and only without
+            `sample_domain`.
+        sample_domain : array_like of shape (n_samples,), int, optional
+            Positive for source, negative for target.
+
+        Returns
+        -------
+        estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range or `X` is not finite.
+        DomainError
+            If `sample_domain` lacks source or target.
+
+        Warns
+        -----
+        DomainWarning
+            If there is one domain only; nothing is aligned then.
+        """
+        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        self._fit(rows, self._fit_domains(y, sample_domain, len(rows)))
+        return self
+
+    def _fit(self, rows: FloatArray, domains: NDArray[np.int64] | None) -> None:
         raise NotImplementedError
 
     def transform(self, X: ArrayLike, *, sample_domain: ArrayLike | None = None) -> FloatArray:

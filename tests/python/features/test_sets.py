@@ -177,7 +177,8 @@ def test_blocks_do_not_show(name, monkeypatch):
     module = {"is09-style": "is09", "wide": "wide_descriptors"}[name]
     longest = {"is09-style": 640, "wide": 1024}[name]
     monkeypatch.setattr(
-        f"sparsetransfer.features.{module}._GRID", features.framing.Grid(longest=longest, block=13)
+        f"sparsetransfer.features.{module}._GRID",
+        features.descriptors.framing.Grid(longest=longest, block=13),
     )
     parts = SETS[name].compute(signal)
     np.testing.assert_allclose(parts, whole, rtol=2e-3, atol=2e-3)

@@ -1,7 +1,9 @@
 """Options in groups: former names, nested names, and constructors that stay small."""
 
 import inspect
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from sparsetransfer.transfer import (
     Optimisation,
     Regularisation,
     TransferSparseCoding,
+    pack,
 )
 
 FORMER = {
@@ -102,6 +105,35 @@ def test_a_study_names_fields_of_groups_and_former_parameters():
         assert EstimatorMethod("coded", "", path, {"laplacian": 2.0}).params == {"laplacian": 2.0}
     with pytest.raises(ValueError, match=r"has no parameters .*graph__colour"):
         EstimatorMethod("coded", "", path, {"graph__colour": 2.0})
+
+
+def test_samples_are_validated_once_and_pass_at_most_six_files():
+    rng = np.random.default_rng(0)
+    X, y, domains = pack(rng.normal(size=(20, 5)), np.repeat([0, 1], 10), rng.normal(size=(20, 5)))
+    files, validated = set(), []
+
+    def watch(frame, event, called):
+        if event == "c_call" and getattr(called, "__name__", "") == "transfer_learn":
+            sys.setprofile(None)
+        name, path = frame.f_code.co_name, frame.f_code.co_filename
+        if event != "call" or not any(
+            isinstance(value, np.ndarray) and value.shape == X.shape and np.shares_memory(value, X)
+            for value in frame.f_locals.values()
+        ):
+            return
+        if name in ("validate_data", "check_matrix"):
+            validated.append(name)
+        if "sparsetransfer" in Path(path).parts:
+            files.add(path)
+
+    coder = TransferSparseCoding(6, alpha=0.1, max_iter=0, random_state=0)
+    sys.setprofile(watch)
+    try:
+        coder.fit(X, y, sample_domain=domains)
+    finally:
+        sys.setprofile(None)
+    assert validated == ["validate_data"]
+    assert 2 <= len(files) <= 6, files
 
 
 def test_groups_are_frozen_and_of_their_class():

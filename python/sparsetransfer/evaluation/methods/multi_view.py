@@ -25,8 +25,36 @@ from sparsetransfer.subspace import CORAL
 __all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
 
 
+class _OfViews:
+    """What methods share that read several views of a row."""
+
+    name: str
+    views: tuple[str, ...]
+    adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", _checked(self.views))
+        check_settings(self.name, type(self), self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        return _settings(self)
+
+    def obstacle(self) -> str:
+        """Return an empty text: nothing keeps it from meeting new recordings."""
+        return ""
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit on `source` and the rows of `target`, label `target`."""
+        return self.fit(source, target, tuning).output
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Fit on `source` and the rows of `target`."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class MultiViewMethod:
+class MultiViewMethod(_OfViews):
     """Average of the balanced posteriors of one ridge per feature set.
 
     Parameters
@@ -54,23 +82,6 @@ class MultiViewMethod:
     rounds: int = 0
     views: tuple[str, ...] = ()
     align: bool = False
-    adapts: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "views", _checked(self.views))
-        check_settings(self.name, MultiViewMethod, self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """Return the parameters fixed in advance."""
-        return _settings(self)
-
-    def obstacle(self) -> str:
-        """Return an empty text: nothing keeps it from meeting new recordings."""
-        return ""
-
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit on `source` and the rows of `target`, label `target`."""
-        return self.fit(source, target, tuning).output
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, label `target`."""
@@ -91,7 +102,7 @@ class MultiViewMethod:
 
 
 @dataclass(frozen=True)
-class SafeguardedMultiViewMethod:
+class SafeguardedMultiViewMethod(_OfViews):
     """The average over views, self-trained where unlabelled evidence allows it.
 
     Parameters
@@ -122,23 +133,6 @@ class SafeguardedMultiViewMethod:
     threshold: float = 1.645
     n_resamples: int = 3
     views: tuple[str, ...] = ()
-    adapts: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "views", _checked(self.views))
-        check_settings(self.name, SafeguardedMultiViewMethod, self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """Return the parameters fixed in advance."""
-        return _settings(self)
-
-    def obstacle(self) -> str:
-        """Return an empty text: nothing keeps it from meeting new recordings."""
-        return ""
-
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit on `source` and the rows of `target`, decide, label `target`."""
-        return self.fit(source, target, tuning).output
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source` and the rows of `target`, decide, label `target`."""

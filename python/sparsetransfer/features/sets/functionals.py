@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.features.descriptors.contours import derivatives, smoothed, speech_stretch
-from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, SAMPLE_RATE, describe
+from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, describe
+from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import (
     PITCH,
     TEMPO,
@@ -19,7 +20,7 @@ from sparsetransfer.features.sets.statistics import DELTA_FUNCTIONALS, FUNCTIONA
 __all__ = ["Functionals"]
 
 
-class Functionals:
+class Functionals(UtteranceStatistics):
     r"""
     Statistics of spectrum, energy, voice and tempo over one utterance.
 
@@ -32,16 +33,9 @@ class Functionals:
 
     Attributes
     ----------
-    id : str
-        Name and version; the version changes whenever any value may.
-    sample_rate : int
-        Rate of the signals in Hz.
-    names : tuple of str
-        Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
-    units : tuple of str
-        Unit of every column; derivatives are per second.
-    parameters : dict of str to str
-        What the values depend on.
+    id, sample_rate, names, units, parameters
+        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
+        per second.
 
     Notes
     -----
@@ -55,7 +49,6 @@ class Functionals:
     """
 
     id: ClassVar[str] = "functionals-1"
-    sample_rate: ClassVar[int] = SAMPLE_RATE
     parameters: ClassVar[dict[str, str]] = {
         "frames": "25 ms every 10 ms, centred; 40 ms for f0 and voicing",
         "spectrum": "Hann window, 512 points",
@@ -64,31 +57,21 @@ class Functionals:
         "contrast": "peak against valley in 5 octave bands from 125 Hz and the rest",
         "rolloff": "frequency below which lies 85 % of the power",
         "f0": "YIN, 62.5-500 Hz, median of 5 frames, frames with voicing >= 0.6",
-        "contours": "running mean of 3 frames; derivative by regression over 5",
-        "stretch": "first to last frame within 30 dB of the 95th percentile of the energy",
-        "floor": "80 dB below the loudest frame (energy), 100 dB (spectrum)",
+        **CONTOURS,
     }
 
-    def __init__(self) -> None:
-        columns = _columns()
-        self.names = tuple(columns)
-        self.units = tuple(columns.values())
+    def _columns(self) -> dict[str, str]:
+        columns: dict[str, str] = {}
+        for name, of in DESCRIPTORS.items():
+            columns |= {f"{name}_{what}": unit(what, of) for what in FUNCTIONALS}
+        for name, of in DESCRIPTORS.items():
+            per_second = f"{of}, per second"
+            columns |= {
+                f"{name}_delta_{what}": unit(what, per_second) for what in DELTA_FUNCTIONALS
+            }
+        return columns | PITCH | TEMPO
 
-    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
-
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            One finite value per column, whatever the signal: for silence and for less than three
-            voiced frames the affected columns are 0.
-        """
+    def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe(signal)
         values = smoothed(frames.values)
         deltas = derivatives(values, frames.hop)
@@ -102,14 +85,3 @@ class Functionals:
                 tempo_statistics(voiced, values.shape[1], frames.hop),
             ]
         )
-
-
-def _columns() -> dict[str, str]:
-    """Return name and unit of all columns, in the order in which `compute` joins them."""
-    columns: dict[str, str] = {}
-    for name, of in DESCRIPTORS.items():
-        columns |= {f"{name}_{what}": unit(what, of) for what in FUNCTIONALS}
-    for name, of in DESCRIPTORS.items():
-        per_second = f"{of}, per second"
-        columns |= {f"{name}_delta_{what}": unit(what, per_second) for what in DELTA_FUNCTIONALS}
-    return columns | PITCH | TEMPO

@@ -22,6 +22,7 @@ from sparsetransfer.features.descriptors.level import (
 from sparsetransfer.features.descriptors.pitch import fundamental, periodicity
 from sparsetransfer.features.descriptors.spectral import cepstrum, mel_filters
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor
+from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import SEMITONES, VOICED, semitones
 from sparsetransfer.features.sets.statistics import CHALLENGE_FUNCTIONALS, apply, unit
 
@@ -42,7 +43,7 @@ _DESCRIPTORS: dict[str, str] = {
 } | {f"mfcc{i}": "ln(mel magnitude), orthonormal DCT" for i in range(1, _N_MFCC + 1)}
 
 
-class ChallengeStyle:
+class ChallengeStyle(UtteranceStatistics):
     r"""
     Sixteen contours and their derivatives by twelve functionals: 384 columns.
 
@@ -56,16 +57,9 @@ class ChallengeStyle:
 
     Attributes
     ----------
-    id : str
-        Name and version; the version changes whenever any value may.
-    sample_rate : int
-        Rate of the signals in Hz.
-    names : tuple of str
-        Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
-    units : tuple of str
-        Unit of every column; derivatives are per second.
-    parameters : dict of str to str
-        What the values depend on.
+    id, sample_rate, names, units, parameters
+        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
+        per second.
 
     Notes
     -----
@@ -86,42 +80,24 @@ class ChallengeStyle:
     """
 
     id: ClassVar[str] = "is09-style-1"
-    sample_rate: ClassVar[int] = SAMPLE_RATE
     parameters: ClassVar[dict[str, str]] = {
         "frames": "25 ms every 10 ms, centred; 40 ms for f0 and voicing",
         "spectrum": "pre-emphasis 0.97, Hamming window, 512 points",
         "mfcc": "1 to 12 of 26 HTK mel bands 0-8000 Hz, magnitudes, no lifter",
         "f0": "YIN, 62.5-500 Hz, median of 5 frames, bridged where voicing < 0.6",
-        "contours": "running mean of 3 frames; derivative by regression over 5",
-        "stretch": "first to last frame within 30 dB of the 95th percentile of the energy",
-        "floor": "80 dB below the loudest frame (energy), 100 dB (spectrum)",
+        **CONTOURS,
     }
 
-    def __init__(self) -> None:
+    def _columns(self) -> dict[str, str]:
         columns: dict[str, str] = {}
         for suffix, per in (("", ""), ("_delta", ", per second")):
             for name, of in _DESCRIPTORS.items():
                 columns |= {
                     f"{name}{suffix}_{what}": unit(what, of + per) for what in CHALLENGE_FUNCTIONALS
                 }
-        self.names = tuple(columns)
-        self.units = tuple(columns.values())
+        return columns
 
-    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
-
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (384,)
-            One finite value per column, whatever the signal: without three voiced frames the
-            columns of ``f0`` are 0.
-        """
+    def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         values = smoothed(_contours(signal))
         deltas = derivatives(values, _GRID.hop / SAMPLE_RATE)
         part = speech_stretch(values[0])

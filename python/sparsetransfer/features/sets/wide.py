@@ -11,9 +11,9 @@ from sparsetransfer.features.descriptors.contours import (
     smoothed,
     speech_stretch,
 )
-from sparsetransfer.features.descriptors.level import SAMPLE_RATE
 from sparsetransfer.features.descriptors.voice import jitter
 from sparsetransfer.features.descriptors.wide import HOP, WIDE_DESCRIPTORS, describe_wide
+from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import (
     PITCH,
     TEMPO,
@@ -50,7 +50,7 @@ _QUALITY_UNITS = {
 }
 
 
-class Wide:
+class Wide(UtteranceStatistics):
     r"""
     Statistics of 79 contours and their derivatives, of pitch, voice quality and tempo.
 
@@ -61,16 +61,9 @@ class Wide:
 
     Attributes
     ----------
-    id : str
-        Name and version; the version changes whenever any value may.
-    sample_rate : int
-        Rate of the signals in Hz.
-    names : tuple of str
-        Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
-    units : tuple of str
-        Unit of every column; derivatives are per second.
-    parameters : dict of str to str
-        What the values depend on.
+    id, sample_rate, names, units, parameters
+        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
+        per second.
 
     Notes
     -----
@@ -85,7 +78,6 @@ class Wide:
     """
 
     id: ClassVar[str] = "wide-1"
-    sample_rate: ClassVar[int] = SAMPLE_RATE
     parameters: ClassVar[dict[str, str]] = {
         "frames": "25 ms every 10 ms, centred; 40 ms for f0 and voicing, 64 ms for chroma",
         "spectrum": "Hann window, 512 points; 1024 for chroma",
@@ -94,12 +86,10 @@ class Wide:
         "chroma": "12 pitch classes, A440, largest 1 in every frame; tonnetz from it",
         "contrast": "peak against valley in 5 octave bands from 125 Hz and the rest",
         "f0": "YIN, 62.5-500 Hz, median of 5 frames, frames with voicing >= 0.6",
-        "contours": "running mean of 3 frames; derivative by regression over 5",
-        "stretch": "first to last frame within 30 dB of the 95th percentile of the energy",
-        "floor": "80 dB below the loudest frame (energy), 100 dB (spectrum)",
+        **CONTOURS,
     }
 
-    def __init__(self) -> None:
+    def _columns(self) -> dict[str, str]:
         columns: dict[str, str] = {}
         for name, of in WIDE_DESCRIPTORS.items():
             columns |= {f"{name}_{what}": unit(what, of) for what in _STATIC}
@@ -107,25 +97,9 @@ class Wide:
             columns |= {f"{name}_delta_{what}": unit(what, f"{of}, per second") for what in _DELTA}
         for name, of in _QUALITY_UNITS.items():
             columns |= {f"{name}_{what}": unit(what, of) for what in _QUALITY}
-        columns |= PITCH | TEMPO
-        self.names = tuple(columns)
-        self.units = tuple(columns.values())
+        return columns | PITCH | TEMPO
 
-    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
-
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            One finite value per column, whatever the signal: for less than three voiced frames
-            the columns of pitch, jitter and shimmer are 0.
-        """
+    def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe_wide(signal)
         values = smoothed(frames.values)
         deltas = derivatives(values, HOP)

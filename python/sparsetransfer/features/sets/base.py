@@ -1,0 +1,68 @@
+"""What the sets of statistics over one utterance share."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparsetransfer.features.descriptors.level import SAMPLE_RATE
+
+__all__ = ["CONTOURS", "UtteranceStatistics"]
+
+CONTOURS = {
+    "contours": "running mean of 3 frames; derivative by regression over 5",
+    "stretch": "first to last frame within 30 dB of the 95th percentile of the energy",
+    "floor": "80 dB below the loudest frame (energy), 100 dB (spectrum)",
+}
+"""Parameters of the contours that all sets summarise."""
+
+
+class UtteranceStatistics:
+    """Base of feature sets whose columns are statistics of contours over an utterance.
+
+    Attributes
+    ----------
+    id : str
+        Name and version; the version changes whenever any value may.
+    sample_rate : int
+        Rate of the signals in Hz.
+    names : tuple of str
+        Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
+    units : tuple of str
+        Unit of every column; derivatives are per second.
+    parameters : dict of str to str
+        What the values depend on.
+    """
+
+    id: ClassVar[str]
+    sample_rate: ClassVar[int] = SAMPLE_RATE
+    parameters: ClassVar[dict[str, str]]
+
+    def __init__(self) -> None:
+        columns = self._columns()
+        self.names = tuple(columns)
+        self.units = tuple(columns.values())
+
+    def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """
+        Compute the features of one utterance.
+
+        Parameters
+        ----------
+        signal : ndarray of float32, shape (n_samples,)
+            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
+
+        Returns
+        -------
+        ndarray of float64, shape (len(names),)
+            One finite value per column, whatever the signal: for silence and for less than three
+            voiced frames the affected columns are 0.
+        """
+        return self._compute(signal)
+
+    def _columns(self) -> dict[str, str]:
+        """Return name and unit of all columns, in the order in which they are computed."""
+        raise NotImplementedError
+
+    def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
+        raise NotImplementedError
