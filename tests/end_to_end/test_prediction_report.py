@@ -160,6 +160,20 @@ def test_labels_that_score_nothing_say_so(adapted, calls, corpora, row, message,
     assert message in " ".join(finished.stderr.split())
 
 
+def test_labels_of_other_recordings_stop_the_fit_before_its_work(
+    corpora, calls, cache, monkeypatch, tmp_path
+):
+    labels = tmp_path / "few.csv"
+    labels.write_text(f"file,label\n{min(corpora[0].parent.glob('*.wav'))},anger\n")
+    monkeypatch.setattr(Recogniser, "fit", None)
+    finished = invoke(
+        *("fit", corpora[0], "--target", calls, "-o", tmp_path / "m.st", "--cache", cache),
+        *("--target-labels", labels),
+    )
+    assert finished.exit_code == 2
+    assert "not among the recordings: 1" in " ".join(finished.stderr.split())
+
+
 def test_the_report_has_a_table_of_the_speakers_who_are_known(adapted, calls, tmp_path):
     files = sorted(calls.rglob("*.wav"))[:5]
     manifest = tmp_path / "own.csv"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sparsetransfer.recognition.recogniser import Recogniser
     from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
-__all__ = ["LabelledScore", "labels_needed", "score_labelled", "use_labels"]
+__all__ = ["LabelledScore", "check_labels", "labels_needed", "score_labelled", "use_labels"]
 
 _LEVELS = (0.025, 0.975)
 _FOLDS = 50
@@ -184,6 +184,31 @@ def labels_needed(
     return math.ceil((root / difference) ** 2)
 
 
+def check_labels(labelled: Corpus, files: Sequence[str]) -> None:
+    """Check, before any work, that labels are about some recordings.
+
+    Parameters
+    ----------
+    labelled : Corpus
+        Labels.
+    files : sequence of str
+        Paths of the recordings.
+
+    Raises
+    ------
+    CorpusError
+        If none is, or labels are about parts of recordings.
+    """
+    table = labelled.table
+    if not table["start"].isna().all():
+        raise CorpusError(f"{labelled.name}: labels must be about whole recordings, got segments")
+    if {*map(os.path.realpath, files)}.isdisjoint(map(os.path.realpath, table["file"])):
+        raise CorpusError(
+            f"{labelled.name}: no label can be used: not among the recordings: {len(table)}; name "
+            "the files as the recordings are named, relative to the manifest or absolute"
+        )
+
+
 def use_labels(
     recogniser: Recogniser, answers: Sequence[RecordingAnswer], labelled: Corpus
 ) -> tuple[list[RecordingAnswer], dict[str, int]]:
@@ -217,9 +242,8 @@ def use_labels(
     the others. Nothing is trained, and recordings whose labels calibrated the recogniser before are
     not used again.
     """
+    check_labels(labelled, [answer.file for answer in answers])
     table, classes = labelled.table, recogniser.classes_
-    if not table["start"].isna().all():
-        raise CorpusError(f"{labelled.name}: labels must be about whole recordings, got segments")
     before = recogniser.about_.get("target_labels", {}).get("files", [])
     of_file = {os.path.realpath(answer.file): answer for answer in answers}
     rows, truth, digests = [], [], []

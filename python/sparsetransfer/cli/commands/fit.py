@@ -108,6 +108,7 @@ def fit(
         from sparsetransfer.evaluation.study.prepare import describe_adaptation, read_corpora
         from sparsetransfer.recognition import Recogniser, use_labels
         from sparsetransfer.recognition.adaptation import check_method
+        from sparsetransfer.recognition.labelled import check_labels
         from sparsetransfer.recognition.recordings.parts import joined, known_speakers
         from sparsetransfer.recognition.recordings.recognise import name_views
         from sparsetransfer.reporting import write_predictions
@@ -155,6 +156,8 @@ def fit(
         with working() as progress:
             show = feature_bars(progress)
             unlabelled, failures = _targets(target or [], [entry.name for entry in entries])
+            if labelled is not None:
+                check_labels(labelled, [f for corpus in unlabelled for f in corpus.table["file"]])
             study = StudyConfig(
                 corpora=tuple(entries),
                 design={"kind": "leave-one-speaker-out"},

@@ -105,6 +105,7 @@ def predict(
         from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.corpora import read_manifest
         from sparsetransfer.recognition import Recogniser, use_labels
+        from sparsetransfer.recognition.labelled import check_labels
         from sparsetransfer.recognition.recordings.parts import known_speakers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
         from sparsetransfer.reporting.predictions import check_page
@@ -142,6 +143,8 @@ def predict(
         found: list[RecordingAnswer] = []
         journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
         corpus = _corpus(recordings)
+        if labelled is not None:
+            check_labels(labelled, list(corpus.table["file"]))
         answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)
         for answer in answers:
             found.append(answer)
