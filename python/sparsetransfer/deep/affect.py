@@ -79,7 +79,7 @@ def affect_of(
 
     Examples
     --------
-    >>> from sparsetransfer.deep import affect_of
+    >>> from sparsetransfer.deep.affect import affect_of
     >>> affect_of(["sadness", None])
     array([[-0.3, -0.6],
            [ nan,  nan]])

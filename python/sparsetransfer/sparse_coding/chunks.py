@@ -68,7 +68,8 @@ def by_chunks(
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsetransfer.sparse_coding import by_chunks, lasso
+    >>> from sparsetransfer.sparse_coding import lasso
+    >>> from sparsetransfer.sparse_coding.chunks import by_chunks
     >>> X = np.random.default_rng(0).normal(size=(500, 16))
     >>> result = by_chunks(lasso, X, np.eye(16), 1.0, chunk_size=100)
     >>> result.codes.shape, bool(np.all(result.codes.toarray() == lasso(X, np.eye(16), 1.0).codes))

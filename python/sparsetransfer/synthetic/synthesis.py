@@ -72,7 +72,8 @@ def synthesise(text: str, voice: Voice, prosody: Prosody, rng: np.random.Generat
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsetransfer.synthetic import Prosody, Voice, synthesise
+    >>> from sparsetransfer.synthetic.synthesis import synthesise
+    >>> from sparsetransfer.synthetic.voice import Prosody, Voice
     >>> wave = synthesise("mama", Voice(pitch=200), Prosody(), np.random.default_rng(0))
     >>> bool(wave.size > 0.3 * 16_000)
     True

@@ -174,7 +174,7 @@ def test_blocks_do_not_show(name, monkeypatch):
         _voice().size
     ).astype(np.float32)
     whole = SETS[name].compute(signal)
-    module = {"is09-style": "is09", "wide": "wide_descriptors"}[name]
+    module = {"is09-style": "sets.is09", "wide": "descriptors.wide"}[name]
     longest = {"is09-style": 640, "wide": 1024}[name]
     monkeypatch.setattr(
         f"sparsetransfer.features.{module}._GRID",
