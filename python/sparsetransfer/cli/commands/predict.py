@@ -104,7 +104,7 @@ def predict(
     with one_line_errors(), ExitStack() as stack:
         from sparsetransfer._files import check_folder, write_text
         from sparsetransfer.corpora import read_manifest
-        from sparsetransfer.recognition import Recogniser, use_labels
+        from sparsetransfer.recognition import use_labels
         from sparsetransfer.recognition.labelled import check_labels
         from sparsetransfer.recognition.recordings.parts import known_speakers
         from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
@@ -121,7 +121,7 @@ def predict(
             if sample_format not in FORMATS:
                 raise ValueError(f"--format must be s16 or f32, got {sample_format!r}")
             predict_stream(
-                Recogniser.load(model),
+                _loaded(model),
                 window=length,
                 hop=step,
                 rate=rate,
@@ -139,7 +139,7 @@ def predict(
             import_module("jinja2")
             check_page(report)
         labelled = None if target_labels is None else read_manifest(target_labels)
-        recogniser = Recogniser.load(model)
+        recogniser = _loaded(model)
         found: list[RecordingAnswer] = []
         journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
         corpus = _corpus(recordings)
@@ -177,6 +177,20 @@ def predict(
     if failed:
         typer.echo(f"{failed} of {len(found)} recordings could not be read", err=True)
         raise typer.Exit(USER_ERROR if failed == len(found) else INCOMPLETE)
+
+
+def _loaded(model: Path) -> Recogniser:
+    """Read a model, and say what the flags of its answers do not cover."""
+    from sparsetransfer.recognition import AdaptedModel, Recogniser
+
+    recogniser = Recogniser.load(model)
+    if not isinstance(recogniser.model_, AdaptedModel):
+        typer.echo(
+            f"note: {model} was fitted without --target and cannot tell recordings that are unlike "
+            "its corpora: it answers noise, too, and its certainty then means nothing",
+            err=True,
+        )
+    return recogniser
 
 
 def _corpus(paths: Sequence[Path]) -> Corpus:
