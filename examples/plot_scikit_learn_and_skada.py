@@ -23,7 +23,7 @@ from sparsetransfer.transfer import TransferSparseCoding, pack
 # Two domains: the target is turned by 40 degrees in one plane, and moved.
 rng = np.random.default_rng(0)
 labels = rng.permutation(np.repeat([0, 1, 2], 60))
-centres = rng.normal(scale=2.0, size=(3, 10))
+centres = rng.normal(scale=1.0, size=(3, 10))
 source, target = (centres[labels] + rng.normal(size=(180, 10)) for _ in range(2))
 angle = np.deg2rad(40)
 turn = np.eye(10)

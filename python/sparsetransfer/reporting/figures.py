@@ -35,6 +35,14 @@ __all__ = [
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#8c6d31")
 """The colour-blind safe palette of M. Okabe and K. Ito, extended by two."""
 
+_DARK = b"""@media (prefers-color-scheme: dark) {
+text:not([style*="fill"]) { fill: #e6eaf0 }
+path[style*="fill: #ffffff"] { fill: #14181d !important }
+[style*="stroke: #000000"] { stroke: #e6eaf0 !important }
+[style*="stroke: #444444"] { stroke: #a9b4c1 !important }
+}"""
+"""Colours of SVG images in dark mode, those of the page; what has a colour of its own keeps it."""
+
 _MOST_COLUMNS = 5
 _DPI = 120
 _PNG_COLOURS = 48
@@ -111,11 +119,11 @@ def svg(figure: Figure) -> bytes:
     Returns
     -------
     bytes
-        The image, without a date.
+        The image, without a date; it follows the reader's light or dark mode.
     """
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    return stream.getvalue().replace(b"</style>", b"\n" + _DARK + b"</style>", 1)
 
 
 def _data_uri(figure: Figure) -> str:
@@ -145,6 +153,14 @@ def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]
     return figure, list(axes[:count])
 
 
+def _ink(ground: Sequence[float]) -> str:
+    """Return the colour of a text on a ground (RGB, 0..1): contrast of WCAG 2.2 above 4.5."""
+    shares = np.asarray(ground)[:3]
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    # Not black: matplotlib writes no black, and dark mode colours what has none.
+    return "#ffffff" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "#010101"
+
+
 def _leads(ax: Axes) -> bool:
     """Tell whether a panel is the first of its row, which bears the labels."""
     place = ax.get_subplotspec()
@@ -171,14 +187,14 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
     for ax, title, result in zip(axes, titles, scores, strict=True):
         counts = result.confusion
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         ticks = range(len(result.classes))
         ax.set_xticks(ticks, result.classes, rotation=40, ha="right", rotation_mode="anchor")
         ax.set_yticks(ticks, result.classes if _leads(ax) else [""] * len(result.classes))
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
         for row, column in np.ndindex(counts.shape):
-            colour = "white" if shares[row, column] > 0.55 else "#222222"
+            colour = _ink(image.to_rgba(shares[row, column]))
             ax.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
         ax.set_title(f"{title}\nUAR {100 * result.uar:.1f} %")
         ax.set_xlabel("predicted")
@@ -247,9 +263,9 @@ def heat_maps(study: Study) -> str:
         for task in study.tasks:
             row, column = names.index(task.sources[0]), names.index(task.target)
             values[row, column] = 100 * study.cell(task.name, method.name).scores.uar
-        ax.imshow(values, cmap="viridis", vmin=100 / len(study.protocol.classes), vmax=100)
+        image = ax.imshow(values, cmap="viridis", vmin=100 / len(study.protocol.classes), vmax=100)
         for row, column in np.argwhere(np.isfinite(values)):
-            colour = "white" if values[row, column] < 65 else "#222222"
+            colour = _ink(image.to_rgba(values[row, column]))
             text = f"{values[row, column]:.0f}"
             ax.text(column, row, text, ha="center", va="center", color=colour)
         ticks = range(len(names))

@@ -155,3 +155,44 @@ def test_images_say_what_is_in_them_as_text(html):
     assert "gain in UAR over svm" in drawn
     for method in ("majority", "squared &lt;codes&gt; name"):
         assert method in drawn
+
+
+@pytest.mark.parametrize("name", ["Blues", "viridis"])
+def test_figures_in_cells_have_contrast_on_every_colour(name):
+    matplotlib = pytest.importorskip("matplotlib")
+    for colour in matplotlib.colormaps[name](np.linspace(0, 1, 101)):
+        ground = matplotlib.colors.to_hex(colour)
+        assert contrast(figures._ink(matplotlib.colors.to_rgb(ground)), ground) >= 4.5
+
+
+def test_drawn_text_and_lines_have_contrast_in_dark_mode(html):
+    image = re.search(r'src="data:image/svg\+xml;base64,([^"]*)"', html).group(1)
+    drawn = base64.b64decode(image).decode()
+    style = re.search(r"prefers-color-scheme: dark\) \{(.*?)\}</style>", drawn, re.DOTALL).group(1)
+    text, paper, axis, zero = re.findall(r": (#[0-9a-f]{6})(?: !important)? \}", style)
+    assert paper == palettes(html)[1]["paper"]
+    assert contrast(text, paper) >= 4.5
+    for line in (axis, zero, *figures.COLOURS[:2]):
+        assert contrast(line, paper) >= 3.0, line
+    # Every other colour has a rule or is one of the gains.
+    used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawn.split("</style>")[1]))
+    assert used <= {"#ffffff", "#000000", "#444444", "#b0b0b0", *figures.COLOURS[:2]}
+
+
+def filtered(colour, share):
+    """Apply ``invert(share) hue-rotate(180deg)`` of CSS Filter Effects."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    grey = np.array([0.213, 0.715, 0.072])
+    rotation = 2 * np.tile(grey, (3, 1)) - np.eye(3)  # at 180 degrees
+    turned = np.clip(rotation @ (rgb * (1 - share) + (1 - rgb) * share), 0, 1)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in turned)
+
+
+def test_photographic_images_are_readable_in_dark_mode(html):
+    share = float(re.search(r"invert\(([.\d]+)\) hue-rotate\(180deg\)", html).group(1))
+    paper, ink = filtered("#ffffff", share), filtered("#000000", share)
+    assert contrast(paper, palettes(html)[1]["paper"]) < 1.1
+    assert contrast(ink, paper) >= 4.5
+    light = [contrast(colour, "#ffffff") for colour in figures.COLOURS]
+    dark = [contrast(filtered(colour, share), paper) for colour in figures.COLOURS]
+    assert min(dark) >= min(light) > 2.0
