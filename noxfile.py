@@ -102,6 +102,8 @@ def release(session: nox.Session) -> None:
         session.error("the working tree has changes")
     if PROJECT["project"]["version"] != version:
         session.error(f"pyproject.toml says version {PROJECT['project']['version']}")
+    if not {"Repository", "Documentation"} <= set(PROJECT["project"].get("urls", {})):
+        session.error("pyproject.toml has no [project.urls]; see Releases in CONTRIBUTING.md")
     if f"\nversion: {version}\n" not in Path("CITATION.cff").read_text(encoding="utf-8"):
         session.error("CITATION.cff says another version")
     today = datetime.datetime.now(datetime.UTC).date()

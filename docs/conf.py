@@ -1,7 +1,11 @@
 """Sphinx configuration: ``nox -s docs`` builds the pages into ``docs/_build/html``."""
 
 import importlib.metadata
+import os
 from typing import Any
+
+import latex2mathml.converter
+from docutils.nodes import SkipNode
 
 project = "sparsetransfer"
 author = "The sparsetransfer developers"
@@ -13,7 +17,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -30,6 +33,8 @@ intersphinx_mapping = {
 
 html_theme = "furo"
 html_title = f"sparsetransfer {version}"
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
 default_role = "autolink"
@@ -70,6 +75,23 @@ def skip_foreign(
     return None if module.split(".")[0] == "sparsetransfer" else True
 
 
+def write_formula(self: Any, node: Any, display: str) -> None:
+    """Write a formula as MathML, which browsers draw without a script and without a network."""
+    self.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    raise SkipNode
+
+
+def write_inline(self: Any, node: Any) -> None:
+    """Write a formula within a line."""
+    write_formula(self, node, "inline")
+
+
+def write_block(self: Any, node: Any) -> None:
+    """Write a displayed formula."""
+    write_formula(self, node, "block")
+
+
 def setup(app: Any) -> None:
-    """Register the hook above."""
+    """Register the hooks above."""
     app.connect("autodoc-skip-member", skip_foreign)
+    app.add_html_math_renderer("mathml", (write_inline, None), (write_block, None))
