@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 import runpy
@@ -27,6 +28,55 @@ def test_docstring_examples(name, tmp_path, monkeypatch):
         pytest.importorskip("torch", reason="neither the extra 'deep' nor 'speaker' is installed")
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=OPTIONS)
     assert failed == 0
+
+
+def public_functions():
+    """Yield package and function of all that `__all__` of the public packages names."""
+    for module in pkgutil.iter_modules(sparsetransfer.__path__):
+        if module.ispkg and not module.name.startswith("_") and module.name != "cli":
+            try:
+                package = importlib.import_module(f"sparsetransfer.{module.name}")
+            except ModuleNotFoundError:
+                continue  # an extra that is not installed
+            for name in package.__all__:
+                if inspect.isfunction(function := getattr(package, name)):
+                    yield module.name, function
+
+
+def without_example(functions, programs):
+    """Name the functions that neither their docstring nor a program calls."""
+    return [
+        f"{package}.{function.__name__}"
+        for package, function in functions
+        if f"{function.__name__}("
+        not in "\n".join(re.findall(r"(?:>>>|\.\.\.) (.+)", function.__doc__))
+        and not re.search(rf"(?<!def )\b{function.__name__}\(", programs)
+    ]
+
+
+def test_every_public_function_has_an_example_that_runs():
+    """In its docstring, on a page, or in the gallery, which the documentation executes."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("plot_*.py")]
+    texts += [program.values[0] for program in python_blocks()]
+    assert without_example(public_functions(), "\n".join(texts)) == []
+
+
+def test_a_function_without_an_example_is_named():
+    def lonely():
+        """Return nothing.
+
+        >>> other(1)
+        """
+
+    def shown():
+        """Return nothing.
+
+        >>> shown()
+        """
+
+    pairs = [("here", lonely), ("here", shown)]
+    assert without_example(pairs, "def lonely(): pass") == ["here.lonely"]
+    assert without_example(pairs, "x = lonely()") == []
 
 
 def python_blocks():

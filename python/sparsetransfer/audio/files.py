@@ -40,6 +40,15 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
     ------
     CorpusError
         If `root` is not a folder or holds no audio file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("corpus/speaker").mkdir(parents=True)
+    >>> for name in ("corpus/speaker/b.wav", "corpus/a.FLAC", "corpus/notes.txt"):
+    ...     Path(name).touch()
+    >>> [file.name for file in find_files("corpus")]
+    ['a.FLAC', 'b.wav']
     """
     folder = Path(os.path.expanduser(root)).absolute()
     if not folder.is_dir():
@@ -90,6 +99,14 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     ------
     CorpusError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> for name in ("one.wav", "two.wav"):
+    ...     _ = Path(name).write_bytes(b"the same recording")
+    >>> content_hash("one.wav") == content_hash("two.wav")
+    True
     """
     digest = hashlib.blake2b(digest_size=16)
     try:

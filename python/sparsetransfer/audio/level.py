@@ -39,6 +39,14 @@ def levels(
     ------
     CorpusError
         If the file cannot be read or holds no samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import soundfile
+    >>> soundfile.write("square.wav", np.tile([0.5, -0.5], 4000), 16000)
+    >>> levels("square.wav")[0]  # the peak
+    0.5
     """
     peak, squares, n_samples, n_clipped = 0.0, 0.0, 0, 0
     with open_recording(path) as recording:

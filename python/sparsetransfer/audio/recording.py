@@ -200,6 +200,14 @@ def duration(path: str | os.PathLike[str]) -> float:
     ------
     CorpusError
         As for `open_recording`, and if the file holds no samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import soundfile
+    >>> soundfile.write("half.wav", np.zeros(8000), 16000)
+    >>> duration("half.wav")
+    0.5
     """
     with open_recording(path) as recording:
         n_frames = recording.n_frames

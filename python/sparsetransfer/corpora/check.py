@@ -122,6 +122,15 @@ def check(
     ------
     CorpusError
         If no such corpus is known or nothing of it is in the folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("emodb").mkdir()
+    >>> _ = Path("emodb/03a01Fa.wav").write_text("not decoded here")
+    >>> found = check("emodb", "emodb", levels=False)
+    >>> found.complete, found.missing, len(found.missing_speakers)
+    (False, 534, 9)
     """
     facts = scheme(name)
     corpus = read(name, root, drop_unmapped=True)

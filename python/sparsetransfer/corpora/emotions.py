@@ -40,6 +40,11 @@ def synonyms() -> dict[str, str]:
     dict of str to str
         Lower-case spelling ("happy", "angry", ...) to common emotion; every common emotion maps
         to itself. This is what a manifest's labels are read with.
+
+    Examples
+    --------
+    >>> synonyms()["angry"]
+    'anger'
     """
     text = resources.files(__package__).joinpath("synonyms.json").read_text(encoding="utf-8")
     table: dict[str, list[str]] = json.loads(text)
@@ -55,6 +60,11 @@ def vocabularies() -> tuple[str, ...]:
     -------
     tuple of str
         Names for `vocabulary`.
+
+    Examples
+    --------
+    >>> vocabularies()
+    ('four', 'six', 'arousal', 'valence')
     """
     return tuple(_vocabularies())
 

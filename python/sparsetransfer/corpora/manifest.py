@@ -36,7 +36,7 @@ def read_manifest(
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
 ) -> Corpus:
-    """
+    r"""
     Read a corpus from a manifest.
 
     Parameters
@@ -74,6 +74,16 @@ def read_manifest(
         segment has no length, a label is in no map, or several corpora are named and `name` is
         none of them. The message counts the offenders and names
         the first.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("own.csv").write_text("file,label,speaker\na.wav,angry,s1\nb.wav,sad,s2\n")
+    >>> for name in ("a.wav", "b.wav"):
+    ...     Path(name).touch()
+    >>> corpus = read_manifest("own.csv", name="own")
+    >>> corpus.classes, corpus.speakers
+    (('anger', 'sadness'), ('s1', 's2'))
     """
     check_label_map(label_map or {})
     manifest = Path(os.path.expanduser(path)).absolute()
@@ -134,6 +144,14 @@ def read_unlabelled(
     ------
     CorpusError
         If there is no such path, no recording in it, or a manifest is malformed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("calls").mkdir()
+    >>> Path("calls/monday.wav").touch()
+    >>> read_unlabelled("calls").classes == (UNLABELLED,)
+    True
     """
     place = Path(path).expanduser().absolute()
     manifest = manifest_in(place) if place.is_dir() else place

@@ -74,6 +74,15 @@ def read(
     counted in `Corpus.dropped`. Byte-identical copies of a recording, which some mirrors have, are
     read once and counted as well, and so is what lies beside the folder in which a distribution
     keeps its recordings.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("emodb").mkdir()
+    >>> for name in ("03a01Fa", "08a02Wb"):
+    ...     _ = Path(f"emodb/{name}.wav").write_text(name)  # labels are in the names
+    >>> read("emodb", "emodb").table[["label", "speaker", "gender"]].values.tolist()
+    [['happiness', '03', 'm'], ['anger', '08', 'f']]
     """
     check_label_map(label_map or {})
     path = Path(os.path.expanduser(root)).absolute()

@@ -171,6 +171,11 @@ def names() -> tuple[str, ...]:
     -------
     tuple of str
         Names for `read`, sorted.
+
+    Examples
+    --------
+    >>> names()[:3]
+    ('afew', 'ased', 'baum-1a')
     """
     files = resources.files(__package__).joinpath("schemes").iterdir()
     return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".toml")))

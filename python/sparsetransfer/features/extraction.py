@@ -102,6 +102,14 @@ def extract(
     -----
     Workers run with one BLAS thread each, and so does this process while it computes: more would
     be slower on matrices of this size and could change last digits.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, synthetic
+    >>> manifest, _ = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> table = extract(corpora.read_manifest(manifest), "functionals", n_jobs=1)
+    >>> table.values.shape == (8, len(table.names))
+    True
     """
     chosen = by_name(feature_set) if isinstance(feature_set, str) else feature_set
     if not isinstance(chosen, FeatureSet):

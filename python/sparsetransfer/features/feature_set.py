@@ -115,6 +115,11 @@ def names() -> tuple[str, ...]:
     tuple of str
         Names for `feature_set`, sorted. Those that begin with ``opensmile-`` or ``speaker`` need
         the extra of that name, and the latter the weights of a network (see `Speaker`).
+
+    Examples
+    --------
+    >>> "functionals" in names(), "wide" in names()
+    (True, True)
     """
     return tuple(sorted(_KNOWN))
 

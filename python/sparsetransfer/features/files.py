@@ -42,7 +42,7 @@ def read_table(
     root: str | os.PathLike[str] | None = None,
     feature_set: str | None = None,
 ) -> FeatureTable:
-    """
+    r"""
     Read features that were computed elsewhere.
 
     Parameters
@@ -75,6 +75,14 @@ def read_table(
         or has values that are not finite. The message lists every offender.
     ValueError
         If `index` is given for a format that needs none, or missing for one that does.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("table.csv").write_text("file,energy\na.wav,0.5\nb.wav,0.25\n")
+    >>> read_table("table.csv").values
+    array([[0.5 ],
+           [0.25]])
     """
     place = Path(os.path.expanduser(path)).absolute()
     ending = place.suffix.lower()
@@ -140,6 +148,15 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     ------
     ValueError, ModuleNotFoundError, OSError
         As `check_table_path`.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, features, synthetic
+    >>> manifest, _ = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> table = features.extract(corpora.read_manifest(manifest), n_jobs=1)
+    >>> write_table(table, "table.csv")
+    >>> bool((read_table("table.csv").values == table.values).all())
+    True
     """
     check_table_path(path)
     values = pd.DataFrame(table.values, columns=table.names)

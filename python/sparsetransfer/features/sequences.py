@@ -101,6 +101,15 @@ def extract_sequences(
         If utterances cannot be read and `on_error` is "raise", or if none can; lists them all.
     ValueError
         If `on_error` or `n_jobs` is none of the above.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, synthetic
+    >>> from sparsetransfer.features import LogMel
+    >>> manifest, _ = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> table = extract_sequences(corpora.read_manifest(manifest), "frames", LogMel(40), n_jobs=1)
+    >>> len(table), table[0].shape[1]
+    (8, 40)
     """
     chosen = spectrogram or LogMel()
     if on_error not in ("raise", "drop"):

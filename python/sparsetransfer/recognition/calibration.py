@@ -110,6 +110,13 @@ def fit_adjustment(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) 
     .. [1] A. Alexandari, A. Kundaje, A. Shrikumar, "Maximum Likelihood with Bias-Corrected
        Calibration is Hard-To-Beat at Label Shift Adaptation", ICML 2020.
        https://proceedings.mlr.press/v119/alexandari20a.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sure = np.array([[0.99, 0.01], [0.99, 0.01], [0.01, 0.99], [0.99, 0.01]])
+    >>> bool(fit_adjustment(sure, np.array([0, 0, 1, 1])).slope < 1)  # too sure: one is wrong
+    True
     """
     logs = _logarithms(probabilities)
     wanted = np.eye(logs.shape[1])[truth]
@@ -154,6 +161,13 @@ def fit_calibration(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> Cal
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks",
        ICML 2017. https://proceedings.mlr.press/v70/guo17a.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = np.array([[9.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 0.0]])  # too sure
+    >>> bool(fit_calibration(scores, np.array([0, 0, 1, 1])).slope < 1)
+    True
     """
     n_classes = scores.shape[1]
     counts = np.bincount(truth, minlength=n_classes)

@@ -85,6 +85,16 @@ def fit_novelty(
     ----------
     .. [1] Y. Sun, Y. Ming, X. Zhu, Y. Li, "Out-of-Distribution Detection with Deep Nearest
        Neighbors", ICML 2022. https://proceedings.mlr.press/v162/sun22d.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> source, target = rng.normal(size=(60, 4)), rng.normal(size=(60, 4))
+    >>> half = np.arange(60) < 30
+    >>> folds = [(np.flatnonzero(half), np.flatnonzero(~half))]
+    >>> fit_novelty(source, target, folds).threshold > 0
+    True
     """
     rows = np.vstack([source, target])
     mean = rows.mean(axis=0)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sparsetransfer.evaluation import Study
 from sparsetransfer.evaluation.scoring.metrics import Scores
@@ -153,7 +154,7 @@ def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]
     return figure, list(axes[:count])
 
 
-def _ink(ground: Sequence[float]) -> str:
+def _ink(ground: ArrayLike) -> str:
     """Return the colour of a text on a ground (RGB, 0..1): contrast of WCAG 2.2 above 4.5."""
     shares = np.asarray(ground)[:3]
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)

@@ -220,6 +220,15 @@ def lasso_gram(
     Notes
     -----
     Each row minimises :math:`\tfrac12 a^\top (G + h I) a - b^\top a + \alpha \sum_j w_j |a_j|`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> D, X = rng.normal(size=(8, 5)), rng.normal(size=(3, 5))
+    >>> codes = lasso_gram(D @ D.T, X @ D.T, alpha=0.5).codes
+    >>> np.allclose(codes, lasso(X, D, alpha=0.5).codes, atol=1e-3)
+    True
     """
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)
@@ -271,6 +280,11 @@ def threshold(
     ------
     ValueError
         If shapes do not fit, an entry is NaN or infinite, or `alpha` is negative.
+
+    Examples
+    --------
+    >>> threshold([[3.0, -0.5]], [[1.0, 0.0], [0.0, 1.0]], alpha=1.0)
+    array([[2., 0.]])
     """
     signals = check_matrix(X, "X")
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])

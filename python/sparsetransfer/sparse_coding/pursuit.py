@@ -93,6 +93,13 @@ def omp(
        using batch orthogonal matching pursuit", Technion CS-2008-08, 2008.
     .. [2] T. T. Nguyen, J. Idier, C. Soussen, E.-H. Djermoune, "Non-negative orthogonal greedy
        algorithms", IEEE Trans. Signal Process. 67, 2019. doi:10.1109/TSP.2019.2943225
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> codes = omp([[3.0, -0.5, 1.0]], np.eye(3), n_nonzero_coefs=2).codes
+    >>> codes
+    array([[3., 0., 1.]])
     """
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
@@ -150,6 +157,13 @@ def omp_gram(
         If an argument has the wrong type.
     ValueError
         If shapes do not fit, an entry is NaN or infinite, or a limit is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[3.0, -0.5, 1.0]])
+    >>> omp_gram(np.eye(3), x, np.sum(x**2, axis=1), 2).codes
+    array([[3., 0., 1.]])
     """
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)

@@ -91,6 +91,13 @@ def make_corpora(
     -----
     Files are 16 kHz, 16 bit, mono. The same arguments give the same bytes. A corpus appears under
     its name only when complete. The two corpora share no speaker and no sentence.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora
+    >>> manifests = make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> [len(corpora.read_manifest(path)) for path in manifests]
+    [8, 8]
     """
     seed = check_integer(seed, "seed", minimum=0)
     n_speakers = check_integer(n_speakers, "n_speakers", minimum=2)

@@ -239,6 +239,15 @@ def record(wave: Floats, recording: Recording, rng: np.random.Generator) -> Floa
     ------
     ValueError
         If `wave` is not one-dimensional, empty or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.synthetic import Recording
+    >>> tone = np.sin(np.arange(16000) / 20)
+    >>> recorded = record(tone, Recording(), np.random.default_rng(0))
+    >>> recorded.shape, bool(np.abs(recorded).max() <= 0.95)
+    ((16000,), True)
     """
     wave = np.asarray(wave, dtype=float)
     if wave.ndim != 1 or not wave.size or not np.isfinite(wave).all():

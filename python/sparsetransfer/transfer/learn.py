@@ -171,6 +171,16 @@ def transfer_learn(
     .. [4] Z. Jiang, Z. Lin, L. S. Davis, "Label Consistent K-SVD: Learning a Discriminative
        Dictionary for Recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence
        35(11), 2013. https://doi.org/10.1109/TPAMI.2013.88
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X, domains = rng.normal(size=(40, 6)), np.repeat([1, -1], 20)
+    >>> X[20:] += 0.3
+    >>> learned = transfer_learn(X, X[::4], domains, alpha=0.2, mmd=10.0, tol=1e-3)
+    >>> learned.components.shape, bool(np.all(np.diff(learned.history) <= 1e-9))
+    ((10, 6), True)
     """
     signals = check_matrix(X, "X")
     learned = alternate(

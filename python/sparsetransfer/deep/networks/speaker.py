@@ -165,6 +165,17 @@ device, random_state, checkpoint, progress
     ------
     ValueError
         If an argument cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(40, 20)).astype(np.float32) for _ in range(8)]
+    >>> network = train_speaker_network(
+    ...     X, np.repeat(["s1", "s2"], 4), channels=(4, 4, 4), n_embedding=6, max_epochs=1
+    ... )
+    >>> network.training
+    False
     """
     sequences = check_sequences(X)
     names = np.asarray(speakers)

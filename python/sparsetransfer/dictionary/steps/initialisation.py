@@ -58,6 +58,14 @@ def initial_dictionary(
     ----------
     D. Arthur, S. Vassilvitskii. k-means++: The advantages of careful seeding. SODA 2007.
     DOI 10.5555/1283383.1283494
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> atoms = initial_dictionary(X, 6, rng=0)
+    >>> atoms.shape, np.allclose(np.linalg.norm(atoms, axis=1), 1.0)
+    ((6, 4), True)
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")

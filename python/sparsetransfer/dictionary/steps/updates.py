@@ -91,6 +91,17 @@ def update_dictionary(
 
     K. Engan, S. O. Aase, J. H. Husøy. Method of optimal directions for frame design. ICASSP 1999.
     DOI 10.1109/ICASSP.1999.760624
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.dictionary import Statistics
+    >>> rng = np.random.default_rng(0)
+    >>> X, codes = rng.normal(size=(30, 4)), rng.normal(size=(30, 3))
+    >>> statistics = Statistics(3, 4).add(X, codes)
+    >>> free = update_dictionary(np.eye(3, 4), statistics, method="optimal_directions")
+    >>> np.allclose(free, np.linalg.lstsq(codes, X)[0])  # least squares
+    True
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
@@ -206,6 +217,14 @@ def update_ksvd(
     R. Rubinstein, M. Zibulevsky, M. Elad. Efficient Implementation of the K-SVD Algorithm using
     Batch Orthogonal Matching Pursuit. Technion CS-2008-08 (2008), algorithm 5; the soft threshold
     for α > 0 is ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[3.0, 4.0], [6.0, 8.0]])
+    >>> step = update_ksvd(X, [[1.0, 0.0]], [[3.0], [6.0]])
+    >>> np.allclose(step.codes @ step.components, X)  # one atom is enough
+    True
     """
     atoms = check_atom_set(positive_components, l1_ratio)
     alpha = check_real(alpha, "alpha", minimum=0.0)

@@ -64,6 +64,14 @@ def speaker_folds(
         If a speaker is unknown, there are fewer than two speakers, no class has two rows, or a training
         part has rows of
         one class only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels, speakers = np.tile(["anger", "sadness"], 6), np.repeat(["a", "b", "c", "d"], 3)
+    >>> train, test = speaker_folds(labels, speakers, n_folds=2, seed=0)[0]
+    >>> set(speakers[train]) & set(speakers[test])
+    set()
     """
     if (speakers == "").any():
         raise CorpusError(

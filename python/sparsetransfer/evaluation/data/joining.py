@@ -86,6 +86,15 @@ def join(
     CorpusError
         If a recording has no feature row or more than one, a feature row has no recording, or
         recordings could not be read and `unreadable` is "raise".
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, features, synthetic
+    >>> manifest, _ = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> corpus = corpora.read_manifest(manifest)
+    >>> domain = join(corpus, features.extract(corpus, n_jobs=1))
+    >>> len(domain), domain.feature_set
+    (8, 'functionals-1')
     """
     wanted = corpus.table[["file", "start", "end"]]
     failures = _failures(table.failures)

@@ -82,6 +82,13 @@ def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     -----
     No labels are used. Where all corpora are treated so, all their means are zero and a *linear*
     MMD between the features of two corpora vanishes by construction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> standardise(np.array([[1.0], [3.0]]))
+    array([[-1.],
+           [ 1.]])
     """
     return _standard(features).apply(features)
 
@@ -301,6 +308,24 @@ def normalise(
     ------
     DomainError
         If the scope is "speaker" and there is an objection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> n = 8
+    >>> domain = Domain(
+    ...     name="own",
+    ...     features=np.arange(2.0 * n).reshape(n, 2),
+    ...     labels=np.tile(["anger", "sadness"], n // 2),
+    ...     speakers=np.repeat(["s1", "s2"], n // 2),
+    ...     files=np.array([f"{number}.wav" for number in range(n)]),
+    ...     feature_names=("f0", "energy"),
+    ...     feature_set="own-1",
+    ... )
+
+    >>> (source,), target, notes = normalise([domain], domain, "corpus", n_classes=2)
+    >>> np.allclose(source[0].mean(axis=0), 0), np.allclose(source[0].std(axis=0), 1)
+    (True, True)
     """
     objections: dict[str, str] = {}
     if scope == "source":

@@ -58,7 +58,13 @@ def register(name: str, factory: Callable[[], Method]) -> None:
 
 
 def available_methods() -> tuple[str, ...]:
-    """Return the names of all registered methods, in the order of their registration."""
+    """Return the names of all registered methods, in the order of their registration.
+
+    Examples
+    --------
+    >>> "svm" in available_methods(), "recommended" in available_methods()
+    (True, True)
+    """
     return tuple(_REGISTRY)
 
 

@@ -253,6 +253,17 @@ def choose(
     ------
     CorpusError
         If speakers do not allow disjoint folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels, speakers = np.tile(["anger", "sadness"], 6), np.repeat(["a", "b", "c"], 4)
+    >>> def guess(candidate, train, test):
+    ...     return labels[test] if candidate["C"] == 1.0 else np.full(len(test), "anger")
+    >>> choose(
+    ...     [{"C": 0.1}, {"C": 1.0}], guess, labels, speakers, rule="source", n_folds=3
+    ... ).parameters
+    {'C': 1.0}
     """
     folds = speaker_folds(labels, speakers, n_folds=n_folds, seed=seed)
     classes = sorted(set(labels.tolist()))

@@ -69,6 +69,30 @@ def splits(
         If a speaker or a recording is on both sides, or speakers must not be normalised.
     CorpusError
         If speakers are unknown or a training part lacks classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsetransfer.evaluation import Domain, EvaluationProtocol, OrderedPairs
+    >>> domains = {
+    ...     name: Domain(
+    ...         name=name,
+    ...         features=np.arange(24.0).reshape(12, 2),
+    ...         labels=np.tile(["anger", "sadness"], 6),
+    ...         speakers=np.repeat(["s1", "s2", "s3"], 4),
+    ...         files=np.array([f"{number}.wav" for number in range(12)]),
+    ...         feature_names=("f0", "energy"),
+    ...         feature_set="own-1",
+    ...     )
+    ...     for name in ("studio", "field")
+    ... }
+    >>> protocol = EvaluationProtocol(
+    ...     OrderedPairs(tuple(domains)), ("anger", "sadness"), ("own-1",), n_folds=3
+    ... )
+    >>> task = protocol.design.tasks()[0]
+    >>> (split,) = splits(task, domains, protocol, seed=0)  # one between corpora
+    >>> len(split.rows), hasattr(split.target, "labels")
+    (12, False)
     """
     if task.n_folds is None:
         yield _between([domains[name] for name in task.sources], domains[task.target], protocol)

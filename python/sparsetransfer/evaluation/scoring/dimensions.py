@@ -74,6 +74,13 @@ def concordance(truth: ArrayLike, predictions: ArrayLike) -> float:
     ----------
     L. I.-K. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics
     45(1):255-268, 1989. https://doi.org/10.2307/2532051
+
+    Examples
+    --------
+    >>> concordance([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    1.0
+    >>> concordance([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
+    -1.0
     """
     true, found = _pair(truth, predictions)
     covariance = float(np.mean((true - true.mean()) * (found - found.mean())))

@@ -47,6 +47,14 @@ def measure(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrep
     -------
     Discrepancy
         Unchanged when all rows are multiplied by one number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(50, 3))
+    >>> near, far = measure(rows, rows + 0.1), measure(rows, rows + 1.0)
+    >>> near.linear < far.linear
+    True
     """
     rows = np.vstack([source, target])
     energy = float(np.mean(np.einsum("ij,ij->i", rows, rows)))
@@ -75,6 +83,14 @@ def project(
     source, target : ndarray of shape (n, 2)
         Coordinates; the sign of an axis is such that its largest loading is positive. With one
         column the second coordinate is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> source, target = project(rng.normal(size=(20, 5)), rng.normal(size=(30, 5)))
+    >>> source.shape, target.shape
+    ((20, 2), (30, 2))
     """
     rows = np.vstack([source, target])
     rows = rows - rows.mean(axis=0)

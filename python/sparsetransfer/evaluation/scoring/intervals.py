@@ -56,6 +56,16 @@ def speaker_bootstrap(
     ----------
     B. Efron, R. J. Tibshirani, *An Introduction to the Bootstrap*, Chapman & Hall, 1993, chapter
     13 (percentile interval).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> speakers = np.repeat(["s1", "s2", "s3"], 2)
+    >>> low, high = speaker_bootstrap(
+    ...     ["a", "b"] * 3, ["a", "b"] * 3, speakers, ["a", "b"], rng=np.random.default_rng(0)
+    ... )
+    >>> low, high  # every speaker is recognised
+    (1.0, 1.0)
     """
     true, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
     names, owner = np.unique(np.asarray(speakers, dtype=np.str_), return_inverse=True)

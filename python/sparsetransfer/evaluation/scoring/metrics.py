@@ -60,6 +60,12 @@ def confusion_matrix(
     ------
     ValueError
         If the lengths differ, there is no row, or a label is not in `classes`.
+
+    Examples
+    --------
+    >>> confusion_matrix(["a", "a", "b"], ["a", "b", "b"], ["a", "b"])
+    array([[1, 1],
+           [0, 1]])
     """
     true, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
     if true.shape != predicted.shape or true.ndim != 1 or true.size == 0:
@@ -95,6 +101,11 @@ def unweighted_average_recall(confusion: ArrayLike) -> NDArray[np.float64]:
     -----
     A class without true rows has no recall. It is left out of the mean, as in the usual
     definition of the figure; predictions *into* it still cost the recall of the true classes.
+
+    Examples
+    --------
+    >>> unweighted_average_recall([[1, 1], [0, 1]])  # (1/2 + 1) / 2
+    array(0.75)
     """
     counts = np.asarray(confusion, dtype=np.float64)
     totals = counts.sum(axis=-1)

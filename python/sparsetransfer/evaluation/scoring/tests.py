@@ -59,6 +59,16 @@ def permutation_test(
     ----------
     E. W. Noreen, *Computer-Intensive Methods for Testing Hypotheses*, Wiley, 1989 (approximate
     randomisation).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> speakers = np.repeat(["s1", "s2", "s3", "s4"], 2)
+    >>> truth, right = ["a", "b"] * 4, ["a", "b"] * 4
+    >>> permutation_test(
+    ...     truth, right, ["b", "a"] * 4, speakers, ["a", "b"], rng=np.random.default_rng(0)
+    ... )  # 2 of the 2**4 exchanges are as extreme
+    0.125
     """
     true = np.asarray(truth, dtype=np.str_)
     names, owner = np.unique(np.asarray(speakers, dtype=np.str_), return_inverse=True)
@@ -115,6 +125,12 @@ def mcnemar(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
     ----------
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
     percentages", Psychometrika 12:153-157, 1947. https://doi.org/10.1007/BF02295996
+
+    Examples
+    --------
+    >>> truth, first, second = "aaaaaa", "aaaaaa", "bbbbbb"
+    >>> mcnemar(list(truth), list(first), list(second))  # 2 / 2**6: six of six for the first
+    0.03125
     """
     from scipy.stats import binomtest
 
@@ -152,6 +168,11 @@ def signed_rank_test(differences: ArrayLike) -> float:
 
     J. Demšar, "Statistical comparisons of classifiers over multiple data sets", Journal of Machine
     Learning Research 7:1-30, 2006.
+
+    Examples
+    --------
+    >>> signed_rank_test([0.1, 0.2, 0.3, 0.4, 0.5])  # all signs alike: 2 / 2**5
+    0.0625
     """
     from scipy.stats import wilcoxon
 

@@ -32,7 +32,7 @@ _LONGEST = 1000  # characters of a message, which may repeat what the file holds
 
 
 def read_config(path: str | os.PathLike[str]) -> StudyConfig:
-    """Read a study from a TOML file, or from the JSON file that a report folder holds.
+    r"""Read a study from a TOML file, or from the JSON file that a report folder holds.
 
     Parameters
     ----------
@@ -81,6 +81,15 @@ def read_config(path: str | os.PathLike[str]) -> StudyConfig:
         [methods.two-views]                # a method under another name
         method = "multi-view"
         views = ["mine", "codes"]
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("study.toml").write_text("[study]\ndesign = 'pairs'\n[corpora]\n")
+    >>> read_config("study.toml")
+    Traceback (most recent call last):
+    ...
+    sparsetransfer.evaluation.study.config.ConfigError: study.toml, line 2: design must be one of ...
     """
     place = Path(path)
     try:

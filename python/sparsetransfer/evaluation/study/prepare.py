@@ -38,7 +38,7 @@ _BANDS = 40
 
 
 def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
-    """Read the corpus of an entry.
+    r"""Read the corpus of an entry.
 
     Parameters
     ----------
@@ -56,6 +56,14 @@ def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
     ------
     CorpusError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("own.csv").write_text("file,label,speaker\na.wav,wut,s1\n")
+    >>> Path("a.wav").touch()
+    >>> read_entry(CorpusEntry("own", "own.csv", "manifest", {"wut": "anger"})).classes
+    ('anger',)
     """
     from sparsetransfer import corpora
 
@@ -143,6 +151,22 @@ def prepare(
         If the configuration contradicts itself.
     CorpusError
         If a corpus cannot be read or used.
+
+    Examples
+    --------
+    >>> from sparsetransfer import synthetic
+    >>> manifests = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> config = StudyConfig(
+    ...     corpora=tuple(
+    ...         CorpusEntry(name, str(path), "manifest")
+    ...         for name, path in zip(("studio", "field"), manifests, strict=True)
+    ...     ),
+    ...     design={"kind": "ordered-pairs"},
+    ... )
+
+    >>> domains, protocol = prepare(config, n_jobs=1)
+    >>> [domain.name for domain in domains], protocol.feature_sets
+    (['studio', 'field'], ('functionals-1',))
     """
     from sparsetransfer import features
 
@@ -246,6 +270,14 @@ def describe(
         If a name is not known, or the set is learned on several corpora.
     CorpusError
         If recordings cannot be read, or none can.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, synthetic
+    >>> manifest, _ = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> domain = describe(corpora.read_manifest(manifest), ["functionals"], n_jobs=1)
+    >>> len(domain), domain.feature_set
+    (8, 'functionals-1')
     """
     names = [each if isinstance(each, str) else each.id for each in feature_sets]
     learned = [each for each in feature_sets if isinstance(each, str) and is_learned(each, {})]
@@ -312,6 +344,15 @@ def describe_adaptation(
     -----
     Dictionaries of frame codes are learned on the unlabelled frames of all corpora, as in a study
     that lists the same recordings in the same order.
+
+    Examples
+    --------
+    >>> from sparsetransfer import corpora, synthetic
+    >>> manifests = synthetic.make_corpora("synthetic", n_speakers=2, n_sentences=1)
+    >>> one, two = (corpora.read_manifest(path) for path in manifests)
+    >>> sources, target, codes = describe_adaptation([one], two, ["functionals"], n_jobs=1)
+    >>> len(sources), len(target), codes
+    (1, 8, {})
     """
     corpora = [*sources, target]
     how = [Extraction(cache, n_jobs, "raise", progress) for _ in sources]
