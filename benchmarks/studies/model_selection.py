@@ -29,7 +29,7 @@ from sparsetransfer.classification import (
 )
 from sparsetransfer.evaluation import CorpusEntry, StudyConfig, prepare, score
 from sparsetransfer.subspace import JointDistributionAdaptation, TransferComponentAnalysis
-from sparsetransfer.transfer import DoSL, pack
+from sparsetransfer.transfer import pack
 
 CORPORA = ("emodb", "ravdess", "urdu", "nemo")
 CRITERIA = ("source", "importance", "deep_embedded", "reverse", "entropy", "density")
@@ -55,7 +55,6 @@ def models():
             make_transfer_pipeline(JointDistributionAdaptation(), machine),
             [{"jointdistributionadaptation__n_components": k} for k in (5, 10, 20, 40, 80)],
         ),
-        "dosl": (DoSL(), [{"mmd": m} for m in (0.0, 0.1, 1.0, 10.0, 100.0)]),
     }
 
 
