@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
@@ -44,20 +43,6 @@ def test_help_needs_nothing_heavy():
         " if m in sys.modules])"
     )
     assert run(sys.executable, "-c", program).stdout.strip() == "[]"
-
-
-def test_start_is_quick():
-    def seconds():
-        start = time.perf_counter()
-        run(sys.executable, "-c", "import sparsetransfer.cli.application")
-        return time.perf_counter() - start
-
-    def bare():
-        start = time.perf_counter()
-        run(sys.executable, "-c", "import typer, rich.console")
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(3)) < min(bare() for _ in range(3)) + 0.5
 
 
 def test_without_the_extra_a_plain_line_tells_how_to_get_it():
