@@ -21,6 +21,7 @@ from sparsetransfer import (
     transfer,
 )
 from sparsetransfer._linalg import matmul  # NumPy's follows the threads of BLAS
+from sparsetransfer.sparse_coding.chunks import by_chunks
 
 OFFSETS = (0, 8, 24)
 
@@ -249,12 +250,12 @@ def further_calls(dtype):
     yield (
         "by_chunks",
         (X, D),
-        lambda x, d: sparse_coding.chunks.by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
+        lambda x, d: by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
     )
-    sequences = np.split(np.arange(300), [80, 150, 220])
+    sequences = np.split(np.arange(1500), [600, 601, 1000])
     yield (
         "PooledSparseCoder",
-        (X,),
+        (np.tile(np.hstack([X, X[::-1]]), (5, 1)),),  # BLAS threads from some such size on
         lambda x: (
             found := transfer.PooledSparseCoder(60, n_whitened=20, random_state=0).fit(
                 [x[rows] for rows in sequences], sample_domain=[1, 1, -1, -1]
@@ -295,6 +296,13 @@ def further_calls(dtype):
             ),
         )
     yield "witness", (X, X[:150], X[150:]), mmd.witness
+    yield (
+        "DriftDetector",
+        (X[:150], X[150:]),
+        lambda x, y: mmd.DriftDetector(
+            x, window=60, max_reference=90, random_state=0, n_permutations=19
+        ).push(y),
+    )
     yield "nearest_neighbours", (X,), lambda x: graph.nearest_neighbours(x, 5)
     for solver in ("auto", "fista", "newton", "admm", "gauss-seidel"):
         yield (

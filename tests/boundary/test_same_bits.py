@@ -45,7 +45,8 @@ NOT_SOLVERS = {
     "mmd": {"MMDResult", "TwoSampleTest", "class_weights"},
     "graph": set(),
     "subspace": set(),
-    "transfer": {"KernelCodes", "KernelDictionary", "MeanCoupling", "RegressionCoefficients"}
+    "transfer": {"DomainMatching", "LabelTerm", "NeighbourGraph", "Optimisation", "Regularisation"}
+    | {"KernelCodes", "KernelDictionary", "MeanCoupling", "RegressionCoefficients"}
     | {"TransferCodes", "TransferDictionary", "TransferProgress", "check_domains", "pack"}
     | {"couple_classes", "couple_domains", "domains_from_labels", "labelled"},
 }

@@ -283,7 +283,7 @@ def threshold(
 
     Examples
     --------
-    >>> threshold([[3.0, -0.5]], [[1.0, 0.0], [0.0, 1.0]], alpha=1.0)
+    >>> threshold([[3.0, 0.5]], [[1.0, 0.0], [0.0, 1.0]], alpha=1.0)
     array([[2., 0.]])
     """
     signals = check_matrix(X, "X")

@@ -243,7 +243,7 @@ def record(wave: Floats, recording: Recording, rng: np.random.Generator) -> Floa
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsetransfer.synthetic import Recording
+    >>> from sparsetransfer.synthetic.voice import Recording
     >>> tone = np.sin(np.arange(16000) / 20)
     >>> recorded = record(tone, Recording(), np.random.default_rng(0))
     >>> recorded.shape, bool(np.abs(recorded).max() <= 0.95)

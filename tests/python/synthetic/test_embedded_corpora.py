@@ -47,7 +47,7 @@ def test_a_larger_corpus_contains_the_smaller(small, tmp_path):
 def test_manifest_agrees_with_the_files(small):
     for manifest in small:
         table = rows(manifest)
-        assert tuple(table[0]) == corpora.corpus.COLUMNS
+        assert tuple(table[0]) == corpora.COLUMNS
         files = [r["file"] for r in table]
         assert sorted(files) == sorted(p.name for p in manifest.parent.glob("*.wav"))
         assert len(set(files)) == 2 * 2 * 4

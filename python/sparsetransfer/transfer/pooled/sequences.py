@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import new_domains, resolve_domains
 from sparsetransfer._labels import check_labels
+from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.exceptions import DomainError
 
@@ -53,7 +54,7 @@ class DomainMoments:
         values -= mean
         total = self.n_frames + len(values)
         shift = mean - self.mean
-        self.scatter += values.T @ values
+        self.scatter += matmul(values.T, values)
         self.scatter += np.outer(shift, shift) * (self.n_frames * len(values) / total)
         self.mean = self.mean + shift * (len(values) / total)
         self.n_frames = total
@@ -90,7 +91,8 @@ def fit_whitening(
         ),
         start=np.zeros_like(moments[0].scatter),
     )
-    variances, directions = np.linalg.eigh(covariance / sum(each.n_frames for each in moments))
+    covariance /= sum(each.n_frames for each in moments)
+    variances, directions = lapack(np.linalg.eigh, covariance)
     variances, directions = variances[::-1], directions[:, ::-1]
     # A standardised feature that varies has variance 1.
     if variances[0] < 0.5:
@@ -119,7 +121,7 @@ def whiten(
     standard = (frames - mean.astype(dtype)) / scale.astype(dtype)
     rounding = 16 * np.finfo(dtype).eps * np.linalg.norm(mean / scale)
     known = np.linalg.norm(standard, axis=1, keepdims=True) > rounding
-    out = standard @ projection.astype(dtype)
+    out = matmul(standard, projection.astype(dtype))
     length = np.linalg.norm(out, axis=1, keepdims=True)
     known &= length > 0
     return np.asarray(np.where(known, out / np.where(known, length, 1), 0), dtype)
