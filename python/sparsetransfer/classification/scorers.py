@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_array
 
 from sparsetransfer._domains import pack
 from sparsetransfer._labels import UNKNOWN_LABELS, class_values, label_array, labelled
+from sparsetransfer._linalg import matmul
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["Criterion", "importance_weights", "known_label_scorer", "unlabelled_scorer"]
@@ -189,7 +190,7 @@ def _density(probabilities: NDArray[np.float64]) -> float:
         return 0.0
     height, total = max(1, _BLOCK // len(rows)), 0.0
     for first in range(0, len(rows), height):
-        block = rows[first : first + height] @ rows.T
+        block = matmul(rows[first : first + height], rows.T)
         block = (block - 1.0) / _TEMPERATURE  # cosines are at most 1
         block[np.arange(len(block)), np.arange(first, first + len(block))] = -np.inf
         exponentials = np.exp(block)

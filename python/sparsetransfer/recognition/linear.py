@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sparsetransfer
+from sparsetransfer._linalg import matmul
 from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.data.domain import Domain, common_classes
 from sparsetransfer.evaluation.data.folds import speaker_folds
@@ -101,7 +102,8 @@ class LinearRecogniser:
         ndarray of shape (n, k)
             Rows sum to 1.
         """
-        decisions = (features - self.mean) / self.spread @ self.coefficients.T + self.intercepts
+        standard = (features - self.mean) / self.spread
+        decisions = matmul(standard, self.coefficients.T) + self.intercepts
         return _softmax(self.calibration[0] * decisions + self.calibration[1:])
 
     def adjusted(self, adjustment: Adjustment) -> LinearRecogniser:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from sparsetransfer._linalg import lapack, matmul
+
 __all__ = ["Novelty", "fit_novelty"]
 
 _COMPONENTS = 20
@@ -40,7 +42,7 @@ class Novelty:
 
     def distances(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean distance (n,) of each row (n, d) to its five nearest fitted rows."""
-        return _distances((rows - self.mean) @ self.components.T, self.reference)
+        return _distances(matmul(rows - self.mean, self.components.T), self.reference)
 
 
 def _distances(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,9 +100,9 @@ def fit_novelty(
     """
     rows = np.vstack([source, target])
     mean = rows.mean(axis=0)
-    _, _, axes = np.linalg.svd(rows - mean, full_matrices=False)
+    _, _, axes = lapack(np.linalg.svd, rows - mean, full_matrices=False)
     components = np.ascontiguousarray(axes[:_COMPONENTS])
-    points = (rows - mean) @ components.T
+    points = matmul(rows - mean, components.T)
     known, unknown = points[: len(source)], points[len(source) :]
     held_out = np.concatenate(
         [_distances(known[test], np.vstack([known[train], unknown])) for train, test in folds]

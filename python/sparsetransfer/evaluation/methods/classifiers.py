@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC, LinearSVC
 
+from sparsetransfer._linalg import lapack
 from sparsetransfer.evaluation.methods.fitted import LinearScores, RowModel, class_scores
 from sparsetransfer.evaluation.methods.settings import check_estimator
 from sparsetransfer.evaluation.protocol.selection import Choice, Predict, Rule, select
@@ -294,4 +295,4 @@ def _turned(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if len(rows) >= rows.shape[1]:
         return rows
-    return np.ascontiguousarray(np.asarray(np.linalg.qr(rows.T, mode="r")).T)
+    return np.ascontiguousarray(np.asarray(lapack(np.linalg.qr, rows.T, mode="r")).T)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer import mmd
+from sparsetransfer._linalg import lapack, matmul
 
 __all__ = ["Discrepancy", "measure", "project"]
 
@@ -94,10 +95,10 @@ def project(
     """
     rows = np.vstack([source, target])
     rows = rows - rows.mean(axis=0)
-    _, _, axes = np.linalg.svd(rows, full_matrices=False)
+    _, _, axes = lapack(np.linalg.svd, rows, full_matrices=False)
     axes = axes[:2]
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]
     points = np.zeros((len(rows), 2))
-    points[:, : len(axes)] = rows @ axes.T
+    points[:, : len(axes)] = matmul(rows, axes.T)
     return points[: len(source)], points[len(source) :]
