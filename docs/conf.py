@@ -59,7 +59,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_",
     "ignore_pattern": r"CMakeLists|\.cpp",
     "doc_module": ("sparsetransfer",),
-    "backreferences_dir": None,
+    "backreferences_dir": "gallery/backreferences",
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,
