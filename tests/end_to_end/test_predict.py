@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 import tracemalloc
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,6 +152,22 @@ def test_a_recording_that_cannot_be_read_costs_its_row_only(model, corpora, tmp_
     content = json.loads(everything.read_text())["files"]
     assert [file["status"] for file in content] == ["ok", "failed", "ok"]
     assert content[1]["probabilities"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_text_costs_nothing(model, corpora, tmp_path):
+    good = sorted(corpora[0].parent.glob("*.wav"))[:2]
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    odd = folder / os.fsdecode(b"\xff.wav")
+    shutil.copy(good[1], odd)
+    for recordings in ([good[0], odd], [good[0], folder]):
+        finished = invoke("predict", model, *recordings, "--csv", tmp_path / "a.csv")
+        assert finished.exit_code == 0, finished.output
+        with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        assert [row["status"] for row in rows] == ["ok", "ok"]
+        assert rows[1]["file"].endswith(r"caf\udce9/\udcff.wav")
 
 
 def test_outputs_are_checked_before_the_work(model, corpora, tmp_path):

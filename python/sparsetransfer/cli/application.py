@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -44,6 +46,9 @@ def _options(
     ] = False,
 ) -> None:
     del version
+    # Names that the terminal cannot show are shown as escapes, as on the standard error.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 for command in (evaluate, resume, table, report, fit, predict, bench):

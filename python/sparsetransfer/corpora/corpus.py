@@ -184,7 +184,8 @@ def _checked_table(name: str, table: pd.DataFrame) -> pd.DataFrame:
         raise CorpusError(f"corpus '{name}': the table lacks the columns {', '.join(absent)}")
     if table.empty:
         raise CorpusError(f"corpus '{name}' has no utterance")
-    clean = pd.DataFrame({"file": table["file"].astype(str).to_list()})
+    # As objects: text of pandas cannot hold names that are no UTF-8.
+    clean = pd.DataFrame({"file": [str(file) for file in table["file"]]}, dtype=object)
     bounds = [
         seconds(table[column]) if column in table.columns else np.full(len(clean), np.nan)
         for column in ("start", "end")

@@ -104,7 +104,7 @@ def read_manifest(
     dropped = {f"label '{label}' unmapped": count for label, count in unmapped.items()}
     if n_unlabelled:
         dropped["no label"] = n_unlabelled
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, dtype=object)
     frame["label"] = emotions
     wrong: list[str] = []
     for column in ("start", "end", "activation", "valence"):
@@ -156,7 +156,7 @@ def read_unlabelled(
     place = Path(path).expanduser().absolute()
     manifest = manifest_in(place) if place.is_dir() else place
     if manifest is None:
-        frame = pd.DataFrame({"file": [str(file) for file in find_files(place)]})
+        frame = pd.DataFrame({"file": [str(file) for file in find_files(place)]}, dtype=object)
     elif manifest.suffix.lower() in (*FORMATS, ".yaml"):
         rows = manifest_rows(manifest, table, ("file",))
         nameless = [number for number, row in enumerate(rows, 1) if not row["file"]]
@@ -173,7 +173,7 @@ def read_unlabelled(
             raise CorpusError(f"manifest '{manifest}': {listing(wrong)}")
         frame = pd.DataFrame(columns)
     elif place.exists():
-        frame = pd.DataFrame({"file": [str(place)]})
+        frame = pd.DataFrame({"file": [str(place)]}, dtype=object)
     else:
         raise CorpusError(f"'{place}' does not exist; expected a folder, a manifest or a recording")
     default = place.name if place.is_dir() else place.stem

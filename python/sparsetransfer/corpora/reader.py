@@ -214,7 +214,7 @@ def _mapped(
         raw, label_map, drop_unmapped=drop_unmapped, where=f"corpus '{facts.name}'"
     )
     dropped.update({f"label '{label}' unmapped": count for label, count in unmapped.items()})
-    table = pd.DataFrame(kept, columns=None if kept else ["file", "label"])
+    table = pd.DataFrame(kept, columns=None if kept else ["file", "label"], dtype=object)
     table["label"] = emotions
     table = table[table["label"].notna()]
     for reason, count in dropped.items():

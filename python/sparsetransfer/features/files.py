@@ -34,6 +34,12 @@ _NOT_FEATURES = {
     "dominance", "frametime", "frameindex",
 }  # fmt: skip
 
+# Numbers, also with a decimal comma, and what is none in the spellings of Windows.
+_NEARLY_NUMBERS = re.compile(
+    r"\s*[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?\s*|.*#(?:IND|INF|[QS]NAN)\d*|[+-]?nan\(.*\)",
+    re.IGNORECASE,
+)
+
 
 def read_table(
     path: str | os.PathLike[str],
@@ -72,7 +78,8 @@ def read_table(
     ------
     CorpusError
         If the file is missing or malformed, has no feature or no file column, lists a segment twice
-        or has values that are not finite. The message lists every offender.
+        or has values that are not finite, or if most cells of a column are numbers and some are
+        none. The message lists every offender.
     ValueError
         If `index` is given for a format that needs none, or missing for one that does.
 
@@ -142,7 +149,8 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     path : path-like
         ``.csv`` (numbers in full precision; names of files and columns that a spreadsheet would
         take for formulas get an apostrophe, which `read_table` removes) or ``.parquet``; written
-        aside and moved into place. Missing folders are made.
+        aside and moved into place. Missing folders are made. Bytes of a file name that are no
+        text are written as escapes.
 
     Raises
     ------
@@ -161,6 +169,9 @@ def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
     check_table_path(path)
     values = pd.DataFrame(table.values, columns=table.names)
     frame = pd.concat([table.index, values], axis=1)
+    frame["file"] = [
+        str(file).encode("utf-8", errors="backslashreplace").decode() for file in frame["file"]
+    ]
     frame.attrs = {_SET_KEY: table.feature_set}
     with replacing(path) as aside:
         if aside.suffix.lower() == ".csv":
@@ -180,7 +191,25 @@ def _read_csv(place: Path) -> pd.DataFrame:
     for column in frame.columns:
         if column.lower() in _FILE_ALIASES:
             frame[column] = frame[column].astype(str).map(plain_cell)
+    _refuse_spoilt(frame, place)
     return frame
+
+
+def _refuse_spoilt(frame: pd.DataFrame, place: Path) -> None:
+    """Refuse columns that a few cells turn into text: they are features, and would be left out."""
+    named = {*_NOT_FEATURES, *_INDEX, *_FILE_ALIASES}
+    spoilt = []
+    for column in frame.select_dtypes(exclude="number").columns:
+        cells = [str(cell) for cell in frame[column].dropna()]
+        n_near = sum(_NEARLY_NUMBERS.fullmatch(cell) is not None for cell in cells)
+        if n_near > len(cells) / 2 and column.lower() not in named:
+            wrong = pd.to_numeric(pd.Series(cells), errors="coerce").isna().argmax()
+            spoilt.append(f"'{column}' (for example {cells[wrong]!r})")
+    if spoilt:
+        raise CorpusError(
+            f"feature table '{place}': no numbers in {listing(spoilt)}; write numbers with a decimal "
+            "point and without units, leave out rows without a value, or leave out the column"
+        )
 
 
 def _read_parquet(place: Path) -> pd.DataFrame:
@@ -256,7 +285,7 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
 
 def _features(frame: pd.DataFrame, place: Path) -> tuple[NDArray[np.float64], list[str]]:
     """Choose the columns that are features."""
-    numeric = frame.select_dtypes("number").columns
+    numeric = frame.select_dtypes("number", exclude="timedelta").columns
     chosen = [name for name in numeric if str(name).lower() not in {*_NOT_FEATURES, *_INDEX}]
     left = [str(name) for name in frame.columns if name not in chosen and name not in _INDEX]
     if left:

@@ -1,5 +1,8 @@
 """Feature tables from files: every format gives the same table, and wrong ones are refused."""
 
+import os
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -224,3 +227,56 @@ def test_a_message_lists_five_columns(tmp_path):
     with pytest.raises(CorpusError, match="column4 and 1995 more") as caught:
         features.read_table(tmp_path / "t.csv")
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_file_names_that_are_no_text(tmp_path, ending):
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for name in ("03a01Fa.wav", "08a02Wb.wav"):
+        rng = np.random.default_rng(len(os.listdir(folder)))
+        with (folder / name).open("wb") as file:
+            soundfile.write(file, 0.1 * rng.normal(size=8000), 16000, format="WAV")
+    corpus = corpora.read("emodb", folder)
+    table = features.extract(corpus, n_jobs=1)
+    assert len(join(corpus, table)) == 2
+    features.write_table(table, tmp_path / f"t.{ending}")
+    again = features.read_table(tmp_path / f"t.{ending}")
+    np.testing.assert_array_equal(again.values, table.values)
+    assert again.index["file"][0] == str(tmp_path / r"caf\udce9" / "03a01Fa.wav")
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["1.5", "-nan(ind)", "2"], ","),  # as openSMILE writes it on Windows
+        (["1.5", "1.#INF", "-1.#IND"], ","),
+        (["1.5", "2.5 Hz", "3"], ","),
+        (["1,5", "2,5", "3,5"], ";"),
+    ],
+)
+def test_a_feature_with_a_cell_that_is_no_number_is_not_lost(tmp_path, cells, separator):
+    lines = ["file,energy,pitch,note", *(f"{i}.wav,{i},{{}},take {i}" for i in range(3))]
+    text = "\n".join(lines).replace(",", separator).format(*cells)
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(CorpusError, match=r"no numbers in 'pitch'"):
+        features.read_table(tmp_path / "t.csv")
+
+
+def test_columns_of_text_are_no_features(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "file,energy,note,day,mostly\na.wav,1,take 1,2020-01-02,x\nb.wav,2,,2020-01-03,3\n"
+        "c.wav,3,3,2020-01-03,y\n"
+    )
+    assert features.read_table(tmp_path / "t.csv").names == ["energy"]
+
+
+def test_durations_are_no_features(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"file": ["a.wav", "b.wav"], "energy": [1.0, 2.0]})
+    frame["length"] = pd.to_timedelta([1.5, 2.5], unit="s")
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert features.read_table(tmp_path / "t.parquet").names == ["energy"]

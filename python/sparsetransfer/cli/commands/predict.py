@@ -206,7 +206,7 @@ def _corpus(paths: Sequence[Path]) -> Corpus:
         if path.is_dir() or path.name.lower().endswith(MANIFESTS):
             tables.append(read_unlabelled(path).table)
         else:
-            tables.append(pd.DataFrame({"file": [str(path)], "label": [UNLABELLED]}))
+            tables.append(pd.DataFrame({"file": [str(path)], "label": UNLABELLED}, dtype=object))
     together = pd.concat(tables, ignore_index=True)
     return Corpus(
         "recordings", together.drop_duplicates(["file", *({"start", "end"} & {*together})])

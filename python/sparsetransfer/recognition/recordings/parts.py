@@ -161,7 +161,7 @@ def as_corpus(name: str, parts: Sequence[Part]) -> Corpus:
 
     table = pd.DataFrame(
         {
-            "file": [part.file for part in parts],
+            "file": pd.Series([part.file for part in parts], dtype=object),
             "start": [math.nan if part.whole else part.start for part in parts],
             "end": [math.nan if part.whole else part.end for part in parts],
             "label": UNLABELLED,

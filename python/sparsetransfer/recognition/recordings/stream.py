@@ -93,7 +93,9 @@ def _answer(
     from sparsetransfer.corpora.manifest import UNLABELLED
 
     soundfile.write(place, part, sample_rate, subtype="FLOAT")
-    corpus = Corpus("stream", pd.DataFrame({"file": [str(place)], "label": [UNLABELLED]}))
+    corpus = Corpus(
+        "stream", pd.DataFrame({"file": [str(place)], "label": UNLABELLED}, dtype=object)
+    )
     (answer,) = recognise_recordings(
         recogniser, corpus, recogniser.feature_set_names, whole=math.inf, n_jobs=1
     )
