@@ -1,6 +1,8 @@
 """Options in groups: former names, nested names, and constructors that stay small."""
 
+import copy
 import inspect
+import pickle
 import sys
 import warnings
 from pathlib import Path
@@ -60,8 +62,20 @@ def test_a_former_parameter_works_with_a_warning(former):
         changed = TransferSparseCoding(8).set_params(**{former: value})
     assert warned[0].filename == __file__
     assert getattr(getattr(made, group), field) == value
+    with pytest.warns(DeprecationWarning, match=f"{former} is now {field} of {group}="):
+        assert getattr(made, former) == value
     assert changed.get_params() == made.get_params()
     assert former not in made.get_params(deep=False)
+
+
+def test_other_attributes_are_errors_also_while_a_copy_is_made():
+    model = pickle.loads(pickle.dumps(TransferSparseCoding(graph=NeighbourGraph(1.0))))
+    with pytest.raises(
+        AttributeError, match="'TransferSparseCoding' object has no attribute 'colour'"
+    ):
+        model.colour  # noqa: B018
+    assert not hasattr(model, "codes_")
+    assert copy.copy(model).graph == NeighbourGraph(1.0)
 
 
 def test_former_parameters_fit_the_same_model():

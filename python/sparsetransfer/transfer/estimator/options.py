@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -284,3 +284,13 @@ class GroupedParameters(BaseEstimator):  # type: ignore[misc]
                 f"{name} must be a {type(ABSENT[name]).__name__}, got {type(given).__name__}"
             )
         return given
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a parameter by its former name, with a warning."""
+            if name not in _FORMER:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            _warn({name: None})
+            group, field = _FORMER[name]
+            return getattr(self._group(group), field)
