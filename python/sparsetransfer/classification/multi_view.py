@@ -97,8 +97,11 @@ def view_columns(views: Sequence[View] | None, n_features: int) -> list[NDArray[
     for number, view in enumerate(views):
         try:
             chosen = np.arange(n_features)[view]
-        except IndexError as error:
-            raise ValueError(f"views[{number}] must be columns below {n_features}") from error
+        except (IndexError, TypeError) as error:
+            raise ValueError(
+                f"views[{number}] must be positions of columns, below {n_features}, got {view!r}; "
+                "X.columns.get_indexer(names) finds those of a DataFrame's columns"
+            ) from error
         if chosen.ndim != 1 or not chosen.size:
             raise ValueError(f"views[{number}] must hold at least one column, got {view!r}")
         columns.append(chosen)

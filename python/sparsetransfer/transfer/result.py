@@ -22,6 +22,7 @@ class TransferCodes(Displayed):
         Value at `codes`, all terms.
     kkt_violation : float
         The largest distance of 0 from the subdifferential over all entries; compare with alpha.
+        That of a sample with a weight is divided by it.
     duality_gap : float
         The objective minus a feasible dual value: an upper bound of the suboptimality.
     converged : bool

@@ -136,7 +136,9 @@ def test_more_views_err_less():
     [
         ([2, 2], "add up to 3"),
         ([], "at least one view"),
-        ([[0], [3]], "columns below 3"),
+        ([[0], [3]], r"views\[1\] must be positions of columns, below 3, got \[3\]"),
+        ([["a"], ["b"]], r"got \['a'\]; X.columns.get_indexer"),
+        ([slice("a", "b")], r"got slice\('a', 'b', None\); X.columns.get_indexer"),
         ([slice(3, 3)], "at least one column"),
         ([3, 0], "positive numbers"),
     ],
