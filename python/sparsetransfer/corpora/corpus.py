@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,10 @@ class Corpus:
         object.__setattr__(self, "table", _checked_table(self.name, self.table))
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
         object.__setattr__(self, "label_map", MappingProxyType(dict(self.label_map)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle through the constructor: read-only mappings cannot be."""
+        return type(self), (self.name, self.table, dict(self.dropped), dict(self.label_map))
 
     def __len__(self) -> int:
         return len(self.table)

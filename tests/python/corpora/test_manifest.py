@@ -1,7 +1,10 @@
 """Manifests: columns, paths, labels, and one message per kind of defect."""
 
+import copy
 import math
+import pickle
 
+import pandas as pd
 import pytest
 
 from sparsetransfer import corpora
@@ -122,3 +125,20 @@ def test_repr_tells_the_counts(folder):
     corpus = corpora.read_manifest(_manifest(folder, "file,label\na.wav,anger\nb.wav,anger\n"))
     assert repr(corpus).endswith("2 utterances: anger 2)")
     assert len(corpus) == 2
+
+
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda corpus: pickle.loads(pickle.dumps(corpus))]
+)
+def test_a_corpus_is_copied_and_pickled(folder, again):
+    path = _manifest(folder, "file,label,start,end\na.wav,angry,0,1.5\nb.wav,strange,,\n")
+    corpus = corpora.read_manifest(path, drop_unmapped=True)
+    other = again(corpus)
+    pd.testing.assert_frame_equal(other.table, corpus.table)
+    assert (other.name, other.dropped, other.label_map) == (
+        corpus.name,
+        {"label 'strange' unmapped": 1},
+        {"angry": "anger"},
+    )
+    with pytest.raises(TypeError):
+        other.dropped["more"] = 1
