@@ -290,7 +290,7 @@ class GroupedParameters(BaseEstimator):  # type: ignore[misc]
         def __getattr__(self, name: str) -> Any:
             """Return a parameter by its former name, with a warning."""
             if name not in _FORMER:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+                return object.__getattribute__(self, name)  # raises with the first cause
             _warn({name: None})
             group, field = _FORMER[name]
             return getattr(self._group(group), field)
