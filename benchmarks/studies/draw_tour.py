@@ -1,4 +1,4 @@
-"""Draw the digits of the tour: ``python benchmarks/studies/draw_tour.py docs/_static/tour.png``."""
+"""Plot the digits of the tour: ``python benchmarks/studies/draw_tour.py docs/_static/tour.png``."""
 
 import sys
 

@@ -20,7 +20,7 @@ class Objective(BaseObjective):
     parameters = {"alpha": [0.1]}
 
     def set_data(self, X, n_atoms):
-        """Draw the first dictionary that all solvers begin with."""
+        """Initialise the dictionary of all solvers by random signals of unit norm."""
         self.X = X
         rng = np.random.default_rng(0)
         atoms = X[rng.choice(len(X), n_atoms, replace=False)]

@@ -49,7 +49,7 @@ class Refits:
         ]
 
     def resampled(self, rng: np.random.Generator) -> Refits:
-        """Draw as many source rows of every class with replacement; all target rows stay."""
+        """Resample the source rows of every class with replacement; keep all target rows."""
         chosen = [np.flatnonzero(~self.source)]
         for c in range(int(self.numbers.max()) + 1):
             members = np.flatnonzero(self.numbers == c)

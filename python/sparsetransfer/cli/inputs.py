@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CacheFolder",
+    "Classes",
+    "DropUnmapped",
+    "DropUnreadable",
     "FeatureJobs",
+    "LabelMap",
     "SpeakerWeights",
     "TargetLabels",
     "cache_folder",
@@ -52,6 +56,28 @@ SpeakerWeights = Annotated[
     ),
 ]
 """An option whose callback does all the work."""
+
+Classes = Annotated[
+    str | None,
+    typer.Option(help="Emotions, comma-separated.", show_default="all that every corpus has"),
+]
+"""The emotions of a study or a model."""
+
+LabelMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="RAW=EMOTION,… or a .json file, beside the readers' maps.", show_default=False
+    ),
+]
+"""The option that `parse_label_map` reads."""
+
+DropUnmapped = Annotated[
+    bool, typer.Option("--drop-unmapped", help="Drop and count labels nobody maps.")
+]
+
+DropUnreadable = Annotated[
+    bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
+]
 
 CacheFolder = Annotated[
     Path | None, typer.Option(help="Folder for features.", show_default="the user's cache folder")

@@ -18,7 +18,7 @@ class Solver(BaseSolver):
         self.X, self.first, self.alpha = X, first, alpha
 
     def run(self, n_iter):
-        """Take `n_iter` passes over the signals."""
+        """Learn for `n_iter` epochs."""
         if n_iter == 0:
             self.atoms = self.first
             return

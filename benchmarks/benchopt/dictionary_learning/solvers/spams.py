@@ -17,7 +17,7 @@ class Solver(BaseSolver):
         self.X, self.first, self.alpha = np.asfortranarray(X.T), np.asfortranarray(first.T), alpha
 
     def run(self, n_iter):
-        """Take as many mini-batches of 512 signals as `n_iter` passes have."""
+        """Learn for `n_iter` epochs of mini-batches of 512 signals."""
         if n_iter == 0:
             self.atoms = self.first.T
             return

@@ -20,7 +20,7 @@ class Solver(BaseSolver):
         self.X, self.first, self.alpha = X, first, alpha
 
     def run(self, n_iter):
-        """Take `n_iter` alternations, or passes over the signals."""
+        """Learn for `n_iter` alternations of coding and dictionary update, or epochs."""
         options = {"alpha": self.alpha, "dict_init": self.first, "n_threads": 1}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

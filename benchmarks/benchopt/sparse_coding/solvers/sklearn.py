@@ -19,7 +19,7 @@ class Solver(BaseSolver):
         self.X, self.D, self.alpha = X, D, alpha
 
     def run(self, n_iter):
-        """Take at most `n_iter` steps of the path or sweeps over the atoms for every signal."""
+        """Solve with at most `n_iter` LARS steps or epochs of coordinate descent per signal."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.codes = sparse_encode(

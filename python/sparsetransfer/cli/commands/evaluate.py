@@ -14,6 +14,10 @@ from sparsetransfer.cli.demonstrations import METHODS, demonstration
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
     CacheFolder,
+    Classes,
+    DropUnmapped,
+    DropUnreadable,
+    LabelMap,
     SpeakerWeights,
     cache_folder,
     parse_label_map,
@@ -64,22 +68,10 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="Emotions, comma-separated.", show_default="all that every corpus has"),
-    ] = None,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="RAW=EMOTION,… or a .json file, beside the readers' maps.", show_default=False
-        ),
-    ] = None,
-    drop_unmapped: Annotated[
-        bool, typer.Option("--drop-unmapped", help="Drop and count labels nobody maps.")
-    ] = False,
-    drop_unreadable: Annotated[
-        bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
-    ] = False,
+    classes: Classes = None,
+    label_map: LabelMap = None,
+    drop_unmapped: DropUnmapped = False,
+    drop_unreadable: DropUnreadable = False,
     methods: Annotated[
         str | None,
         typer.Option(

@@ -10,6 +10,9 @@ import typer
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
     CacheFolder,
+    DropUnmapped,
+    DropUnreadable,
+    LabelMap,
     SpeakerWeights,
     cache_folder,
     check_outputs,
@@ -74,16 +77,9 @@ def extract(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Table to write, .csv or .parquet.")
     ],
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(help="RAW=EMOTION,… or a .json file.", show_default=False),
-    ] = None,
-    drop_unmapped: Annotated[
-        bool, typer.Option("--drop-unmapped", help="Drop and count labels nobody maps.")
-    ] = False,
-    drop_unreadable: Annotated[
-        bool, typer.Option("--drop-unreadable", help="Drop and list files that cannot be read.")
-    ] = False,
+    label_map: LabelMap = None,
+    drop_unmapped: DropUnmapped = False,
+    drop_unreadable: DropUnreadable = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Processes.", show_default="all CPUs")
     ] = None,

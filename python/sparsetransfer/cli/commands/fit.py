@@ -12,7 +12,10 @@ import typer
 from sparsetransfer.cli.errors import one_line_errors, say
 from sparsetransfer.cli.inputs import (
     CacheFolder,
+    Classes,
+    DropUnmapped,
     FeatureJobs,
+    LabelMap,
     SpeakerWeights,
     TargetLabels,
     cache_folder,
@@ -56,19 +59,9 @@ def fit(
             show_default="recommended with a target; multi-view-safeguarded with --features, too",
         ),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="Emotions, comma-separated.", show_default="all that every corpus has"),
-    ] = None,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="RAW=EMOTION,… or a .json file, beside the readers' maps.", show_default=False
-        ),
-    ] = None,
-    drop_unmapped: Annotated[
-        bool, typer.Option("--drop-unmapped", help="Drop labels nobody maps.")
-    ] = False,
+    classes: Classes = None,
+    label_map: LabelMap = None,
+    drop_unmapped: DropUnmapped = False,
     feature_set: Annotated[
         str | None,
         typer.Option(
