@@ -26,7 +26,8 @@ application = typer.Typer(
     help="Sparse transfer solvers and cross-corpus speech emotion recognition.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    # Panels cut long names of options off in narrow terminals; plain help wraps.
+    rich_markup_mode=None,
 )
 
 

@@ -223,7 +223,7 @@ def gains(ranking: Ranking, confidence: float) -> str:
     from matplotlib.figure import Figure
 
     shown_rows = [part for part in ranking.standings if np.isfinite(part.gain)]
-    figure = Figure(figsize=(6.4, 0.75 + 0.3 * len(shown_rows)), layout="constrained")
+    figure = Figure(figsize=(4.4, 0.85 + 0.25 * len(shown_rows)), layout="constrained")
     ax = figure.subplots()
     ax.axvline(0.0, color="#444444", linewidth=1.0)
     for row, part in enumerate(shown_rows):
@@ -236,7 +236,7 @@ def gains(ranking: Ranking, confidence: float) -> str:
         ax.plot(100 * part.gain, row, "o", color=colour, markerfacecolor=face, markersize=7)
     ax.set_yticks(range(len(shown_rows)), [shown(part.method) for part in shown_rows])
     ax.set_ylim(len(shown_rows) - 0.5, -0.5)
-    ax.set_xlabel(f"gain in UAR over {ranking.baseline}, points ({100 * confidence:g} % interval)")
+    ax.set_xlabel(f"gain in UAR over {ranking.baseline}, points\n({100 * confidence:g} % interval)")
     ax.grid(axis="x", alpha=0.25)
     ax.tick_params(axis="y", length=0)
     return _data_uri(figure)

@@ -40,6 +40,7 @@ def render(study: Study) -> str:
     """
     from jinja2 import Environment, StrictUndefined
 
+    width = 7 + len(study.protocol.classes)  # task, method, and the recalls; distances follow
     template = resources.files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
@@ -50,8 +51,10 @@ def render(study: Study) -> str:
         gains=_gains(study),
         test=rank_methods(study).test,
         protocol=study.protocol,
-        columns=(*header(study), "p vs SVM"),
-        groups=list(_groups(study)),
+        columns=(*header(study)[1:width], "p vs SVM"),
+        groups=list(_groups(study, width)),
+        distance_columns=(*header(study)[:2], *header(study)[width:]),
+        distances=[(*row[:2], *row[width:]) for row in text_rows(summarise(study))],
         notes=notes(study),
         overview=overview_rows(study),
         comparison=comparison_rows(study),
@@ -133,22 +136,23 @@ def plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _groups(study: Study) -> Iterator[list[dict[str, Any]]]:
+def _groups(study: Study, width: int) -> Iterator[dict[str, Any]]:
     rows = summarise(study)
     tested = {(part.task, part.method): part.permutation_holm for part in compare(study)[1]}
     for task in study.tasks:
         mine = [row for row in rows if row.task == task.name]
         best = max(row.uar for row in mine)
-        yield [
+        rows_of_task = [
             {
                 "cells": (
-                    *cells,
+                    *cells[1:width],
                     p_value_text(tested.get((row.task, row.method), math.nan)),
                 ),
                 "best": row.uar == best,
             }
             for row, cells in zip(mine, text_rows(mine), strict=True)
         ]
+        yield {"task": task.name, "rows": rows_of_task}
 
 
 def _confusions(study: Study) -> Iterator[dict[str, str]]:

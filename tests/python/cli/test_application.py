@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import sparsetransfer.cli
@@ -59,6 +60,44 @@ def test_help_shows_the_defaults_that_methods_have():
     for option in ("n-components", "alpha", "mmd", "laplacian"):
         line = next(line for line in text.splitlines() if f"--{option} " in line)
         assert f"[default: ({transfer[option.replace('-', '_')]:g})]" in line
+
+
+def _commands(command, path=()):
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, (*path, name))
+
+
+COMMANDS = dict(_commands(typer.main.get_command(application)))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_fits_and_cuts_no_name_off(path, width):
+    done = CliRunner().invoke(application, [*path, "--help"], terminal_width=width)
+    assert done.exit_code == 0
+    _, _, text = done.output.partition("\n\n")
+    assert max(map(len, done.output.splitlines())) <= width
+    assert not [line for line in text.splitlines() if line.endswith("...")]
+    for option in COMMANDS[path].params:
+        assert all(name in text for name in option.opts if name.startswith("-")), option.name
+    for name in getattr(COMMANDS[path], "commands", {}):
+        assert f"  {name} " in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("what", ["corpora", "features", "methods"])
+def test_lists_fit_and_cut_nothing_off(what, width):
+    done = CliRunner().invoke(application, [what, "list"], env={"COLUMNS": str(width)})
+    assert done.exit_code == 0
+    assert max(map(len, done.output.splitlines())) <= width
+    assert "…" not in done.output
+
+
+def test_a_feature_set_that_is_missing_names_its_whole_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    done = CliRunner().invoke(application, ["features", "list"], env={"COLUMNS": "200"})
+    assert 'pip install "sparsetransfer[opensmile]"' in done.output
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Outline(HTMLParser):
             self.faults.append("no language")
         if tag == "img" and not attrs.get("alt"):
             self.faults.append("an image without text")
-        if tag == "th" and attrs.get("scope") not in ("col", "row"):
+        if tag == "th" and attrs.get("scope") not in ("col", "row", "rowgroup"):
             self.faults.append("a heading of a table without scope")
         scrolls = "scroll" in (attrs.get("class") or "").split()
         if scrolls and (attrs.get("tabindex") != "0" or not attrs.get("aria-label")):

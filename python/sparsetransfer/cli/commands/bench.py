@@ -25,8 +25,9 @@ def bench(
         Path | None, typer.Option("--output", "-o", help="Write the figures to this JSON file.")
     ] = None,
 ) -> None:
-    """Time the solvers on generated data and print medians with their spread.
+    """Time the solvers on generated data.
 
+    Medians are printed with their spread.
     Compare machines and versions by it; compare libraries by the scripts in benchmarks/peers.
     """
     from rich.console import Console

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["corpora"]
 
 corpora = typer.Typer(
-    help="List and fetch corpora, and check folders against them.",
+    help="List, fetch and check corpora.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -30,15 +30,17 @@ _LISTED = 10  # offenders of one kind that are named without --all
 
 @corpora.command("list")
 def list_corpora() -> None:
-    """List the corpora that have a reader, with their public facts."""
+    """List the corpora that have a reader."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sparsetransfer.corpora import names, scheme
 
-    table = Table(
-        "name", "language", "kind", "recordings", "speakers", "emotions", "licence", box=None
-    )
+    table = Table(box=None)
+    for title in ("name", "language", "files", "speakers", "emotions"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("kind; licence", overflow="fold")
     for name in names():
         facts = scheme(name)
         recordings = sum(facts.counts.values()) or facts.n_recordings
@@ -46,11 +48,10 @@ def list_corpora() -> None:
         table.add_row(
             name,
             "/".join(sorted({*facts.languages.values()} or {facts.language})),
-            facts.kind,
             "?" if recordings is None else str(recordings),
             "?" if speakers is None else str(speakers),
             str(len(set(facts.labels.values()))),
-            facts.licence,
+            escape(f"{facts.kind}; {facts.licence}"),
         )
     Console().print(table)
 
@@ -64,8 +65,9 @@ def fetch(
     ] = None,
     cache: CacheFolder = None,
 ) -> None:
-    """Download a corpus that is free: its licence is shown, its recordings are checked.
+    """Download a corpus that is free.
 
+    Its licence is shown, and its recordings are compared with their published sums.
     An interrupted download goes on where it was; nothing half-written counts as the corpus.
     """
     from sparsetransfer.corpora import fetch as fetch_corpus
@@ -89,7 +91,9 @@ def check(
     levels: Annotated[bool, typer.Option("--levels/--no-levels", help="Decode every file.")] = True,
     everything: Annotated[bool, typer.Option("--all", help="Name every file, not ten.")] = False,
 ) -> None:
-    """Report what of a corpus is complete, missing, extra, duplicated, clipped or near-silent.
+    """Check a folder against a corpus.
+
+    Reports what is complete, missing, extra, duplicated, clipped or near-silent.
 
     Exit status 0: complete. 1: not complete, or the complete number is not public. 2: nothing of
     the corpus can be read.

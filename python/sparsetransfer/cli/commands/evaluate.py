@@ -118,13 +118,14 @@ def evaluate(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train on labelled source corpora, recognise unlabelled targets, and report honestly.
+    """Compare methods across corpora, and report.
 
-    Without [bold]--config[/bold], [bold]--source[/bold], [bold]--target[/bold] and
-    [bold]--demo[/bold] two embedded corpora are synthesised and evaluated: other speakers, another
-    language, another room and microphone. In both demonstrations features are normalised on the
-    source alone, so that the shift is felt; [bold]--normalisation corpus[/bold] removes most of it
-    before any method runs.
+    They train on labelled source corpora and recognise the targets, whose labels only score.
+
+    Without --config, --source, --target and --demo two embedded corpora are synthesised and
+    evaluated: other speakers, another language, another room and microphone. In both demonstrations
+    features are normalised on the source alone, so that the shift is felt; --normalisation corpus
+    removes most of it before any method runs.
     """
     log_to_stderr(verbose)
     settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd, "laplacian": laplacian}

@@ -30,18 +30,22 @@ features = typer.Typer(
 
 @features.command("list")
 def list_sets() -> None:
-    """List the feature sets that are known by name."""
+    """List the feature sets with names."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sparsetransfer.features import feature_set, names
 
-    table = Table("name", "id", "columns", box=None)
+    table = Table(box=None)
+    table.add_column("name", no_wrap=True)
+    table.add_column("id", overflow="fold")
+    table.add_column("columns", no_wrap=True)
     for name in names():
         try:
             chosen = feature_set(name)
         except (ModuleNotFoundError, ValueError, OSError) as error:
-            table.add_row(name, str(error), "", style="dim")
+            table.add_row(name, escape(str(error)), "", style="dim")
         else:
             table.add_row(name, chosen.id, str(len(chosen.names)))
     Console().print(table)
@@ -54,7 +58,10 @@ def describe(
         bool, typer.Option("--columns/--no-columns", help="Name every column and its unit.")
     ] = True,
 ) -> None:
-    """Print the parameters of a feature set, and name and unit of every column."""
+    """Describe the columns of a feature set.
+
+    Its parameters are printed, and name and unit of every column.
+    """
     from sparsetransfer.features import feature_set
 
     with one_line_errors():
@@ -86,7 +93,10 @@ def extract(
     cache: CacheFolder = None,
     speaker_weights: SpeakerWeights = None,
 ) -> None:
-    """Compute the features of a corpus; a run that was stopped continues where it was."""
+    """Compute the features of a corpus.
+
+    A run that was stopped continues where it was.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -88,9 +88,9 @@ def fit(
         bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
     ] = False,
 ) -> None:
-    """Fit a recogniser with calibrated probabilities on labelled corpora, and write it.
+    """Fit a recogniser on labelled corpora.
 
-    With --target it adapts to unlabelled recordings, as an evaluation of the method does.
+    Its probabilities are calibrated on held-out speakers, and it is written to a file. With --target it adapts to unlabelled recordings, as an evaluation of the method does.
     """
     log_to_stderr(verbose)
     with one_line_errors():

@@ -12,7 +12,7 @@ from sparsetransfer.cli.errors import one_line_errors
 __all__ = ["methods"]
 
 methods = typer.Typer(
-    help="List and describe the methods of evaluations.",
+    help="List and describe methods.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -22,7 +22,7 @@ methods = typer.Typer(
 def list_methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the methods that are known by name, with what each does."""
+    """List the methods, and what each does."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -47,7 +47,7 @@ def list_methods(
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("method", no_wrap=True)
-    table.add_column("what it does")
+    table.add_column("what it does", overflow="fold")
     for name, what in rows:
         mark = "*" if name in DEFAULT_METHODS else " "
         table.add_row(f"{mark} {name}", escape(what))
@@ -64,7 +64,7 @@ def list_methods(
 def describe(
     name: Annotated[str, typer.Argument(help="Name of a method.", show_default=False)],
 ) -> None:
-    """Print what a method does, and its settings with their defaults."""
+    """Describe a method and its settings."""
     from sparsetransfer.evaluation import make_methods
 
     with one_line_errors():

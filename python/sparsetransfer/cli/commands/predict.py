@@ -92,9 +92,9 @@ def predict(
         bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")
     ] = False,
 ) -> None:
-    """Predict the emotions of recordings of any length, overall and over time.
+    """Predict emotions, overall and over time.
 
-    A recording that cannot be read costs its own row only. With --csv or --json, a run that was
+    Recordings may have any length. A recording that cannot be read costs its own row only. With --csv or --json, a run that was
     interrupted goes on where it was when it is started again. Exit status 0: all are recognised. 1:
     some cannot be read; the tables say why. 2: none can be read.
 

@@ -37,7 +37,10 @@ def resume(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Resume a study that was stopped: cells that are done are not computed again."""
+    """Resume a study that was stopped.
+
+    Cells that are done are not computed again.
+    """
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting
@@ -66,7 +69,10 @@ def resume(
 def table(
     folder: _Folder, quiet: Quiet = False, as_json: AsJson = False, verbose: Verbose = False
 ) -> None:
-    """Print the summary of a finished study; every task with --verbose."""
+    """Print the summary of a finished study.
+
+    With --verbose, every task and all notes.
+    """
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting
@@ -77,7 +83,7 @@ def table(
 
 
 def report(folder: _Folder, verbose: Verbose = False) -> None:
-    """Write the report of a finished study again, from its results."""
+    """Write a report again, from its results."""
     log_to_stderr(verbose)
     with one_line_errors():
         from sparsetransfer import reporting

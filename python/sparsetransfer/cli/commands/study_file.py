@@ -70,7 +70,10 @@ def init(
         "study.toml"
     ),
 ) -> None:
-    """Write a commented study file; an existing file is kept."""
+    """Write a study file with comments.
+
+    An existing file is kept.
+    """
     with one_line_errors():
         if file.exists():
             raise FileExistsError(f"'{file}' exists; name another file, or remove it")
