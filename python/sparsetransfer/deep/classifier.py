@@ -194,9 +194,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : sequence of array_like of shape (n_frames, n_bands)
-            Spectrograms of any lengths.
-        sample_domain : array_like of shape (n,), int, optional
+        X, sample_domain
             As in `transform`.
 
         Returns
@@ -211,9 +209,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : sequence of array_like of shape (n_frames, n_bands)
-            Spectrograms of any lengths.
-        sample_domain : array_like of shape (n,), int, optional
+        X, sample_domain
             As in `transform`.
 
         Returns

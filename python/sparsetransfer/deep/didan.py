@@ -24,7 +24,7 @@ from sparsetransfer.deep.classifier import (
 from sparsetransfer.deep.networks.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.networks.regressor import Regressor, regression_loss, valence_groups
 from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
-from sparsetransfer.deep.training.batches import draw_order
+from sparsetransfer.deep.training.batches import balanced_order
 from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
 from sparsetransfer.deep.training.sequences import (
     Batch,
@@ -334,7 +334,11 @@ class DIDAN(SpectrogramClassifier):
         def make(sequences: list[NDArray[np.float32]]) -> Batch:
             return pad(crop(sequences, self.crop_frames, rng)).to(device)
 
-        order = draw_order(training, data.targets, rng, balanced=self.balanced_batches)
+        order = (
+            balanced_order(training, data.targets, rng)
+            if self.balanced_batches
+            else rng.permutation(training)
+        )
         return paired_batches(
             data, order, self.batch_size, rng, make, device, with_target=with_target
         )

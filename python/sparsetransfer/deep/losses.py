@@ -92,11 +92,7 @@ def sparse_reconstruction(
        alignment networks for cross-corpus speech emotion recognition", ICASSP 2023,
        arXiv:2302.08921.
     """
-    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
-        raise ValueError(
-            "source and target must have shapes (n_source, d) and (n_target, d), got "
-            f"{tuple(source.shape)} and {tuple(target.shape)}"
-        )
+    _check_widths(source, target)
     shape = (len(target), len(source))
     if allowed is not None and tuple(allowed.shape) != shape:
         raise ValueError(f"allowed must have shape {shape}, got {tuple(allowed.shape)}")
@@ -266,12 +262,16 @@ def continuous_metric(labels: Tensor, latent: Tensor) -> Tensor:
     return (slope - 1).abs() + 2 * count / (count - 1) * residual
 
 
-def _check_rows(source: Tensor, target: Tensor, of: str) -> None:
+def _check_widths(source: Tensor, target: Tensor) -> None:
     if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
         raise ValueError(
             "source and target must have shapes (n_source, d) and (n_target, d), got "
             f"{tuple(source.shape)} and {tuple(target.shape)}"
         )
+
+
+def _check_rows(source: Tensor, target: Tensor, of: str) -> None:
+    _check_widths(source, target)
     for name, rows in (("source", source), ("target", target)):
         if len(rows) < 2:
             raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep.classifier import SpectrogramClassifier, json_parameters
+from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_classes
 from sparsetransfer.deep.training.loop import Progress, Training, resolve_device, seed_of
 
@@ -23,9 +24,10 @@ class SpeakerResNet(SpectrogramClassifier):
 
     Parameters
     ----------
-    pretrained : SpeakerNetwork, path-like or None, default=None
+    pretrained : SpeakerNetwork, path-like, "campplus" or None, default=None
         What `train_speaker_network` returned, or the file it was saved to; None starts from random
-        parameters (the twin without transfer). `FineTunedCampplus` starts from a published network.
+        parameters (the twin without transfer). With "campplus", a published network, the call
+        returns a `FineTunedCampplus`, and takes its parameters in place of those below.
     frozen_epochs : int, default=3
         Epochs at the begin in which only the new scores and the embedding are trained; without
         `pretrained` there are none. Early stopping keeps an epoch after them.
@@ -71,6 +73,13 @@ random_state, checkpoint, progress
     .. [1] S. Padi, S. O. Sadjadi, R. D. Sriram, D. Manocha, "Improved speech emotion recognition
        using transfer learning and spectrogram augmentation", ICMI 2021, arXiv:2108.02510.
     """
+
+    def __new__(cls, pretrained: Any = None, **parameters: Any) -> Self:
+        """Return the estimator of the network, as `pathlib.Path` chooses its class."""
+        if isinstance(pretrained, str) and pretrained == "campplus":
+            campplus: Any = FineTunedCampplus(**parameters)
+            return campplus  # type: ignore[no-any-return]
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -209,6 +218,11 @@ random_state, checkpoint, progress
 
     def _pretrained_network(self) -> SpeakerNetwork | None:
         given = self.pretrained
+        if isinstance(given, str) and given == "campplus":
+            raise ValueError(
+                "pretrained='campplus' needs an estimator of its own, got it in set_params: make one "
+                "by SpeakerResNet(pretrained='campplus')"
+            )
         if given is None or isinstance(given, SpeakerNetwork):
             network = given
         else:

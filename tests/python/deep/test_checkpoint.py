@@ -244,3 +244,48 @@ def test_a_loaded_model_does_not_depend_on_its_file(saved, speech):
     path.write_bytes(b"\0" * path.stat().st_size)
     np.testing.assert_array_equal(model.transform(X), before)
     assert all(p.requires_grad and not p.is_meta for p in model.network_.parameters())
+
+
+def rows_of(X):
+    return np.array([x.mean(axis=0) for x in X])
+
+
+RUNS = {
+    "speakers": lambda X, y, groups, **options: deep.train_speaker_network(
+        X, groups, channels=(4,), n_embedding=4, max_epochs=1, random_state=0, **options
+    ),
+    "SpeakerResNet": lambda X, y, groups, **options: deep.SpeakerResNet(
+        channels=(4,), n_embedding=4, max_epochs=1, random_state=0, **options
+    ).fit(X, y, groups=groups),
+    "MetricAutoencoder": lambda X, y, groups, **options: deep.MetricAutoencoder(
+        max_epochs=1, validation_fraction=0.3, random_state=0, **options
+    ).fit(rows_of(X), y, groups=groups),
+}
+
+
+@pytest.mark.parametrize(
+    ("run", "settings"),
+    [
+        ("speakers", ("batch_size", "crop_frames", "n_masks")),
+        ("SpeakerResNet", ("batch_size", "crop_frames", "n_masks")),
+        ("MetricAutoencoder", ("batch_size", "spacing", "noise")),
+    ],
+)
+def test_a_run_of_other_data_or_settings_is_not_resumed(speech, tmp_path, run, settings):
+    """Of equal number and shape: louder recordings, other labels, other speakers, other sizes."""
+    train, epochs = RUNS[run], []
+    options = {"checkpoint": tmp_path / "run.st", "progress": lambda *_: epochs.append(1)}
+    groups = np.arange(len(speech.X)) % 4
+    given = {"X": speech.X, "y": speech.y, "groups": groups}
+    for _ in range(2):
+        train(**given, **options)
+    assert epochs == [1]
+    other = speech.y.copy()
+    first, second = (np.flatnonzero(speech.y == name)[0] for name in ("anger", "sadness"))
+    other[[first, second]] = speech.y[[second, first]]
+    changes = [{"X": [1.5 * x[::-1] ** 2 for x in speech.X]}, {"groups": groups[::-1]}]
+    changes += [] if run == "speakers" else [{"y": other}]
+    for change in (*changes, *({name: 3} for name in settings)):
+        with pytest.raises(CheckpointError, match="other data or settings"):
+            train(**given | change, **options)
+    assert epochs == [1]

@@ -283,7 +283,7 @@ def test_balanced_batches_reach_the_training(speech, monkeypatch):
         drawn.append(balanced_order(rows, targets, rng))
         return drawn[-1]
 
-    monkeypatch.setattr("sparsetransfer.deep.training.batches.balanced_order", draw)
+    monkeypatch.setattr("sparsetransfer.deep.didan.balanced_order", draw)
     options = SMALL | {"max_epochs": 2, "validation_fraction": 0.0}
     plain = DIDAN(None, **options).fit(rows, speech.y)
     assert not drawn

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
-from sparsetransfer.deep import CheckpointError, SpeakerResNet, train_speaker_network
+from sparsetransfer.deep import (
+    CheckpointError,
+    FineTunedCampplus,
+    SpeakerResNet,
+    train_speaker_network,
+)
 from sparsetransfer.deep.networks.speaker import SpeakerNetwork
 
 SHAPE = {"channels": (4, 8), "n_blocks": 1, "n_embedding": 8}
@@ -78,6 +84,17 @@ def test_frozen_epochs_leave_the_encoder_alone(speech, network):
 def test_a_network_of_other_bands_is_refused(speech, network):
     with pytest.raises(ValueError, match="pretrained reads 12 bands, X has 5"):
         SpeakerResNet(network).fit([x[:, :5] for x in speech.X], speech.y)
+
+
+def test_the_published_network_has_an_estimator_of_its_own(speech):
+    made = SpeakerResNet(pretrained="campplus", frozen_stages="tdnn", alignment="coral", n_masks=1)
+    wanted = FineTunedCampplus(frozen_stages="tdnn", alignment="coral", n_masks=1)
+    assert type(made) is type(clone(made)) is FineTunedCampplus
+    assert made.get_params() == clone(made).get_params() == wanted.get_params()
+    with pytest.raises(TypeError, match="channels"):
+        SpeakerResNet(pretrained="campplus", channels=(4, 8))
+    with pytest.raises(ValueError, match=r"make one by SpeakerResNet\(pretrained='campplus'\)"):
+        SpeakerResNet().set_params(pretrained="campplus").fit(speech.X, speech.y)
 
 
 def test_another_file_is_refused(speech, network, tmp_path):

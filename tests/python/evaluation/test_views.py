@@ -96,6 +96,28 @@ def test_the_cache_gives_the_same_and_damage_is_mended(manifests, config, prepar
     assert changed[0].fingerprint != again[0].fingerprint
 
 
+def test_codes_of_another_version_are_not_taken_from_the_cache(
+    manifests, tmp_path, monkeypatch
+):
+    from sparsetransfer.transfer.pooled import coder
+
+    _, tables = sequences(manifests, tmp_path)
+    cache = tmp_path / "cache"
+
+    def code():
+        return FrameCodes(**SMALL).tables(tables, cache, n_jobs=1)[0][0]
+
+    computed = code()
+    (kept,) = (cache / "frame-codes").iterdir()
+    planted = np.full_like(np.load(kept / "codes.npy"), 7.0)
+    np.save(kept / "codes.npy", planted)
+    assert (code().values == 7.0).all()
+    monkeypatch.setattr(coder, "CODES_VERSION", coder.CODES_VERSION + 1)
+    mended = code()
+    np.testing.assert_array_equal(mended.values, computed.values)
+    assert mended.feature_set != computed.feature_set
+
+
 def test_a_new_recording_is_coded_as_those_of_its_corpus(manifests, tmp_path):
     from sparsetransfer import audio
 

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sparsetransfer.exceptions import DomainError
+from sparsetransfer.mmd import linear
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer import PooledSparseCoder
 
@@ -73,15 +74,31 @@ def test_standardisation_is_that_of_the_domain():
         np.testing.assert_allclose(fitted.scales_[place], frames.std(axis=0), rtol=1e-12)
 
 
-def test_a_change_of_scale_and_offset_of_one_domain_changes_nothing():
-    X = sequences()
-    moved = [
-        x * np.linspace(1, 9, 10) + 7 if domain == 2 else x
-        for x, domain in zip(X, DOMAINS, strict=True)
+def moved(by, offset):
+    return [
+        x * by + offset if domain == 2 else x
+        for x, domain in zip(sequences(), DOMAINS, strict=True)
     ]
-    first = coder().fit_transform(X, sample_domain=DOMAINS)
-    second = coder().fit_transform(moved, sample_domain=DOMAINS)
-    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_a_change_of_scale_of_one_domain_changes_no_bit():
+    """Powers of two are exact, so that the frames are those of before to the last bit."""
+    first = coder().fit_transform(sequences(), sample_domain=DOMAINS)
+    second = coder().fit_transform(moved(2.0 ** np.arange(-3, 7), 0), sample_domain=DOMAINS)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_change_of_scale_and_offset_of_one_domain_changes_nothing():
+    """Up to rounding, to which learning is not continuous: both code in the same dictionary."""
+    X = moved(np.linspace(1, 9, 10), 7)
+    first, second = (coder().fit(each, sample_domain=DOMAINS) for each in (sequences(), X))
+    np.testing.assert_allclose(first.whitening_, second.whitening_, atol=1e-12)
+    second.components_ = first.components_
+    np.testing.assert_allclose(
+        first.transform(sequences(), sample_domain=DOMAINS),
+        second.transform(X, sample_domain=DOMAINS),
+        atol=1e-6,
+    )
 
 
 def test_the_order_of_frames_changes_nothing():
@@ -225,6 +242,19 @@ def test_dictionaries_differ_and_the_seed_decides():
     assert np.array_equal(again.components_, fitted.components_)
     other = coder(random_state=1).fit(X, sample_domain=DOMAINS)
     assert not np.allclose(other.components_[0], fitted.components_[0])
+
+
+def test_codes_standardised_per_domain_leave_a_linear_mmd_nothing():
+    """Why the coder has no term of the means: what is left between the domains are second moments."""
+    rows = coder().fit_transform(sequences(), sample_domain=DOMAINS)
+    source, target = (
+        (part - part.mean(axis=0)) / np.where(part.std(axis=0) > 1e-12, part.std(axis=0), 1.0)
+        for part in (rows[DOMAINS > 0], rows[DOMAINS < 0])
+    )
+    assert linear(rows[DOMAINS > 0], rows[DOMAINS < 0]).value > 1e-3
+    assert linear(source, target).value < 1e-24
+    covariances = [part.T @ part / len(part) for part in (source, target)]
+    assert np.linalg.norm(covariances[0] - covariances[1]) > 1.0
 
 
 def test_few_frames_are_drawn_equally_from_the_domains():

@@ -9,14 +9,7 @@ from numpy.typing import NDArray
 
 from sparsetransfer.deep.training.sequences import Batch
 
-__all__ = ["balanced_order", "batches_of", "draw_order", "mixed_batches"]
-
-
-def draw_order(
-    rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator, *, balanced: bool
-) -> NDArray[np.intp]:
-    """Draw an order of labelled samples, balanced by class if that is asked for."""
-    return balanced_order(rows, targets, rng) if balanced else rng.permutation(rows)
+__all__ = ["balanced_order", "batches_of", "mixed_batches"]
 
 
 def balanced_order(

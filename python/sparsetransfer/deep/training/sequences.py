@@ -49,17 +49,13 @@ class Batch:
         return Batch(self.frames.to(device), self.lengths.to(device))
 
 
-def check_sequences(
-    value: Any, name: str = "X", *, n_bands: int | None = None
-) -> list[NDArray[np.float32]]:
+def check_sequences(value: Any, *, n_bands: int | None = None) -> list[NDArray[np.float32]]:
     """Return spectrograms as a list of finite float32 arrays.
 
     Parameters
     ----------
     value : sequence of array_like of shape (n_frames, n_bands), or array of three dimensions
         Spectrograms; they may differ in length.
-    name : str, default="X"
-        The argument's name, for error messages.
     n_bands : int, optional
         The expected number of bands; by default that of the first spectrogram.
 
@@ -76,26 +72,26 @@ def check_sequences(
         If a spectrogram does not consist of real numbers.
     """
     if not hasattr(value, "__len__") or len(value) == 0:
-        raise ValueError(f"{name} must hold at least one spectrogram (n_frames, n_bands)")
+        raise ValueError("X must hold at least one spectrogram (n_frames, n_bands)")
     checked = []
     for number, item in enumerate(value):
         array = np.asarray(item)
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"{name}[{number}] must consist of real numbers, got {array.dtype}")
+            raise TypeError(f"X[{number}] must consist of real numbers, got {array.dtype}")
         if array.ndim != 2 or (n_bands is not None and array.shape[1] != n_bands):
             raise ValueError(
-                f"{name}[{number}] must have shape (n_frames, {n_bands or 'n_bands'}), "
+                f"X[{number}] must have shape (n_frames, {n_bands or 'n_bands'}), "
                 f"got {array.shape}"
             )
         n_bands = array.shape[1]
         if len(array) < _SHORTEST:
             raise ValueError(
-                f"{name}[{number}] has {len(array)} frames; statistics over time need at least "
+                f"X[{number}] has {len(array)} frames; statistics over time need at least "
                 f"{_SHORTEST}"
             )
         array = np.ascontiguousarray(array, dtype=np.float32)
         if not np.isfinite(array).all():
-            raise ValueError(f"{name}[{number}] has entries that are NaN, infinite or too large")
+            raise ValueError(f"X[{number}] has entries that are NaN, infinite or too large")
         checked.append(array)
     return checked
 
@@ -107,17 +103,13 @@ def are_rows(X: Any) -> bool:
     return hasattr(X, "__len__") and len(X) > 0 and np.ndim(X[0]) == 1
 
 
-def check_rows(
-    value: Any, name: str = "X", *, n_features: int | None = None
-) -> list[NDArray[np.float32]]:
+def check_rows(value: Any, *, n_features: int | None = None) -> list[NDArray[np.float32]]:
     """Return feature rows as sequences of a single frame.
 
     Parameters
     ----------
     value : array_like of shape (n, n_features)
         One vector per sample.
-    name : str, default="X"
-        The argument's name, for error messages.
     n_features : int, optional
         The expected number of features.
 
@@ -130,9 +122,9 @@ def check_rows(
     ValueError
         If the shape does not fit or an entry is not finite.
     """
-    rows = check_array(value, dtype=np.float32, input_name=name)
+    rows = check_array(value, dtype=np.float32, input_name="X")
     if n_features is not None and rows.shape[1] != n_features:
-        raise ValueError(f"{name} must have {n_features} features, got {rows.shape[1]}")
+        raise ValueError(f"X must have {n_features} features, got {rows.shape[1]}")
     return list(rows[:, None])
 
 

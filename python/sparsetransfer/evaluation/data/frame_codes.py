@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["FrameCodeSet", "FrameCodes", "frame_set"]
 
 _PREFIX = "frame-codes-"
-_VERSION = 1
 _BANDS = 40
 _CONTEXT = 9
 """Frames of 10 ms in a patch of log-mel bands."""
@@ -192,9 +191,11 @@ class FrameCodes:
         return tables, sets
 
     def _key(self, frames: str, sequences: Sequence[SequenceTable]) -> str:
+        from sparsetransfer.transfer.pooled import coder
+
         # Files of frames are named by the content of the audio.
         content = [
-            _VERSION,
+            coder.CODES_VERSION,
             frames,
             asdict(replace(self, frames="")),
             *([path.name for path in table.paths] for table in sequences),

@@ -19,7 +19,11 @@ from sparsetransfer.sparse_coding.pooled import PoolingStatistic, check_pooling
 from sparsetransfer.transfer.pooled.file import FittedArrays
 from sparsetransfer.transfer.pooled.sequences import WhitenedSequences
 
-__all__ = ["PooledSparseCoder"]
+__all__ = ["CODES_VERSION", "PooledSparseCoder"]
+
+CODES_VERSION = 2
+"""Version of the codes: it must be raised whenever equal frames and parameters may give other bits
+than before, as caches find codes by it. 2: the same bits for any number of BLAS threads."""
 
 _EPOCHS = 2
 _FRAMES_AT_A_TIME = 32_768
