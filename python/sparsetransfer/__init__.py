@@ -23,6 +23,7 @@ data reads recordings and knows no solver; `evaluation` brings the two together.
 `reporting`           tables and reports
 `benchmarking`        how fast this installation is
 `exceptions`          errors and warnings
+`ProgressBar`         progress of long work, in notebooks too
 `get_num_threads`     how many threads a kernel uses
 `set_num_threads`     limit them
 `show_config`         print versions, instruction sets and threads
@@ -71,6 +72,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is named, for type check
         synthetic,
         transfer,
     )
+    from sparsetransfer._progress import ProgressBar
     from sparsetransfer.dictionary import (
         DictionaryLearning,
         MiniBatchDictionaryLearning,
@@ -83,6 +85,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports when it is named, for type check
 _HOMES = {
     "DictionaryLearning": "dictionary",
     "MiniBatchDictionaryLearning": "dictionary",
+    "ProgressBar": "_progress",
     "SparseCoder": "sparse_coding",
     "TransferSparseCoding": "transfer",
     "dict_learning": "dictionary",
@@ -94,6 +97,7 @@ _HOMES = {
 __all__ = [
     "DictionaryLearning",
     "MiniBatchDictionaryLearning",
+    "ProgressBar",
     "SparseCoder",
     "TransferSparseCoding",
     "__version__",

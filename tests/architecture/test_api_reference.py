@@ -11,7 +11,7 @@ PROGRAMS = {"cli"}  # described by its own --help
 
 
 def listed():
-    return set(re.findall(r"^   ([a-z]\w*)$", INDEX.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^   ([A-Za-z]\w*)$", INDEX.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_every_public_package_is_listed():

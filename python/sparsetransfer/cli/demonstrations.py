@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparsetransfer.cli.progress import Bars
+from sparsetransfer._progress import Bars
 
 if TYPE_CHECKING:
     from sparsetransfer.evaluation import StudyConfig

@@ -3,87 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from sparsetransfer._progress import Bars, PlainBars
 
 if TYPE_CHECKING:
     from sparsetransfer.evaluation.data.views import FeatureProgress
 
-__all__ = ["Bars", "PlainBars", "counting", "feature_bars", "working"]
-
-_SECONDS_BETWEEN_LINES = 5.0
-
-
-class Bars(Protocol):
-    """What shows progress: the part of ``rich.progress.Progress`` that commands use."""
-
-    def add_task(self, description: str, *, total: float | None = None) -> Any:
-        """Start a task, of unknown length without `total`; return its key."""
-
-    def update(
-        self, task_id: Any, *, total: float | None = None, completed: float | None = None
-    ) -> None:
-        """Set how much of it is done."""
-
-
-class PlainBars:
-    """Progress as plain lines, for logs and pipes.
-
-    Parameters
-    ----------
-    stream : file, optional
-        Where lines are written; the standard error by default, nowhere with None.
-    seconds : float, default=5
-        Least time between two lines about the same thing; the first and the last are always
-        written.
-    clock : callable, default=time.monotonic
-        Time in seconds.
-    """
-
-    def __init__(
-        self,
-        stream: IO[str] | None,
-        *,
-        seconds: float = _SECONDS_BETWEEN_LINES,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._stream, self._seconds, self._clock = stream, seconds, clock
-        self._names: list[str] = []
-        self._starts: list[float] = []
-        self._written: list[float] = []
-        self._totals: list[float | None] = []
-
-    def add_task(self, description: str, *, total: float | None = None) -> int:
-        """Start a task, and write its name."""
-        now = self._clock()
-        self._names.append(description)
-        self._starts.append(now)
-        self._written.append(now)
-        self._totals.append(total)
-        self._write(description)
-        return len(self._names) - 1
-
-    def update(
-        self, task_id: int, *, total: float | None = None, completed: float | None = None
-    ) -> None:
-        """Set how much is done, and write a line if it is time for one."""
-        if total is not None:
-            self._totals[task_id] = total
-        if completed is None:
-            return
-        now, whole = self._clock(), self._totals[task_id]
-        finished = whole is not None and completed >= whole
-        if finished or now - self._written[task_id] >= self._seconds:
-            self._written[task_id] = now
-            of = "" if whole is None else f" of {whole:g}"
-            spent = now - self._starts[task_id]
-            self._write(f"{self._names[task_id]}: {completed:g}{of}, {spent:.0f} s")
-
-    def _write(self, line: str) -> None:
-        if self._stream is not None:
-            print(line, file=self._stream, flush=True)
+__all__ = ["counting", "feature_bars", "working"]
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparsetransfer.cli.progress import Bars, feature_bars, working
+from sparsetransfer._progress import Bars
+from sparsetransfer.cli.progress import feature_bars, working
 
 if TYPE_CHECKING:
     from sparsetransfer.evaluation import Study, StudyConfig

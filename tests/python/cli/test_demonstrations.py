@@ -4,9 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sparsetransfer import corpora
+from sparsetransfer._progress import PlainBars
 from sparsetransfer.cli.application import application
 from sparsetransfer.cli.demonstrations import METHODS, demonstration
-from sparsetransfer.cli.progress import PlainBars
 from sparsetransfer.evaluation.protocol.designs import Design
 from sparsetransfer.evaluation.study.prepare import read_entry
 

@@ -6,6 +6,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from sparsetransfer import _progress
 from sparsetransfer.cli import progress
 from sparsetransfer.cli.application import application
 from sparsetransfer.evaluation import available_methods, read_config
@@ -19,7 +20,7 @@ def invoke(*arguments, **environment):
 def test_plain_progress_writes_the_first_the_last_and_few_between():
     now = [0.0]
     stream = io.StringIO()
-    bars = progress.PlainBars(stream, seconds=5.0, clock=lambda: now[0])
+    bars = _progress.PlainBars(stream, seconds=5.0, clock=lambda: now[0])
     task = bars.add_task("features", total=100)
     for done in range(1, 101):
         now[0] = 0.2 * done

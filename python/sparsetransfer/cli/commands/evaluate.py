@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sparsetransfer._progress import Bars
 from sparsetransfer.cli.demonstrations import METHODS, demonstration
 from sparsetransfer.cli.errors import one_line_errors
 from sparsetransfer.cli.inputs import (
@@ -24,7 +25,6 @@ from sparsetransfer.cli.inputs import (
     read_corpus_entry,
     split_list,
 )
-from sparsetransfer.cli.progress import Bars
 from sparsetransfer.cli.study import (
     AsJson,
     Quiet,
