@@ -1,5 +1,6 @@
 """Feature tables as files: written for others, and read however others made them."""
 
+import hashlib
 import logging
 import os
 import re
@@ -17,9 +18,10 @@ from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.arff import read_arff
+from sparsetransfer.features.sequences import SequenceTable
 from sparsetransfer.features.table import FeatureTable
 
-__all__ = ["check_table_path", "read_table", "write_table"]
+__all__ = ["check_table_path", "read_sequences", "read_table", "write_table"]
 
 _log = logging.getLogger(__name__)
 
@@ -110,6 +112,65 @@ def read_table(
     name = feature_set or frame.attrs.get(_SET_KEY) or place.stem
     base = place.parent if root is None else Path(os.path.expanduser(root)).absolute()
     return _table(frame, place, base, str(name))
+
+
+def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
+    """
+    Read where sequences lie that were computed elsewhere, and check each.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV file with columns ``file``, optionally ``start`` and ``end``, and ``sequence``: a
+        ``.npy`` file of shape (n_frames, n_features). Relative names start from its folder.
+
+    Returns
+    -------
+    SequenceTable
+        Rows in the order of the file. Its feature set holds a digest of all values.
+
+    Raises
+    ------
+    CorpusError
+        If the file is malformed, or sequences cannot be read, are empty, of unequal width or not
+        finite; lists them all.
+    """
+    place = Path(os.path.expanduser(path)).absolute()
+    frame = _read_csv(existing_file(place))
+    index, _ = _index(frame, place, place.parent)
+    if "sequence" not in frame.columns or not len(frame):
+        raise CorpusError(
+            f"table of sequences '{place}': expected rows with a column 'sequence', got "
+            f"{len(frame)} rows with {listing(frame.columns)}"
+        )
+    paths = tuple(place.parent / str(cell) for cell in frame["sequence"])
+    digest, lengths, faults, width = hashlib.sha256(), [], [], 0
+    for each in paths:
+        try:
+            values = np.load(each, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            faults.append(f"{each}: {error}")
+            continue
+        if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
+            faults.append(
+                f"{each}: {values.dtype} of shape {values.shape}, no (n_frames, n_features)"
+            )
+        elif values.shape[1] != (width := width or values.shape[1]):
+            faults.append(f"{each}: {values.shape[1]} columns, the first has {width}")
+        elif not np.isfinite(values).all():
+            faults.append(f"{each}: values that are not finite")
+        digest.update(f"{values.dtype.str} {values.shape}".encode() + values.tobytes())
+        lengths.append(len(values))
+    if faults:
+        raise CorpusError(f"table of sequences '{place}': {listing(faults)}")
+    return SequenceTable(
+        index=index,
+        paths=paths,
+        lengths=np.array(lengths, dtype=np.intp),
+        names=tuple(f"x{number}" for number in range(width)),
+        feature_set=f"{place.stem}-{digest.hexdigest()[:8]}",
+        failures=pd.DataFrame({column: [] for column in (*_INDEX, "error")}),
+    )
 
 
 def check_table_path(path: str | os.PathLike[str]) -> None:
@@ -243,8 +304,8 @@ def _read_array(place: Path, index: Path) -> pd.DataFrame:
     return pd.concat([rows[known], pd.DataFrame(values, columns=columns)], axis=1)
 
 
-def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTable:
-    """Tell index and features apart and check both."""
+def _index(frame: pd.DataFrame, place: Path, base: Path) -> tuple[pd.DataFrame, str]:
+    """Return file, start and end of all rows, and the column that names the file."""
     lower = {str(column).lower(): column for column in frame.columns}
     alias = next((lower[what] for what in _FILE_ALIASES if what in lower), None)
     if alias is None:
@@ -272,8 +333,14 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
         raise CorpusError(
             f"feature table '{place}': listed more than once: {listing(dict.fromkeys(twice))}"
         )
+    return index, alias
+
+
+def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTable:
+    """Tell index and features apart and check both."""
+    index, alias = _index(frame, place, base)
     values, names = _features(frame.drop(columns=[alias]), place)
-    bad = [files[row] for row in np.flatnonzero(~np.isfinite(values).all(axis=1))]
+    bad = index["file"][~np.isfinite(values).all(axis=1)].tolist()
     if bad:
         raise CorpusError(
             f"feature table '{place}': values that are not finite in {len(bad)} rows: "

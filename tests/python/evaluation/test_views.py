@@ -96,9 +96,7 @@ def test_the_cache_gives_the_same_and_damage_is_mended(manifests, config, prepar
     assert changed[0].fingerprint != again[0].fingerprint
 
 
-def test_codes_of_another_version_are_not_taken_from_the_cache(
-    manifests, tmp_path, monkeypatch
-):
+def test_codes_of_another_version_are_not_taken_from_the_cache(manifests, tmp_path, monkeypatch):
     from sparsetransfer.transfer.pooled import coder
 
     _, tables = sequences(manifests, tmp_path)
@@ -310,6 +308,74 @@ def test_recordings_without_a_row_are_named(config, table, tmp_path):
     assert lost in str(e.value)
 
 
+OWN = {"n_components": 9, "n_whitened": 4, "n_dictionaries": 1}
+
+
+@pytest.fixture
+def own_frames(manifests, tmp_path):
+    """Return a CSV of sequences of all recordings, and the sequences in the order of the corpora."""
+    rng = np.random.default_rng(0)
+    lines, found = ["file,sequence"], []
+    for path in manifests:
+        for file in corpora.read_manifest(path, name="any").table["file"]:
+            found.append(rng.normal(size=(rng.integers(1, 9), 5)).astype(np.float32))
+            np.save(tmp_path / f"{len(found)}.npy", found[-1])
+            lines.append(f"{file},{len(found)}.npy")
+    place = tmp_path / "own.csv"
+    place.write_text("\n".join([lines[0], *rng.permutation(lines[1:])]), encoding="utf-8")
+    return place, found
+
+
+def test_sequences_of_the_users_are_coded(config, own_frames, tmp_path):
+    place, found = own_frames
+    mine = replace(config, feature_sets=("mine",), features={"mine": {"frames": str(place), **OWN}})
+    domains, _ = prepare(mine, cache=tmp_path / "cache", n_jobs=1)
+    numbers = np.repeat([1, -2], [len(domain) for domain in domains])
+    coder = PooledSparseCoder(9, n_whitened=4, random_state=0)
+    expected = coder.fit_transform(found, sample_domain=numbers)
+    np.testing.assert_allclose(np.vstack([d.features for d in domains]), expected, rtol=1e-6)
+    assert domains[0].feature_set.startswith("frame-codes-own-")
+    # The same names with other content are other codes, also beside a cache.
+    np.save(tmp_path / "1.npy", 2 * found[0])
+    other, _ = prepare(mine, cache=tmp_path / "cache", n_jobs=1)
+    assert other[0].feature_set != domains[0].feature_set
+    assert other[0].fingerprint != domains[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (np.zeros(5), r"no \(n_frames, n_features\)"),
+        (np.zeros((0, 5)), r"no \(n_frames, n_features\)"),
+        (np.zeros((3, 4)), "4 columns, the first has 5|5 columns, the first has 4"),
+        (np.full((3, 5), np.nan), "not finite"),
+        (np.array([[None]]), "Python objects"),
+    ],
+)
+def test_sequences_that_cannot_be_used_are_named(config, own_frames, tmp_path, content, message):
+    place, _ = own_frames
+    (tmp_path / "2.npy").unlink()
+    if content is not None:
+        np.save(tmp_path / "2.npy", content)
+    mine = replace(config, feature_sets=("mine",), features={"mine": {"frames": str(place), **OWN}})
+    with pytest.raises(CorpusError, match=message):
+        prepare(mine, n_jobs=1)
+
+
+def test_recordings_without_a_sequence_are_named(config, own_frames):
+    place, _ = own_frames
+    lines = place.read_text(encoding="utf-8").splitlines()
+    mine = replace(config, feature_sets=("mine",), features={"mine": {"frames": str(place), **OWN}})
+    place.write_text("\n".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"no row of 1 of \d+ recordings") as raised:
+        prepare(mine, n_jobs=1)
+    assert lines[-1].split(",")[0] in str(raised.value)
+    place.write_text("\n".join(line.split(",")[0] for line in lines), encoding="utf-8")
+    with pytest.raises(CorpusError, match="with a column 'sequence'"):
+        prepare(mine, n_jobs=1)
+
+
 STUDY = """\
 [study]
 methods = ["multi-view"]
@@ -352,6 +418,10 @@ def test_feature_sets_stand_in_a_study_file(write, tmp_path):
         "codes": {"frames": "log-mel", "n_dictionaries": 2},
     }
     assert read.make_methods()[0].views == ("mine", "codes")
+    own = read_config(write(STUDY.replace('frames = "log-mel"', 'frames = "mine.csv"')))
+    assert own.features["codes"]["frames"] == str(tmp_path / "mine.csv")
+    with pytest.raises(ConfigError, match=r"line 12: there is no .*lost\.csv"):
+        read_config(write(STUDY.replace('frames = "log-mel"', 'frames = "lost.csv"')))
     (tmp_path / "study.json").write_text(json.dumps(read.as_dict()), encoding="utf-8")
     assert read_config(tmp_path / "study.json") == read
 

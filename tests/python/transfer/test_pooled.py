@@ -1,5 +1,7 @@
 """Pooled sparse codes of sequences: against NumPy and `lasso`, invariances, bad sequences, files."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -232,6 +234,25 @@ def test_domains_that_were_not_fitted_are_refused():
 def test_parameters_are_checked(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         coder(**change).fit(sequences(), sample_domain=DOMAINS)
+
+
+def test_dask_arrays_are_sequences_and_workers_code_them_alike():
+    array = pytest.importorskip("dask.array")
+    X = sequences()
+    lazy = [array.from_array(x, chunks=(7, x.shape[1])) for x in X]
+    fitted = coder().fit(X, sample_domain=DOMAINS)
+    other = coder().fit(lazy, sample_domain=DOMAINS)
+    np.testing.assert_array_equal(fitted.components_, other.components_)
+    streamed, lazily = coder(), coder()
+    for part in (slice(0, 5), slice(5, 8)):
+        streamed.partial_fit(X[part], sample_domain=DOMAINS[part])
+        lazily.partial_fit(lazy[part], sample_domain=DOMAINS[part])
+    np.testing.assert_array_equal(streamed.components_, lazily.components_)
+    sent = pickle.loads(pickle.dumps(fitted))
+    rows = np.vstack(
+        [sent.transform(lazy[i : i + 2], sample_domain=DOMAINS[i : i + 2]) for i in (0, 2, 4, 6)]
+    )
+    np.testing.assert_array_equal(rows, fitted.transform(X, sample_domain=DOMAINS))
 
 
 def test_dictionaries_differ_and_the_seed_decides():

@@ -80,8 +80,7 @@ def check_sequences(value: Any, *, n_bands: int | None = None) -> list[NDArray[n
             raise TypeError(f"X[{number}] must consist of real numbers, got {array.dtype}")
         if array.ndim != 2 or (n_bands is not None and array.shape[1] != n_bands):
             raise ValueError(
-                f"X[{number}] must have shape (n_frames, {n_bands or 'n_bands'}), "
-                f"got {array.shape}"
+                f"X[{number}] must have shape (n_frames, {n_bands or 'n_bands'}), got {array.shape}"
             )
         n_bands = array.shape[1]
         if len(array) < _SHORTEST:

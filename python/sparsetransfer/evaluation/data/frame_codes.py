@@ -77,7 +77,8 @@ class FrameCodes:
     Parameters
     ----------
     frames : str
-        What is coded, as in `frame_set`. Log-mel bands are coded in patches of nine frames, less
+        What is coded, as in `frame_set`, or a CSV file of sequences of the user's, as in
+        `features.files.read_sequences`. Log-mel bands are coded in patches of nine frames, less
         the level of the loudest frame of the utterance.
     n_components, alpha, n_whitened, max_frames
         As in `PooledSparseCoder`.
@@ -109,6 +110,11 @@ class FrameCodes:
         """Return the usual settings of ``frame-codes(FRAMES)``, or None if that is not said."""
         found = _SPELLING.fullmatch(name)
         return None if found is None else cls(found[1])
+
+    @property
+    def are_files(self) -> bool:
+        """Whether the frames are files of the user's."""
+        return self.frames.lower().endswith(".csv")
 
     def coder(self, n_jobs: int | None = None) -> PooledSparseCoder:
         """Return an estimator with these settings."""
@@ -152,8 +158,8 @@ class FrameCodes:
         from sparsetransfer.features.table import FeatureTable
         from sparsetransfer.transfer import PooledSparseCoder
 
-        frames = frame_set(self.frames)
-        key = self._key(frames.id, sequences)
+        frames = sequences[0].feature_set
+        key = self._key(frames, sequences)
         place = None if cache is None else Path(cache) / "frame-codes" / key
         samples = _Patches(self.frames, sequences)
         numbers = np.repeat(_domains(len(sequences)), [len(table) for table in sequences])
@@ -174,7 +180,7 @@ class FrameCodes:
                 with replacing(place / "codes.npy") as aside, aside.open("wb") as stream:
                     np.save(stream, codes, allow_pickle=False)
         names = coder.get_feature_names_out().tolist()
-        identity = f"{_PREFIX}{frames.id}-{key[:8]}"
+        identity = f"{_PREFIX}{frames}-{key[:8]}"
         ends = np.cumsum([len(table) for table in sequences])[:-1]
         tables = [
             FeatureTable(
@@ -193,12 +199,16 @@ class FrameCodes:
     def _key(self, frames: str, sequences: Sequence[SequenceTable]) -> str:
         from sparsetransfer.transfer.pooled import coder
 
-        # Files of frames are named by the content of the audio.
+        # Files of computed frames are named by the content of the audio; `frames` holds a digest of
+        # the content of all others.
         content = [
             coder.CODES_VERSION,
             frames,
             asdict(replace(self, frames="")),
-            *([path.name for path in table.paths] for table in sequences),
+            *(
+                [str(path) if self.are_files else path.name for path in table.paths]
+                for table in sequences
+            ),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 

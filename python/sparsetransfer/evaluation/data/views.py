@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.segments import match_segments
@@ -18,8 +19,11 @@ from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet,
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.features import FeatureSet
+    from sparsetransfer.features.sequences import SequenceTable
     from sparsetransfer.features.table import FeatureTable
 
 __all__ = [
@@ -75,7 +79,8 @@ def check_features(name: str, settings: Mapping[str, Any]) -> None:
     name : str
         Its name.
     settings : mapping
-        ``path`` of a table; or ``frames`` with settings of `FrameCodes`.
+        ``path`` of a table; or ``frames``, a name or a CSV of sequences, with settings of
+        `FrameCodes`.
 
     Raises
     ------
@@ -91,8 +96,8 @@ def check_features(name: str, settings: Mapping[str, Any]) -> None:
     strange = sorted(set(settings) - set(known))
     if strange or not isinstance(settings.get("frames"), str):
         raise ValueError(
-            f"features {name!r} need the path of a table, or frames (log-mel, speaker, ...) and "
-            f"some of {', '.join(known[1:])}; got {sorted(settings)}"
+            f"features {name!r} need the path of a table, or frames (log-mel, speaker, a CSV of "
+            f"sequences, ...) and some of {', '.join(known[1:])}; got {sorted(settings)}"
         )
     try:
         FrameCodes(**settings)
@@ -190,8 +195,10 @@ def frame_code_tables(
     """
     from sparsetransfer import features
 
-    frames = frame_set(codes.frames)
     first = extractions[0]
+    if codes.are_files:
+        return codes.tables(_own_sequences(codes.frames, corpora), first.cache, n_jobs=first.n_jobs)
+    frames = frame_set(codes.frames)
     with ExitStack() as stack:
         folder = first.cache or stack.enter_context(tempfile.TemporaryDirectory())
         sequences = [
@@ -214,23 +221,45 @@ def _own(name: str, path: str, corpora: Sequence[Corpus]) -> list[FeatureTable]:
 
     table = features.read_table(path)
     digest = hashlib.sha256(np.ascontiguousarray(table.values, dtype="<f8").tobytes()).hexdigest()
-    tables = []
+    return [
+        features.table.FeatureTable(
+            table.values[rows], table.names, index, f"{name}-{digest[:8]}", table.failures
+        )
+        for index, rows in _rows_of_corpora(path, table.index, corpora)
+    ]
+
+
+def _own_sequences(path: str, corpora: Sequence[Corpus]) -> list[SequenceTable]:
+    """Find the sequences of the user's that belong to the recordings of each corpus."""
+    from sparsetransfer.features.files import read_sequences
+
+    table = read_sequences(path)
+    return [
+        replace(
+            table,
+            index=index,
+            paths=tuple(table.paths[row] for row in rows),
+            lengths=table.lengths[rows],
+        )
+        for index, rows in _rows_of_corpora(path, table.index, corpora)
+    ]
+
+
+def _rows_of_corpora(
+    path: str, listed: DataFrame, corpora: Sequence[Corpus]
+) -> Iterator[tuple[DataFrame, NDArray[np.intp]]]:
+    """Yield the recordings of each corpus, and the rows of a table that belong to them."""
     for corpus in corpora:
         index = corpus.table[["file", "start", "end"]].reset_index(drop=True)
         try:
-            rows = match_segments(index, table.index)
+            rows = match_segments(index, listed)
         except ValueError as error:
-            raise CorpusError(f"features {name!r}, table '{path}': {error}") from error
+            raise CorpusError(f"table '{path}': {error}") from error
         missing = index["file"][rows < 0].tolist()
         if missing:
             raise CorpusError(
-                f"features {name!r}: the table '{path}' has no row of {len(missing)} of "
-                f"{len(index)} recordings of corpus {corpus.name!r}: {listing(missing)}; relative "
-                "names start from the folder of the table"
+                f"the table '{path}' has no row of {len(missing)} of {len(index)} recordings of "
+                f"corpus {corpus.name!r}: {listing(missing)}; relative names start from the folder "
+                "of the table"
             )
-        tables.append(
-            features.table.FeatureTable(
-                table.values[rows], table.names, index, f"{name}-{digest[:8]}", table.failures
-            )
-        )
-    return tables
+        yield index, rows

@@ -235,11 +235,12 @@ class _Reader:
                 check_features(name, settings)
             except ValueError as error:
                 raise self.fault(where, str(error)) from None
-            if "path" in settings:
-                full = (self.place.parent / Path(settings["path"]).expanduser()).absolute()
-                if not os.path.exists(full):
-                    raise self.fault((*where, "path"), f"there is no {full}")
-                settings["path"] = str(full)
+            for key in ("path", "frames"):
+                if key in settings and (key == "path" or settings[key].lower().endswith(".csv")):
+                    full = (self.place.parent / Path(settings[key]).expanduser()).absolute()
+                    if not os.path.exists(full):
+                        raise self.fault((*where, key), f"there is no {full}")
+                    settings[key] = str(full)
             sets[name] = settings
         return sets
 
