@@ -79,12 +79,14 @@ def _by_gender(text: str, cache: Path) -> dict[str, Path]:
     from sparsetransfer._files import write_text
 
     name, _, path = text.partition("=")
-    name = corpora.scheme(name).name
+    facts = corpora.scheme(name)
+    name = facts.name
     root = Path(path).expanduser().absolute() if path else cache / "corpora" / name
     if not path and not root.exists():
+        fetch = f"run `sparsetransfer corpora fetch {name}`, or " if facts.archive else ""
         raise ValueError(
-            f"--demo {name}: '{root}' does not exist; run `sparsetransfer corpora fetch {name}`, "
-            f"or name the folder of the corpus: --demo {name}=PATH"
+            f"--demo {name}: '{root}' does not exist; {fetch}name the folder of the corpus: "
+            f"--demo {name}=PATH"
         )
     table = corpora.read(name, root).table
     if missing := sorted(set(_GENDERS) - set(table["gender"])):
