@@ -22,6 +22,7 @@ from sparsetransfer._domains import (
     read_source_labels,
 )
 from sparsetransfer._labels import MaskedClassifierMixin
+from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.deep.training.batches import batches_of
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
@@ -43,9 +44,16 @@ from sparsetransfer.deep.training.sequences import (
     pad,
 )
 
-__all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights"]
+__all__ = ["Prepared", "SpectrogramClassifier", "balanced_weights", "check_training"]
 
 _FRAMES_AT_ONCE = 20_000
+
+_MINIMA = {"batch_size": 2, "frozen_epochs": 0, "n_masks": 0} | dict.fromkeys(
+    ("max_epochs", "crop_frames", "patience", "n_blocks", "n_embedding"), 1
+)
+_MAXIMA: dict[str, float | None] = {"warmup": 1, "validation_fraction": 0.99} | dict.fromkeys(
+    ("learning_rate", "weight", "weight_decay", "encoder_factor")
+)
 
 
 @dataclass(frozen=True)
@@ -295,6 +303,17 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def check_training(estimator: BaseEstimator, **minima: int) -> None:
+    """Raise if a parameter of training that an estimator has is out of range."""
+    for name, minimum in (_MINIMA | minima).items():
+        if hasattr(estimator, name):
+            check_integer(getattr(estimator, name), name, minimum=minimum)
+    for name, maximum in _MAXIMA.items():
+        if hasattr(estimator, name):
+            value, strict = getattr(estimator, name), name == "learning_rate"
+            check_real(value, name, minimum=0, maximum=maximum, strict=strict)
 
 
 def json_parameters(estimator: BaseEstimator, *names: str) -> dict[str, Any]:

@@ -13,11 +13,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
+    check_training,
     held_out_loss,
     paired_batches,
 )
@@ -281,14 +282,9 @@ class DIDAN(SpectrogramClassifier):
         if self.alignment not in (None, *get_args(Alignment)):
             names = ", ".join(map(repr, get_args(Alignment)))
             raise ValueError(f"alignment must be {names} or None, got {self.alignment!r}")
-        for name in ("max_epochs", "batch_size", "crop_frames", "patience"):
-            check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
-        for name in ("weight", "alpha", "weight_decay"):
-            check_real(getattr(self, name), name, minimum=0)
-        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
-        check_real(self.warmup, "warmup", minimum=0, maximum=1)
-        for name in ("dropout", "validation_fraction"):
-            check_real(getattr(self, name), name, minimum=0, maximum=0.99)
+        check_training(self)
+        check_real(self.alpha, "alpha", minimum=0)
+        check_real(self.dropout, "dropout", minimum=0, maximum=0.99)
         for name in ("channels", "hidden"):
             check_widths(getattr(self, name), name)
 

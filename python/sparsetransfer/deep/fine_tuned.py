@@ -21,6 +21,7 @@ from sparsetransfer.deep import losses
 from sparsetransfer.deep.classifier import (
     Prepared,
     SpectrogramClassifier,
+    check_training,
     evaluate,
     held_out_loss,
     json_parameters,
@@ -259,15 +260,9 @@ class FineTunedCampplus(SpectrogramClassifier):
             raise ValueError(f"alignment must be 'mmd', 'coral' or None, got {self.alignment!r}")
         if not isinstance(self.frozen_stages, str):
             check_integer(self.frozen_stages, "frozen_stages", minimum=0)
-        for name in ("n_masks", "max_epochs"):
-            check_integer(getattr(self, name), name, minimum=0)
-        for name in ("batch_size", "crop_frames", "patience"):
-            check_integer(getattr(self, name), name, minimum=1 if name == "patience" else 2)
-        for name in ("stage_factor", "encoder_factor", "weight"):
-            check_real(getattr(self, name), name, minimum=0)
-        for name in ("learning_rate", "cost"):
-            check_real(getattr(self, name), name, minimum=0, strict=True)
-        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
+        check_training(self, max_epochs=0, crop_frames=2)
+        check_real(self.stage_factor, "stage_factor", minimum=0)
+        check_real(self.cost, "cost", minimum=0, strict=True)
 
     def _fine_tune(
         self,

@@ -18,7 +18,7 @@ from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_va
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, ratings_of
-from sparsetransfer.deep.classifier import json_parameters
+from sparsetransfer.deep.classifier import check_training, json_parameters
 from sparsetransfer.deep.networks.autoencoder import (
     Autoencoder,
     EmbeddingClassifierMixin,
@@ -361,14 +361,9 @@ class MetricAutoencoder(
         check_integer(self.n_components, "n_components", minimum=1)
         if self.dimension == "both" and self.n_components % 2:
             raise ValueError(f"n_components must be even for 'both', got {self.n_components}")
-        check_integer(self.max_epochs, "max_epochs", minimum=1)
-        check_integer(self.batch_size, "batch_size", minimum=2)
-        check_integer(self.patience, "patience", minimum=1)
-        check_real(self.warmup, "warmup", minimum=0, maximum=1)
-        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
+        check_training(self)
         check_real(self.spacing, "spacing", minimum=0, strict=True)
         check_real(self.noise, "noise", minimum=0)
-        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
 
     def _loss(
         self, network: Autoencoder, features: Tensor, wanted: Tensor, *, done: float = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,8 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from sparsetransfer._validation import check_integer, check_real
-from sparsetransfer.deep.classifier import SpectrogramClassifier, json_parameters
+from sparsetransfer.deep.classifier import SpectrogramClassifier, check_training, json_parameters
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_classes
 from sparsetransfer.deep.training.loop import Progress, Training, resolve_device, seed_of
@@ -206,15 +206,7 @@ random_state, checkpoint, progress
         return self
 
     def _check_parameters(self) -> None:
-        for name in ("max_epochs", "batch_size", "crop_frames", "patience", "n_blocks"):
-            check_integer(getattr(self, name), name, minimum=2 if name == "batch_size" else 1)
-        check_integer(self.n_embedding, "n_embedding", minimum=1)
-        for name in ("frozen_epochs", "n_masks"):
-            check_integer(getattr(self, name), name, minimum=0)
-        for name in ("encoder_factor", "weight_decay"):
-            check_real(getattr(self, name), name, minimum=0)
-        check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
-        check_real(self.validation_fraction, "validation_fraction", minimum=0, maximum=0.99)
+        check_training(self)
 
     def _pretrained_network(self) -> SpeakerNetwork | None:
         given = self.pretrained
@@ -250,3 +242,8 @@ random_state, checkpoint, progress
         parameters = json_parameters(self, "pretrained")
         shape = getattr(self, "shape_", self._shape())
         return parameters | {k: v for k, v in shape.items() if k != "n_bands"}
+
+
+# Else inspect and Sphinx would show the parameters of __new__.
+_parameters = list(inspect.signature(SpeakerResNet.__init__).parameters.values())[1:]
+SpeakerResNet.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]

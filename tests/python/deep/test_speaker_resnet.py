@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +93,10 @@ def test_the_published_network_has_an_estimator_of_its_own(speech):
     wanted = FineTunedCampplus(frozen_stages="tdnn", alignment="coral", n_masks=1)
     assert type(made) is type(clone(made)) is FineTunedCampplus
     assert made.get_params() == clone(made).get_params() == wanted.get_params()
+    assert (
+        list(inspect.signature(SpeakerResNet).parameters)
+        == [*inspect.signature(SpeakerResNet.__init__).parameters][1:]
+    )
     with pytest.raises(TypeError, match="channels"):
         SpeakerResNet(pretrained="campplus", channels=(4, 8))
     with pytest.raises(ValueError, match=r"make one by SpeakerResNet\(pretrained='campplus'\)"):

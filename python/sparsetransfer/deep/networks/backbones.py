@@ -21,15 +21,7 @@ __all__ = [
 
 
 def check_widths(widths: Sequence[int], name: str) -> None:
-    """Validate the sizes of consecutive layers: at least one layer, each of at least one unit.
-
-    Raises
-    ------
-    ValueError
-        If there is no layer or one is empty.
-    TypeError
-        If a size is not an integer.
-    """
+    """Validate the sizes of consecutive layers: at least one layer, each of at least one unit."""
     if not len(widths):
         raise ValueError(f"{name} must name at least one layer, got {tuple(widths)}")
     for number, width in enumerate(widths):
@@ -55,15 +47,7 @@ class StatisticsPooling(nn.Module):
 
 
 class ConvolutionalEncoder(nn.Module):
-    """Convolutions over time and frequency, each halving both, then statistics over time.
-
-    Parameters
-    ----------
-    n_bands : int
-        Bands of the spectrogram.
-    channels : sequence of int
-        Channels of each layer.
-    """
+    """Convolutions over time and frequency, each halving both, then statistics over time."""
 
     def __init__(self, n_bands: int, channels: Sequence[int] = (16, 32, 64)) -> None:
         super().__init__()
@@ -101,14 +85,7 @@ class VectorEncoder(nn.Module):
 class ResidualEncoder(nn.Module):
     """A residual network over time and frequency, then statistics over time.
 
-    Parameters
-    ----------
-    n_bands : int
-        Bands of the spectrogram.
-    channels : sequence of int
-        Channels of each stage; every stage but the first halves time and frequency.
-    n_blocks : int, default=2
-        Residual blocks of a stage.
+    Every stage but the first halves time and frequency.
     """
 
     def __init__(

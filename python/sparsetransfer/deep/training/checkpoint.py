@@ -40,18 +40,9 @@ class CheckpointError(ValueError):
 def write_checkpoint(
     path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
 ) -> None:
-    """Write tensors and JSON values aside, then move them into place.
+    """Write tensors and JSON values aside, then move them into place: at once or not at all.
 
-    Parameters
-    ----------
-    path : path-like
-        File to write; an older one is replaced at once or not at all.
-    kind : str
-        What the file holds; reading asks for the same.
-    tensors : mapping of str to Tensor
-        Arrays of any dtype and device.
-    meta : mapping
-        Whatever JSON can express.
+    Reading asks for the same `kind`.
     """
     header = {"sparsetransfer": json.dumps({"schema": _SCHEMA, "kind": kind, "meta": dict(meta)})}
     content = to_bytes({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, header)
@@ -66,21 +57,7 @@ def write_checkpoint(
 def read_checkpoint(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    kind : str
-        The expected kind.
-
-    Returns
-    -------
-    tensors : dict of str to Tensor
-        Finite tensors on the CPU.
-    meta : dict
-        The JSON values.
+    """Read what `write_checkpoint` wrote: finite tensors on the CPU, and JSON values.
 
     Raises
     ------

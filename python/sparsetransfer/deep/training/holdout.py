@@ -24,23 +24,9 @@ def split_for_validation(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split source rows so that every class is in both parts, by speaker where they are given.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_source,)
-        Source rows with a known label.
-    targets : ndarray of shape (n,), int64
-        Class numbers.
-    groups : array_like of shape (n,) or None
-        Speakers; none of them is in both parts.
-    fraction : float
-        Share of every class to hold out, in [0, 1); the nearest that whole speakers allow.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    training, held : ndarray
-        The rows, in their order; with ``fraction=0`` nothing is held out.
+    rows: source rows with a known label; targets: class numbers of all rows
+    groups: speakers of all rows, none of whom is in both parts
+    fraction: share of every class to hold out, the nearest that whole speakers allow
 
     Raises
     ------

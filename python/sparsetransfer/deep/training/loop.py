@@ -70,41 +70,13 @@ def train(
     validate: Callable[[], float] | None = None,
     identity: Mapping[str, Any] | None = None,
 ) -> dict[str, list[float]]:
-    """Minimise a loss and keep the parameters of the best epoch.
+    """Minimise a loss in place, keep the parameters of the best epoch, and return the losses.
 
-    Parameters
-    ----------
-    module : nn.Module
-        Network on the device; trained in place.
-    optimizer : torch.optim.Optimizer
-        Over the module's parameters.
-    batches : callable
-        ``batches(rng, epoch)`` yields what `loss` takes.
-    loss : callable
-        ``loss(batch, done)`` returns a scalar; `done` is the share of the training that is over,
-        in [0, 1).
-    settings : Training
-        How long, where and from which seed.
-    validate : callable, optional
-        Returns the loss on held-out source samples, called in evaluation mode without gradients.
-        Without it, all epochs are run and the last parameters are kept.
-    identity : mapping, optional
-        What a checkpoint must agree with to be resumed, as JSON values.
+    batches: ``batches(rng, epoch)`` yields what `loss` takes
+    loss: ``loss(batch, done)`` with the share of the training that is over, in [0, 1)
+    validate: loss on held-out source samples; without it the last parameters are kept
+    identity: what a checkpoint must agree with to be resumed, as JSON values
 
-    Returns
-    -------
-    dict of str to list of float
-        ``"loss"`` and, with `validate`, ``"validation_loss"``, per epoch.
-
-    Raises
-    ------
-    ArithmeticError
-        If the loss is not finite.
-    CheckpointError
-        If the checkpoint belongs to another run, or is damaged.
-
-    Notes
-    -----
     Every epoch seeds its own generators from `settings.seed` and its number, so that a resumed run
     draws what an uninterrupted one would have drawn. The global state of PyTorch's generators is
     restored at the end.

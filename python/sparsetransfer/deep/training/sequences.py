@@ -50,26 +50,9 @@ class Batch:
 
 
 def check_sequences(value: Any, *, n_bands: int | None = None) -> list[NDArray[np.float32]]:
-    """Return spectrograms as a list of finite float32 arrays.
+    """Return spectrograms (n_frames, n_bands) as finite float32 arrays, or name the faulty one.
 
-    Parameters
-    ----------
-    value : sequence of array_like of shape (n_frames, n_bands), or array of three dimensions
-        Spectrograms; they may differ in length.
-    n_bands : int, optional
-        The expected number of bands; by default that of the first spectrogram.
-
-    Returns
-    -------
-    list of numpy.ndarray of shape (n_frames, n_bands), float32
-
-    Raises
-    ------
-    ValueError
-        If there is no spectrogram, or one has the wrong shape, fewer than two frames, or an entry
-        that is not finite; the message tells which.
-    TypeError
-        If a spectrogram does not consist of real numbers.
+    The number of bands is that of the first one by default.
     """
     if not hasattr(value, "__len__") or len(value) == 0:
         raise ValueError("X must hold at least one spectrogram (n_frames, n_bands)")
@@ -103,24 +86,7 @@ def are_rows(X: Any) -> bool:
 
 
 def check_rows(value: Any, *, n_features: int | None = None) -> list[NDArray[np.float32]]:
-    """Return feature rows as sequences of a single frame.
-
-    Parameters
-    ----------
-    value : array_like of shape (n, n_features)
-        One vector per sample.
-    n_features : int, optional
-        The expected number of features.
-
-    Returns
-    -------
-    list of numpy.ndarray of shape (1, n_features), float32
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit or an entry is not finite.
-    """
+    """Return feature rows (n, n_features) as sequences of a single frame."""
     rows = check_array(value, dtype=np.float32, input_name="X")
     if n_features is not None and rows.shape[1] != n_features:
         raise ValueError(f"X must have {n_features} features, got {rows.shape[1]}")
@@ -269,30 +235,11 @@ def spec_augment(
     max_frames: int = 20,
     max_bands: int = 8,
 ) -> Batch:
-    """Mask random stretches of time and of frequency in every spectrogram (SpecAugment).
+    """Mask random stretches of time and of frequency in every standardised spectrogram.
 
-    Parameters
-    ----------
-    batch : Batch
-        Standardised spectrograms; erased entries become 0, the mean.
-    rng : numpy.random.Generator
-        Source of the positions and widths, which are uniform from zero to the largest.
-    n_masks : int, default=2
-        Masks per axis and spectrogram; 0 returns the batch as it is.
-    max_frames : int, default=20
-        Widest mask in time, in frames, and at most a fifth of the spectrogram.
-    max_bands : int, default=8
-        Widest mask in frequency, in bands, and at most half of them.
-
-    Returns
-    -------
-    Batch
-        A new batch.
-
-    References
-    ----------
-    .. [1] D. S. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
-       recognition", Interspeech 2019, DOI 10.21437/Interspeech.2019-2680.
+    SpecAugment (Park et al. 2019, doi:10.21437/Interspeech.2019-2680): `n_masks` per axis, of
+    widths uniform from zero to the largest, which is at most a fifth of the frames and half of the
+    bands; masked entries become 0, the mean.
     """
     if n_masks == 0:
         return batch
