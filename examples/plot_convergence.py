@@ -35,7 +35,7 @@ def timed(X, D, domains, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         start = time.process_time()
-        result = transfer_encode(X, D, domains, alpha=ALPHA, n_threads=1, **options)
+        result = transfer_encode(X, D, domains, alpha=ALPHA, n_jobs=1, **options)
         return time.process_time() - start, result
 
 

@@ -27,7 +27,7 @@ errors: dict[str, list[float]] = {"observed entries only": [], "zeros for missin
 for share in shares:
     lost = rng.random(clean.shape) < share
     holes = np.where(lost, np.nan, noisy)
-    options = {"alpha": 0.1, "positive_codes": True, "positive_components": True, "tol": 1e-4}
+    options = {"alpha": 0.1, "positive_code": True, "positive_dict": True, "tol": 1e-4}
     learned = learn_dictionary(holes, 12, mask="nan", max_iter=200, rng=0, **options)
     filled = learn_dictionary(np.nan_to_num(holes), 12, max_iter=200, rng=0, **options)
     for name, result in zip(errors, (learned, filled), strict=True):

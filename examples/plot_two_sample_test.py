@@ -29,7 +29,7 @@ print(f"{'p-value':20}{'wide':>10}{'median':>10}{'fused':>10}")
 p_values = {}
 for name, target in targets.items():
     p_values[name] = [
-        mmd.two_sample_test(source, target, random_state=0, **options).p_value
+        mmd.two_sample_test(source, target, rng=0, **options).p_value
         for options in (
             {"bandwidths": 1e4},  # so wide that the kernel sees means only
             {"bandwidths": "median"},

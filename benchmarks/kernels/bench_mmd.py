@@ -47,7 +47,7 @@ def test_linear(benchmark, domains):
 
 def test_random_features(benchmark, domains):
     options = {"bandwidths": "mean", "multipliers": [1], "gradient": True}
-    result = benchmark(mmd.random_features, *domains, random_state=0, **options)
+    result = benchmark(mmd.random_features, *domains, rng=0, **options)
     assert abs(result.value - mmd.gaussian(*domains, **options).value) < 0.05
 
 

@@ -50,7 +50,7 @@ def measure():
         rows = source.astype(dtype)
         found[f"Gaussian discrepancy, {np.dtype(dtype)}"] = seconds(
             lambda x=rows: mmd.gaussian(
-                x, x + 0.1, bandwidths=[4, 5.6, 8, 11, 16], gradient=True, n_threads=1
+                x, x + 0.1, bandwidths=[4, 5.6, 8, 11, 16], gradient=True, n_jobs=1
             )
         )
     return found

@@ -49,7 +49,7 @@ def main():
             samples = draw(np.random.default_rng(seed), options.samples)
             for name, settings in TESTS.items():
                 test = mmd.two_sample_test(
-                    *samples, n_permutations=options.permutations, random_state=seed, **settings
+                    *samples, n_permutations=options.permutations, rng=seed, **settings
                 )
                 found[name].append(test.p_value <= 0.05)
         shares = (f"{100 * np.mean(values):.1f} %" for values in found.values())

@@ -23,7 +23,7 @@ def measured(X, D, alpha, tol, algorithm, rounds):
     times = []
     for _ in range(rounds):
         start = time.process_time()
-        result = lasso(X, D, alpha, tol=tol, algorithm=algorithm, max_iter=5000, n_threads=1)
+        result = lasso(X, D, alpha, tol=tol, algorithm=algorithm, max_iter=5000, n_jobs=1)
         times.append(1e3 * (time.process_time() - start))
     return min(times), result.converged.mean()
 

@@ -8,11 +8,11 @@ from sparsetransfer.sparse_coding import PreparedDictionary, lasso, omp
 
 
 def ours(X, D, alpha, threads):
-    return lasso(X, D, alpha, n_threads=threads).codes
+    return lasso(X, D, alpha, n_jobs=threads).codes
 
 
 def ours_float32(X, D, alpha, threads):
-    return lasso(X.astype(np.float32), D.astype(np.float32), alpha, n_threads=threads).codes
+    return lasso(X.astype(np.float32), D.astype(np.float32), alpha, n_jobs=threads).codes
 
 
 def prepared(D):
@@ -26,7 +26,7 @@ _last = []
 
 
 def ours_prepared(X, D, alpha, threads):
-    return lasso(X, prepared(D), alpha, n_threads=threads).codes
+    return lasso(X, prepared(D), alpha, n_jobs=threads).codes
 
 
 def spams_lasso(X, D, alpha, threads):
@@ -65,15 +65,15 @@ def celer_lasso(X, D, alpha, threads):
 
 
 def ours_omp(X, D, count, threads):
-    return omp(X, D, count, n_threads=threads).codes
+    return omp(X, D, count, n_jobs=threads).codes
 
 
 def ours_ols(X, D, count, threads):
-    return omp(X, D, count, rule="ols", n_threads=threads).codes
+    return omp(X, D, count, rule="ols", n_jobs=threads).codes
 
 
 def ours_ols_prepared(X, D, count, threads):
-    return omp(X, prepared(D), count, rule="ols", n_threads=threads).codes
+    return omp(X, prepared(D), count, rule="ols", n_jobs=threads).codes
 
 
 def spams_omp(X, D, count, threads):

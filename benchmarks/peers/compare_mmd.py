@@ -82,7 +82,7 @@ def compare(options: argparse.Namespace) -> dict:
 
 
 def ours(source, target, widths, threads):
-    result = mmd.gaussian(source, target, bandwidths=widths, gradient=True, n_threads=threads)
+    result = mmd.gaussian(source, target, bandwidths=widths, gradient=True, n_jobs=threads)
     return result.value, result.gradient_source, result.gradient_target
 
 

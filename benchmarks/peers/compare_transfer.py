@@ -86,9 +86,7 @@ def ours(X, D, domains, m, mu, alpha, mmd):
     curve = []
     for tolerance in (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8):
         start = time.process_time()
-        result = transfer_encode(
-            X, D, domains, alpha=alpha, mmd=mmd, kkt_tol=tolerance, n_threads=1
-        )
+        result = transfer_encode(X, D, domains, alpha=alpha, mmd=mmd, kkt_tol=tolerance, n_jobs=1)
         spent = time.process_time() - start
         curve.append((spent, objective(X, D, result.codes, m, mu, alpha)))
     return curve, result

@@ -105,7 +105,7 @@ def ours(X, start, alpha, target, score, options):
         return_codes=False,
         callback=callback,
         rng=0,
-        n_threads=options.threads,
+        n_jobs=options.threads,
     )
     return reached or None
 
@@ -143,7 +143,7 @@ def main():
         alpha = penalty_for(lambda X, D, a: lasso(X, D, a).codes, X[:50], start, options.share)
 
         def score(D, X=held_out, alpha=alpha):
-            return float(lasso(X, D, alpha, n_threads=1).objective.mean())
+            return float(lasso(X, D, alpha, n_jobs=1).objective.mean())
 
         for name in options.peers.split(","):
             for round_ in range(options.rounds):

@@ -65,7 +65,7 @@ def measure(library, frames, features, atoms):
         from sparsetransfer.sparse_coding import lasso, lasso_pooled
 
         def code(x):
-            return lasso(x, D, ALPHA, n_threads=1).codes
+            return lasso(x, D, ALPHA, n_jobs=1).codes
 
         def run(x):
             return lasso_pooled(x, lengths, D, ALPHA, n_jobs=1).values[:, 0]

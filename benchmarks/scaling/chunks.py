@@ -87,7 +87,7 @@ def fit(chunks, args, engine):
             dtype=np.float32,
             engine=engine,
             rng=0,
-            n_threads=1,
+            n_jobs=1,
         )
     return {
         "wall": time.perf_counter() - wall,
@@ -142,7 +142,7 @@ def chunk_times(args):
         pull=np.zeros((len(atoms), 1)),
         contrasts=np.array([[1.0, -1.0]]),
         curved_rows=8,
-        n_threads=1,
+        n_jobs=1,
     )
     moved = atoms + 0.01 * rng.standard_normal(atoms.shape, dtype=np.float32)
     seconds = []
@@ -175,7 +175,7 @@ def task_times(client_of, counts=(64, 256, 1024)):
         pull=None,
         contrasts=np.zeros((1, 2)),
         curved_rows=0,
-        n_threads=1,
+        n_jobs=1,
     )
     found = {}
     for count in counts:

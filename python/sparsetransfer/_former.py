@@ -1,11 +1,14 @@
-"""Former public names, which work for one more minor release."""
+"""Former public names and keywords, which work for one more minor release."""
 
 import importlib
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-__all__ = ["former_names"]
+__all__ = ["former_keywords", "former_names"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -46,3 +49,37 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
         return getattr(home, name)
 
     return find
+
+
+def former_keywords(**present: str) -> Callable[[_Function], _Function]:
+    """Decorate a function to take former names of its keywords, with a warning.
+
+    Parameters
+    ----------
+    **present : str
+        The name of today by the former one.
+
+    Returns
+    -------
+    callable
+        The decorator. The function raises TypeError if a keyword is given by both names.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        @wraps(function)
+        def accepting(*args: Any, **kwargs: Any) -> Any:
+            for former in present.keys() & kwargs.keys():
+                name = present[former]
+                if name in kwargs:
+                    raise TypeError(f"{former} is the former name of {name}: give one of them")
+                warnings.warn(
+                    f"{former} is now {name}; the old name leaves in the next minor release",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+                kwargs[name] = kwargs.pop(former)
+            return function(*args, **kwargs)
+
+        return cast(_Function, accepting)
+
+    return decorate

@@ -280,17 +280,15 @@ def check_real(
     return float(value)
 
 
-def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
+def resolve_threads(n_jobs: int | None) -> int:
     """Return how many threads a kernel may use.
 
     Parameters
     ----------
-    n_threads : int or None
+    n_jobs : int or None
         A positive number is taken as it is; -1 means every processor this process may use (or
         the limit given to `sparsetransfer.set_num_threads`), -2 all but one, and so on. None means
         `sparsetransfer.get_num_threads`.
-    name : str, default="n_threads"
-        The argument's name, for error messages.
 
     Returns
     -------
@@ -300,15 +298,15 @@ def resolve_threads(n_threads: int | None, name: str = "n_threads") -> int:
     Raises
     ------
     TypeError
-        If `n_threads` is not an integer.
+        If `n_jobs` is not an integer.
     ValueError
-        If `n_threads` is 0 or above 2**31 - 1, or an environment variable is not a positive integer.
+        If `n_jobs` is 0 or above 2**31 - 1, or an environment variable is not a positive integer.
     """
-    if n_threads is None:
+    if n_jobs is None:
         return _threads.get_num_threads()
-    number = check_integer(n_threads, name, maximum=_threads.MOST_THREADS)
+    number = check_integer(n_jobs, "n_jobs", maximum=_threads.MOST_THREADS)
     if number == 0:
-        raise ValueError(f"{name} must be positive, or negative as in joblib, got 0")
+        raise ValueError("n_jobs must be positive, or negative as in joblib, got 0")
     if number > 0:
         return number
     return max(1, (_threads.limit() or _threads.available_processors()) + 1 + number)

@@ -68,7 +68,7 @@ def calls(dtype):
     yield (
         "random_features",
         (X[:250], X[250:]),
-        lambda a, b: mmd.random_features(a, b, gradient=True, random_state=0),
+        lambda a, b: mmd.random_features(a, b, gradient=True, rng=0),
     )
     for estimator in ("biased", "unbiased", "linear_time"):
         for kernel in (mmd.linear, mmd.gaussian):
@@ -80,13 +80,13 @@ def calls(dtype):
     yield (
         "two_sample_test",
         (X[:251], X[251:]),
-        lambda a, b: mmd.two_sample_test(a, b, n_permutations=50, random_state=0),
+        lambda a, b: mmd.two_sample_test(a, b, n_permutations=50, rng=0),
     )
     yield (
         "two_sample_test fused",
         (X[:251], X[251:]),
         lambda a, b: mmd.two_sample_test(
-            a, b, bandwidths="quantiles", combine="fuse", n_permutations=50, random_state=0
+            a, b, bandwidths="quantiles", combine="fuse", n_permutations=50, rng=0
         ),
     )
     for method in ("samples", "spread", "svd"):
@@ -96,7 +96,7 @@ def calls(dtype):
                 (X[:rows],),
                 (
                     lambda x, m=method: dictionary.steps.initialisation.initial_dictionary(
-                        x, 60, method=m, rng=0
+                        x, 60, init=m, rng=0
                     )
                 ),
             )
@@ -105,7 +105,7 @@ def calls(dtype):
             f"learn {method}",
             (small,),
             lambda x, m=method: dictionary.learn_dictionary(
-                x, 90, alpha=1.0, method=m, max_iter=3, rng=0
+                x, 90, alpha=1.0, dictionary_update=m, max_iter=3, rng=0
             ),
         )
     yield (
@@ -199,7 +199,7 @@ def further_calls(dtype):
             (X[:90], D),
             lambda x, d, a=algorithm: (
                 sparse_coding.lasso(x, d, 2.0, algorithm=a, l2=0.1),
-                sparse_coding.lasso(x[:3], d, 2.0, algorithm=a, positive=True),
+                sparse_coding.lasso(x[:3], d, 2.0, algorithm=a, positive_code=True),
             ),
         )
     yield (
@@ -263,7 +263,7 @@ def further_calls(dtype):
             found.transform([x[rows] for rows in sequences], sample_domain=[1, 1, -1, -1]),
         ),
     )
-    for options in ({"mask": seen}, {"sample_weight": weights}, {"positive_codes": True}):
+    for options in ({"mask": seen}, {"sample_weight": weights}, {"positive_code": True}):
         for learn in (dictionary.learn_dictionary, dictionary.learn_dictionary_online):
             passes = {"max_iter": 2} if learn is dictionary.learn_dictionary else {}
             yield (
@@ -292,7 +292,7 @@ def further_calls(dtype):
             f"update_dictionary {method}",
             (X, D / 10, codes),
             lambda x, d, c, m=method: dictionary.update_dictionary(
-                d, dictionary.Statistics(150, 70, dtype=x.dtype).add(x, c), method=m
+                d, dictionary.Statistics(150, 70, dtype=x.dtype).add(x, c), dictionary_update=m
             ),
         )
     yield "witness", (X, X[:150], X[150:]), mmd.witness

@@ -43,8 +43,8 @@ for delay in (0.02, 0.2, 0.7):
     longest = max(longest, min(waits))
 small = rng.normal(size=(200, 8))
 assert np.array_equal(
-    graph.nearest_neighbours(small, 3, n_threads=2)[0],
-    graph.nearest_neighbours(small, 3, n_threads=1)[0],
+    graph.nearest_neighbours(small, 3, n_jobs=2)[0],
+    graph.nearest_neighbours(small, 3, n_jobs=1)[0],
 )
 print(longest)
 """
@@ -52,7 +52,7 @@ print(longest)
 LONG_CALLS = {
     "nearest_neighbours": (
         "X = rng.normal(size=(40_000, 64))",
-        "graph.nearest_neighbours(X, 5, n_threads={threads})",
+        "graph.nearest_neighbours(X, 5, n_jobs={threads})",
     ),
     "TransferSparseCoding.fit": (
         "X = rng.normal(size=(3000, 64)); domain = np.repeat([1, -1], 1500)",
@@ -67,57 +67,57 @@ LONG_CALLS = {
     ),
     "mmd.gaussian": (
         "from sparsetransfer import mmd; X = rng.normal(size=(40_000, 64))",
-        "mmd.gaussian(X[::2], X[1::2], n_threads={threads})",
+        "mmd.gaussian(X[::2], X[1::2], n_jobs={threads})",
     ),
     "lasso, large dictionary": (
         "X = rng.normal(size=(400, 1000)); D = rng.normal(size=(4000, 1000))",
-        "sparse_coding.lasso(X, D, 1.0, n_threads={threads})",
+        "sparse_coding.lasso(X, D, 1.0, n_jobs={threads})",
     ),
     "lasso, fista": (
         "X = rng.normal(size=(2000, 64)); D = rng.normal(size=(2000, 64))",
         (
             "sparse_coding.lasso(X, D, 1e-3, algorithm='fista', max_iter=10**6, time_limit=1e6,"
-            " n_threads={threads})"
+            " n_jobs={threads})"
         ),
     ),
     "lasso_path": (
         "X = rng.normal(size=(400, 256)); D = rng.normal(size=(2000, 256))",
-        "sparse_coding.lasso_path(X, D, max_iter=10**6, n_threads={threads})",
+        "sparse_coding.lasso_path(X, D, max_iter=10**6, n_jobs={threads})",
     ),
     "lasso, masked": (
         "X = rng.normal(size=(20_000, 256)); mask = rng.random(X.shape) < 0.9; D = X[:512]",
-        "sparse_coding.lasso(X, D, 1e-2, mask=mask, n_threads={threads})",
+        "sparse_coding.lasso(X, D, 1e-2, mask=mask, n_jobs={threads})",
     ),
     "omp": (
         "X = rng.normal(size=(100_000, 256)); D = rng.normal(size=(1024, 256))",
-        "sparse_coding.omp(X, D, 128, rule='ols', n_threads={threads})",
+        "sparse_coding.omp(X, D, 128, rule='ols', n_jobs={threads})",
     ),
     "learn_dictionary": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " n_threads={threads})"
+            " n_jobs={threads})"
         ),
     ),
     "learn_dictionary, ksvd": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " method='ksvd', n_threads={threads})"
+            " dictionary_update='ksvd', n_jobs={threads})"
         ),
     ),
     "learn_dictionary, masked": (
         "X = rng.normal(size=(5000, 64)); mask = rng.random(X.shape) < 0.5",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " mask=mask, n_threads={threads})"
+            " mask=mask, n_jobs={threads})"
         ),
     ),
     "learn_dictionary_online": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary_online(X, 256, alpha=1.0, n_epochs=1000, rng=0,"
-            " n_threads={threads})"
+            " n_jobs={threads})"
         ),
     ),
     "lagrange_dual": (
@@ -127,21 +127,21 @@ LONG_CALLS = {
         ),
         (
             "dictionary.update_dictionary(D, sums, method='lagrange_dual', passes=10_000,"
-            " n_threads={threads})"
+            " n_jobs={threads})"
         ),
     ),
     "initial_dictionary, svd": (
         "import sparsetransfer; X = rng.normal(size=(5000, 2000))",
         (
             "sparsetransfer.set_num_threads({threads});"
-            " dictionary.steps.initialisation.initial_dictionary(X, 2000, method='svd')"
+            " dictionary.steps.initialisation.initial_dictionary(X, 2000, init='svd')"
         ),
     ),
     "initial_dictionary, svd of wide signals": (
         "import sparsetransfer; X = rng.normal(size=(1500, 8000))",
         (
             "sparsetransfer.set_num_threads({threads});"
-            " dictionary.steps.initialisation.initial_dictionary(X, 1500, method='svd')"
+            " dictionary.steps.initialisation.initial_dictionary(X, 1500, init='svd')"
         ),
     ),
     "sparse_regression": (
@@ -149,21 +149,21 @@ LONG_CALLS = {
             "X = rng.normal(size=(1500, 1500)); Y = X @ rng.normal(size=(1500, 4));"
             " Y += rng.normal(size=Y.shape)"
         ),
-        "transfer.sparse_regression(X, Y, l21=1e-3, kkt_tol=1e-14, n_threads={threads})",
+        "transfer.sparse_regression(X, Y, l21=1e-3, kkt_tol=1e-14, n_jobs={threads})",
     ),
     "transfer_encode, newton": (
         (
             "X = rng.normal(size=(20_000, 64)); D = rng.normal(size=(256, 64));"
             " domain = np.repeat([1, -1], 10_000)"
         ),
-        ("transfer.transfer_encode(X, D, domain, alpha=0.1, solver='newton', n_threads={threads})"),
+        ("transfer.transfer_encode(X, D, domain, alpha=0.1, solver='newton', n_jobs={threads})"),
     ),
     "block_coordinate": (
         (
             "S = rng.normal(size=(4000, 2000)); X = rng.normal(size=(4000, 256));"
             " sums = dictionary.Statistics(2000, 256).add(X, S); D = np.zeros((2000, 256))"
         ),
-        "dictionary.update_dictionary(D, sums, passes=10_000, n_threads={threads})",
+        "dictionary.update_dictionary(D, sums, passes=10_000, n_jobs={threads})",
     ),
 }
 

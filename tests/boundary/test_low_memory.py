@@ -24,27 +24,27 @@ gram = (gram + gram.T) / 2
 mask = np.repeat(rng.random((12, 64)) < 0.8, 100, axis=0)
 thin = rng.normal(size=(40, 300))
 pair = X[::2], X[1::2]
-learn = dict(n_components=150, alpha=1.0, rng=0, n_threads=4)
-encode = dict(mmd=1.0, n_threads=4)
+learn = dict(n_components=150, alpha=1.0, rng=0, n_jobs=4)
+encode = dict(mmd=1.0, n_jobs=4)
 calls = {
-    "omp": lambda: sparse_coding.omp(X, D, 10, n_threads=4),
-    "ols": lambda: sparse_coding.omp(X, D, 10, rule="ols", n_threads=4),
+    "omp": lambda: sparse_coding.omp(X, D, 10, n_jobs=4),
+    "ols": lambda: sparse_coding.omp(X, D, 10, rule="ols", n_jobs=4),
     "omp_gram": lambda: sparse_coding.omp_gram(gram, correlations, (X**2).sum(axis=1), 10),
     **{
         f"lasso {name}": lambda name=name: sparse_coding.lasso(
-            X, D, 5.0, algorithm=name, max_iter=20, n_threads=4
+            X, D, 5.0, algorithm=name, max_iter=20, n_jobs=4
         )
         for name in ("active_set", "coordinate_descent", "homotopy", "fista")
     },
     "lasso, float32": lambda: sparse_coding.lasso(
-        X.astype(np.float32), D.astype(np.float32), 5.0, n_threads=4
+        X.astype(np.float32), D.astype(np.float32), 5.0, n_jobs=4
     ),
-    "lasso, masked": lambda: sparse_coding.lasso(X, D, 5.0, mask=mask, n_threads=4),
-    "lasso_gram": lambda: sparse_coding.lasso_gram(gram, correlations, 5.0, n_threads=4),
-    "lasso_path": lambda: sparse_coding.lasso_path(X[:100], D, max_iter=100, n_threads=4),
+    "lasso, masked": lambda: sparse_coding.lasso(X, D, 5.0, mask=mask, n_jobs=4),
+    "lasso_gram": lambda: sparse_coding.lasso_gram(gram, correlations, 5.0, n_jobs=4),
+    "lasso_path": lambda: sparse_coding.lasso_path(X[:100], D, max_iter=100, n_jobs=4),
     "lasso_pooled": lambda: sparse_coding.lasso_pooled(X, [400] * 3, D, 5.0, n_jobs=4),
     "PreparedDictionary": lambda: sparse_coding.lasso(
-        X, sparse_coding.PreparedDictionary(D), 5.0, n_threads=4
+        X, sparse_coding.PreparedDictionary(D), 5.0, n_jobs=4
     ),
     **{
         f"learn {name}": lambda name=name: dictionary.learn_dictionary(
@@ -54,11 +54,11 @@ calls = {
     },
     "learn, masked": lambda: dictionary.learn_dictionary(X, mask=mask, max_iter=1, **learn),
     "learn online": lambda: dictionary.learn_dictionary_online(X, **learn),
-    "mmd.gaussian": lambda: mmd.gaussian(*pair, gradient=True, n_threads=4),
+    "mmd.gaussian": lambda: mmd.gaussian(*pair, gradient=True, n_jobs=4),
     "mmd.linear": lambda: mmd.linear(*pair, gradient=True),
-    "mmd.random_features": lambda: mmd.random_features(*pair, gradient=True, random_state=0),
-    "witness": lambda: mmd.witness(X, *pair, n_threads=4),
-    "nearest_neighbours": lambda: graph.nearest_neighbours(X, 20, n_threads=4),
+    "mmd.random_features": lambda: mmd.random_features(*pair, gradient=True, rng=0),
+    "witness": lambda: mmd.witness(X, *pair, n_jobs=4),
+    "nearest_neighbours": lambda: graph.nearest_neighbours(X, 20, n_jobs=4),
     **{
         f"transfer_encode {name}": lambda name=name: transfer.transfer_encode(
             X, D, domain, alpha=10.0, solver=name, max_iter=10, **encode
@@ -74,10 +74,10 @@ calls = {
     "kernel_encode": lambda: transfer.kernel_encode(
         X[::3], few, domain[::3], alpha=1.0, bandwidths=[1.0], max_iter=3, **encode
     ),
-    "sparse_regression": lambda: transfer.sparse_regression(thin, thin[:, :3], l21=1.0, n_threads=4),
+    "sparse_regression": lambda: transfer.sparse_regression(thin, thin[:, :3], l21=1.0, n_jobs=4),
     "distributed.learn": lambda: distributed.learn(
         distributed.Chunks.from_array(X, chunk_size=400), 200, alpha=1.0, max_iter=1, rng=0,
-        n_threads=4,
+        n_jobs=4,
     ),
 }
 libc = ctypes.CDLL(None)

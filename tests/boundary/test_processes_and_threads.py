@@ -24,7 +24,7 @@ from sparsetransfer import graph
 SAMPLES = np.random.default_rng(0).normal(size=(1500, 24))
 
 def compute(n_threads=3):
-    return graph.nearest_neighbours(SAMPLES, 4, n_threads=n_threads)
+    return graph.nearest_neighbours(SAMPLES, 4, n_jobs=n_threads)
 
 def same(answer, expected):
     return all(np.array_equal(a, b) for a, b in zip(answer, expected, strict=True))

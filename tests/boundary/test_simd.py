@@ -25,7 +25,7 @@ import numpy as np
 from sparsetransfer import _core, graph
 
 samples = np.random.default_rng(3).normal(size=(300, 17))
-indices, distances = graph.nearest_neighbours(samples, 4, n_threads=2)
+indices, distances = graph.nearest_neighbours(samples, 4, n_jobs=2)
 print(json.dumps([_core.build_info()["simd"], indices.tolist(), distances.tolist()]))
 """
 

@@ -63,8 +63,8 @@ def test_coders(data):
     if mask == "array":
         mask = data.draw(hnp.arrays(np.bool_, X.shape))
     shape = (X.shape[0], D.shape[0])
-    checked(lambda: lasso(X, D, alpha, mask=mask, n_threads=2).codes, shape)
-    checked(lambda: omp(X, D, 2, mask=mask, n_threads=2).codes, shape)
+    checked(lambda: lasso(X, D, alpha, mask=mask, n_jobs=2).codes, shape)
+    checked(lambda: omp(X, D, 2, mask=mask, n_jobs=2).codes, shape)
 
 
 @quick
@@ -75,7 +75,7 @@ def test_learners(data):
     options = {
         "alpha": data.draw(st.sampled_from([0.0, 0.3, 100.0])),
         "l1_ratio": data.draw(st.sampled_from([0.0, 0.5, 1.0])),
-        "positive_components": data.draw(st.booleans()),
+        "positive_dict": data.draw(st.booleans()),
         "init": data.draw(st.sampled_from(["samples", "svd", "spread"])),
         "mask": data.draw(st.sampled_from([None, "nan"])),
         "rng": 0,
@@ -85,7 +85,7 @@ def test_learners(data):
         st.sampled_from(["block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"])
     )
     for call in (
-        lambda: learn_dictionary(X, k, method=method, max_iter=3, **options),
+        lambda: learn_dictionary(X, k, dictionary_update=method, max_iter=3, **options),
         lambda: learn_dictionary_online(X, k, batch_size=3, **options),
     ):
         atoms = checked(lambda call=call: call().components, shape)

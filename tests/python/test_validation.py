@@ -110,7 +110,7 @@ def test_threads_follow_argument_then_environment(monkeypatch):
     assert validation.resolve_threads(None) == validation.resolve_threads(-1)
     assert validation.resolve_threads(-10_000) == 1
     with pytest.raises(ValueError, match="n_jobs must be positive"):
-        validation.resolve_threads(0, "n_jobs")
+        validation.resolve_threads(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")

@@ -36,7 +36,7 @@ def _lasso(dtype: type) -> Task:
     alpha = 0.2
     return Task(
         f"{signals} signals, {features} features, {atoms} atoms, {np.dtype(dtype).name}",
-        lambda threads: lasso(X, D, alpha, n_threads=threads),
+        lambda threads: lasso(X, D, alpha, n_jobs=threads),
         lambda result: float(result.kkt_violation.max() / alpha),  # type: ignore[attr-defined]
         "optimality violation / alpha",
     )
@@ -55,7 +55,7 @@ def _omp() -> Task:
 
     return Task(
         f"{signals} signals, {features} features, {atoms} atoms, {count} non-zeros",
-        lambda threads: omp(X, D, count, n_threads=threads),
+        lambda threads: omp(X, D, count, n_jobs=threads),
         error,
         "correlation left",
     )
@@ -68,7 +68,7 @@ def _dictionary() -> Task:
     return Task(
         f"one pass over {signals} signals, {features} features, {atoms} atoms",
         lambda threads: learn_dictionary_online(
-            X, atoms, alpha=0.15, batch_size=512, rng=0, n_threads=threads
+            X, atoms, alpha=0.15, batch_size=512, rng=0, n_jobs=threads
         ),
         lambda result: float(result.duality_gap),  # type: ignore[attr-defined]
         "relative gap of the codes",
@@ -88,7 +88,7 @@ def _mmd() -> Task:
 
     return Task(
         f"{n} + {n} samples, {d} features, 3 bandwidths, with gradient",
-        lambda threads: mmd.gaussian(X, Y, bandwidths=bandwidths, gradient=True, n_threads=threads),
+        lambda threads: mmd.gaussian(X, Y, bandwidths=bandwidths, gradient=True, n_jobs=threads),
         error,
         "error on 200 + 200",
     )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsetransfer._config import configuration
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import check_integer, resolve_threads
 from sparsetransfer.benchmarking.problems import KERNELS
 from sparsetransfer.exceptions import ConvergenceWarning
@@ -73,11 +74,12 @@ class Report:
         return asdict(self)
 
 
+@former_keywords(n_threads="n_jobs")
 def measure(
     kernels: Sequence[str] | None = None,
     *,
     rounds: int = 5,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Time kernels of the library on generated data of fixed size.
@@ -88,8 +90,8 @@ def measure(
         Names from `KERNELS`; all by default.
     rounds : int, default=5
         Timed calls of every kernel, after one that is not timed.
-    n_threads : int, optional
-        See `resolve_threads`.
+    n_jobs : int, optional
+        Threads: None for `get_num_threads()`, -1 for all.
     progress : callable, optional
         Called with the name of a kernel before it is measured.
 
@@ -114,7 +116,7 @@ def measure(
     if unknown:
         raise ValueError(f"kernels must be among {', '.join(KERNELS)}, got {', '.join(unknown)}")
     rounds = check_integer(rounds, "rounds", minimum=1)
-    threads = resolve_threads(n_threads)
+    threads = resolve_threads(n_jobs)
     measurements = []
     for name in names:
         if progress is not None:

@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import Mask, check_integer, check_real
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.steps.alternation import State
 from sparsetransfer.dictionary.steps.atoms import check_atom_set
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
-from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
+from sparsetransfer.dictionary.steps.problem import FORMER_KEYWORDS, Problem, first_dictionary
 from sparsetransfer.dictionary.steps.updates import require_unconstrained
 
 __all__ = ["BatchMethod", "learn_dictionary"]
@@ -22,28 +23,29 @@ BatchMethod: TypeAlias = Literal["block_coordinate", "lagrange_dual", "optimal_d
 _METHODS = ("block_coordinate", "lagrange_dual", "optimal_directions", "ksvd")
 
 
+@former_keywords(method="dictionary_update", **FORMER_KEYWORDS)
 def learn_dictionary(
     X: ArrayLike,
     n_components: int,
     *,
     alpha: float,
-    method: BatchMethod = "block_coordinate",
+    dictionary_update: BatchMethod = "block_coordinate",
     max_iter: int = 100,
     tol: float = 1e-5,
     init: Initialisation = "samples",
     dict_init: ArrayLike | None = None,
     code_init: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
-    positive_codes: bool = False,
-    positive_components: bool = False,
+    positive_code: bool = False,
+    positive_dict: bool = False,
     l1_ratio: float = 0.0,
     mask: Mask = None,
     n_nonzero_coefs: int | None = None,
     coding_max_iter: int = 1000,
-    time_budget: float | None = None,
+    time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: np.random.Generator | int | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> LearnedDictionary:
     """Learn atoms and sparse codes of signals by alternating minimisation.
 
@@ -55,7 +57,7 @@ def learn_dictionary(
         The number of atoms.
     alpha : float
         The weight of the codes' ℓ1 norm, at the scale of ‖x‖²/2.
-    method : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
+    dictionary_update : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
         The dictionary step, see `update_dictionary` and `update_ksvd`.
         Default "block_coordinate".
     max_iter : int, default=100
@@ -70,7 +72,7 @@ def learn_dictionary(
         The first codes. Without `dict_init` the first dictionary is improved for them first.
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative weights of the samples in the objective.
-    positive_codes, positive_components : bool, default=False
+    positive_code, positive_dict : bool, default=False
         Keep codes or atoms non-negative.
     l1_ratio : float, default=0
         Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
@@ -85,15 +87,15 @@ def learn_dictionary(
         the objective does not rise; there is no certificate.
     coding_max_iter : int, default=1000
         Rounds of the coder per sample at most.
-    time_budget : float, optional
+    time_limit : float, optional
         Seconds after which no further alternation is begun.
     callback : callable, optional
         Called with a `Progress` after every alternation; ends learning by returning True.
     rng : numpy.random.Generator or int, optional
         Source of the first dictionary and of atoms for which there are too few signals, or its
         seed.
-    n_threads : int, optional
-        See `resolve_threads`; the answer does not depend on it.
+    n_jobs : int, optional
+        Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
     Returns
     -------
@@ -134,38 +136,40 @@ def learn_dictionary(
     >>> learned.components.shape, bool(np.all(np.diff(learned.history) <= 0))
     ((16, 8), True)
     """
-    atoms = check_atom_set(positive_components, l1_ratio)
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    if method in ("lagrange_dual", "optimal_directions"):
-        require_unconstrained(method, atoms)
-    if sample_weight is not None and method == "ksvd":
-        raise ValueError("sample_weight cannot be used with method='ksvd'")
+    atoms = check_atom_set(positive_dict, l1_ratio)
+    if dictionary_update not in _METHODS:
+        raise ValueError(
+            f"dictionary_update must be one of {', '.join(_METHODS)}, got {dictionary_update!r}"
+        )
+    if dictionary_update in ("lagrange_dual", "optimal_directions"):
+        require_unconstrained(dictionary_update, atoms)
+    if sample_weight is not None and dictionary_update == "ksvd":
+        raise ValueError("sample_weight cannot be used with dictionary_update='ksvd'")
     problem = Problem(
         X,
         n_components,
         alpha=alpha,
         sample_weight=sample_weight,
-        positive_codes=positive_codes,
+        positive_code=positive_code,
         atoms=atoms,
         coding_max_iter=coding_max_iter,
         mask=mask,
         n_nonzero_coefs=n_nonzero_coefs,
-        n_threads=n_threads,
+        n_jobs=n_jobs,
     )
-    if problem.mask is not None and method != "block_coordinate":
-        raise ValueError(f"mask needs method='block_coordinate', got {method!r}")
-    if method == "ksvd" and atoms.l1_ratio > 0 and problem.alpha == 0:
-        raise ValueError("l1_ratio with method='ksvd' needs a positive alpha")
+    if problem.mask is not None and dictionary_update != "block_coordinate":
+        raise ValueError(
+            f"mask needs dictionary_update='block_coordinate', got {dictionary_update!r}"
+        )
+    if dictionary_update == "ksvd" and atoms.l1_ratio > 0 and problem.alpha == 0:
+        raise ValueError("l1_ratio with dictionary_update='ksvd' needs a positive alpha")
     max_iter = check_integer(max_iter, "max_iter", minimum=0)
     tol = check_real(tol, "tol", minimum=0.0)
-    budget = (
-        math.inf if time_budget is None else check_real(time_budget, "time_budget", minimum=0.0)
-    )
+    budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
     start = time.perf_counter()
     generator = np.random.default_rng(rng)
     components = first_dictionary(problem, dict_init, init, generator)
-    state = State(problem, method, components, code_init)
+    state = State(problem, dictionary_update, components, code_init)
     if code_init is not None and dict_init is None:
         state.improve_dictionary()
     history: list[float] = []
@@ -181,7 +185,7 @@ def learn_dictionary(
         elif callback is not None and callback(state.progress(history, seconds)):
             status = "callback"
         elif seconds >= budget and len(history) < max_iter:
-            status = "time_budget"
+            status = "time_limit"
         else:
             continue
         break

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import FloatArray, Mask, check_integer
 from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
 from sparsetransfer.dictionary.result import Progress
@@ -88,13 +89,13 @@ class DictionaryLearning(DictionaryTransformer):
         Keep codes or atoms non-negative.
     transform_max_iter : int, default=1000
         Rounds of the coder per sample at most, in `fit` too.
-    method : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
+    dictionary_update : {"block_coordinate", "lagrange_dual", "optimal_directions", "ksvd"}
         The dictionary step of `learn_dictionary`. Default "block_coordinate".
     init : {"svd", "samples", "spread"}, default="svd"
         The first dictionary where `dict_init` is not given, see `initial_dictionary`.
     l1_ratio : float, default=0
         The set of the atoms, as in `learn_dictionary`.
-    time_budget : float, optional
+    time_limit : float, optional
         Seconds after which no further alternation is begun.
     transform_time_limit : float, optional
         Seconds after which `transform` returns codes as far as they are, as in `lasso`.
@@ -127,6 +128,7 @@ class DictionaryLearning(DictionaryTransformer):
     ((60, 12), True)
     """
 
+    @former_keywords(method="dictionary_update", time_budget="time_limit")
     def __init__(
         self,
         n_components: int | None = None,
@@ -148,10 +150,10 @@ class DictionaryLearning(DictionaryTransformer):
         positive_code: bool = False,
         positive_dict: bool = False,
         transform_max_iter: int = 1000,
-        method: BatchMethod = "block_coordinate",
+        dictionary_update: BatchMethod = "block_coordinate",
         init: Initialisation = "svd",
         l1_ratio: float = 0.0,
-        time_budget: float | None = None,
+        time_limit: float | None = None,
         transform_time_limit: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -172,10 +174,10 @@ class DictionaryLearning(DictionaryTransformer):
         self.positive_code = positive_code
         self.positive_dict = positive_dict
         self.transform_max_iter = transform_max_iter
-        self.method = method
+        self.dictionary_update = dictionary_update
         self.init = init
         self.l1_ratio = l1_ratio
-        self.time_budget = time_budget
+        self.time_limit = time_limit
         self.transform_time_limit = transform_time_limit
 
     def fit(
@@ -253,22 +255,22 @@ class DictionaryLearning(DictionaryTransformer):
             signals,
             d if self.n_components is None else self.n_components,
             alpha=self.alpha,
-            method=self.method,
+            dictionary_update=self.dictionary_update,
             max_iter=check_integer(self.max_iter, "max_iter", minimum=0),
             tol=self.tol,
             init=self.init,
             dict_init=self._dictionary(self.dict_init, d, signals.dtype),
             code_init=self.code_init,
             sample_weight=sample_weight,
-            positive_codes=self.positive_code,
-            positive_components=self.positive_dict,
+            positive_code=self.positive_code,
+            positive_dict=self.positive_dict,
             l1_ratio=self.l1_ratio,
             mask=mask,
             coding_max_iter=self.transform_max_iter,
-            time_budget=self.time_budget,
+            time_limit=self.time_limit,
             callback=told(self.callback, self.verbose),
             rng=as_generator(self.random_state),
-            n_threads=self.n_jobs,
+            n_jobs=self.n_jobs,
         )
         self.components_ = learned.components
         self.error_ = learned.history.tolist()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
@@ -48,6 +49,7 @@ class MaskedStatistics(Statistics):
     def _shape_of_A(n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_components, n_components)
 
+    @former_keywords(n_threads="n_jobs")
     def add(
         self,
         X: ArrayLike,
@@ -55,7 +57,7 @@ class MaskedStatistics(Statistics):
         *,
         sample_weight: ArrayLike | None = None,
         mask: Mask = None,
-        n_threads: int | None = None,
+        n_jobs: int | None = None,
     ) -> Self:
         """Add samples and their codes, in place.
 
@@ -69,8 +71,8 @@ class MaskedStatistics(Statistics):
             Non-negative weights; by default every sample counts one.
         mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
             True where an entry of `X` was observed; "nan" takes NaN for missing.
-        n_threads : int, optional
-            See `resolve_threads`; the sums do not depend on it.
+        n_jobs : int, optional
+            Threads: None for `get_num_threads()`, -1 for all. The sums do not depend on it.
 
         Returns
         -------
@@ -86,7 +88,7 @@ class MaskedStatistics(Statistics):
             X, "X", mask, dtype=self.A.dtype, n_features=self.n_features
         )
         codes, weights = self._checked(len(signals), codes, sample_weight)
-        self._accumulate(signals, codes, weights, resolve_threads(n_threads), observed)
+        self._accumulate(signals, codes, weights, resolve_threads(n_jobs), observed)
         return self
 
     def _accumulate(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
 from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, told
@@ -101,7 +102,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         The set of the atoms, as in `learn_dictionary`.
     forgetting : float, default=4
         See `learn_dictionary_online`.
-    time_budget : float, optional
+    time_limit : float, optional
         Seconds after which no further mini-batch is begun.
     transform_time_limit : float, optional
         Seconds after which `transform` returns codes as far as they are, as in `lasso`.
@@ -133,6 +134,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
     (12, 8)
     """
 
+    @former_keywords(time_budget="time_limit")
     def __init__(
         self,
         n_components: int | None = None,
@@ -159,7 +161,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         init: Initialisation = "svd",
         l1_ratio: float = 0.0,
         forgetting: float = 4.0,
-        time_budget: float | None = None,
+        time_limit: float | None = None,
         transform_time_limit: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -185,7 +187,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         self.init = init
         self.l1_ratio = l1_ratio
         self.forgetting = forgetting
-        self.time_budget = time_budget
+        self.time_limit = time_limit
         self.transform_time_limit = transform_time_limit
 
     def fit(
@@ -229,7 +231,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         batch_size = min(self.batch_size, n)
         patience = math.inf if self.max_no_improvement is None else self.max_no_improvement
         stopping = _Stopping(n, check_real(self.tol, "tol", minimum=0.0), patience)
-        budget = math.inf if self.time_budget is None else self.time_budget
+        budget = math.inf if self.time_limit is None else self.time_limit
         callback = told(self.callback, self.verbose)
         start = time.perf_counter()
         self.n_steps_ = coded = 0
@@ -320,11 +322,11 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             signals.shape[1] if self.n_components is None else self.n_components,
             alpha=self.alpha,
             sample_weight=sample_weight,
-            positive_codes=self.positive_code,
+            positive_code=self.positive_code,
             atoms=check_atom_set(self.positive_dict, self.l1_ratio),
             mask=mask,
             coding_max_iter=self.transform_max_iter,
-            n_threads=self.n_jobs,
+            n_jobs=self.n_jobs,
         )
 
     def _first_state(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
@@ -19,7 +20,7 @@ from sparsetransfer.dictionary.steps.alternation import warn_unless_converged
 from sparsetransfer.dictionary.steps.atoms import AtomSet, check_atom_set
 from sparsetransfer.dictionary.steps.coding import Certificate
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
-from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
+from sparsetransfer.dictionary.steps.problem import FORMER_KEYWORDS, Problem, first_dictionary
 from sparsetransfer.dictionary.steps.updates import _update, stationarity
 
 __all__ = ["OnlineState", "learn_dictionary_online"]
@@ -113,7 +114,7 @@ class OnlineState:
         _update(
             self.components,
             self.statistics,
-            method="block_coordinate",
+            dictionary_update="block_coordinate",
             passes=1,
             tol=0.0,
             atoms=problem.atoms,
@@ -172,6 +173,7 @@ class OnlineState:
         return atoms.without_zeros(self.components, copy.deepcopy(self._rng))
 
 
+@former_keywords(**FORMER_KEYWORDS)
 def learn_dictionary_online(
     X: ArrayLike,
     n_components: int,
@@ -186,15 +188,15 @@ def learn_dictionary_online(
     init: Initialisation = "samples",
     dict_init: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
-    positive_codes: bool = False,
-    positive_components: bool = False,
+    positive_code: bool = False,
+    positive_dict: bool = False,
     l1_ratio: float = 0.0,
     mask: Mask = None,
     coding_max_iter: int = 1000,
-    time_budget: float | None = None,
+    time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: np.random.Generator | int | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> LearnedDictionary:
     """Learn a dictionary from mini-batches: the way to learn from many samples fast.
 
@@ -227,7 +229,7 @@ def learn_dictionary_online(
         The first dictionary. Atoms longer than one are scaled to one.
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative weights; they multiply the samples in the statistics.
-    positive_codes, positive_components : bool, default=False
+    positive_code, positive_dict : bool, default=False
         Keep codes or atoms non-negative.
     l1_ratio : float, default=0
         Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
@@ -237,15 +239,15 @@ def learn_dictionary_online(
         hold a Gram matrix of the codes for every feature, see `MaskedStatistics`.
     coding_max_iter : int, default=1000
         Rounds of the coder per sample at most.
-    time_budget : float, optional
+    time_limit : float, optional
         Seconds after which no further mini-batch is begun.
     callback : callable, optional
         Called with a `Progress` after every mini-batch; ends learning by returning True.
     rng : numpy.random.Generator or int, optional
         Source of the first dictionary, of the orders and of atoms for which there are too few
         signals, or its seed.
-    n_threads : int, optional
-        See `resolve_threads`; the answer does not depend on it.
+    n_jobs : int, optional
+        Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
     Returns
     -------
@@ -287,11 +289,11 @@ def learn_dictionary_online(
         n_components,
         alpha=alpha,
         sample_weight=sample_weight,
-        positive_codes=positive_codes,
-        atoms=check_atom_set(positive_components, l1_ratio),
+        positive_code=positive_code,
+        atoms=check_atom_set(positive_dict, l1_ratio),
         coding_max_iter=coding_max_iter,
         mask=mask,
-        n_threads=n_threads,
+        n_jobs=n_jobs,
     )
     if batch_size is None:
         batch_size = max(256, problem.n_components)
@@ -299,9 +301,7 @@ def learn_dictionary_online(
     n_epochs = check_integer(n_epochs, "n_epochs", minimum=0)
     forgetting = check_real(forgetting, "forgetting", minimum=0.0)
     tol = check_real(tol, "tol", minimum=0.0)
-    budget = (
-        math.inf if time_budget is None else check_real(time_budget, "time_budget", minimum=0.0)
-    )
+    budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
     start = time.perf_counter()
     generator = np.random.default_rng(rng)
     state = OnlineState(
@@ -336,7 +336,7 @@ def learn_dictionary_online(
             status = "callback"
             break
         if seconds >= budget:
-            status = "time_budget"
+            status = "time_limit"
             break
     return _finish(problem, state, np.array(history), status, return_codes, uncertain)
 
@@ -394,5 +394,5 @@ def _finish(
         stationarity=stationarity(components, state.statistics, problem.atoms),
         statistics=state.statistics,
     )
-    warn_unless_converged(result, uncertain)
+    warn_unless_converged(result, uncertain, stacklevel=4)
     return result

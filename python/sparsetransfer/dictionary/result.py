@@ -12,7 +12,7 @@ from sparsetransfer.dictionary.statistics import Statistics
 
 __all__ = ["LearnedDictionary", "Progress", "Status"]
 
-Status: TypeAlias = Literal["converged", "max_iter", "time_budget", "callback"]
+Status: TypeAlias = Literal["converged", "max_iter", "time_limit", "callback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class LearnedDictionary(Displayed):
         dictionary step.
     n_iter : int
         Iterations made: passes over all samples, or mini-batches.
-    status : {"converged", "max_iter", "time_budget", "callback"}
+    status : {"converged", "max_iter", "time_limit", "callback"}
         Why learning ended.
     duality_gap : float
         What the codes' objective can at most be above its optimum at `components`, relative to

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._files import existing_file, replacing
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import (
     FloatArray,
@@ -97,13 +98,14 @@ class Statistics:
         """The number of features."""
         return int(self.B.shape[1])
 
+    @former_keywords(n_threads="n_jobs")
     def add(
         self,
         X: ArrayLike,
         codes: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
-        n_threads: int | None = None,
+        n_jobs: int | None = None,
     ) -> Self:
         """Add samples and their codes, in place.
 
@@ -115,8 +117,8 @@ class Statistics:
             Their codes.
         sample_weight : array_like of shape (n_samples,), optional
             Non-negative weights; by default every sample counts one.
-        n_threads : int, optional
-            See `resolve_threads`; the sums do not depend on it.
+        n_jobs : int, optional
+            Threads: None for `get_num_threads()`, -1 for all. The sums do not depend on it.
 
         Returns
         -------
@@ -130,7 +132,7 @@ class Statistics:
         """
         X = check_matrix(X, "X", dtype=self.A.dtype, n_features=self.n_features)
         codes, weights = self._checked(len(X), codes, sample_weight)
-        self._accumulate(X, codes, weights, resolve_threads(n_threads))
+        self._accumulate(X, codes, weights, resolve_threads(n_jobs))
         return self
 
     def _checked(
@@ -206,19 +208,18 @@ class Statistics:
             setattr(self, name, getattr(self, name) * factor)
         return self
 
-    def objective(
-        self, components: ArrayLike, alpha: float, *, n_threads: int | None = None
-    ) -> float:
+    @former_keywords(components="dictionary", n_threads="n_jobs")
+    def objective(self, dictionary: ArrayLike, alpha: float, *, n_jobs: int | None = None) -> float:
         """Return the objective of the samples with their codes at this dictionary.
 
         Parameters
         ----------
-        components : array_like of shape (n_components, n_features)
+        dictionary : array_like of shape (n_components, n_features)
             The dictionary, atoms in rows.
         alpha : float
             The weight of the codes' ℓ1 norm.
-        n_threads : int, optional
-            See `resolve_threads`.
+        n_jobs : int, optional
+            Threads: None for `get_num_threads()`, -1 for all.
 
         Returns
         -------
@@ -227,10 +228,10 @@ class Statistics:
             observed entries count.
         """
         alpha = check_real(alpha, "alpha", minimum=0.0)
-        components = check_matrix(
-            components, "components", dtype=self.A.dtype, n_features=self.n_features
+        atoms = check_matrix(
+            dictionary, "dictionary", dtype=self.A.dtype, n_features=self.n_features
         )
-        quadratic = self._quadratic(components, resolve_threads(n_threads))
+        quadratic = self._quadratic(atoms, resolve_threads(n_jobs))
         return float(0.5 * self.energy + quadratic + alpha * self.l1)
 
     def _quadratic(self, components: FloatArray, num_threads: int) -> float:

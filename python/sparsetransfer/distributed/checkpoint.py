@@ -24,7 +24,7 @@ def run_mark(
     """Compute a mark of a run from its data's shape, its settings and its first dictionary."""
     described = [
         [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
-        [task.alpha, task.l2, task.positive, tol, coupling_tol, str(task.components.dtype)],
+        [task.alpha, task.l2, task.positive_code, tol, coupling_tol, str(task.components.dtype)],
         [strengths.tolist(), task.contrasts.tolist()],
         None if task.graph is None else vars(task.graph),
     ]

@@ -56,7 +56,7 @@ def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Sum
     groups = task.groups(chunk)
     links = None if last is None else last.laplacian
     if task.graph is not None and links is None:
-        links = task.graph.laplacian(chunk, rows, task.n_threads)
+        links = task.graph.laplacian(chunk, rows, task.n_jobs)
     start = None if last is None else last.codes.toarray()
     try:
         solution = _solve(task, groups, rows, links, start)
@@ -66,7 +66,7 @@ def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Sum
         raise type(error)(f"chunk {chunk.name} could not be coded: {error}") from error
     found = solution.codes
     statistics = Statistics(components.shape[0], components.shape[1], dtype=components.dtype)
-    statistics.add(rows, found, n_threads=task.n_threads)
+    statistics.add(rows, found, n_jobs=task.n_jobs)
     errors = np.square(rows - matmul(found, components)).sum(axis=1, dtype=np.float64)
     worst = np.argsort(-errors, kind="stable")[:CANDIDATES]
     summary = Summary(
@@ -125,10 +125,10 @@ def _solve(
                 task.alpha,
                 squared_norms=norms,
                 l2=task.l2,
-                positive=task.positive,
-                init=start,
+                positive_code=task.positive_code,
+                code_init=start,
                 tol=TOLERANCE[tolerance],
-                n_threads=task.n_threads,
+                n_jobs=task.n_jobs,
                 max_iter=0 if certify else _MOST_ITERATIONS,
             )
         return _Solution(
@@ -153,7 +153,7 @@ def _solve(
         links.indices.astype(np.int32),
         task.graph.strength * links.data.astype(dtype, copy=False),
         alpha=task.alpha,
-        positive=task.positive,
+        positive=task.positive_code,
         settings=_core.TransferEncodeSettings(
             solver=_core.CodeSolver.automatic,
             tolerance=_GRAPH_TOLERANCE[tolerance],
@@ -161,7 +161,7 @@ def _solve(
         ),
         penalties=np.zeros(0, dtype),
         codes=codes,
-        num_threads=resolve_threads(task.n_threads),
+        num_threads=resolve_threads(task.n_jobs),
     )
     missed = 0 if report.converged else len(rows)
     return _Solution(codes, report.duality_gap, report.kkt_violation, missed)

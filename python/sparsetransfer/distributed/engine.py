@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sparsetransfer._files import replacing
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.distributed.chunk import Chunk
 from sparsetransfer.distributed.chunks import Chunks
@@ -103,7 +104,7 @@ class Cluster:
     ----------
     client : distributed.Client
         A connected client.
-    n_threads : int, default=1
+    n_jobs : int, default=1
         Threads of a kernel on a worker: Dask runs as many kernels at a time as workers have
         threads.
 
@@ -114,9 +115,10 @@ class Cluster:
     workers in pairs, in the order of the chunks, and one travels to the client.
     """
 
-    def __init__(self, client: Any, *, n_threads: int = 1) -> None:
+    @former_keywords(n_threads="n_jobs")
+    def __init__(self, client: Any, *, n_jobs: int = 1) -> None:
         self.client = client
-        self.n_threads = n_threads
+        self.n_jobs = n_jobs
         self._chunks: Chunks | None = None
         self._coded: list[Any] = []
         self._run = ""

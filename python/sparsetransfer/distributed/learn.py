@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.checkpoint import resume, run_mark, save
@@ -81,6 +82,7 @@ class ChunkedDictionary:
     n_passes: int
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def learn(
     chunks: Chunks,
     n_components: int,
@@ -93,7 +95,7 @@ def learn(
     graph_weights: Weights = "cosine",
     normalized_laplacian: bool = False,
     l2: float | None = None,
-    positive: bool = False,
+    positive_code: bool = False,
     max_iter: int = 50,
     tol: float = 1e-5,
     coupling_tol: float = 1e-7,
@@ -104,7 +106,7 @@ def learn(
     codes_to: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     rng: np.random.Generator | int | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> ChunkedDictionary:
     r"""Learn a dictionary of more data than fit in memory, or on a cluster.
 
@@ -130,7 +132,7 @@ def learn(
     l2 : float, optional
         Weight of half the squared norm of the codes, at least 0. By default 0; but 1e-3 where
         domains are coupled and there are more atoms than features, which keeps codes unique.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Keep codes non-negative.
     max_iter : int, default=50
         Alternations at most.
@@ -152,7 +154,7 @@ def learn(
         Called after every alternation; see `Progress`.
     rng : numpy.random.Generator or int, optional
         Source of the first dictionary, or its seed.
-    n_threads : int, optional
+    n_jobs : int, optional
         Threads of a kernel; on a cluster that of the engine counts.
 
     Returns
@@ -228,12 +230,12 @@ def learn(
         components=components,
         alpha=alpha,
         l2=_ridge(l2, mmd > 0 and k > chunks.n_features),
-        positive=bool(positive),
+        positive_code=bool(positive_code),
         graph=graph,
         pull=None if mmd == 0 else np.zeros((k, len(contrasts))),
         contrasts=contrasts,
         curved_rows=0 if mmd == 0 else max(1, -(-_CURVED_ROWS // len(chunks))),
-        n_threads=getattr(engine, "n_threads", n_threads),
+        n_jobs=getattr(engine, "n_threads", n_jobs),
     )
     state = State(task, strengths, [], 0)
     mark = run_mark(chunks, task, strengths, tol, coupling_tol)
@@ -246,7 +248,7 @@ def learn(
         state.history.append(objective)
         coded = state.task.components
         improved = update_dictionary(
-            coded, summary.statistics, passes=_PASSES, tol=_STEP_TOLERANCE, n_threads=n_threads
+            coded, summary.statistics, passes=_PASSES, tol=_STEP_TOLERANCE, n_jobs=n_jobs
         )
         replaced = _replace_unused(improved, summary)
         state.task = replace(state.task, components=improved)
@@ -276,7 +278,7 @@ def learn(
             f"{summary.n_unconverged} codes missed their tolerance, and the duality gap of the "
             f"codes is {gap:.2g} of {objective:.6g}",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return ChunkedDictionary(
         components=state.task.components,

@@ -42,10 +42,10 @@ class Graph:
     weights: Weights
     normalized: bool
 
-    def laplacian(self, chunk: Chunk, rows: FloatArray, n_threads: int | None) -> sparse.csr_array:
+    def laplacian(self, chunk: Chunk, rows: FloatArray, n_jobs: int | None) -> sparse.csr_array:
         """Return the Laplacian of a chunk's rows, in the precision of the work."""
         try:
-            graph = knn_graph(rows, self.n_neighbors, weights=self.weights, n_threads=n_threads)
+            graph = knn_graph(rows, self.n_neighbors, weights=self.weights, n_jobs=n_jobs)
         except ValueError as error:
             raise ValueError(f"chunk {chunk.name} has no graph: {error}") from error
         found = laplacian(graph, normalized=self.normalized).astype(rows.dtype)
@@ -79,7 +79,7 @@ class Pass:
         The dictionary.
     alpha, l2 : float
         Weights of the ℓ1 norm and of half the squared norm of the codes.
-    positive : bool
+    positive_code : bool
         Whether codes are non-negative.
     graph : Graph or None
         The graph term; None without one.
@@ -90,19 +90,19 @@ class Pass:
         The weight of a source and of a target row in the difference of every pair of means.
     curved_rows : int
         Rows of a chunk from which the curvature of the coupling is estimated; 0 for none.
-    n_threads : int or None
+    n_jobs : int or None
         As everywhere.
     """
 
     components: FloatArray
     alpha: float
     l2: float
-    positive: bool
+    positive_code: bool
     graph: Graph | None
     pull: NDArray[np.float64] | None
     contrasts: NDArray[np.float64]
     curved_rows: int
-    n_threads: int | None
+    n_jobs: int | None
 
     def groups(self, chunk: Chunk) -> list[tuple[Any, NDArray[np.float64]]]:
         """Return the rows of every class of a chunk, with their weights in all differences."""

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -23,13 +24,14 @@ Metric = Literal["euclidean", "cosine"]
 Weights = Literal["binary", "heat", "cosine"]
 
 
+@former_keywords(n_threads="n_jobs")
 def nearest_neighbours(
     X: ArrayLike,
     n_neighbors: int,
     *,
     query: ArrayLike | None = None,
     metric: Metric = "euclidean",
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> tuple[NDArray[np.int64], FloatArray]:
     r"""Find the exact nearest neighbours of samples.
 
@@ -46,7 +48,7 @@ def nearest_neighbours(
     metric : {"euclidean", "cosine"}, default="euclidean"
         The distance: :math:`\|x-y\|` or :math:`1-x^\top y/(\|x\|\|y\|)`, which is 1 if
         either sample is zero.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -83,11 +85,12 @@ def nearest_neighbours(
         queries = check_pair(X, query, ("X", "query"), dtype=dtype)[1]
     _check_n_neighbors(n_neighbors, len(samples), alone=query is None)
     indices, distances = _core.nearest_neighbours(
-        samples, queries, n_neighbors, _metric(metric), resolve_threads(n_threads)
+        samples, queries, n_neighbors, _metric(metric), resolve_threads(n_jobs)
     )
     return indices, distances
 
 
+@former_keywords(n_threads="n_jobs")
 def knn_graph(
     X: ArrayLike,
     n_neighbors: int = 5,
@@ -95,7 +98,7 @@ def knn_graph(
     weights: Weights = "binary",
     metric: Metric | None = None,
     bandwidth: float | Literal["neighbours", "pairwise"] = "neighbours",
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> sparse.csr_array:
     r"""Build the symmetric graph of nearest neighbours.
 
@@ -119,7 +122,7 @@ def knn_graph(
         of samples to their neighbours, or the mean distance of all pairs of samples (a sample
         with itself included), which published graph constructions use; it needs
         :math:`O(n^2 d)` time. Ignored by the other weights.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -162,9 +165,9 @@ def knn_graph(
         metric = "cosine" if weights == "cosine" else "euclidean"
     if weights == "heat" and metric != "euclidean":
         raise ValueError(f"metric must be 'euclidean' for weights='heat', got {metric!r}")
-    threads = resolve_threads(n_threads)
+    threads = resolve_threads(n_jobs)
     samples = check_matrix(X, "X")
-    indices, distances = nearest_neighbours(samples, n_neighbors, metric=metric, n_threads=threads)
+    indices, distances = nearest_neighbours(samples, n_neighbors, metric=metric, n_jobs=threads)
     if weights == "binary":
         values = np.ones_like(distances)
     elif weights == "heat":

@@ -141,9 +141,7 @@ class DriftDetector:
                 self._seeds.entropy, spawn_key=(1, self.n_windows + number)
             )
             generator = np.random.default_rng(seed)
-            tests.append(
-                two_sample_test(self.reference, window, random_state=generator, **self._options)
-            )
+            tests.append(two_sample_test(self.reference, window, rng=generator, **self._options))
         self._waiting = waiting[n_complete * self._window :].copy()
         self.n_windows += n_complete
         return tests

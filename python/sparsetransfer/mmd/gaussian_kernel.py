@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     check_pair,
@@ -24,6 +25,7 @@ _LARGEST_SINGLE_FACTOR = 1e8
 """Of the pairs within a domain: beyond it, weights and factors leave the range of float32."""
 
 
+@former_keywords(n_threads="n_jobs")
 def gaussian(
     source: ArrayLike,
     target: ArrayLike,
@@ -34,7 +36,7 @@ def gaussian(
     gradient: bool = False,
     source_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> MMDResult:
     r"""Estimate the squared discrepancy of two samples under the mean of Gaussian kernels.
 
@@ -67,7 +69,7 @@ def gaussian(
         one discrepancy, and the columns are averaged; see :func:`class_weights`.
     target_weights : array_like of shape (n_target,) or (n_target, n_columns), optional
         Likewise, with as many columns.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -141,7 +143,7 @@ def gaussian(
         contrasts.between.astype(working),
         contrasts.unbiased,
         gradient,
-        resolve_threads(n_threads),
+        resolve_threads(n_jobs),
     )
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
@@ -149,6 +151,7 @@ def gaussian(
     return MMDResult(value, by_source, by_target, tuple(widths))
 
 
+@former_keywords(n_threads="n_jobs")
 def witness(
     points: ArrayLike,
     source: ArrayLike,
@@ -158,7 +161,7 @@ def witness(
     multipliers: Sequence[float] | None = None,
     source_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
     r"""Evaluate the witness function: where the source is denser than the target.
 
@@ -178,7 +181,7 @@ def witness(
         Non-negative sample weights, equal by default.
     target_weights : array_like of shape (n_target,), optional
         Likewise.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -216,7 +219,7 @@ def witness(
     contrasts = resolve_contrasts(len(xs), len(xt), "biased", source_weights, target_weights)
     if contrasts.source.shape[1] != 1:
         raise ValueError("the witness function takes one column of weights per domain")
-    threads = resolve_threads(n_threads)
+    threads = resolve_threads(n_jobs)
     above = _core.gaussian_sums(at, xs, _by_column(contrasts.source, dtype), widths, threads)
     below = _core.gaussian_sums(at, xt, _by_column(contrasts.target, dtype), widths, threads)
     return np.asarray(above[0] - below[0], dtype=np.float64)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import check_integer, check_pair, resolve_threads
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
@@ -42,6 +43,7 @@ class TwoSampleTest:
     bandwidths: tuple[float, ...]
 
 
+@former_keywords(n_threads="n_jobs", random_state="rng")
 def two_sample_test(
     source: ArrayLike,
     target: ArrayLike,
@@ -51,8 +53,8 @@ def two_sample_test(
     multipliers: Sequence[float] | None = None,
     combine: Literal["mean", "fuse"] = "mean",
     estimator: Literal["biased", "unbiased"] = "unbiased",
-    random_state: np.random.Generator | int | None = None,
-    n_threads: int | None = None,
+    rng: np.random.Generator | int | None = None,
+    n_jobs: int | None = None,
 ) -> TwoSampleTest:
     r"""Test whether two samples come from one distribution.
 
@@ -75,9 +77,9 @@ def two_sample_test(
         known beforehand, best with ``bandwidths="quantiles"``; the level of the test holds.
     estimator : {"biased", "unbiased"}, default="unbiased"
         The statistic.
-    random_state : numpy.random.Generator or int, optional
+    rng : numpy.random.Generator or int, optional
         Where the permutations come from. The same seed gives the same permutations.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -123,7 +125,7 @@ def two_sample_test(
     >>> from sparsetransfer import mmd
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(size=(50, 3)), rng.normal(loc=1.0, size=(40, 3))
-    >>> mmd.two_sample_test(x, y, random_state=0).p_value
+    >>> mmd.two_sample_test(x, y, rng=0).p_value
     0.001
 
     A density with ten ripples, whose width nobody had to guess:
@@ -144,9 +146,9 @@ def two_sample_test(
         raise ValueError(f"estimator must be 'biased' or 'unbiased', got {estimator!r}")
     xs, xt = check_pair(source, target, dtype=np.float64, min_samples=2)
     check_integer(n_permutations, "n_permutations", minimum=1)
-    threads = resolve_threads(n_threads)
+    threads = resolve_threads(n_jobs)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
-    generator = np.random.default_rng(random_state)
+    generator = np.random.default_rng(rng)
     pooled = np.concatenate([xs, xt])
     indicator = np.zeros(len(pooled))
     indicator[: len(xs)] = 1

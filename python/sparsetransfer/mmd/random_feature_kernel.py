@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
@@ -25,6 +26,7 @@ __all__ = ["random_features"]
 _BLOCK_ENTRIES = 1 << 20
 
 
+@former_keywords(random_state="rng")
 def random_features(
     source: ArrayLike,
     target: ArrayLike,
@@ -36,7 +38,7 @@ def random_features(
     gradient: bool = False,
     source_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
-    random_state: np.random.Generator | int | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> MMDResult:
     r"""Approximate the Gaussian discrepancy by random Fourier features.
 
@@ -60,7 +62,7 @@ def random_features(
         As for :func:`gaussian`.
     target_weights : array_like of shape (n_target,) or (n_target, n_columns), optional
         As for :func:`gaussian`.
-    random_state : numpy.random.Generator or int, optional
+    rng : numpy.random.Generator or int, optional
         Where the frequencies come from. The same seed gives the same frequencies.
 
     Returns
@@ -93,7 +95,7 @@ def random_features(
     Examples
     --------
     >>> from sparsetransfer import mmd
-    >>> result = mmd.random_features([[0.0]], [[0.0]], bandwidths=1.0, random_state=0)
+    >>> result = mmd.random_features([[0.0]], [[0.0]], bandwidths=1.0, rng=0)
     >>> result.value
     0.0
     """
@@ -101,7 +103,7 @@ def random_features(
     xs, xt = check_pair(source, target, dtype=dtype)
     check_integer(n_frequencies, "n_frequencies", minimum=1)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
-    generator = np.random.default_rng(random_state)
+    generator = np.random.default_rng(rng)
     frequencies = np.concatenate(
         [generator.normal(scale=1 / width, size=(n_frequencies, xs.shape[1])) for width in widths]
     ).astype(dtype)

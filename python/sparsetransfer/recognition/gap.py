@@ -54,7 +54,7 @@ def domain_gap(
             rows[np.sort(rng.choice(len(rows), min(len(rows), _MOST_TESTED), replace=False))]
             for rows in (known, unknown)
         ]
-        test = two_sample_test(*drawn, n_permutations=_PERMUTATIONS, random_state=seed)
+        test = two_sample_test(*drawn, n_permutations=_PERMUTATIONS, rng=seed)
         low, high = bootstrap_interval(drawn[0], drawn[1], test.bandwidths, rng)
         return {
             **measure(known, unknown).as_dict(),

@@ -108,4 +108,5 @@ def by_chunks(
             joined("kkt_violation"),
             joined("objective"),
         ),
+        stacklevel=3,
     )

@@ -125,7 +125,7 @@ def sparse_encode(
     penalty = 1.0 if alpha is None else alpha
     if algorithm == "threshold":
         signals, _ = check_masked(X, "X", mask)
-        return threshold(signals, dictionary, penalty, positive=positive)
+        return threshold(signals, dictionary, penalty, positive_code=positive)
     inner = None
     if gram is not None or algorithm == "lars":
         signals = check_matrix(X, "X")
@@ -140,20 +140,20 @@ def sparse_encode(
             return _lars(matrix, correlations, count, n_jobs)
         greedy: dict[str, Any] = {
             "rule": algorithm,
-            "positive": positive,
+            "positive_code": positive,
             "time_limit": time_limit,
-            "n_threads": n_jobs,
+            "n_jobs": n_jobs,
         }
         if inner is None:
             return omp(X, dictionary, n_nonzero_coefs, mask=mask, **greedy).codes
         return omp_gram(*inner, _count(n_nonzero_coefs, atoms), **greedy).codes
     options: dict[str, Any] = {
-        "positive": positive,
-        "init": init,
+        "positive_code": positive,
+        "code_init": init,
         "max_iter": max_iter,
         "algorithm": algorithm if algorithm in get_args(LassoAlgorithm) else "auto",
         "time_limit": time_limit,
-        "n_threads": n_jobs,
+        "n_jobs": n_jobs,
     }
     if inner is None:
         return lasso(X, dictionary, penalty, mask=mask, **options).codes
@@ -182,8 +182,8 @@ def _inner_products(
     return matrix, correlations, np.einsum("ij,ij->i", signals, signals)
 
 
-def _lars(gram: FloatArray, cov: FloatArray, count: int, n_threads: int | None) -> FloatArray:
+def _lars(gram: FloatArray, cov: FloatArray, count: int, n_jobs: int | None) -> FloatArray:
     codes = np.empty(cov.shape)
     wide, correlations = (np.ascontiguousarray(array, dtype=np.float64) for array in (gram, cov))
-    _core.lars(wide, correlations, count, codes, n_threads=resolve_threads(n_threads))
+    _core.lars(wide, correlations, count, codes, n_threads=resolve_threads(n_jobs))
     return codes.astype(cov.dtype, copy=False)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
@@ -36,6 +37,7 @@ _ALGORITHMS = {
 TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 8e-5}
 
 
+@former_keywords(positive="positive_code", init="code_init", n_threads="n_jobs")
 def lasso(
     X: ArrayLike,
     dictionary: ArrayLike,
@@ -43,14 +45,14 @@ def lasso(
     *,
     l2: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
-    positive: bool = False,
-    init: ArrayLike | None = None,
+    positive_code: bool = False,
+    code_init: ArrayLike | None = None,
     tol: float | None = None,
     max_iter: int = 1000,
     mask: Mask = None,
     algorithm: LassoAlgorithm = "auto",
     time_limit: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> SparseCodes:
     r"""Solve the lasso for many signals, to machine precision.
 
@@ -66,9 +68,9 @@ def lasso(
         The ridge penalty `h` of an elastic net, at least 0, for all signals or for each one.
     weights : array_like of shape (n_components,), optional
         Factors of `alpha` for each atom, at least 0. Ones by default.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether to allow non-negative codes only.
-    init : array_like of shape (n_samples, n_components), optional
+    code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from. They change the time, not the answer.
     tol : float, optional
         The violation of the optimality conditions to accept in the returned code, in units of the
@@ -85,13 +87,13 @@ def lasso(
         How the codes are computed; all give the same ones. "auto" is the active set, which was the
         fastest at every size, sparsity and tolerance measured (user guide). "homotopy" walks down from the penalty
         of the first atom (see `lasso_path`), in float64 whatever `X` is, needs positive `alpha` and
-        `weights`, and does not look at `init`; "fista" takes accelerated gradient steps [2]_ with
+        `weights`, and does not look at `code_init`; "fista" takes accelerated gradient steps [2]_ with
         restarts [3]_, the only one whose cost does not grow with the non-zeros of a code.
     time_limit : float, optional
         Seconds after which codes are returned as far as they are: those that were not begun are
-        `init`, or zero. Each has its certificate, and its `status` says so. The Gram matrix and
+        `code_init`, or zero. Each has its certificate, and its `status` says so. The Gram matrix and
         the correlations are computed in any case. By default there is no limit.
-    n_threads : int, optional
+    n_jobs : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
 
@@ -157,8 +159,10 @@ def lasso(
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     shape = (signals.shape[0], atoms.shape[0])
-    codes = _start(init, shape, signals.dtype, positive)
-    settings = _settings(alpha, tol, max_iter, positive, init is not None, signals.dtype, algorithm)
+    codes = _start(code_init, shape, signals.dtype, positive_code)
+    settings = _settings(
+        alpha, tol, max_iter, positive_code, code_init is not None, signals.dtype, algorithm
+    )
     options: dict[str, Any] = {} if observed is None else {"mask": observed}
     with naming_infinite(atoms, "dictionary"):
         reports = _core.lasso(
@@ -169,12 +173,13 @@ def lasso(
             ridge=_ridge(l2, shape[0]),
             weights=_weights(weights, shape[1]),
             time_limit=check_seconds(time_limit),
-            n_threads=resolve_threads(n_threads),
+            n_threads=resolve_threads(n_jobs),
             **options,
         )
     return collect(codes, reports)
 
 
+@former_keywords(positive="positive_code", init="code_init", n_threads="n_jobs")
 def lasso_gram(
     gram: ArrayLike,
     cov: ArrayLike,
@@ -183,13 +188,13 @@ def lasso_gram(
     squared_norms: ArrayLike | None = None,
     l2: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
-    positive: bool = False,
-    init: ArrayLike | None = None,
+    positive_code: bool = False,
+    code_init: ArrayLike | None = None,
     tol: float | None = None,
     max_iter: int = 1000,
     algorithm: LassoAlgorithm = "auto",
     time_limit: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> SparseCodes:
     r"""Solve the lasso from a precomputed Gram matrix and correlations.
 
@@ -203,7 +208,7 @@ def lasso_gram(
         The penalty, at least 0.
     squared_norms : array_like of shape (n_samples,), optional
         The squared norms of the signals. Without them objective and duality gap are NaN.
-    l2, weights, positive, init, tol, max_iter, algorithm, time_limit, n_threads
+    l2, weights, positive_code, code_init, tol, max_iter, algorithm, time_limit, n_jobs
         As in `lasso`.
 
     Returns
@@ -239,8 +244,10 @@ def lasso_gram(
         norms = check_vector(
             squared_norms, "squared_norms", size=shape[0], dtype=np.float64, minimum=0
         )
-    codes = _start(init, shape, dtype, positive)
-    settings = _settings(alpha, tol, max_iter, positive, init is not None, dtype, algorithm)
+    codes = _start(code_init, shape, dtype, positive_code)
+    settings = _settings(
+        alpha, tol, max_iter, positive_code, code_init is not None, dtype, algorithm
+    )
     reports = _core.lasso_gram(
         matrix,
         correlations,
@@ -250,13 +257,14 @@ def lasso_gram(
         weights=_weights(weights, shape[1]),
         squared_norms=norms,
         time_limit=check_seconds(time_limit),
-        n_threads=resolve_threads(n_threads),
+        n_threads=resolve_threads(n_jobs),
     )
     return collect(codes, reports)
 
 
+@former_keywords(positive="positive_code")
 def threshold(
-    X: ArrayLike, dictionary: ArrayLike, alpha: float = 1.0, *, positive: bool = False
+    X: ArrayLike, dictionary: ArrayLike, alpha: float = 1.0, *, positive_code: bool = False
 ) -> FloatArray:
     """Encode signals by soft thresholding of their correlations with the atoms.
 
@@ -268,7 +276,7 @@ def threshold(
         The atoms, one per row.
     alpha : float, default=1.0
         What is taken off every magnitude, at least 0.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether negative codes are set to zero.
 
     Returns
@@ -291,7 +299,7 @@ def threshold(
     limit = signals.dtype.type(check_real(alpha, "alpha", minimum=0.0))
     cov: FloatArray = matmul(signals, atoms.T)
     codes = np.maximum(np.abs(cov) - limit, 0) * np.sign(cov)
-    return np.maximum(codes, 0) if positive else codes
+    return np.maximum(codes, 0) if positive_code else codes
 
 
 def check_dictionary(
@@ -329,7 +337,7 @@ def _settings(
     alpha: float,
     tol: float | None,
     max_iter: int,
-    positive: bool,
+    positive_code: bool,
     warm_start: bool,
     dtype: np.dtype[np.floating],
     algorithm: str,
@@ -342,20 +350,23 @@ def _settings(
         alpha=check_real(alpha, "alpha", minimum=0.0),
         tolerance=tolerance,
         max_iterations=check_integer(max_iter, "max_iter", minimum=0),
-        nonnegative=bool(positive),
+        nonnegative=bool(positive_code),
         warm_start=warm_start,
         algorithm=_ALGORITHMS[algorithm],
     )
 
 
 def _start(
-    init: ArrayLike | None, shape: tuple[int, int], dtype: np.dtype[np.floating], positive: bool
+    code_init: ArrayLike | None,
+    shape: tuple[int, int],
+    dtype: np.dtype[np.floating],
+    positive_code: bool,
 ) -> FloatArray:
-    if init is None:
+    if code_init is None:
         return np.empty(shape, dtype)
-    start = check_matrix(init, "init", dtype=dtype, n_features=shape[1])
+    start = check_matrix(code_init, "code_init", dtype=dtype, n_features=shape[1])
     if start.shape[0] != shape[0]:
-        raise ValueError(f"init must have shape {shape}, got {start.shape}")
+        raise ValueError(f"code_init must have shape {shape}, got {start.shape}")
     return start.copy()
 
 

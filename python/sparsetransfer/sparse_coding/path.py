@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
@@ -82,6 +83,7 @@ class LassoPath:
         return code
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def lasso_path(
     X: ArrayLike,
     dictionary: ArrayLike,
@@ -89,10 +91,10 @@ def lasso_path(
     *,
     l2: ArrayLike = 0.0,
     weights: ArrayLike | None = None,
-    positive: bool = False,
+    positive_code: bool = False,
     max_iter: int = 1000,
     time_limit: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> list[LassoPath]:
     r"""Solve the lasso for every penalty down to the smallest, by homotopy.
 
@@ -108,14 +110,14 @@ def lasso_path(
         The ridge penalty `h` of an elastic net, at least 0; it stays the same along the path.
     weights : array_like of shape (n_components,), optional
         Factors of the penalty for each atom, above 0. Ones by default.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether to allow non-negative codes only.
     max_iter : int, default=1000
         The largest number of knots of a signal.
     time_limit : float, optional
         Seconds after which paths end at the knots that they have reached, at least their first.
         The Gram matrix and the correlations are computed in any case. By default there is no limit.
-    n_threads : int, optional
+    n_jobs : int, optional
         As in `lasso`.
 
     Returns
@@ -184,7 +186,7 @@ def lasso_path(
     settings = _core.PathSettings(
         least_penalty=check_real(alpha_min, "alpha_min", minimum=0.0),
         most_steps=check_integer(max_iter, "max_iter", minimum=1),
-        nonnegative=bool(positive),
+        nonnegative=bool(positive_code),
     )
     with np.errstate(over="ignore", invalid="ignore"):  # refused below, by name
         gram, cov = matmul(atoms, atoms.T), matmul(signals, atoms.T)
@@ -195,7 +197,7 @@ def lasso_path(
         ridge=ridge,
         weights=factors,
         time_limit=check_seconds(time_limit),
-        n_threads=resolve_threads(n_threads),
+        n_threads=resolve_threads(n_jobs),
     )
     largest = 1.0 if factors is None else float(factors.max())
     scale = float(gram.diagonal().max())
@@ -212,7 +214,7 @@ def lasso_path(
             f"with a solution at every knot{early}: allow more knots by max_iter, more time, or "
             "end them earlier",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return paths
 

@@ -124,7 +124,7 @@ def lasso_pooled(
             maximum="max" in statistics,
         ),
         values.reshape(len(sizes), len(statistics) * 2 * len(atoms)),
-        n_threads=resolve_threads(n_jobs, "n_jobs"),
+        n_threads=resolve_threads(n_jobs),
     )
     if unconverged.any():
         warnings.warn(

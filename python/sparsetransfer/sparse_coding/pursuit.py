@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     Mask,
     check_integer,
@@ -25,6 +26,7 @@ __all__ = ["omp", "omp_gram"]
 _RULES = {"omp": _core.SelectionRule.correlation, "ols": _core.SelectionRule.residual}
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def omp(
     X: ArrayLike,
     dictionary: ArrayLike,
@@ -32,10 +34,10 @@ def omp(
     *,
     tol: float | None = None,
     rule: Literal["omp", "ols"] = "omp",
-    positive: bool = False,
+    positive_code: bool = False,
     mask: Mask = None,
     time_limit: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> SparseCodes:
     r"""Encode signals greedily, atom by atom, by orthogonal matching pursuit.
 
@@ -54,14 +56,14 @@ def omp(
         The next atom is the one most correlated with the residual ("omp", plain orthogonal
         matching pursuit), or the one that leaves the smallest residual ("ols", orthogonal least
         squares, also called order-recursive or optimised matching pursuit).
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether to allow non-negative codes only: atoms enter with a positive correlation, the code
         is the best non-negative one on them, and atoms that it puts to zero leave again.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
         As in `lasso`.
     time_limit : float, optional
         Seconds after which codes are returned with the atoms they have.
-    n_threads : int, optional
+    n_jobs : int, optional
         As in `lasso`.
 
     Returns
@@ -104,7 +106,7 @@ def omp(
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     default = max(signals.shape[1] // 10, 1)
-    settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive, atoms.shape[0])
+    settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive_code, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
     options: dict[str, Any] = {} if observed is None else {"mask": observed}
     with naming_infinite(atoms, "dictionary"):
@@ -114,12 +116,13 @@ def omp(
             settings,
             codes,
             time_limit=check_seconds(time_limit),
-            n_threads=resolve_threads(n_threads),
+            n_threads=resolve_threads(n_jobs),
             **options,
         )
     return collect(codes, reports)
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def omp_gram(
     gram: ArrayLike,
     cov: ArrayLike,
@@ -128,9 +131,9 @@ def omp_gram(
     *,
     tol: float | None = None,
     rule: Literal["omp", "ols"] = "omp",
-    positive: bool = False,
+    positive_code: bool = False,
     time_limit: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> SparseCodes:
     """Run `omp` on signals that are known by their correlations with the atoms only.
 
@@ -144,7 +147,7 @@ def omp_gram(
         The squared norms of the signals.
     n_nonzero_coefs : int
         The largest number of atoms in a code.
-    tol, rule, positive, time_limit, n_threads
+    tol, rule, positive_code, time_limit, n_jobs
         As in `omp`.
 
     Returns
@@ -171,7 +174,7 @@ def omp_gram(
     norms = check_vector(
         squared_norms, "squared_norms", size=correlations.shape[0], dtype=np.float64, minimum=0
     )
-    settings = _pursuit_settings(n_nonzero_coefs, 1, tol, rule, positive, matrix.shape[0])
+    settings = _pursuit_settings(n_nonzero_coefs, 1, tol, rule, positive_code, matrix.shape[0])
     codes = np.empty((correlations.shape[0], matrix.shape[0]), dtype)
     reports = _core.pursue_gram(
         matrix,
@@ -180,7 +183,7 @@ def omp_gram(
         settings,
         codes,
         time_limit=check_seconds(time_limit),
-        n_threads=resolve_threads(n_threads),
+        n_threads=resolve_threads(n_jobs),
     )
     return collect(codes, reports)
 
@@ -190,7 +193,7 @@ def _pursuit_settings(
     default: int,
     tol: float | None,
     rule: str,
-    positive: bool,
+    positive_code: bool,
     n_components: int,
 ) -> "_core.PursuitSettings":
     if rule not in _RULES:
@@ -208,5 +211,5 @@ def _pursuit_settings(
         rule=_RULES[rule],
         max_atoms=count,
         tolerance=tolerance,
-        nonnegative=bool(positive),
+        nonnegative=bool(positive_code),
     )

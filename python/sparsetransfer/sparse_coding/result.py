@@ -75,7 +75,9 @@ def status_numbers(names: NDArray[np.str_]) -> NDArray[np.intp]:
     return np.array([STATUS.index(name) for name in names], dtype=np.intp)
 
 
-def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes:
+def collect(
+    codes: FloatArray, reports: tuple[NDArray[Any], ...], *, stacklevel: int = 4
+) -> SparseCodes:
     """Collect the arrays of a kernel, and warn once if some codes did not converge."""
     n_iter, status, gap, kkt, objective = reports
     converged = status == 0
@@ -91,7 +93,7 @@ def collect(codes: FloatArray, reports: tuple[NDArray[Any], ...]) -> SparseCodes
             f"{failed.sum()} of {len(status)} codes did not reach the tolerance{early}: worst violation "
             f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}{remedy}",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     names = _NAMES[status]
     return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)

@@ -3,6 +3,7 @@
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import check_matrix, resolve_threads
 from sparsetransfer.transfer.couplings import MeanCoupling
 from sparsetransfer.transfer.problem import (
@@ -19,9 +20,12 @@ from sparsetransfer.transfer.result import TransferCodes
 __all__ = ["transfer_encode"]
 
 
+@former_keywords(
+    components="dictionary", positive="positive_code", init="code_init", n_threads="n_jobs"
+)
 def transfer_encode(
     X: ArrayLike,
-    components: ArrayLike,
+    dictionary: ArrayLike,
     sample_domain: ArrayLike | None = None,
     *,
     alpha: float = 0.02,
@@ -30,13 +34,13 @@ def transfer_encode(
     laplacian: float = 0.0,
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
-    positive: bool = False,
+    positive_code: bool = False,
     sample_weight: ArrayLike | None = None,
     solver: Solver = "auto",
-    init: ArrayLike | None = None,
+    code_init: ArrayLike | None = None,
     max_iter: int = 5000,
     kkt_tol: float | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> TransferCodes:
     r"""Compute coupled sparse codes of source and target samples in a given dictionary.
 
@@ -44,7 +48,7 @@ def transfer_encode(
     ----------
     X : array_like of shape (n_samples, n_features)
         Signals of all domains; float32 is kept, all else becomes float64.
-    components : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features)
         The dictionary, one atom per row.
     sample_domain : array_like of shape (n_samples,), int, optional
         Positive for source, negative for target: the marginal MMD of all source and all target
@@ -63,7 +67,7 @@ def transfer_encode(
         The graph Laplacian L, symmetric positive semidefinite; required if `laplacian` > 0.
     l2 : float, default=0.0
         Weight of half the squared norm of the codes (elastic net), >= 0.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether codes must be non-negative.
     sample_weight : array_like of shape (n_samples,), optional
         Weights > 0 of the samples in the data and penalty terms, and in the means drawn together
@@ -73,15 +77,15 @@ def transfer_encode(
         from the start; alternating directions with the exact quadratic step; or the published
         loop over the samples, which needs very many sweeps where `mmd` is above about one. All
         have the same answer, and the certificate tells how far each got.
-    init : array_like of shape (n_samples, n_components), optional
+    code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default. They change the time, not the answer.
     max_iter : int, default=5000
         Most iterations: proximal gradient steps, alternating directions, or sweeps. 0 certifies
-        `init` as it is.
+        `code_init` as it is.
     kkt_tol : float, optional
         KKT violation, relative to `alpha`, at which to stop: 1e-6 by default in float64, 1e-3 in
         float32.
-    n_threads : int, optional
+    n_jobs : int, optional
         How many threads. The answer is the same for any number, bit for bit.
 
     Returns
@@ -142,21 +146,21 @@ def transfer_encode(
     """
     signals = check_matrix(X, "X")
     n, d = signals.shape
-    dictionary = check_matrix(components, "components", dtype=signals.dtype, n_features=d)
-    threads = resolve_threads(n_threads)
+    atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=d)
+    threads = resolve_threads(n_jobs)
     alpha, mmd, laplacian, l2 = check_strengths(alpha, mmd, laplacian, l2)
     terms = resolve_coupling(n, sample_domain, coupling, mmd, laplacian, graph, sample_weight)
     result = solve_codes(
         signals,
-        dictionary,
-        initial_codes(init, n, len(dictionary), signals.dtype, positive),
+        atoms,
+        initial_codes(code_init, n, len(atoms), signals.dtype, positive_code),
         terms,
-        resolve_effort(solver, max_iter, kkt_tol, signals.dtype, positive),
+        resolve_effort(solver, max_iter, kkt_tol, signals.dtype, positive_code),
         alpha=alpha,
         l2=l2,
-        positive=bool(positive),
+        positive_code=bool(positive_code),
         threads=threads,
     )
     if not result.converged:
-        warn_unconverged(result, alpha)
+        warn_unconverged(result, alpha, stacklevel=4)
     return result

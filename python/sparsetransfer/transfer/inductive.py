@@ -84,24 +84,24 @@ class GraphExtension:
         self.metric: Metric = "cosine" if weights == "cosine" else "euclidean"
         self.bandwidth = 1.0
         if weights == "heat":
-            _, distances = nearest_neighbours(samples, n_neighbors, n_threads=threads)
+            _, distances = nearest_neighbours(samples, n_neighbors, n_jobs=threads)
             self.bandwidth = float(distances.mean(dtype=np.float64))
             graph = knn_graph(
                 samples,
                 n_neighbors,
                 weights="heat",
                 bandwidth=self.bandwidth,
-                n_threads=threads,
+                n_jobs=threads,
             )
         else:
-            graph = knn_graph(samples, n_neighbors, weights=weights, n_threads=threads)
+            graph = knn_graph(samples, n_neighbors, weights=weights, n_jobs=threads)
         self.degrees = np.asarray(graph.sum(axis=1)).ravel()
         self.laplacian = laplacian(graph, normalized=normalized)
 
     def rows(self, new: FloatArray, threads: int) -> tuple[sparse.csr_array, FloatArray]:
         """Return links to fitted samples (negative, n_new x n_fitted) and the diagonal."""
         indices, distances = nearest_neighbours(
-            self.samples, self.n_neighbors, query=new, metric=self.metric, n_threads=threads
+            self.samples, self.n_neighbors, query=new, metric=self.metric, n_jobs=threads
         )
         if self.weights == "binary":
             values = np.ones_like(distances)
@@ -140,7 +140,7 @@ def encode_shifted(
     *,
     alpha: float,
     l2: float,
-    positive: bool,
+    positive_code: bool,
     kkt_tol: float | None,
     threads: int,
     factor: NDArray[np.float64] | None = None,
@@ -160,10 +160,10 @@ def encode_shifted(
         dictionary,
         np.zeros((n, len(dictionary)), signals.dtype),
         Coupling(np.zeros((n, 0)) if factor is None else factor, laplacian),
-        resolve_effort("auto", 5000, kkt_tol, signals.dtype, positive),
+        resolve_effort("auto", 5000, kkt_tol, signals.dtype, positive_code),
         alpha=alpha,
         l2=l2,
-        positive=positive,
+        positive_code=positive_code,
         threads=threads,
         linear=linear,
     )

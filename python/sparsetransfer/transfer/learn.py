@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from sparsetransfer import _simd
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -49,6 +50,7 @@ _NO_UPDATES = {
 }
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def transfer_learn(
     X: ArrayLike,
     dict_init: ArrayLike,
@@ -60,7 +62,7 @@ def transfer_learn(
     laplacian: float = 0.0,
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
-    positive: bool = False,
+    positive_code: bool = False,
     positive_dict: bool = False,
     sample_weight: ArrayLike | None = None,
     label: float = 0.0,
@@ -73,7 +75,7 @@ def transfer_learn(
     tol: float = 1e-5,
     kkt_tol: float | None = None,
     callback: Callable[[TransferProgress], bool | None] | None = None,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> TransferDictionary:
     r"""Learn one dictionary for source and target together with their coupled codes.
 
@@ -83,7 +85,7 @@ def transfer_learn(
         Signals of all domains; float32 is kept, all else becomes float64.
     dict_init : array_like of shape (n_components, n_features)
         The atoms to start from; longer ones are scaled back to length one.
-    sample_domain, alpha, mmd, coupling, laplacian, graph, l2, positive, n_threads
+    sample_domain, alpha, mmd, coupling, laplacian, graph, l2, positive_code, n_jobs
         As in `transfer_encode`.
     positive_dict : bool, default=False
         Whether atoms must be non-negative.
@@ -193,7 +195,7 @@ def transfer_learn(
         laplacian=laplacian,
         graph=graph,
         l2=l2,
-        positive=positive,
+        positive_code=positive_code,
         positive_dict=positive_dict,
         sample_weight=sample_weight,
         label=label,
@@ -206,9 +208,9 @@ def transfer_learn(
         tol=tol,
         kkt_tol=kkt_tol,
         callback=callback,
-        threads=resolve_threads(n_threads),
+        threads=resolve_threads(n_jobs),
     )
-    warn_unsettled(learned, alpha, max_iter)
+    warn_unsettled(learned, alpha, max_iter, stacklevel=4)
     return learned
 
 
@@ -223,7 +225,7 @@ def alternate(
     laplacian: float,
     graph: sparse.sparray | sparse.spmatrix | None,
     l2: float,
-    positive: bool,
+    positive_code: bool,
     positive_dict: bool,
     sample_weight: ArrayLike | None = None,
     label: float,
@@ -246,10 +248,10 @@ def alternate(
         dictionary = np.maximum(dictionary, 0)
     lengths = np.linalg.norm(dictionary, axis=1, keepdims=True)
     dictionary = np.ascontiguousarray(dictionary / np.maximum(lengths, 1))
-    codes = terms.scale(initial_codes(code_init, n, len(dictionary), signals.dtype, positive))
+    codes = terms.scale(initial_codes(code_init, n, len(dictionary), signals.dtype, positive_code))
     supervision = Supervision(y, n, len(dictionary), label, label_l2, terms, solver, signals.dtype)
     effort = resolve_effort(
-        solver, 1 if solver == "gauss-seidel" else 5000, kkt_tol, signals.dtype, positive
+        solver, 1 if solver == "gauss-seidel" else 5000, kkt_tol, signals.dtype, positive_code
     )
     iterations = check_integer(max_iter, "max_iter", minimum=0)
     tolerance = check_real(tol, "tol", minimum=0)
@@ -273,7 +275,7 @@ def alternate(
                 max_iterations=alternations,
                 tolerance=tolerance,
                 l2=l2,
-                positive_codes=bool(positive),
+                positive_codes=bool(positive_code),
                 positive_atoms=bool(positive_dict),
                 code_tolerance=1e-2,
                 passes=3,
@@ -331,11 +333,11 @@ def warn_unsettled(
         warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=stacklevel)
 
 
-def _dictionary_update(name: str, positive: bool) -> Any:
+def _dictionary_update(name: str, positive_code: bool) -> Any:
     if name in _NO_UPDATES:
         raise ValueError(f"dictionary_update={name!r} does not suit: {_NO_UPDATES[name]}")
     if name not in _UPDATES:
         raise ValueError(f"dictionary_update must be one of {', '.join(_UPDATES)}, got {name!r}")
-    if positive and name != "block_coordinate":
+    if positive_code and name != "block_coordinate":
         raise ValueError(f"positive_dict needs dictionary_update='block_coordinate', got {name!r}")
     return _UPDATES[name]

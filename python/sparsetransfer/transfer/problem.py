@@ -175,19 +175,19 @@ def check_strengths(alpha: float, mmd: float, laplacian: float, l2: float) -> tu
 
 
 def initial_codes(
-    init: ArrayLike | None,
+    code_init: ArrayLike | None,
     n_samples: int,
     n_components: int,
     dtype: np.dtype[np.floating],
-    positive: bool,
+    positive_code: bool,
 ) -> FloatArray:
     """Return a copy of the codes to start from; zeros by default."""
-    if init is None:
+    if code_init is None:
         return np.zeros((n_samples, n_components), dtype)
-    codes = check_matrix(init, "init", dtype=dtype, n_features=n_components)
+    codes = check_matrix(code_init, "code_init", dtype=dtype, n_features=n_components)
     if len(codes) != n_samples:
-        raise ValueError(f"init must have {n_samples} rows, got {len(codes)}")
-    return np.maximum(codes, 0) if positive else codes.copy()
+        raise ValueError(f"code_init must have {n_samples} rows, got {len(codes)}")
+    return np.maximum(codes, 0) if positive_code else codes.copy()
 
 
 @dataclass(frozen=True)
@@ -212,12 +212,12 @@ def resolve_effort(
     max_iter: int,
     kkt_tol: float | None,
     dtype: np.dtype[Any],
-    positive: bool,
+    positive_code: bool,
 ) -> Effort:
     """Check how codes are to be solved for."""
     if solver not in _SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(_SOLVERS)}, got {solver!r}")
-    if solver == "gauss-seidel" and positive:
+    if solver == "gauss-seidel" and positive_code:
         raise ValueError("solver='gauss-seidel' is the published loop, without positive codes")
     return Effort(
         _SOLVERS[solver],
@@ -301,7 +301,7 @@ def solve_codes(
     *,
     alpha: float,
     l2: float,
-    positive: bool,
+    positive_code: bool,
     threads: int,
     linear: FloatArray | None = None,
 ) -> TransferCodes:
@@ -328,7 +328,7 @@ def solve_codes(
                 energy,
                 *coupling.arrays(dtype),
                 alpha=alpha,
-                positive=positive,
+                positive=positive_code,
                 settings=effort.settings(max_iter),
                 penalties=coupling.penalties(dtype),
                 codes=codes,

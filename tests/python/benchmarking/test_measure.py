@@ -20,7 +20,7 @@ LIMITS = {
 @pytest.fixture(scope="module")
 def report():
     names = []
-    report = measure(rounds=2, n_threads=2, progress=names.append)
+    report = measure(rounds=2, n_jobs=2, progress=names.append)
     assert names == list(KERNELS)
     return report
 

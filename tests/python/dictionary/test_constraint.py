@@ -105,7 +105,9 @@ def learn(X, k=8, *, online=False, **options):
 @pytest.mark.parametrize("r", [0.5, 1.0])
 def test_learning_keeps_the_set_and_never_rises(method, positive, r):
     X = signals()
-    result = learn(X, method=method, l1_ratio=r, positive_components=positive, max_iter=25, tol=0.0)
+    result = learn(
+        X, dictionary_update=method, l1_ratio=r, positive_dict=positive, max_iter=25, tol=0.0
+    )
     assert value(result.components, r).max() <= 1 + 1e-12
     assert np.all(np.diff(result.history) <= 1e-10 * result.history[0])
     assert (result.components.min() >= 0) == positive
@@ -155,12 +157,14 @@ def test_what_cannot_be_kept_is_refused():
     X = signals(n=30)
     for method in ("lagrange_dual", "optimal_directions"):
         with pytest.raises(ValueError, match="l1_ratio cannot be kept"):
-            learn(X, method=method, l1_ratio=0.5)
+            learn(X, dictionary_update=method, l1_ratio=0.5)
         with pytest.raises(ValueError, match="l1_ratio cannot be kept"):
-            update_dictionary(np.eye(8, 10), Statistics(8, 10), method=method, l1_ratio=0.5)
+            update_dictionary(
+                np.eye(8, 10), Statistics(8, 10), dictionary_update=method, l1_ratio=0.5
+            )
     with pytest.raises(ValueError, match="l1_ratio must be at most"):
         learn(X, l1_ratio=1.1)
     with pytest.raises(ValueError, match="positive alpha"):
         update_ksvd(X, np.eye(8, 10), np.ones((30, 8)), l1_ratio=0.5)
     with pytest.raises(ValueError, match="positive alpha"):
-        learn(X, method="ksvd", alpha=0.0, l1_ratio=0.5)
+        learn(X, dictionary_update="ksvd", alpha=0.0, l1_ratio=0.5)

@@ -246,7 +246,7 @@ def test_weights_callbacks_and_budgets(name):
     stopped = clone(estimator).set_params(callback=lambda progress: calls.append(progress) or True)
     stopped.fit(X)
     assert len(calls) == 1
-    assert clone(estimator).set_params(max_iter=10**6, time_budget=0.0).fit(X).n_iter_ == 1
+    assert clone(estimator).set_params(max_iter=10**6, time_limit=0.0).fit(X).n_iter_ == 1
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

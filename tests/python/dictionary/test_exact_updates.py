@@ -116,10 +116,12 @@ def test_statistics_of_no_codes_are_refused(method, A):
     sums.A[:] = A
     sums.B[:] = 1e308 if sums.A[0, 0] > 1 else 1.0
     if sums.A[0, 0] > 1:
-        update_dictionary(np.eye(2, 3), sums, method=method)  # large, but a sum of products
+        update_dictionary(
+            np.eye(2, 3), sums, dictionary_update=method
+        )  # large, but a sum of products
         sums.A[:] = [[1.0, 1e300], [1e300, 1.0]]
     with pytest.raises(ArithmeticError, match="not positive semi-definite"):
-        update_dictionary(np.eye(2, 3), sums, method=method)
+        update_dictionary(np.eye(2, 3), sums, dictionary_update=method)
 
 
 @pytest.mark.parametrize("method", ["lagrange_dual", "optimal_directions"])
@@ -130,8 +132,10 @@ def test_tiny_statistics_give_the_update_of_their_multiple(method):
     sums, tiny = Statistics(4, 5).add(signals, codes), Statistics(4, 5)
     tiny.A[:], tiny.B[:] = np.ldexp(sums.A, -1074), np.ldexp(sums.B, -1074)  # the last denormals
     start = np.eye(4, 5)
-    updated = update_dictionary(start, sums, method=method, passes=50)
-    np.testing.assert_array_equal(update_dictionary(start, tiny, method=method, passes=50), updated)
+    updated = update_dictionary(start, sums, dictionary_update=method, passes=50)
+    np.testing.assert_array_equal(
+        update_dictionary(start, tiny, dictionary_update=method, passes=50), updated
+    )
     assert not np.array_equal(updated, start)
 
 

@@ -41,7 +41,7 @@ def learn(X, k=12, *, online=False, **options) -> LearnedDictionary:
 @pytest.mark.parametrize("init", ["samples", "svd"])
 def test_the_objective_never_rises_and_is_what_it_says(method, init):
     X = signals()
-    result = learn(X, method=method, init=init, max_iter=40)
+    result = learn(X, dictionary_update=method, init=init, max_iter=40)
     assert np.all(np.diff(result.history) <= 1e-10 * result.history[0])
     assert result.history[-1] < 0.9 * result.history[0]
     assert result.objective <= result.history[-1] * (1 + 1e-12)
@@ -56,7 +56,7 @@ def test_the_objective_never_rises_and_is_what_it_says(method, init):
 def test_positive_parts_stay_positive(method, positive_codes):
     X = np.abs(signals(1))
     result = learn(
-        X, method=method, positive_codes=positive_codes, positive_components=True, max_iter=15
+        X, dictionary_update=method, positive_code=positive_codes, positive_dict=True, max_iter=15
     )
     assert result.components.min() >= 0
     assert (result.codes.min() >= 0) == positive_codes
@@ -70,7 +70,11 @@ def test_a_converged_dictionary_is_stationary():
     assert result.stationarity < 1e-3
     # No step in any direction of the unit balls lowers the objective at fixed codes.
     best = update_dictionary(
-        result.components, result.statistics, method="lagrange_dual", passes=200, tol=1e-12
+        result.components,
+        result.statistics,
+        dictionary_update="lagrange_dual",
+        passes=200,
+        tol=1e-12,
     )
     gained = result.objective - result.statistics.objective(best, 0.2)
     assert 0 <= gained < 1e-5 * result.objective
@@ -107,10 +111,10 @@ def test_weights_are_repetitions(online):
 def test_bits_do_not_depend_on_threads(dtype, online):
     X = signals(5, n=700, d=24, dtype=dtype)
     options = {"n_epochs": 2} if online else {"max_iter": 5}
-    one = learn(X, 40, online=online, n_threads=1, **options)
+    one = learn(X, 40, online=online, n_jobs=1, **options)
     assert one.components.dtype == one.codes.dtype == dtype
     for threads in THREADS:
-        other = learn(X, 40, online=online, n_threads=threads, **options)
+        other = learn(X, 40, online=online, n_jobs=threads, **options)
         np.testing.assert_array_equal(other.components, one.components)
         np.testing.assert_array_equal(other.codes, one.codes)
         assert other.objective == one.objective
@@ -140,12 +144,12 @@ def test_dead_atoms_are_revived(online):
 @pytest.mark.parametrize("init", ["samples", "svd", "spread"])
 def test_no_atom_is_zero_where_signals_are_few_or_alike(init, method, dtype):
     X = np.repeat(signals(12, n=4, dtype=dtype), 3, axis=0)
-    result = learn(X, 20, init=init, method=method, max_iter=10)
+    result = learn(X, 20, init=init, dictionary_update=method, max_iter=10)
     size = np.linalg.norm(result.components, axis=1)
     assert size.min() > 0.5
     assert size.max() <= 1 + 1e-6
     assert result.objective <= result.history[-1] * (1 + 1e-6)
-    again = learn(X, 20, init=init, method=method, max_iter=10, n_threads=2)
+    again = learn(X, 20, init=init, dictionary_update=method, max_iter=10, n_jobs=2)
     np.testing.assert_array_equal(again.components, result.components)
 
 
@@ -156,7 +160,7 @@ def test_atoms_without_signals_are_drawn_from_the_given_seed(online):
     lone = np.abs(one @ two[:1].T).max(axis=1) > 1 - 1e-6
     assert lone.sum() == 1  # the signal; the others are drawn
     assert np.abs(one[~lone] @ two.T).max() < 1 - 1e-6
-    for options in ({"positive_components": True}, {"l1_ratio": 0.5}):
+    for options in ({"positive_dict": True}, {"l1_ratio": 0.5}):
         atoms = learn(np.abs(X), 6, online=online, **options).components
         r = options.get("l1_ratio", 0.0)
         size = (1 - r) * (atoms**2).sum(axis=1) + r * np.abs(atoms).sum(axis=1)
@@ -212,7 +216,7 @@ def test_degenerate_signals(online):
         ({"X": np.full((4, 3), np.nan)}, "X must be finite"),
         ({"X": np.empty((0, 3))}, "at least 1 sample"),
         ({"alpha": -1.0}, "alpha must be at least 0"),
-        ({"init": "pca"}, "method must be one of"),
+        ({"init": "pca"}, "init must be one of"),
         ({"sample_weight": [1.0]}, "sample_weight must have 20 entries"),
         ({"k": 0}, "n_components must be at least 1"),
     ],
@@ -225,22 +229,22 @@ def test_misuse_is_refused(online, options, message):
 
 def test_what_cannot_go_together_is_refused():
     X = signals(12, n=20)
-    with pytest.raises(ValueError, match="method must be one of"):
-        learn(X, method="adam")
+    with pytest.raises(ValueError, match="dictionary_update must be one of"):
+        learn(X, dictionary_update="adam")
     with pytest.raises(ValueError, match="positive atoms cannot be kept"):
-        learn(X, method="lagrange_dual", positive_components=True)
+        learn(X, dictionary_update="lagrange_dual", positive_dict=True)
     with pytest.raises(ValueError, match="sample_weight cannot be used"):
-        learn(X, method="ksvd", sample_weight=np.ones(20))
+        learn(X, dictionary_update="ksvd", sample_weight=np.ones(20))
 
 
 def test_limits_are_reported():
     X = signals(13)
     with pytest.warns(ConvergenceWarning, match="did not converge in 3 iterations"):
         assert learn_dictionary(X, 5, alpha=0.2, max_iter=3, rng=0).status == "max_iter"
-    quick = learn(X, max_iter=10**6, tol=0.0, time_budget=0.005)
-    assert quick.status == "time_budget"
+    quick = learn(X, max_iter=10**6, tol=0.0, time_limit=0.005)
+    assert quick.status == "time_limit"
     start = time.perf_counter()
-    assert learn(X, online=True, n_epochs=10**6, time_budget=0.05).status == "time_budget"
+    assert learn(X, online=True, n_epochs=10**6, time_limit=0.05).status == "time_limit"
     assert time.perf_counter() - start < 5
 
 
@@ -296,11 +300,14 @@ def test_more_passes_online_approach_the_batch_optimum():
 def test_public_updates_refuse_misuse():
     X = signals(17, n=30)
     result = learn(X, 5)
-    with pytest.raises(ValueError, match="method must be one of"):
-        update_dictionary(result.components, result.statistics, method="sgd")
+    with pytest.raises(ValueError, match="dictionary_update must be one of"):
+        update_dictionary(result.components, result.statistics, dictionary_update="sgd")
     with pytest.raises(ValueError, match="positive atoms cannot be kept"):
         update_dictionary(
-            result.components, result.statistics, method="lagrange_dual", positive=True
+            result.components,
+            result.statistics,
+            dictionary_update="lagrange_dual",
+            positive_dict=True,
         )
     with pytest.raises(ValueError, match="codes must have one row per sample"):
         update_ksvd(X, result.components, result.codes[:-1])

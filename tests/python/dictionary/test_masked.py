@@ -55,7 +55,7 @@ def test_the_objective_of_observed_entries_never_rises(share, positive):
     result = learn(
         np.where(mask, X, np.nan),
         mask="nan",
-        positive_components=positive,
+        positive_dict=positive,
         sample_weight=weights,
         max_iter=25,
     )
@@ -189,10 +189,10 @@ def test_bits_do_not_depend_on_threads(dtype, online):
     X = X.astype(dtype)
     mask = np.random.default_rng(1).random(X.shape) < 0.8
     options = {"n_epochs": 1} if online else {"max_iter": 3}
-    one = learn(X, online=online, mask=mask, n_threads=1, **options)
+    one = learn(X, online=online, mask=mask, n_jobs=1, **options)
     assert one.components.dtype == dtype
     for threads in (2, 3, 7):
-        other = learn(X, online=online, mask=mask, n_threads=threads, **options)
+        other = learn(X, online=online, mask=mask, n_jobs=threads, **options)
         np.testing.assert_array_equal(other.components, one.components)
         np.testing.assert_array_equal(other.codes, one.codes)
 
@@ -229,8 +229,8 @@ def test_methods_that_cannot_are_refused():
     X, _ = hidden(n=30)
     mask = np.random.default_rng(1).random(X.shape) < 0.8
     for method in ("ksvd", "lagrange_dual", "optimal_directions"):
-        with pytest.raises(ValueError, match="mask needs method='block_coordinate'"):
-            learn(X, method=method, mask=mask)
+        with pytest.raises(ValueError, match="mask needs dictionary_update='block_coordinate'"):
+            learn(X, dictionary_update=method, mask=mask)
     statistics = MaskedStatistics(8, 12)
     with pytest.raises(ValueError, match="masked statistics need"):
-        update_dictionary(np.eye(8, 12), statistics, method="lagrange_dual")
+        update_dictionary(np.eye(8, 12), statistics, dictionary_update="lagrange_dual")

@@ -31,7 +31,7 @@ def learn(X, k=12, **options):
 )
 def test_the_squared_error_never_rises(method):
     X, _ = hidden()
-    result = learn(X, method=method, max_iter=30, tol=0.0)
+    result = learn(X, dictionary_update=method, max_iter=30, tol=0.0)
     assert np.all(np.diff(result.history) <= 1e-10 * result.history[0])
     assert np.count_nonzero(result.codes, axis=1).max() <= 2
     error = 0.5 * np.sum((X - result.codes @ result.components) ** 2)
@@ -44,7 +44,7 @@ def test_the_squared_error_never_rises(method):
 
 def test_ksvd_recovers_hidden_atoms():
     X, atoms = hidden(n=1500)
-    result = learn(X, method="ksvd", init="spread", max_iter=100, tol=1e-8)
+    result = learn(X, dictionary_update="ksvd", init="spread", max_iter=100, tol=1e-8)
     cosine = np.abs(atoms @ result.components.T).max(axis=1)
     assert np.median(cosine) > 0.99
     assert result.objective < 0.05 * np.sum(X**2) / 2
@@ -63,7 +63,7 @@ def test_what_excludes_each_other_is_refused():
     X, _ = hidden(n=30)
     with pytest.raises(ValueError, match="alpha must be 0"):
         learn(X, alpha=0.1)
-    with pytest.raises(ValueError, match="positive_codes cannot"):
-        learn(X, positive_codes=True)
+    with pytest.raises(ValueError, match="positive_code cannot"):
+        learn(X, positive_code=True)
     with pytest.raises(ValueError, match="n_nonzero_coefs must be at least 1"):
         learn(X, n_nonzero_coefs=0)

@@ -54,7 +54,7 @@ def run(engine=None, progress=None, data=None, **options):
 
 
 def test_a_cluster_gives_the_bits_of_one_process(client, tmp_path):
-    alone = run(n_threads=1)
+    alone = run(n_jobs=1)
     there = run(Cluster(client), codes_to=tmp_path)
     assert there.components.tobytes() == alone.components.tobytes()
     assert there.history.tolist() == alone.history.tolist()
@@ -69,14 +69,14 @@ def labelled():
 
 
 def test_graph_and_classes_give_the_bits_of_one_process(client):
-    alone = run(data=labelled(), n_threads=1, **TERMS)
+    alone = run(data=labelled(), n_jobs=1, **TERMS)
     there = run(Cluster(client), data=labelled(), **TERMS)
     assert there.components.tobytes() == alone.components.tobytes()
     assert there.duality_gap == alone.duality_gap
 
 
 def test_scaling_while_it_runs_changes_nothing(client):
-    alone = run(data=labelled(), n_threads=1, **TERMS)
+    alone = run(data=labelled(), n_jobs=1, **TERMS)
 
     def scale(number, *_):
         client.cluster.scale({1: 1, 2: 3, 3: 2}.get(number, 2))
@@ -89,7 +89,7 @@ def test_scaling_while_it_runs_changes_nothing(client):
 
 
 def test_a_lost_worker_costs_time_only(client):
-    alone = run(n_threads=1)
+    alone = run(n_jobs=1)
 
     def kill(number, *_):
         if number == 2:
@@ -122,9 +122,9 @@ def test_dask_collections_are_coded_where_they_are(client, persisted):
     settings = {"alpha": 0.3, "mmd": 30.0, "max_iter": 3, "rng": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        alone = learn(chunks(), 8, n_threads=1, **settings)
+        alone = learn(chunks(), 8, n_jobs=1, **settings)
         there = learn(data, 8, engine=Cluster(client), **settings)
-        here = learn(data, 8, n_threads=1, **settings)
+        here = learn(data, 8, n_jobs=1, **settings)
     assert there.components.tobytes() == alone.components.tobytes()
     assert here.components.tobytes() == alone.components.tobytes()
 

@@ -207,9 +207,7 @@ def test_learning_with_a_coupling_lowers_the_objective_and_the_offset():
 
 def test_the_same_order_of_blocks_gives_the_same_bits():
     chunks = pair()[2]
-    runs = [
-        quiet(chunks, 9, alpha=0.1, mmd=60.0, max_iter=4, rng=0, n_threads=n) for n in (1, 2, 7)
-    ]
+    runs = [quiet(chunks, 9, alpha=0.1, mmd=60.0, max_iter=4, rng=0, n_jobs=n) for n in (1, 2, 7)]
     for run in runs[1:]:
         assert run.components.tobytes() == runs[0].components.tobytes()
 

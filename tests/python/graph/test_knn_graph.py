@@ -90,7 +90,7 @@ def test_duplicates_and_two_samples():
 @pytest.mark.parametrize("weights", ["binary", "heat", "cosine"])
 def test_threads_change_no_bit(weights):
     X = np.random.default_rng(2).normal(size=(1200, 10))
-    one, two = (knn_graph(X, 5, weights=weights, bandwidth="pairwise", n_threads=n) for n in (1, 3))
+    one, two = (knn_graph(X, 5, weights=weights, bandwidth="pairwise", n_jobs=n) for n in (1, 3))
     assert (one != two).nnz == 0
 
 

@@ -88,9 +88,9 @@ def test_a_zero_sample_has_cosine_distance_one_to_all():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_threads_change_no_bit(metric, dtype):
     X = np.random.default_rng(3).normal(size=(1500, 20)).astype(dtype)
-    one = nearest_neighbours(X, 5, metric=metric, n_threads=1)
+    one = nearest_neighbours(X, 5, metric=metric, n_jobs=1)
     for threads in (2, 5):
-        many = nearest_neighbours(X, 5, metric=metric, n_threads=threads)
+        many = nearest_neighbours(X, 5, metric=metric, n_jobs=threads)
         np.testing.assert_array_equal(one[0], many[0])
         np.testing.assert_array_equal(one[1], many[1])
 

@@ -129,9 +129,9 @@ def test_threads_change_no_bit(rng, dtype, columns):
         "source_weights": rng.random((1200, columns)),
         "target_weights": rng.random((1111, columns)),
     }
-    one = mmd.gaussian(source, target, n_threads=1, **options)
+    one = mmd.gaussian(source, target, n_jobs=1, **options)
     for threads in (2, 5):
-        many = mmd.gaussian(source, target, n_threads=threads, **options)
+        many = mmd.gaussian(source, target, n_jobs=threads, **options)
         assert one.value == many.value
         np.testing.assert_array_equal(one.gradient_source, many.gradient_source)
         np.testing.assert_array_equal(one.gradient_target, many.gradient_target)
@@ -232,7 +232,7 @@ def test_median_of_many_samples_is_close_to_that_of_all(rng):
         ({"multipliers": [-1.0]}, r"multipliers must be greater than 0, got -1\.0"),
         ({"estimator": "u"}, "estimator must be 'biased', 'unbiased' or 'linear_time', got 'u'"),
         ({"source_weights": np.ones(3)}, "source_weights must have 13 entries, got 3"),
-        ({"n_threads": 0}, "n_threads must be positive"),
+        ({"n_jobs": 0}, "n_jobs must be positive"),
     ],
 )
 def test_unfit_arguments_are_refused(domains, options, message):
@@ -268,7 +268,7 @@ def test_ctrl_c_ends_a_long_call(rng):
     timer.start()
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        mmd.gaussian(samples, samples, bandwidths=8.0, gradient=True, n_threads=2)
+        mmd.gaussian(samples, samples, bandwidths=8.0, gradient=True, n_jobs=2)
     assert time.perf_counter() - start < 5
     timer.join()
 
@@ -293,7 +293,7 @@ def test_witness_integrates_to_the_discrepancy(rng, dtype):
     source = rng.normal(size=(700, 3)).astype(dtype)
     target = rng.normal(size=(300, 3)).astype(dtype) + dtype(0.5)
     one, two = (
-        mmd.witness(np.concatenate([source, target]), source, target, n_threads=n) for n in (1, 2)
+        mmd.witness(np.concatenate([source, target]), source, target, n_jobs=n) for n in (1, 2)
     )
     np.testing.assert_array_equal(one, two)
     difference = one[:700].mean() - one[700:].mean()

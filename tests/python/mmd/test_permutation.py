@@ -8,7 +8,7 @@ from sparsetransfer import mmd
 def test_statistic_and_null_are_discrepancies_of_permuted_samples(rng, estimator):
     source, target = rng.normal(size=(8, 2)), rng.normal(size=(5, 2)) + 1
     options = {"bandwidths": [1.0, 2.0], "estimator": estimator}
-    test = mmd.two_sample_test(source, target, n_permutations=7, random_state=3, **options)
+    test = mmd.two_sample_test(source, target, n_permutations=7, rng=3, **options)
     assert test.statistic == pytest.approx(mmd.gaussian(source, target, **options).value)
     pooled = np.concatenate([source, target])
     indicators = np.tile(np.r_[np.ones(8), np.zeros(5)], (7, 1))
@@ -22,12 +22,12 @@ def test_statistic_and_null_are_discrepancies_of_permuted_samples(rng, estimator
 
 def test_power_and_level(rng):
     different = mmd.two_sample_test(
-        rng.normal(size=(60, 3)), rng.normal(size=(50, 3)) + 1, n_permutations=199, random_state=0
+        rng.normal(size=(60, 3)), rng.normal(size=(50, 3)) + 1, n_permutations=199, rng=0
     )
     assert different.p_value == 1 / 200
     p_values = [
         mmd.two_sample_test(
-            rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), n_permutations=99, random_state=rng
+            rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), n_permutations=99, rng=rng
         ).p_value
         for _ in range(200)
     ]
@@ -40,7 +40,7 @@ def test_fused_statistic_by_its_definition(rng, estimator):
     source, target = rng.normal(size=(8, 2)), rng.normal(size=(5, 2)) + 1
     widths = [0.3, 1.0, 2.0]
     options = {"bandwidths": widths, "combine": "fuse", "estimator": estimator}
-    test = mmd.two_sample_test(source, target, n_permutations=7, random_state=3, **options)
+    test = mmd.two_sample_test(source, target, n_permutations=7, rng=3, **options)
     pooled = np.concatenate([source, target])
     squared = ((pooled[:, None] - pooled) ** 2).sum(axis=2)
     indicators = np.tile(np.r_[np.ones(8), np.zeros(5)], (8, 1))
@@ -62,7 +62,7 @@ def test_fused_statistic_by_its_definition(rng, estimator):
 
 def test_fusion_of_one_kernel_orders_permutations_as_its_discrepancy_does(rng):
     source, target = rng.normal(size=(20, 2)), rng.normal(size=(15, 2)) + 0.5
-    options = {"bandwidths": 1.5, "n_permutations": 99, "random_state": 0}
+    options = {"bandwidths": 1.5, "n_permutations": 99, "rng": 0}
     plain = mmd.two_sample_test(source, target, **options)
     fused = mmd.two_sample_test(source, target, combine="fuse", **options)
     assert fused.p_value == plain.p_value
@@ -73,7 +73,7 @@ def test_fusion_keeps_the_level_and_finds_differences_at_any_scale(rng):
     options = {"bandwidths": "quantiles", "combine": "fuse", "n_permutations": 99}
     p_values = [
         mmd.two_sample_test(
-            rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), random_state=rng, **options
+            rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), rng=rng, **options
         ).p_value
         for _ in range(200)
     ]
@@ -81,14 +81,14 @@ def test_fusion_keeps_the_level_and_finds_differences_at_any_scale(rng):
     assert 4 <= np.count_nonzero(np.array(p_values) <= 0.1) <= 37
     flat = rng.uniform(size=(300, 1))
     ripples = (rng.integers(10, size=(300, 1)) + rng.uniform(0, 0.5, size=(300, 1))) / 10
-    assert mmd.two_sample_test(ripples, flat, random_state=0, **options).p_value == 0.01
-    far = mmd.two_sample_test(flat, flat + 2, random_state=0, **options)
+    assert mmd.two_sample_test(ripples, flat, rng=0, **options).p_value == 0.01
+    far = mmd.two_sample_test(flat, flat + 2, rng=0, **options)
     assert far.p_value == 0.01
 
 
 def test_kernels_that_see_no_pair_or_nothing_else_do_not_spoil_the_fusion(rng):
     source, target = rng.normal(size=(20, 2)), rng.normal(size=(15, 2)) + 1
-    options = {"combine": "fuse", "n_permutations": 99, "random_state": 0}
+    options = {"combine": "fuse", "n_permutations": 99, "rng": 0}
     useful = mmd.two_sample_test(source, target, bandwidths=[1.0], **options)
     padded = mmd.two_sample_test(source, target, bandwidths=[1e-9, 1.0, 1e9], **options)
     assert np.isfinite(padded.null).all()
@@ -119,9 +119,9 @@ def test_chunks_and_threads_change_nothing(rng, monkeypatch):
     from sparsetransfer.mmd import permutation
 
     source, target = rng.normal(size=(300, 4)), rng.normal(size=(400, 4))
-    options = {"n_permutations": 30, "random_state": 0}
-    whole = mmd.two_sample_test(source, target, n_threads=1, **options)
-    threads = mmd.two_sample_test(source, target, n_threads=3, **options)
+    options = {"n_permutations": 30, "rng": 0}
+    whole = mmd.two_sample_test(source, target, n_jobs=1, **options)
+    threads = mmd.two_sample_test(source, target, n_jobs=3, **options)
     np.testing.assert_array_equal(whole.null, threads.null)
     monkeypatch.setattr(permutation, "_FORMS_BYTES", 8)
     parts = mmd.two_sample_test(source, target, **options)

@@ -57,7 +57,7 @@ METHODS = [
     pytest.param(mmd.linear, id="linear"),
     pytest.param(partial(mmd.gaussian, bandwidths=1.0), id="gaussian"),
     pytest.param(
-        partial(mmd.random_features, bandwidths=1.0, n_frequencies=16, random_state=0),
+        partial(mmd.random_features, bandwidths=1.0, n_frequencies=16, rng=0),
         id="features",
     ),
 ]

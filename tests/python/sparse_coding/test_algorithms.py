@@ -21,7 +21,7 @@ def algorithm(request):
 @pytest.mark.parametrize("positive", [False, True])
 def test_codes_satisfy_the_optimality_conditions(make, judge, algorithm, alpha, positive):
     X, D = make.gaussian(np.random.default_rng(0))
-    result = lasso(X, D, alpha, positive=positive, algorithm=algorithm, max_iter=20_000)
+    result = lasso(X, D, alpha, positive_code=positive, algorithm=algorithm, max_iter=20_000)
     violation = judge.violation(X, D, result.codes, alpha, positive=positive)
     assert violation.max() <= 2e-9 * alpha
     assert result.converged.all()
@@ -71,9 +71,9 @@ def test_float32_is_certified(make, judge, algorithm):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_threads_do_not_change_a_bit(make, algorithm, dtype):
     X, D = (a.astype(dtype) for a in make.gaussian(np.random.default_rng(4), n_samples=400))
-    one = lasso(X, D, 0.1, algorithm=algorithm, max_iter=20_000, n_threads=1)
+    one = lasso(X, D, 0.1, algorithm=algorithm, max_iter=20_000, n_jobs=1)
     for n_threads in (2, 3, 7):
-        more = lasso(X, D, 0.1, algorithm=algorithm, max_iter=20_000, n_threads=n_threads)
+        more = lasso(X, D, 0.1, algorithm=algorithm, max_iter=20_000, n_jobs=n_threads)
         assert np.array_equal(one.codes, more.codes)
         assert np.array_equal(one.duality_gap, more.duality_gap)
 
@@ -81,7 +81,7 @@ def test_threads_do_not_change_a_bit(make, algorithm, dtype):
 def test_warm_start_changes_the_time_only(make, algorithm):
     X, D = make.gaussian(np.random.default_rng(5))
     cold = lasso(X, D, 0.05, algorithm=algorithm, max_iter=20_000)
-    warm = lasso(X, D, 0.05, algorithm=algorithm, max_iter=20_000, init=cold.codes)
+    warm = lasso(X, D, 0.05, algorithm=algorithm, max_iter=20_000, code_init=cold.codes)
     assert warm.n_iter.sum() <= cold.n_iter.sum()
     np.testing.assert_allclose(warm.objective, cold.objective, rtol=1e-10)
 

@@ -76,7 +76,7 @@ def check_lasso(judge, rng, kind, dtype):
     alpha = ratio * float(np.abs(wide[0] @ wide[1].T).max())
     options = {
         "algorithm": str(rng.choice(ALGORITHMS)),
-        "positive": bool(rng.integers(2)),
+        "positive_code": bool(rng.integers(2)),
         "l2": rng.choice([0.0, 0.1]) * float((wide[1] ** 2).sum(axis=1).max()),
         "tol": rng.choice([None, None, 1e-2, 1e-8]),
         "max_iter": int(rng.choice([5, 300])),
@@ -108,7 +108,7 @@ def check_lasso(judge, rng, kind, dtype):
         c = rest @ wide[1].T - ridge * codes
         residual = (rest**2).sum(axis=1) + ridge * (codes**2).sum(axis=1)
     limits = LONG(alpha) * weights
-    violation = judge.violation_at(c, codes, limits, positive=options["positive"])
+    violation = judge.violation_at(c, codes, limits, positive=options["positive_code"])
     size = np.abs(codes).sum(axis=1)
     floor = judge.rounding(X, D, codes) + 16 * np.finfo(float).eps * ridge * size
     check(found.kkt_violation, violation, floor)
@@ -116,7 +116,7 @@ def check_lasso(judge, rng, kind, dtype):
     strict = floor if dtype == np.float64 else 1e-6 * tol * limits.max() + 0 * floor
     check_converged(found.converged, violation, tol * limits.max(), strict)
     gap, objective, slack = gap_and_objective(
-        c, codes, residual, limits, positive=options["positive"]
+        c, codes, residual, limits, positive=options["positive_code"]
     )
     eps = np.finfo(float).eps
     floor_of_value = floor * size + 8 * eps * (X.astype(float) ** 2).sum(axis=1)
@@ -136,7 +136,7 @@ def check_pursuit(judge, rng, kind, dtype):
     X, D = draw_problem(kind, rng, dtype)
     wide = [array.astype(LONG) for array in (X, D)]
     norms = (wide[0] ** 2).sum(axis=1)
-    options = {"rule": str(rng.choice(["omp", "ols"])), "positive": bool(rng.integers(2))}
+    options = {"rule": str(rng.choice(["omp", "ols"])), "positive_code": bool(rng.integers(2))}
     tol = rng.choice([0.5, 1e-2, 1e-6]) * float(norms.mean()) if rng.integers(2) else None
     count = min(int(rng.integers(1, 8)), len(D)) if tol is None else len(D)
     if rng.integers(2):
@@ -181,7 +181,7 @@ def test_paths_are_certified_at_every_knot(judge, dtype, positive):
         least = 1e-3 * float(np.abs(X.astype(float) @ D.T.astype(float)).max())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            paths = lasso_path(X, D, least, positive=positive)
+            paths = lasso_path(X, D, least, positive_code=positive)
         for x, path in zip(X, paths, strict=True):
             codes = path.codes.toarray().astype(LONG)
             signals = np.repeat(x[None], len(codes), axis=0)

@@ -28,8 +28,8 @@ def test_chunks_are_the_whole(problem, chunk_size):
 def test_masks_and_options_go_along(make):
     X, D = make.gaussian(np.random.default_rng(0))
     mask = np.random.default_rng(1).random(X.shape) < 0.7
-    expected = lasso(X, D, 0.1, positive=True, mask=mask).codes
-    found = by_chunks(lasso, X, D, 0.1, positive=True, mask=mask, chunk_size=9).codes
+    expected = lasso(X, D, 0.1, positive_code=True, mask=mask).codes
+    found = by_chunks(lasso, X, D, 0.1, positive_code=True, mask=mask, chunk_size=9).codes
     np.testing.assert_allclose(found.toarray(), expected, atol=1e-9)
     np.testing.assert_allclose(
         by_chunks(omp, X, D, 3, rule="ols", chunk_size=11).codes.toarray(),

@@ -49,7 +49,7 @@ def test_positive_codes(make):
         np.testing.assert_allclose(codes, expected, atol=1e-6)
     for algorithm in ("omp", "ols"):  # which scikit-learn refuses
         codes = sparse_encode(X, D, algorithm=algorithm, n_nonzero_coefs=3, positive=True)
-        expected = omp(X, D, 3, rule=algorithm, positive=True).codes
+        expected = omp(X, D, 3, rule=algorithm, positive_code=True).codes
         assert np.array_equal(codes, expected)
         assert (codes >= 0).all()
     with pytest.raises(ValueError, match="positive"):

@@ -23,7 +23,7 @@ ALPHAS = (0.3, 0.03, 0.003)
 @pytest.mark.parametrize("positive", [False, True])
 def test_codes_satisfy_the_optimality_conditions(problem, judge, alpha, positive):
     X, D = problem
-    result = lasso(X, D, alpha, positive=positive)
+    result = lasso(X, D, alpha, positive_code=positive)
     violation = judge.violation(X, D, result.codes, alpha, positive=positive)
     assert violation.max() <= 2e-9 * alpha
     assert result.converged.all()
@@ -113,15 +113,15 @@ def test_brute_force_finds_nothing_better(seed):
 def test_agrees_with_scikit_learn(make, positive):
     X, D = make.gaussian(np.random.default_rng(3), n_features=30, n_components=50)
     expected = reference(X, D, algorithm="lasso_cd", alpha=0.1, max_iter=100_000, positive=positive)
-    np.testing.assert_allclose(lasso(X, D, 0.1, positive=positive).codes, expected, atol=1e-6)
+    np.testing.assert_allclose(lasso(X, D, 0.1, positive_code=positive).codes, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_threads_do_not_change_a_bit(make, dtype):
     X, D = (a.astype(dtype) for a in make.spectral(np.random.default_rng(4), n_samples=700))
-    one = lasso(X, D, 0.01, n_threads=1)
+    one = lasso(X, D, 0.01, n_jobs=1)
     for n_threads in (2, 3, 7):
-        more = lasso(X, D, 0.01, n_threads=n_threads)
+        more = lasso(X, D, 0.01, n_jobs=n_threads)
         assert np.array_equal(one.codes, more.codes)
         assert np.array_equal(one.duality_gap, more.duality_gap)
 
@@ -150,9 +150,9 @@ def test_shifted_correlations_need_not_come_from_signals(make):
 def test_warm_start_changes_the_time_only(problem):
     X, D = problem
     cold = lasso(X, D, 0.01)
-    warm = lasso(X, D, 0.01, init=cold.codes)
+    warm = lasso(X, D, 0.01, code_init=cold.codes)
     assert warm.n_iter.max() <= 1
-    other = lasso(X, D, 0.01, init=np.random.default_rng(0).standard_normal(cold.codes.shape))
+    other = lasso(X, D, 0.01, code_init=np.random.default_rng(0).standard_normal(cold.codes.shape))
     np.testing.assert_allclose(other.objective, cold.objective, rtol=1e-10, atol=1e-13)
 
 
@@ -184,13 +184,13 @@ def test_strided_and_integer_inputs(make):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("name", ["X", "dictionary", "init", "weights", "l2"])
+@pytest.mark.parametrize("name", ["X", "dictionary", "code_init", "weights", "l2"])
 def test_refuses_what_is_not_finite(make, name, bad):
     X, D = make.gaussian(np.random.default_rng(10))
     arguments = {
         "X": X,
         "dictionary": D,
-        "init": np.zeros((len(X), len(D))),
+        "code_init": np.zeros((len(X), len(D))),
         "weights": np.ones(len(D)),
         "l2": np.ones(len(X)),
     }
@@ -206,7 +206,7 @@ def test_refuses_what_is_not_finite(make, name, bad):
         ({"dictionary": np.eye(5)}, "dictionary must have 24 features"),
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": np.nan}, "alpha"),
-        ({"init": np.zeros((3, 60))}, "init must have shape"),
+        ({"code_init": np.zeros((3, 60))}, "code_init must have shape"),
         ({"weights": np.ones(3)}, "weights must have 60 entries"),
         ({"l2": -1.0}, "l2"),
         ({"tol": -1.0}, "tol"),
@@ -240,7 +240,7 @@ def check_certificate(judge, X, D, alpha, tol, *, positive=False):
     with warnings.catch_warnings():
         if X.dtype == np.float32:
             warnings.simplefilter("ignore", ConvergenceWarning)
-        result = lasso(X, D, alpha, tol=tol, positive=positive)
+        result = lasso(X, D, alpha, tol=tol, positive_code=positive)
     violation = judge.violation(X, D, result.codes, alpha, positive=positive)
     rounding = judge.rounding(X, D, result.codes)
     assert (np.abs(violation - result.kkt_violation) <= 0.01 * violation + rounding).all()
@@ -319,6 +319,6 @@ def test_interrupt_ends_a_long_call():
     timer = threading.Timer(0.3, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        lasso(X, D, 0.5, n_threads=1)
+        lasso(X, D, 0.5, n_jobs=1)
     # One block of signals and one poll interval; generous for busy machines.
     assert time.perf_counter() - sent[0] < 1.0

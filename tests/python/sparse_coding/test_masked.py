@@ -20,7 +20,7 @@ def one_by_one(coder, X, D, mask):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("options", [{}, {"positive": True}, {"l2": 0.3}])
+@pytest.mark.parametrize("options", [{}, {"positive_code": True}, {"l2": 0.3}])
 def test_lasso_is_the_code_of_the_observed_sub_vector(problem, dtype, options):
     X, D = (array.astype(dtype) for array in problem)
     mask = observed_entries(np.random.default_rng(1), X.shape)
@@ -95,9 +95,9 @@ def test_bits_do_not_depend_on_threads(make):
     X, D = make.spectral(np.random.default_rng(0), n_samples=300)
     mask = observed_entries(np.random.default_rng(1), X.shape)
     mask[100:250] = mask[100]
-    one = lasso(X, D, 0.02, mask=mask, n_threads=1)
+    one = lasso(X, D, 0.02, mask=mask, n_jobs=1)
     for threads in (2, 3, 7):
-        other = lasso(X, D, 0.02, mask=mask, n_threads=threads)
+        other = lasso(X, D, 0.02, mask=mask, n_jobs=threads)
         np.testing.assert_array_equal(other.codes, one.codes)
         np.testing.assert_array_equal(other.duality_gap, one.duality_gap)
 

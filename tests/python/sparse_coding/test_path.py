@@ -13,7 +13,7 @@ from sparsetransfer.sparse_coding import lasso, lasso_path, sparse_encode
 @pytest.mark.parametrize("positive", [False, True])
 def test_every_knot_and_every_point_between_is_a_solution(problem, judge, positive):
     X, D = problem
-    for x, path in zip(X, lasso_path(X, D, 0.05, positive=positive), strict=True):
+    for x, path in zip(X, lasso_path(X, D, 0.05, positive_code=positive), strict=True):
         assert path.converged
         assert (np.diff(path.alphas) <= 0).all()
         assert path.alphas[-1] == 0.05
@@ -97,8 +97,8 @@ def test_down_to_least_squares(make):
 
 def test_threads_do_not_change_a_bit(make):
     X, D = make.gaussian(np.random.default_rng(6), n_samples=100)
-    one = lasso_path(X, D, 0.1, n_threads=1)
-    for more in (lasso_path(X, D, 0.1, n_threads=n) for n in (2, 3)):
+    one = lasso_path(X, D, 0.1, n_jobs=1)
+    for more in (lasso_path(X, D, 0.1, n_jobs=n) for n in (2, 3)):
         for a, b in zip(one, more, strict=True):
             assert np.array_equal(a.alphas, b.alphas)
             assert np.array_equal(a.codes.data, b.codes.data)

@@ -20,14 +20,14 @@ from sparsetransfer.sparse_coding import (
 
 CODERS = {
     "lasso": lambda X, D, **options: lasso(X, D, 0.15, **options),
-    "positive": lambda X, D, **options: lasso(X, D, 0.1, positive=True, **options),
+    "positive": lambda X, D, **options: lasso(X, D, 0.1, positive_code=True, **options),
     "ridge": lambda X, D, **options: lasso(X, D, 0.15, l2=0.05, **options),
     "coordinates": lambda X, D, **options: lasso(
         X, D, 0.15, algorithm="coordinate_descent", **options
     ),
     "omp": lambda X, D, **options: omp(X, D, 6, **options),
     "ols": lambda X, D, **options: omp(X, D, 6, rule="ols", **options),
-    "positive omp": lambda X, D, **options: omp(X, D, 6, positive=True, **options),
+    "positive omp": lambda X, D, **options: omp(X, D, 6, positive_code=True, **options),
     "omp to a tolerance": lambda X, D, **options: omp(X, D, 6, tol=1e-3, **options),
 }
 
@@ -66,7 +66,7 @@ def test_bits_depend_neither_on_preparation_nor_on_company(make, coder, dtype):
         alone = code(X[rows], D)
         assert np.array_equal(alone.codes, whole.codes[rows])
         assert same(alone, code(X[rows], kept))
-        assert same(alone, code(X[rows], kept, n_threads=2))
+        assert same(alone, code(X[rows], kept, n_jobs=2))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -74,11 +74,11 @@ def test_few_signals_start_from_codes(make, dtype):
     X, D = data(make, dtype, 20)
     start = np.random.default_rng(1).standard_normal((20, 300)).astype(dtype)
     start[::2] *= np.abs(start[::2]) > 2.5
-    whole = lasso(X, D, 0.1, init=start)
+    whole = lasso(X, D, 0.1, code_init=start)
     for i in (0, 1):
         row = slice(i, i + 1)
-        alone = lasso(X[row], D, 0.1, init=start[row])
-        assert same(alone, lasso(X[row], PreparedDictionary(D), 0.1, init=start[row]))
+        alone = lasso(X[row], D, 0.1, code_init=start[row])
+        assert same(alone, lasso(X[row], PreparedDictionary(D), 0.1, code_init=start[row]))
         assert np.array_equal(alone.codes[0], whole.codes[i])
 
 
@@ -106,7 +106,7 @@ def test_threads_share_a_dictionary(make, coder):
     def work(first):
         gate.wait()
         for i in range(first, len(X), 8):
-            found[i] = CODERS[coder](X[i : i + 1], kept, n_threads=1).codes[0]
+            found[i] = CODERS[coder](X[i : i + 1], kept, n_jobs=1).codes[0]
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
     for thread in threads:

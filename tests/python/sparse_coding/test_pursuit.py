@@ -76,10 +76,10 @@ def test_passes_over_dependent_atoms(make, rule):
 @pytest.mark.parametrize("rule", ["omp", "ols"])
 def test_threads_and_precision(make, dtype, rule):
     X, D = (a.astype(dtype) for a in make.gaussian(np.random.default_rng(4), n_samples=500))
-    one = omp(X, D, 5, rule=rule, n_threads=1).codes
+    one = omp(X, D, 5, rule=rule, n_jobs=1).codes
     assert one.dtype == dtype
     for n_threads in (2, 3, 7):
-        assert np.array_equal(one, omp(X, D, 5, rule=rule, n_threads=n_threads).codes)
+        assert np.array_equal(one, omp(X, D, 5, rule=rule, n_jobs=n_threads).codes)
 
 
 def test_refuses_bad_options(make):
@@ -119,7 +119,7 @@ def positive_twin(x, D, count, rule):
 def test_positive_pursuit_is_the_textbook_loop(make, rule, name):
     X, D = getattr(make, name)(np.random.default_rng(6), n_samples=60)
     for count in (3, 12):
-        result = omp(X, D, count, rule=rule, positive=True)
+        result = omp(X, D, count, rule=rule, positive_code=True)
         expected = np.array([positive_twin(x, D, count, rule) for x in X])
         np.testing.assert_allclose(result.codes, expected, atol=1e-8)
         residual = X - result.codes @ D
@@ -129,7 +129,7 @@ def test_positive_pursuit_is_the_textbook_loop(make, rule, name):
 @pytest.mark.parametrize("rule", ["omp", "ols"])
 def test_positive_pursuit_ends_at_non_negative_least_squares(problem, rule):
     X, D = problem
-    result = omp(X, D, len(D), rule=rule, positive=True)
+    result = omp(X, D, len(D), rule=rule, positive_code=True)
     gradient = (X - result.codes @ D) @ D.T
     assert result.converged.all()
     assert (result.codes >= 0).all()
@@ -142,15 +142,15 @@ def test_positive_pursuit_ends_at_non_negative_least_squares(problem, rule):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_positive_pursuit_in_any_form(make, dtype):
     X, D = (array.astype(dtype) for array in make.gaussian(np.random.default_rng(7), 200))
-    one = omp(X, D, 8, positive=True, n_threads=1)
+    one = omp(X, D, 8, positive_code=True, n_jobs=1)
     assert one.codes.dtype == dtype
-    assert np.array_equal(one.codes, omp(X, D, 8, positive=True, n_threads=3).codes)
+    assert np.array_equal(one.codes, omp(X, D, 8, positive_code=True, n_jobs=3).codes)
     norms = (X**2).sum(axis=1)
-    inner = omp_gram(D @ D.T, X @ D.T, norms, 8, positive=True)
+    inner = omp_gram(D @ D.T, X @ D.T, norms, 8, positive_code=True)
     tolerance = 2e-4 if dtype == np.float32 else 1e-9
     np.testing.assert_allclose(inner.codes, one.codes, atol=tolerance)
     mask = np.ones(X.shape, dtype=bool)
-    masked = omp(X, D, 8, positive=True, mask=mask)
+    masked = omp(X, D, 8, positive_code=True, mask=mask)
     np.testing.assert_allclose(masked.codes, one.codes, atol=tolerance)
 
 

@@ -43,13 +43,13 @@ def test_no_time_at_all_returns_the_start(make, judge, algorithm, dtype):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_certificates_hold_whenever_time_is_up(make, judge, algorithm):
     X, D = make.spectral(np.random.default_rng(1), 1000, 64, 256)
-    lasso(X[:10], D, 0.001, n_threads=1)
+    lasso(X[:10], D, 0.001, n_jobs=1)
     start = time.process_time()
-    expected = lasso(X, D, 0.001, n_threads=1)
+    expected = lasso(X, D, 0.001, n_jobs=1)
     spent = time.process_time() - start
     for share in (0.2, 0.5):
         with pytest.warns(ConvergenceWarning, match="stopped early"):
-            result = lasso(X, D, 0.001, algorithm=algorithm, time_limit=share * spent, n_threads=1)
+            result = lasso(X, D, 0.001, algorithm=algorithm, time_limit=share * spent, n_jobs=1)
         done = result.status == "converged"
         assert not done.all()
         violation = judge.violation(X, D, result.codes, 0.001)

@@ -25,9 +25,9 @@ def starts(X, D, codes):
 def test_any_start_gives_the_certified_answer(problem, judge, positive):
     X, D = problem
     for alpha in (0.05, 0.005):
-        cold = lasso(X, D, alpha, positive=positive)
+        cold = lasso(X, D, alpha, positive_code=positive)
         for name, init in starts(X, D, cold.codes).items():
-            warm = lasso(X, D, alpha, positive=positive, init=init)
+            warm = lasso(X, D, alpha, positive_code=positive, code_init=init)
             assert warm.converged.all(), name
             assert judge.violation(X, D, warm.codes, alpha, positive=positive).max() <= 1e-10
             np.testing.assert_allclose(warm.objective, cold.objective, rtol=1e-9, atol=1e-12)
@@ -39,9 +39,9 @@ def test_any_start_with_a_ridge_and_weights(make, judge):
     options = {"l2": rng.uniform(0.0, 0.1, len(X)), "weights": rng.uniform(0.2, 3.0, len(D))}
     cold = lasso(X, D, 0.01, **options)
     for init in starts(X, D, cold.codes).values():
-        warm = lasso(X, D, 0.01, init=init, **options)
+        warm = lasso(X, D, 0.01, code_init=init, **options)
         assert judge.violation(X, D, warm.codes, 0.01, **options).max() <= 1e-11
-        inner = lasso_gram(D @ D.T, X @ D.T, 0.01, init=init, **options)
+        inner = lasso_gram(D @ D.T, X @ D.T, 0.01, code_init=init, **options)
         assert judge.violation(X, D, inner.codes, 0.01, **options).max() <= 1e-11
 
 
@@ -49,7 +49,7 @@ def test_any_start_in_single_precision(make, judge):
     X, D = (a.astype(np.float32) for a in make.spectral(np.random.default_rng(3), 40, 48, 200))
     cold = lasso(X, D, 0.05)
     for name, init in starts(X, D, cold.codes).items():
-        warm = lasso(X, D, 0.05, init=init)
+        warm = lasso(X, D, 0.05, code_init=init)
         assert warm.converged.all(), name
         assert judge.violation(X, D, warm.codes, 0.05).max() <= 1e-4 * 0.05
 
@@ -58,7 +58,7 @@ def test_without_a_penalty(make, judge):
     X, D = make.gaussian(np.random.default_rng(4), 10, 60, 50)
     cold = lasso(X, D, 0.0)
     for init in starts(X, D, cold.codes).values():
-        assert judge.violation(X, D, lasso(X, D, 0.0, init=init).codes, 0.0).max() <= 1e-9
+        assert judge.violation(X, D, lasso(X, D, 0.0, code_init=init).codes, 0.0).max() <= 1e-9
 
 
 def test_a_useless_start_costs_no_more_steps_than_none(make):
@@ -66,5 +66,5 @@ def test_a_useless_start_costs_no_more_steps_than_none(make):
     cold = lasso(X, D, 0.01)
     # Factorising all atoms and dropping them again took one step for each of them.
     for name, init in starts(X, D, cold.codes).items():
-        warm = lasso(X, D, 0.01, init=init)
+        warm = lasso(X, D, 0.01, code_init=init)
         assert warm.n_iter.sum() <= 2 * cold.n_iter.sum(), name

@@ -75,7 +75,7 @@ def test_sparse_regression(judge, kind, dtype):
             assert fit.duality_gap >= 0.99 * (value - lower) - 1e-14 * energy
 
 
-def coupled_point(X, D, S, L, *, alpha, mmd, gamma, l2, domains, weights, positive):
+def coupled_point(X, D, S, L, *, alpha, mmd, gamma, l2, domains, weights, positive_code):
     """Violation in units of alpha, objective and rounding of coupled codes, by the definition."""
     X, D, S, L, weights = (np.asarray(value, LONG) for value in (X, D, S, L, weights))
     m = np.zeros(len(X), LONG)
@@ -88,7 +88,7 @@ def coupled_point(X, D, S, L, *, alpha, mmd, gamma, l2, domains, weights, positi
     residual = S @ D - X
     gradient = weights[:, None] * (residual @ D.T + l2 * S) + coupled @ S
     gradient /= weights[:, None]
-    outward = -gradient if positive else abs(gradient)
+    outward = -gradient if positive_code else abs(gradient)
     off = np.where(S != 0, abs(gradient + alpha * np.sign(S)), np.maximum(outward - alpha, 0))
     value = (weights * ((residual**2).sum(axis=1) + l2 * (S**2).sum(axis=1))).sum() / 2
     value += alpha * (weights * abs(S).sum(axis=1)).sum() + np.trace(S.T @ coupled @ S) / 2
@@ -105,7 +105,7 @@ def draw_coupled(judge, kind, rng, dtype):
     terms = {
         "mmd": 10.0 ** rng.uniform(-1, 3) * (rng.random() < 0.7),
         "l2": 0.1 * (rng.random() < 0.3),
-        "positive": bool(rng.random() < 0.3),
+        "positive_code": bool(rng.random() < 0.3),
     }
     gamma = 0.1 * (rng.random() < 0.3)
     L = laplacian(knn_graph(X, 3)) if gamma else None
@@ -169,7 +169,7 @@ def test_transfer_learn_and_batches(judge, kind, dtype):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             coder.partial_fit(X, sample_domain=domains)
-        plain = {**point, "weights": np.ones(len(X)), "gamma": 0.0, "positive": False}
+        plain = {**point, "weights": np.ones(len(X)), "gamma": 0.0, "positive_code": False}
         true, _, size = coupled_point(X, D, coder.codes_, L, **plain)
         rounding = 50 * np.finfo(float).eps * size
         assert coder.kkt_violation_ == pytest.approx(float(true), rel=1e-2, abs=rounding)

@@ -65,7 +65,7 @@ def graph_of(X, weights="binary", normalized=False):
 def test_certificate_holds_for_the_returned_point(mmd, gamma, positive, coherence):
     X, D, domains = problem(coherence=coherence)
     L = graph_of(X)
-    options = {"alpha": 0.05, "mmd": mmd, "laplacian": gamma, "l2": 0.01, "positive": positive}
+    options = {"alpha": 0.05, "mmd": mmd, "laplacian": gamma, "l2": 0.01, "positive_code": positive}
     result = transfer_encode(X, D, domains, graph=L, kkt_tol=1e-9, **options)
     value, gradient = dense_terms(
         X, D, result.codes, domains=domains, alpha=0.05, mmd=mmd, gamma=gamma, L=L, l2=0.01
@@ -185,7 +185,7 @@ def test_learning_is_monotone_and_certified(gamma, positive):
         alpha=0.05,
         laplacian=gamma,
         graph=L,
-        positive=positive,
+        positive_code=positive,
         max_iter=40,
         callback=lambda progress: seen.append(progress),
     )
@@ -219,7 +219,7 @@ def test_threads_do_not_change_a_bit(dtype):
             laplacian=0.5,
             graph=L,
             max_iter=4,
-            n_threads=n_threads,
+            n_jobs=n_threads,
         )
         for n_threads in (1, 2, 3, 7)
     ]
@@ -254,11 +254,17 @@ def test_float32_meets_its_tolerance(mmd, gamma):
 def test_a_warm_start_changes_the_time_not_the_answer():
     X, D, domains = problem()
     cold = transfer_encode(X, D, domains, alpha=0.05, kkt_tol=1e-10)
-    warm = transfer_encode(X, D, domains, alpha=0.05, kkt_tol=1e-10, init=cold.codes)
+    warm = transfer_encode(X, D, domains, alpha=0.05, kkt_tol=1e-10, code_init=cold.codes)
     assert warm.n_iter == warm.n_newton == 0
     rng = np.random.default_rng(0)
     other = transfer_encode(
-        X, D, domains, alpha=0.05, l2=0.1, kkt_tol=1e-10, init=rng.normal(size=cold.codes.shape)
+        X,
+        D,
+        domains,
+        alpha=0.05,
+        l2=0.1,
+        kkt_tol=1e-10,
+        code_init=rng.normal(size=cold.codes.shape),
     )
     same = transfer_encode(X, D, domains, alpha=0.05, l2=0.1, kkt_tol=1e-10)
     assert_allclose(other.codes, same.codes, atol=1e-8)
@@ -312,7 +318,7 @@ def test_degenerate_problems_are_solved(kind, mmd):
 
 def bad(**changes):
     X, D, domains = problem()
-    arguments = {"X": X, "components": D, "sample_domain": domains, "alpha": 0.05, **changes}
+    arguments = {"X": X, "dictionary": D, "sample_domain": domains, "alpha": 0.05, **changes}
     return lambda: transfer_encode(**arguments)
 
 
@@ -323,8 +329,8 @@ X0 = problem()[0]
     ("changes", "error", "message"),
     [
         ({"X": np.where(np.arange(12) == 3, np.nan, X0)}, ValueError, "X must be finite"),
-        ({"X": X0[:, :5]}, ValueError, "components must have 5 features, got 12"),
-        ({"components": np.full((3, 12), np.inf)}, ValueError, "components must be finite"),
+        ({"X": X0[:, :5]}, ValueError, "dictionary must have 5 features, got 12"),
+        ({"dictionary": np.full((3, 12), np.inf)}, ValueError, "dictionary must be finite"),
         ({"sample_domain": np.ones(65, int)}, DomainError, "no target sample"),
         ({"sample_domain": -np.ones(65, int)}, DomainError, "no source sample"),
         ({"sample_domain": np.zeros(65, int)}, DomainError, "got 0"),
@@ -335,7 +341,7 @@ X0 = problem()[0]
         ({"mmd": -1.0}, ValueError, "mmd must be at least 0"),
         ({"laplacian": 1.0}, ValueError, "graph is required"),
         ({"laplacian": 1.0, "graph": np.eye(65)}, ValueError, "graph must be sparse"),
-        ({"init": np.zeros((3, 18))}, ValueError, "init must have 65 rows, got 3"),
+        ({"code_init": np.zeros((3, 18))}, ValueError, "code_init must have 65 rows, got 3"),
         ({"kkt_tol": 0.0}, ValueError, "kkt_tol must be greater than 0"),
         ({"max_iter": 2.5}, TypeError, "max_iter must be an integer"),
     ],

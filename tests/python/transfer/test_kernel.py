@@ -55,7 +55,7 @@ def test_certificate_against_finite_differences(sigmas):
 @pytest.mark.parametrize("positive", [False, True])
 def test_descent_is_monotone_and_lowers_the_discrepancy(positive):
     X, D, domains = problem()
-    options = {"alpha": 0.05, "bandwidths": 0.4, "positive": positive, "max_iter": 20_000}
+    options = {"alpha": 0.05, "bandwidths": 0.4, "positive_code": positive, "max_iter": 20_000}
     free = kernel_encode(X, D, domains, mmd=0.0, **options)
     pulled = kernel_encode(X, D, domains, mmd=200.0, **options)
     for result in (free, pulled):

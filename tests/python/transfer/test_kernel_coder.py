@@ -54,8 +54,8 @@ def test_the_codes_are_stationary_and_the_history_falls(problem, positive, dtype
         alpha=0.05,
         mmd=60.0,
         bandwidths=fitted.bandwidths_,
-        positive=positive,
-        init=fitted.codes_,
+        positive_code=positive,
+        code_init=fitted.codes_,
         max_iter=0,
         tol=1.0,
     )

@@ -219,7 +219,7 @@ def test_pipelines_with_pandas_output():
 def test_columns_of_two_samples_are_matched_by_name(distance):
     names = list("abcd")
     source, target = (pd.DataFrame(part, columns=names) for part in np.split(X, 2))
-    options = {} if distance in (mmd.linear, mmd.gaussian) else {"random_state": 0}
+    options = {} if distance in (mmd.linear, mmd.gaussian) else {"rng": 0}
     expected = distance(source, target, **options)
     found = distance(source, target[list("dbca")], **options)
     value = "statistic" if distance is mmd.two_sample_test else "value"

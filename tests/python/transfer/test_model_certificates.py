@@ -46,7 +46,7 @@ def code_violation(S, gradient, alpha, positive):
     return np.where(S != 0, abs(gradient + alpha * np.sign(S)), np.maximum(pull - alpha, 0)).max()
 
 
-def kernel_point(X, D, S, domains, *, alpha, mmd, bandwidths, l2, positive):
+def kernel_point(X, D, S, domains, *, alpha, mmd, bandwidths, l2, positive_code):
     """Violation, objective, squared MMD and rounding of codes under Gaussian kernels."""
     X, D, S = (np.asarray(value, LONG) for value in (X, D, S))
     m = np.where(domains > 0, 1 / LONG((domains > 0).sum()), -1 / LONG((domains < 0).sum()))
@@ -67,7 +67,7 @@ def kernel_point(X, D, S, domains, *, alpha, mmd, bandwidths, l2, positive):
     objective = (residual**2).sum() / 2 + alpha * abs(S).sum() + l2 / 2 * (S**2).sum()
     size = (abs(S) @ abs(D) + abs(X)) @ abs(D).T + l2 * abs(S) + share * lost
     return {
-        "violation": code_violation(S, gradient, alpha, positive),
+        "violation": code_violation(S, gradient, alpha, positive_code),
         "objective": objective + share / 2 * term,
         "discrepancy": term,
         "rounding": 50 * EPS * float(size.max()),
@@ -85,7 +85,7 @@ def test_kernel_codes(judge, kind, dtype):
             "mmd": 10.0 ** rng.uniform(-1, 3) * (rng.random() < 0.8),
             "bandwidths": 10.0 ** rng.uniform(-1, 1, rng.integers(1, 3)),
             "l2": 0.1 * (rng.random() < 0.3),
-            "positive": bool(rng.random() < 0.3),
+            "positive_code": bool(rng.random() < 0.3),
         }
         tol = 10.0 ** rng.uniform(-5, -1)
         if trial % 4:
@@ -139,7 +139,7 @@ def test_kernel_coder(judge, kind, dtype):
             mmd=coder.mmd,
             bandwidths=coder.bandwidths_,
             l2=coder.l2,
-            positive=positive,
+            positive_code=positive,
         )
         # Two alternations settle few objectives: the certificate speaks of the codes alone.
         codes_converged = coder.stationarity_violation_ <= coder.tol * alpha
@@ -273,7 +273,7 @@ def test_class_couplings(judge, kind, dtype):
             alpha=alpha,
             mmd=mmd,
             coupling=coupling,
-            positive=positive,
+            positive_code=positive,
             solver=("auto", "fista", "newton", "admm")[trial % 4],
             kkt_tol=tol,
             max_iter=300,

@@ -162,10 +162,12 @@ def test_the_certificate_is_that_of_the_returned_point(options, max_iter):
     start = 0.3 * np.random.default_rng(3).normal(size=(3, 8))
     if max_iter < 20000:
         with pytest.warns(ConvergenceWarning, match="raise max_iter"):
-            fit = sparse_regression(X, Y, init=start, kkt_tol=1e-12, max_iter=max_iter, **options)
+            fit = sparse_regression(
+                X, Y, coef_init=start, kkt_tol=1e-12, max_iter=max_iter, **options
+            )
         assert not fit.converged
     else:
-        fit = sparse_regression(X, Y, init=start, **options)
+        fit = sparse_regression(X, Y, coef_init=start, **options)
         assert fit.converged
     assert_allclose(fit.kkt_violation, violation(X, Y, fit.coef, **options), atol=1e-9)
     assert_allclose(fit.objective, objective(X, Y, fit.coef, **options), rtol=1e-12)
@@ -217,8 +219,8 @@ def test_degenerate_problems(X, Y):
 
 def test_the_number_of_threads_changes_nothing():
     X, Y = draw(80, 300, 6)
-    one = sparse_regression(X, Y, l21=2.0, l1=1.0, n_threads=1)
-    two = sparse_regression(X, Y, l21=2.0, l1=1.0, n_threads=3)
+    one = sparse_regression(X, Y, l21=2.0, l1=1.0, n_jobs=1)
+    two = sparse_regression(X, Y, l21=2.0, l1=1.0, n_jobs=3)
     assert_array_equal(one.coef, two.coef)
 
 
@@ -233,7 +235,7 @@ def test_float32_stays_float32_and_meets_the_tolerance():
 def test_a_warm_start_ends_at_the_same_point():
     X, Y = draw(30, 8)
     cold = sparse_regression(X, Y, l21=2.0, kkt_tol=1e-10)
-    warm = sparse_regression(X, Y, l21=2.0, kkt_tol=1e-10, init=cold.coef)
+    warm = sparse_regression(X, Y, l21=2.0, kkt_tol=1e-10, coef_init=cold.coef)
     assert warm.n_iter == 0
     assert_array_equal(warm.coef, cold.coef)
 
@@ -244,7 +246,7 @@ def test_a_warm_start_ends_at_the_same_point():
         ({"l1": -1.0}, "l1 must be at least 0"),
         ({"group": 1.0}, "groups is required"),
         ({"group": 1.0, "groups": [0, 1]}, "groups must have shape"),
-        ({"l21": 1.0, "init": np.zeros((2, 8))}, "init must have 3 rows"),
+        ({"l21": 1.0, "coef_init": np.zeros((2, 8))}, "coef_init must have 3 rows"),
         ({"l21": 1.0, "coupling": np.zeros((2, 3))}, "coupling must have 8 features"),
         ({"l21": 1.0, "kkt_tol": 0}, "kkt_tol must be greater than 0"),
     ],

@@ -37,7 +37,9 @@ def test_all_solvers_have_one_answer(mmd, gamma, positive):
     X, D, domains, graph = problem()
     options = {"alpha": 0.05, "mmd": mmd, "laplacian": gamma, "graph": graph, "l2": 0.02}
     results = [
-        transfer_encode(X, D, domains, solver=solver, kkt_tol=1e-9, positive=positive, **options)
+        transfer_encode(
+            X, D, domains, solver=solver, kkt_tol=1e-9, positive_code=positive, **options
+        )
         for solver in SOLVERS
     ]
     for result in results:
@@ -87,7 +89,7 @@ def test_admm_without_enough_iterations_is_no_worse_than_its_start():
                 domains,
                 alpha=0.05,
                 solver="admm",
-                init=0.9 * best,
+                code_init=0.9 * best,
                 max_iter=iterations,
                 kkt_tol=1e-12,
             )
@@ -226,7 +228,7 @@ def test_learning_never_raises_the_objective(solver, update):
             X,
             result.components,
             domains,
-            init=result.codes.codes,
+            code_init=result.codes.codes,
             solver="fista",
             max_iter=0,
             kkt_tol=1e-15,
@@ -265,7 +267,7 @@ def test_admm_does_not_depend_on_the_threads(gamma):
             graph=graph,
             solver="admm",
             kkt_tol=1e-4,
-            n_threads=n_threads,
+            n_jobs=n_threads,
         ).codes
         for n_threads in (1, 2, 5)
     ]
@@ -298,7 +300,7 @@ def test_estimator_hands_the_solver_on():
     ("options", "message"),
     [
         ({"solver": "lars"}, "solver must be one of auto, fista, newton, admm, gauss-seidel"),
-        ({"solver": "gauss-seidel", "positive": True}, "without positive codes"),
+        ({"solver": "gauss-seidel", "positive_code": True}, "without positive codes"),
         ({"dictionary_update": "svd"}, "dictionary_update must be one of"),
         ({"dictionary_update": "ksvd"}, "does not suit: it changes codes"),
         ({"dictionary_update": "optimal_directions"}, "does not suit: its atoms have any length"),
@@ -326,7 +328,7 @@ def test_newton_steps_get_past_nearly_equal_atoms(separation, seed):
     X = np.abs(rng.normal(size=(40, 6))) @ D[:6]
     codes = transfer_encode(X, D[:6], alpha=0.05, mmd=0.0, kkt_tol=1e-8).codes
     shared = np.column_stack([codes, codes[:, 0]]) * ([0.5] + 5 * [1.0] + [0.5])
-    result = transfer_encode(X, D, alpha=0.05, mmd=0.0, init=shared, solver="newton")
+    result = transfer_encode(X, D, alpha=0.05, mmd=0.0, code_init=shared, solver="newton")
     assert result.converged
     assert result.n_newton > 0
     assert result.n_iter < 100

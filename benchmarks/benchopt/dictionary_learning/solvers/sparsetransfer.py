@@ -21,7 +21,7 @@ class Solver(BaseSolver):
 
     def run(self, n_iter):
         """Learn for `n_iter` alternations of coding and dictionary update, or epochs."""
-        options = {"alpha": self.alpha, "dict_init": self.first, "n_threads": 1}
+        options = {"alpha": self.alpha, "dict_init": self.first, "n_jobs": 1}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if n_iter == 0:

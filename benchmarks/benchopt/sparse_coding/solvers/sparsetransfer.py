@@ -28,7 +28,7 @@ class Solver(BaseSolver):
             algorithm=self.algorithm,
             tol=max(tolerance, 1e-12),
             max_iter=100_000,
-            n_threads=1,
+            n_jobs=1,
         ).codes
 
     def get_result(self):

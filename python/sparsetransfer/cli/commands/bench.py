@@ -39,9 +39,7 @@ def bench(
         if output is not None:
             check_file(output)
         with Console(stderr=True).status("") as status:
-            report = measure(
-                kernels or None, rounds=rounds, n_threads=threads, progress=status.update
-            )
+            report = measure(kernels or None, rounds=rounds, n_jobs=threads, progress=status.update)
         if output is not None:
             _write(output, report.to_dict())
     console = Console()

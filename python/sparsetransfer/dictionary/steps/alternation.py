@@ -26,12 +26,12 @@ class State:
     def __init__(
         self,
         problem: Problem,
-        method: str,
+        dictionary_update: str,
         components: FloatArray,
         code_init: ArrayLike | None,
     ) -> None:
         self.problem = problem
-        self.method = method
+        self.dictionary_update = dictionary_update
         self.components = components
         self.step: WholeStep | MaskedStep = (
             WholeStep(problem, components) if problem.mask is None else MaskedStep(problem)
@@ -49,8 +49,8 @@ class State:
         codes = check_matrix(code_init, "code_init", dtype=dtype, n_features=shape[1]).copy()
         if codes.shape != shape:
             raise ValueError(f"code_init must have shape {shape}, got {codes.shape}")
-        if problem.positive_codes and codes.min() < 0:
-            raise ValueError("code_init must not be negative when positive_codes is set")
+        if problem.positive_code and codes.min() < 0:
+            raise ValueError("code_init must not be negative when positive_code is set")
         return codes if problem.kept is None else codes[problem.kept]
 
     def improve_dictionary(self) -> None:
@@ -64,10 +64,10 @@ class State:
             self.components,
             self.codes,
             tolerance=_DUPLICATE,
-            positive_codes=self.problem.positive_codes,
+            positive_codes=self.problem.positive_code,
             num_threads=self.problem.num_threads,
         )
-        self.components = self.step.improve(self.components, self.codes, self.method)
+        self.components = self.step.improve(self.components, self.codes, self.dictionary_update)
         objective = self.step.objective(self.components)
         if not np.isfinite(objective):
             raise _core.NumericalError(
@@ -121,7 +121,7 @@ class State:
             stationarity=stationarity,
             statistics=self.step.statistics,
         )
-        warn_unless_converged(result, certificate)
+        warn_unless_converged(result, certificate, stacklevel=5)
         return result
 
     def _with_the_rest(self) -> tuple[FloatArray, Certificate]:
@@ -139,7 +139,9 @@ class State:
         return codes, certificate
 
 
-def warn_unless_converged(result: LearnedDictionary, certificate: Certificate | None) -> None:
+def warn_unless_converged(
+    result: LearnedDictionary, certificate: Certificate | None, *, stacklevel: int
+) -> None:
     """Warn once if a call was ended by a limit."""
     parts = []
     if result.status == "max_iter" and result.n_iter > 0:
@@ -151,4 +153,4 @@ def warn_unless_converged(result: LearnedDictionary, certificate: Certificate | 
             f"converge (worst violation {result.kkt_violation:.1e})"
         )
     if parts:
-        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=3)
+        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=stacklevel)

@@ -22,7 +22,7 @@ def initial_dictionary(
     X: ArrayLike,
     n_components: int,
     *,
-    method: Initialisation = "samples",
+    init: Initialisation = "samples",
     positive: bool = False,
     rng: np.random.Generator | int | None = None,
 ) -> FloatArray:
@@ -34,7 +34,7 @@ def initial_dictionary(
         Signals.
     n_components : int
         The number of atoms.
-    method : {"samples", "spread", "svd"}, default="samples"
+    init : {"samples", "spread", "svd"}, default="samples"
         "samples" draws signals without repetition; "spread" draws each signal with a probability
         that falls with its similarity to those drawn before, like k-means++ but blind to sign and
         scale; "svd" takes right singular vectors by decreasing singular value, without drawing.
@@ -52,7 +52,7 @@ def initial_dictionary(
     Raises
     ------
     ValueError
-        If `X` is not finite or `method` is unknown.
+        If `X` is not finite or `init` is unknown.
 
     References
     ----------
@@ -67,24 +67,33 @@ def initial_dictionary(
     >>> atoms.shape, np.allclose(np.linalg.norm(atoms, axis=1), 1.0)
     ((6, 4), True)
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    X = check_matrix(X, "X")
+    if init not in _METHODS:
+        raise ValueError(f"init must be one of {', '.join(_METHODS)}, got {init!r}")
+    X = _in_range(check_matrix(X, "X"))
     k = check_integer(n_components, "n_components", minimum=1)
     generator = np.random.default_rng(rng)
-    if method == "svd":
+    if init == "svd":
         atoms = _right_singular_vectors(X, k)
-    elif method == "spread":
+    elif init == "spread":
         atoms = X[_spread(X, k, generator)]
     else:
         usable = np.flatnonzero(np.einsum("ij,ij->i", X, X) > 0)
         atoms = X[generator.permutation(usable)[:k]]
     dictionary = np.zeros((k, X.shape[1]), X.dtype)
     dictionary[: len(atoms)] = np.maximum(atoms, 0) if positive else atoms
-    with np.errstate(over="ignore"):  # the coder refuses such signals by name
-        length = np.linalg.norm(dictionary, axis=1, keepdims=True)
+    length = np.linalg.norm(dictionary, axis=1, keepdims=True)
     normalised: FloatArray = dictionary / np.where(length > 0, length, 1)
     return normalised
+
+
+def _in_range(X: FloatArray) -> FloatArray:
+    """Return signals whose products of four neither overflow nor vanish; most as they are."""
+    largest = max(X.max(initial=0.0), -X.min(initial=0.0))
+    bound = float(np.finfo(X.dtype).max) ** 0.2
+    if largest == 0 or 1 / bound < largest < bound:
+        return X
+    scaled: FloatArray = np.ldexp(X, -int(np.frexp(largest)[1]))
+    return scaled
 
 
 def _right_singular_vectors(X: FloatArray, k: int) -> FloatArray:

@@ -17,7 +17,15 @@ from sparsetransfer.dictionary.steps.atoms import AtomSet
 from sparsetransfer.dictionary.steps.coding import Coder, PursuitCoder
 from sparsetransfer.dictionary.steps.initialisation import Initialisation, initial_dictionary
 
-__all__ = ["Problem", "first_dictionary"]
+__all__ = ["FORMER_KEYWORDS", "Problem", "first_dictionary"]
+
+# What learning functions called these keywords, see `former_keywords`.
+FORMER_KEYWORDS = {
+    "n_threads": "n_jobs",
+    "positive_codes": "positive_code",
+    "positive_components": "positive_dict",
+    "time_budget": "time_limit",
+}
 
 
 class Problem:
@@ -30,12 +38,12 @@ class Problem:
         *,
         alpha: float,
         sample_weight: ArrayLike | None,
-        positive_codes: bool,
+        positive_code: bool,
         atoms: AtomSet,
         coding_max_iter: int,
         mask: Mask,
         n_nonzero_coefs: int | None = None,
-        n_threads: int | None,
+        n_jobs: int | None,
     ) -> None:
         signals, observed = check_masked(X, "X", mask)
         self.all_X = self.X = signals
@@ -57,15 +65,15 @@ class Problem:
             self.kept = self.weights > 0
             self.X, self.weights = self.X[self.kept], self.weights[self.kept]
             self.mask = None if observed is None else observed[self.kept]
-        self.positive_codes = bool(positive_codes)
+        self.positive_code = bool(positive_code)
         self.atoms = atoms
-        self.num_threads = resolve_threads(n_threads)
+        self.num_threads = resolve_threads(n_jobs)
         max_iter = check_integer(coding_max_iter, "coding_max_iter", minimum=1)
         self.coder: Coder | PursuitCoder
         if n_nonzero_coefs is None:
             self.coder = Coder(
                 self.alpha,
-                positive=self.positive_codes,
+                positive=self.positive_code,
                 max_iter=max_iter,
                 num_threads=self.num_threads,
             )
@@ -81,8 +89,8 @@ class Problem:
             )
         if self.alpha != 0:
             raise ValueError(f"alpha must be 0 with n_nonzero_coefs, got {self.alpha}")
-        if self.positive_codes:
-            raise ValueError("positive_codes cannot be had with n_nonzero_coefs")
+        if self.positive_code:
+            raise ValueError("positive_code cannot be had with n_nonzero_coefs")
         return PursuitCoder(count, num_threads=self.num_threads)
 
     def rows(
@@ -107,7 +115,7 @@ class Problem:
         if atoms.shape != shape:
             raise ValueError(f"dict_init must have shape {shape}, got {atoms.shape}")
         if self.atoms.positive and atoms.min() < 0:
-            raise ValueError("dict_init must not be negative when positive_components is set")
+            raise ValueError("dict_init must not be negative when positive_dict is set")
         return self.atoms.shrunk(atoms)
 
 
@@ -124,6 +132,6 @@ def first_dictionary(
     if init == "svd" and problem.weights.size:
         X = X * np.sqrt(problem.weights)[:, np.newaxis]
     atoms = initial_dictionary(
-        X, problem.n_components, method=init, positive=problem.atoms.positive, rng=rng
+        X, problem.n_components, init=init, positive=problem.atoms.positive, rng=rng
     )
     return problem.atoms.scaled(atoms) if problem.atoms.l1_ratio > 0 else atoms

@@ -29,16 +29,18 @@ class WholeStep:
         self.statistics = Statistics(codes.shape[1], problem.X.shape[1], dtype=codes.dtype)
         self.statistics._accumulate(problem.X, codes, problem.weights, problem.num_threads)
 
-    def improve(self, components: FloatArray, codes: FloatArray, method: str) -> FloatArray:
+    def improve(
+        self, components: FloatArray, codes: FloatArray, dictionary_update: str
+    ) -> FloatArray:
         """Return a better dictionary for the codes; "ksvd" changes the codes too."""
-        if method == "ksvd":
+        if dictionary_update == "ksvd":
             _core.dictionary_ksvd(
                 self.problem.X,
                 codes,
                 components,
                 alpha=self.problem.alpha,
                 positive_dictionary=self.problem.atoms.positive,
-                positive_codes=self.problem.positive_codes,
+                positive_codes=self.problem.positive_code,
                 l1_ratio=self.problem.atoms.l1_ratio,
                 num_threads=self.problem.num_threads,
             )
@@ -46,8 +48,8 @@ class WholeStep:
             return components
         self.gather(codes)
         trial = components.copy()
-        self._update(trial, method)
-        if method != "optimal_directions":
+        self._update(trial, dictionary_update)
+        if dictionary_update != "optimal_directions":
             return trial
         # Least squares knows no unit ball; projected, it need not be better than before.
         trial /= np.maximum(1, np.linalg.norm(trial, axis=1, keepdims=True))
@@ -60,7 +62,7 @@ class WholeStep:
         """Return the objective of the gathered codes."""
         assert self.statistics is not None
         return self.statistics.objective(
-            components, self.problem.alpha, n_threads=self.problem.num_threads
+            components, self.problem.alpha, n_jobs=self.problem.num_threads
         )
 
     def revive(self, components: FloatArray, codes: FloatArray) -> bool:
@@ -72,14 +74,14 @@ class WholeStep:
         assert self.statistics is not None
         return stationarity(components, self.statistics, self.problem.atoms)
 
-    def _update(self, components: FloatArray, method: str) -> None:
+    def _update(self, components: FloatArray, dictionary_update: str) -> None:
         assert self.statistics is not None
         _update(
             components,
             self.statistics,
-            method=method,
-            passes=_PASSES[method],
-            tol=_STEP_TOLERANCE[method],
+            dictionary_update=dictionary_update,
+            passes=_PASSES[dictionary_update],
+            tol=_STEP_TOLERANCE[dictionary_update],
             atoms=self.problem.atoms,
             num_threads=self.problem.num_threads,
         )
@@ -99,7 +101,9 @@ class MaskedStep:
         """Record the penalty of codes."""
         self._penalty = penalty(codes, self.problem.weights)
 
-    def improve(self, components: FloatArray, codes: FloatArray, method: str) -> FloatArray:
+    def improve(
+        self, components: FloatArray, codes: FloatArray, dictionary_update: str
+    ) -> FloatArray:
         """Return a better dictionary for the codes."""
         self.gather(codes)
         trial = components.copy()
@@ -109,8 +113,8 @@ class MaskedStep:
             codes,
             self.problem.weights,
             trial,
-            passes=_PASSES[method],
-            tolerance=_STEP_TOLERANCE[method],
+            passes=_PASSES[dictionary_update],
+            tolerance=_STEP_TOLERANCE[dictionary_update],
             num_threads=self.problem.num_threads,
             **self.problem.atoms._asdict(),
         )

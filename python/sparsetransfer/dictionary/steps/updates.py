@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer import _core
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -29,26 +30,32 @@ class _KsvdStep(NamedTuple):
     codes: FloatArray
 
 
+@former_keywords(
+    components="dictionary",
+    method="dictionary_update",
+    positive="positive_dict",
+    n_threads="n_jobs",
+)
 def update_dictionary(
-    components: ArrayLike,
+    dictionary: ArrayLike,
     statistics: Statistics,
     *,
-    method: Method = "block_coordinate",
+    dictionary_update: Method = "block_coordinate",
     passes: int = 1,
     tol: float = 0.0,
-    positive: bool = False,
+    positive_dict: bool = False,
     l1_ratio: float = 0.0,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> FloatArray:
     """Update a dictionary for fixed codes, given only their statistics.
 
     Parameters
     ----------
-    components : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features)
         The dictionary, atoms in rows; not changed.
     statistics : Statistics
         Of the signals and their codes. `MaskedStatistics` need block coordinates.
-    method : {"block_coordinate", "lagrange_dual", "optimal_directions"}, default="block_coordinate"
+    dictionary_update : {"block_coordinate", "lagrange_dual", "optimal_directions"}, default="block_coordinate"
         Exact minimisation over one atom of the unit ball after the other; the exact minimiser over
         all of them through its dual; or unconstrained least squares, whose atoms have any length
         (scale them together with the codes).
@@ -57,13 +64,13 @@ def update_dictionary(
     tol : float, default=0
         Block coordinates: stop after a pass in which no atom moved farther. Dual: the relative
         duality gap to stop at.
-    positive : bool, default=False
+    positive_dict : bool, default=False
         Keep the atoms non-negative (block coordinates only).
     l1_ratio : float, default=0
         Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
         ℓ1 ball, which makes atoms sparse, for 1 (in between: block coordinates only).
-    n_threads : int, optional
-        See `resolve_threads`; the answer does not depend on it.
+    n_jobs : int, optional
+        Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def update_dictionary(
     Raises
     ------
     ValueError
-        If shapes do not fit, or `method` is unknown or cannot keep what was asked for.
+        If shapes do not fit, or `dictionary_update` is unknown or cannot keep what was asked for.
 
     Notes
     -----
@@ -99,30 +106,34 @@ def update_dictionary(
     >>> rng = np.random.default_rng(0)
     >>> X, codes = rng.normal(size=(30, 4)), rng.normal(size=(30, 3))
     >>> statistics = Statistics(3, 4).add(X, codes)
-    >>> free = update_dictionary(np.eye(3, 4), statistics, method="optimal_directions")
+    >>> free = update_dictionary(np.eye(3, 4), statistics, dictionary_update="optimal_directions")
     >>> np.allclose(free, np.linalg.lstsq(codes, X)[0])  # least squares
     True
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    atoms = check_atom_set(positive, l1_ratio)
-    if method != "block_coordinate":
-        require_unconstrained(method, atoms)
+    if dictionary_update not in _METHODS:
+        raise ValueError(
+            f"dictionary_update must be one of {', '.join(_METHODS)}, got {dictionary_update!r}"
+        )
+    atoms = check_atom_set(positive_dict, l1_ratio)
+    if dictionary_update != "block_coordinate":
+        require_unconstrained(dictionary_update, atoms)
         if isinstance(statistics, MaskedStatistics):
-            raise ValueError(f"masked statistics need method='block_coordinate', got {method!r}")
+            raise ValueError(
+                f"masked statistics need dictionary_update='block_coordinate', got {dictionary_update!r}"
+            )
     passes = check_integer(passes, "passes", minimum=1)
     tol = check_real(tol, "tol", minimum=0.0)
     updated = check_matrix(
-        components, "components", dtype=statistics.A.dtype, n_features=statistics.n_features
+        dictionary, "dictionary", dtype=statistics.A.dtype, n_features=statistics.n_features
     ).copy()
     _update(
         updated,
         statistics,
-        method=method,
+        dictionary_update=dictionary_update,
         passes=passes,
         tol=tol,
         atoms=atoms,
-        num_threads=resolve_threads(n_threads),
+        num_threads=resolve_threads(n_jobs),
     )
     return updated
 
@@ -131,7 +142,7 @@ def _update(
     components: FloatArray,
     statistics: Statistics,
     *,
-    method: str,
+    dictionary_update: str,
     passes: int,
     tol: float,
     atoms: AtomSet,
@@ -149,11 +160,11 @@ def _update(
             num_threads=num_threads,
             **atoms._asdict(),
         )
-    elif method == "lagrange_dual":
+    elif dictionary_update == "lagrange_dual":
         _core.dictionary_lagrange_dual(
             A, B, components, max_iterations=passes, tolerance=tol, num_threads=num_threads
         )
-    elif method == "optimal_directions":
+    elif dictionary_update == "optimal_directions":
         _core.dictionary_optimal_directions(A, B, components, num_threads=num_threads)
     else:
         _core.dictionary_block_coordinate(
@@ -169,14 +180,14 @@ def _update(
 
 def update_ksvd(
     X: ArrayLike,
-    components: ArrayLike,
+    dictionary: ArrayLike,
     codes: ArrayLike,
     *,
     alpha: float = 0.0,
-    positive_components: bool = False,
-    positive_codes: bool = False,
+    positive_dict: bool = False,
+    positive_code: bool = False,
     l1_ratio: float = 0.0,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> _KsvdStep:
     """Update atoms and the codes that use them together, by one pass of approximate K-SVD.
 
@@ -184,18 +195,18 @@ def update_ksvd(
     ----------
     X : array_like of shape (n_samples, n_features)
         Signals.
-    components : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features)
         The dictionary, atoms in rows; not changed.
     codes : array_like of shape (n_samples, n_components)
         Not changed; the supports of the new codes are within theirs.
     alpha : float, default=0
         The penalty of the codes. Zero means fixed supports (as from OMP) and unit-norm atoms.
-    positive_components, positive_codes : bool, default=False
+    positive_dict, positive_code : bool, default=False
         Keep atoms or codes non-negative.
     l1_ratio : float, default=0
         The set of the atoms, as in `update_dictionary`; needs a positive `alpha`.
-    n_threads : int, optional
-        See `resolve_threads`; the answer does not depend on it.
+    n_jobs : int, optional
+        Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
     Returns
     -------
@@ -226,13 +237,13 @@ def update_ksvd(
     >>> np.allclose(step.codes @ step.components, X)  # one atom is enough
     True
     """
-    atoms = check_atom_set(positive_components, l1_ratio)
+    atoms = check_atom_set(positive_dict, l1_ratio)
     alpha = check_real(alpha, "alpha", minimum=0.0)
     if alpha == 0 and atoms.l1_ratio > 0:
         raise ValueError("l1_ratio needs a positive alpha: fixed supports have unit-norm atoms")
     dtype = common_dtype(X)
     X = check_matrix(X, "X", dtype=dtype)
-    components = check_matrix(components, "components", dtype=dtype, n_features=X.shape[1]).copy()
+    components = check_matrix(dictionary, "dictionary", dtype=dtype, n_features=X.shape[1]).copy()
     codes = check_matrix(codes, "codes", dtype=dtype, n_features=len(components)).copy()
     if len(codes) != len(X):
         raise ValueError(f"codes must have one row per sample, got {len(codes)} for {len(X)}")
@@ -242,19 +253,21 @@ def update_ksvd(
         components,
         alpha=alpha,
         positive_dictionary=atoms.positive,
-        positive_codes=bool(positive_codes),
+        positive_codes=bool(positive_code),
         l1_ratio=atoms.l1_ratio,
-        num_threads=resolve_threads(n_threads),
+        num_threads=resolve_threads(n_jobs),
     )
     return _KsvdStep(components, codes)
 
 
-def require_unconstrained(method: str, atoms: AtomSet) -> None:
+def require_unconstrained(dictionary_update: str, atoms: AtomSet) -> None:
     """Raise for sets of atoms that only block coordinates and K-SVD can keep."""
     if atoms.positive:
-        raise ValueError(f"positive atoms cannot be kept by method={method!r}")
+        raise ValueError(
+            f"positive atoms cannot be kept by dictionary_update={dictionary_update!r}"
+        )
     if atoms.l1_ratio > 0:
-        raise ValueError(f"an l1_ratio cannot be kept by method={method!r}")
+        raise ValueError(f"an l1_ratio cannot be kept by dictionary_update={dictionary_update!r}")
 
 
 def stationarity(components: FloatArray, statistics: Statistics, atoms: AtomSet) -> float:

@@ -116,13 +116,13 @@ def learn_chunks(
         graph_weights=graph.edge_weights,
         normalized_laplacian=graph.normalized,
         l2=regularisation.l2,
-        positive=regularisation.positive_code,
+        positive_code=regularisation.positive_code,
         max_iter=coder.max_iter,
         tol=coder.tol,
         dict_init=optimisation.dict_init,
         engine=engine,
         rng=_seed(coder.random_state),
-        n_threads=coder.n_jobs,
+        n_jobs=coder.n_jobs,
     )
     pulls = np.zeros((2, n_components))
     if mmd > 0:

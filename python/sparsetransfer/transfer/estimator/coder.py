@@ -241,7 +241,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
         if engine is not None:
             raise ValueError("engine codes chunks; give X as sparsetransfer.distributed.Chunks")
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        threads = resolve_threads(self.n_jobs, "n_jobs")
+        threads = resolve_threads(self.n_jobs)
         self.__dict__.pop("_stream", None)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(
@@ -374,7 +374,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
             self, X, dtype=[np.float64, np.float32], order="C", reset=False
         )
         signals = given.astype(self.components_.dtype, copy=False)
-        threads = resolve_threads(self.n_jobs, "n_jobs")
+        threads = resolve_threads(self.n_jobs)
         linear = self._pull.of(sample_domain, len(signals))
         ridge = None
         if self._graph is not None:
@@ -390,7 +390,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
             ridge,
             alpha=self.alpha,
             l2=regularisation.l2,
-            positive=regularisation.positive_code,
+            positive_code=regularisation.positive_code,
             kkt_tol=self._group("optimisation").kkt_tol,
             threads=threads,
         )

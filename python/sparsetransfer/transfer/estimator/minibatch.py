@@ -70,10 +70,10 @@ def fit_batch(
         alpha=check_real(coder.alpha, "alpha", minimum=0, strict=True),
         mmd=mmd,
         l2=check_real(regularisation.l2, "l2", minimum=0),
-        positive=regularisation.positive_code,
+        positive_code=regularisation.positive_code,
         positive_dict=regularisation.positive_dict,
         kkt_tol=optimisation.kkt_tol,
-        threads=resolve_threads(coder.n_jobs, "n_jobs"),
+        threads=resolve_threads(coder.n_jobs),
     )
     coder.codes_ = found.codes
     coder.kkt_violation_ = found.kkt_violation
@@ -112,7 +112,7 @@ class TransferStream:
         alpha: float,
         mmd: float,
         l2: float,
-        positive: bool,
+        positive_code: bool,
         positive_dict: bool,
         kkt_tol: float | None,
         threads: int,
@@ -136,7 +136,7 @@ class TransferStream:
             None,
             alpha=alpha,
             l2=l2,
-            positive=positive,
+            positive_code=positive_code,
             kkt_tol=kkt_tol,
             threads=threads,
             factor=factor,
@@ -148,9 +148,9 @@ class TransferStream:
             self.sums[row] += codes[side].sum(axis=0, dtype=np.float64)
         self.counts = counts
         self.seen += len(X)
-        self.statistics.add(X, codes, n_threads=threads)
+        self.statistics.add(X, codes, n_jobs=threads)
         self.components = update_dictionary(
-            self.components, self.statistics, positive=positive_dict, n_threads=threads
+            self.components, self.statistics, positive_dict=positive_dict, n_jobs=threads
         )
         return found
 

@@ -77,7 +77,7 @@ def learn_rounds(
             laplacian=coder._group("graph").weight,
             graph=None if graph is None else graph.laplacian,
             l2=regularisation.l2,
-            positive=regularisation.positive_code,
+            positive_code=regularisation.positive_code,
             positive_dict=regularisation.positive_dict,
             label=label_term.weight,
             label_l2=label_term.l2,

@@ -83,9 +83,9 @@ class Alternation:
         problem = self.problem
         S = problem.solve(S, D, self.code_iter, self.tol).codes.astype(np.float64, copy=False)
         statistics = Statistics(D.shape[0], D.shape[1], D.dtype).add(
-            problem.X, S, n_threads=problem.threads
+            problem.X, S, n_jobs=problem.threads
         )
-        D = update_dictionary(D, statistics, passes=3, n_threads=problem.threads)
+        D = update_dictionary(D, statistics, passes=3, n_jobs=problem.threads)
         value, _, _ = problem.evaluate(S, D)
         return S, D, value + problem.alpha * float(np.abs(S).sum())
 

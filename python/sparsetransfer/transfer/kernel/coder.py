@@ -190,7 +190,7 @@ class KernelTransferSparseCoding(DomainCoder):
             the final codes do not reach `tol`.
         """
         signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        threads = resolve_threads(self.n_jobs, "n_jobs")
+        threads = resolve_threads(self.n_jobs)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(
             y, sample_domain, len(signals), alone=ONE_DOMAIN if mmd > 0 else ""
@@ -214,11 +214,11 @@ class KernelTransferSparseCoding(DomainCoder):
             alpha=self.alpha,
             mmd=0.0,
             l2=self.l2,
-            positive=self.positive_code,
+            positive_code=self.positive_code,
             max_iter=self.max_iter,
             tol=self.objective_tol,
             kkt_tol=self.tol,
-            n_threads=threads,
+            n_jobs=threads,
         )
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
@@ -239,8 +239,8 @@ class KernelTransferSparseCoding(DomainCoder):
             alpha=self.alpha,
             mmd=self.mmd,
             l2=self.l2,
-            positive=self.positive_code,
-            n_threads=threads,
+            positive_code=self.positive_code,
+            n_jobs=threads,
         ).codes
         self.bandwidths_ = self._widths(linear[source], linear[~source])
         learned = kernel_learn(
@@ -251,13 +251,13 @@ class KernelTransferSparseCoding(DomainCoder):
             mmd=self.mmd,
             bandwidths=self.bandwidths_,
             l2=self.l2,
-            positive=self.positive_code,
+            positive_code=self.positive_code,
             code_init=linear,
             max_iter=self.max_iter,
             code_iter=self.code_iter,
             tol=self.tol,
             objective_tol=self.objective_tol,
-            n_threads=threads,
+            n_jobs=threads,
         )
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
@@ -314,8 +314,8 @@ class KernelTransferSparseCoding(DomainCoder):
             components,
             self.alpha,
             l2=self.l2,
-            positive=self.positive_code,
-            n_threads=resolve_threads(self.n_jobs, "n_jobs"),
+            positive_code=self.positive_code,
+            n_jobs=self.n_jobs,
         ).codes
         worst = 0.0
         if self._source is not None:
@@ -327,7 +327,7 @@ class KernelTransferSparseCoding(DomainCoder):
                 alpha=self.alpha,
                 mmd=self.mmd,
                 l2=self.l2,
-                positive=self.positive_code,
+                positive_code=self.positive_code,
                 tol=self.tol * self.alpha,
                 max_iter=200 * self.code_iter,
                 dtype=self.components_.dtype,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer import mmd as discrepancy
 from sparsetransfer._domains import check_domains
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul, squared_spectral_norm
 from sparsetransfer._validation import (
     FloatArray,
@@ -95,8 +96,8 @@ class KernelProblem:
         mmd: float,
         bandwidths: ArrayLike,
         l2: float,
-        positive: bool,
-        threads: int,
+        positive_code: bool,
+        n_jobs: int | None,
     ) -> None:
         given = check_matrix(X, "X")
         self.dtype = given.dtype
@@ -110,8 +111,8 @@ class KernelProblem:
         self.bandwidths = check_vector(np.atleast_1d(bandwidths), "bandwidths", dtype=np.float64)
         if not (self.bandwidths > 0).all():
             raise ValueError(f"bandwidths must be positive, got {self.bandwidths.min()}")
-        self.positive = positive
-        self.threads = threads
+        self.positive_code = positive_code
+        self.threads = resolve_threads(n_jobs)
 
     def evaluate(self, S: FloatArray, D: FloatArray) -> tuple[float, FloatArray, float]:
         """Return the smooth value, its gradient, and the squared MMD."""
@@ -125,7 +126,7 @@ class KernelProblem:
             S[~self.source],
             bandwidths=self.bandwidths.tolist(),
             gradient=True,
-            n_threads=self.threads,
+            n_jobs=self.threads,
         )
         assert term.gradient_source is not None
         assert term.gradient_target is not None
@@ -134,7 +135,7 @@ class KernelProblem:
         return float(value + 0.5 * self.strength * term.value), gradient, term.value
 
     def violation(self, S: FloatArray, gradient: FloatArray) -> float:
-        return float(violations(S, gradient, self.alpha, self.positive).max())
+        return float(violations(S, gradient, self.alpha, self.positive_code).max())
 
     def solve(self, S: FloatArray, D: FloatArray, max_iter: int, tol: float) -> KernelCodes:
         """Make proximal gradient steps: Barzilai-Borwein lengths, halved until they descend."""
@@ -150,7 +151,7 @@ class KernelProblem:
         length = 1 / max(curvature, np.finfo(np.float64).tiny)
         while len(history) <= max_iter and self.violation(S, gradient) > tol * self.alpha:
             for _ in range(_LARGEST_SHRINKAGE):
-                trial = shrink(S - length * gradient, length * self.alpha, self.positive)
+                trial = shrink(S - length * gradient, length * self.alpha, self.positive_code)
                 step = trial - S
                 smooth_trial, gradient_trial, term_trial = self.evaluate(trial, D)
                 trial_value = smooth_trial + self.alpha * float(np.abs(trial).sum())
@@ -181,20 +182,23 @@ class KernelProblem:
         )
 
 
+@former_keywords(
+    components="dictionary", positive="positive_code", init="code_init", n_threads="n_jobs"
+)
 def kernel_encode(
     X: ArrayLike,
-    components: ArrayLike,
+    dictionary: ArrayLike,
     sample_domain: ArrayLike,
     *,
     alpha: float = 0.02,
     mmd: float = 60.0,
     bandwidths: ArrayLike = 1.0,
     l2: float = 0.0,
-    positive: bool = False,
-    init: ArrayLike | None = None,
+    positive_code: bool = False,
+    code_init: ArrayLike | None = None,
     max_iter: int = 2000,
     tol: float = 1e-3,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> KernelCodes:
     r"""Compute sparse codes of two domains that are alike under Gaussian kernels.
 
@@ -202,7 +206,7 @@ def kernel_encode(
     ----------
     X : array_like of shape (n_samples, n_features)
         Signals of both domains; float32 is kept, all else becomes float64.
-    components : array_like of shape (n_components, n_features)
+    dictionary : array_like of shape (n_components, n_features)
         The dictionary, one atom per row.
     sample_domain : array_like of shape (n_samples,), int
         Positive for source, negative for target.
@@ -216,16 +220,16 @@ def kernel_encode(
         median distance, would change the objective on the way.
     l2 : float, default=0.0
         Weight of half the squared norm of the codes, >= 0.
-    positive : bool, default=False
+    positive_code : bool, default=False
         Whether codes must be non-negative.
-    init : array_like of shape (n_samples, n_components), optional
+    code_init : array_like of shape (n_samples, n_components), optional
         Codes to start from; zeros by default. They may change the answer. The codes of
         `transfer_encode` are a good start.
     max_iter : int, default=2000
         Most proximal gradient steps.
     tol : float, default=1e-3
         Stationarity violation relative to `alpha` at which to stop.
-    n_threads : int, optional
+    n_jobs : int, optional
         Threads of the MMD kernels.
 
     Returns
@@ -261,7 +265,6 @@ def kernel_encode(
     proximal gradient steps with backtracking end at a stationary point. A step costs
     :math:`O(n^2 k)` time and memory O(nk).
     """
-    threads = resolve_threads(n_threads)
     problem = KernelProblem(
         X,
         sample_domain,
@@ -269,22 +272,23 @@ def kernel_encode(
         mmd=mmd,
         bandwidths=bandwidths,
         l2=l2,
-        positive=positive,
-        threads=threads,
+        positive_code=positive_code,
+        n_jobs=n_jobs,
     )
     n, d = problem.X.shape
-    D = check_matrix(components, "components", dtype=np.float64, n_features=d)
+    D = check_matrix(dictionary, "dictionary", dtype=np.float64, n_features=d)
     result = problem.solve(
-        initial_codes(init, n, len(D), np.dtype(np.float64), positive),
+        initial_codes(code_init, n, len(D), np.dtype(np.float64), positive_code),
         D,
         check_integer(max_iter, "max_iter", minimum=0),
         check_real(tol, "tol", minimum=0, strict=True),
     )
     if not result.converged:
-        warnings.warn(_describe(result, problem.alpha), ConvergenceWarning, stacklevel=2)
+        warnings.warn(_describe(result, problem.alpha), ConvergenceWarning, stacklevel=3)
     return result
 
 
+@former_keywords(positive="positive_code", n_threads="n_jobs")
 def kernel_learn(
     X: ArrayLike,
     dict_init: ArrayLike,
@@ -294,19 +298,19 @@ def kernel_learn(
     mmd: float = 60.0,
     bandwidths: ArrayLike = 1.0,
     l2: float = 0.0,
-    positive: bool = False,
+    positive_code: bool = False,
     code_init: ArrayLike | None = None,
     max_iter: int = 300,
     code_iter: int = 10,
     tol: float = 1e-3,
     objective_tol: float = 1e-4,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> KernelDictionary:
     """Learn one dictionary for two domains with codes alike under Gaussian kernels.
 
     Parameters
     ----------
-    X, sample_domain, alpha, mmd, bandwidths, l2, positive, tol, n_threads
+    X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, tol, n_jobs
         As in `kernel_encode`.
     dict_init : array_like of shape (n_components, n_features)
         The atoms to start from; longer ones are scaled back to length one.
@@ -347,7 +351,6 @@ def kernel_learn(
     Every alternation first moves codes and atoms on along their last step, as in Nesterov's method,
     and is made again without where that did not lower the objective.
     """
-    threads = resolve_threads(n_threads)
     problem = KernelProblem(
         X,
         sample_domain,
@@ -355,13 +358,13 @@ def kernel_learn(
         mmd=mmd,
         bandwidths=bandwidths,
         l2=l2,
-        positive=positive,
-        threads=threads,
+        positive_code=positive_code,
+        n_jobs=n_jobs,
     )
     n, d = problem.X.shape
     D = check_matrix(dict_init, "dict_init", dtype=np.float64, n_features=d)
     D = np.ascontiguousarray(D / np.maximum(np.linalg.norm(D, axis=1, keepdims=True), 1))
-    S = initial_codes(code_init, n, len(D), D.dtype, positive)
+    S = initial_codes(code_init, n, len(D), D.dtype, positive_code)
     steps = check_integer(code_iter, "code_iter", minimum=1)
     tol = check_real(tol, "tol", minimum=0, strict=True)
     iterations = check_integer(max_iter, "max_iter", minimum=0)
@@ -382,13 +385,9 @@ def kernel_learn(
             "max_iter or objective_tol"
         )
     if parts:
-        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=2)
-    return KernelDictionary(
-        components=D.astype(problem.dtype, copy=False),
-        codes=result,
-        history=np.array(history),
-        converged=settled,
-    )
+        warnings.warn("; ".join(parts), ConvergenceWarning, stacklevel=3)
+    components = D.astype(problem.dtype, copy=False)
+    return KernelDictionary(components, result, np.array(history), settled)
 
 
 def _describe(result: KernelCodes, alpha: float) -> str:

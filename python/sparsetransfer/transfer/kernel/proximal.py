@@ -15,16 +15,18 @@ Evaluate = Callable[[FloatArray, NDArray[np.intp]], tuple[FloatArray, FloatArray
 """From codes and the rows they are of to the objective of each and the smooth part's gradient."""
 
 
-def shrink(Z: FloatArray, threshold: float | FloatArray, positive: bool) -> FloatArray:
+def shrink(Z: FloatArray, threshold: float | FloatArray, positive_code: bool) -> FloatArray:
     """Return the proximal point of the l1 norm, of non-negative codes on request."""
-    if positive:
+    if positive_code:
         return np.asarray(np.maximum(Z - threshold, 0), Z.dtype)
     return np.asarray(Z - np.clip(Z, -threshold, threshold), Z.dtype)
 
 
-def violations(S: FloatArray, gradient: FloatArray, alpha: float, positive: bool) -> FloatArray:
+def violations(
+    S: FloatArray, gradient: FloatArray, alpha: float, positive_code: bool
+) -> FloatArray:
     """Return the distance of 0 from the subdifferential, entry by entry."""
-    pull = -gradient if positive else np.abs(gradient)
+    pull = -gradient if positive_code else np.abs(gradient)
     at_zero = np.maximum(pull - alpha, 0)
     return np.asarray(np.where(S != 0, np.abs(gradient + alpha * np.sign(S)), at_zero))
 
@@ -34,7 +36,7 @@ def descend_rows(
     codes: FloatArray,
     *,
     alpha: float,
-    positive: bool,
+    positive_code: bool,
     length: float,
     tol: float,
     max_iter: int,
@@ -50,7 +52,7 @@ def descend_rows(
         Where to start; overwritten.
     alpha : float
         Weight of the l1 norm.
-    positive : bool
+    positive_code : bool
         Whether codes are non-negative.
     length : float
         The first step: 1 over the curvature.
@@ -67,7 +69,7 @@ def descend_rows(
     lengths = np.full(len(codes), length)
     value, gradient = evaluate(codes, rows)
     for iteration in range(max_iter + 1):
-        go = violations(codes[rows], gradient, alpha, positive).max(axis=1) > tol
+        go = violations(codes[rows], gradient, alpha, positive_code).max(axis=1) > tol
         rows, lengths, value, gradient = rows[go], lengths[go], value[go], gradient[go]
         if not rows.size or iteration == max_iter:
             break
@@ -75,7 +77,7 @@ def descend_rows(
         left = np.arange(len(rows))
         for _ in range(_MOST_HALVINGS):
             steps = lengths[left, None]
-            moved = shrink(S[left] - steps * before[left], steps * alpha, positive)
+            moved = shrink(S[left] - steps * before[left], steps * alpha, positive_code)
             new_value, new_gradient = evaluate(moved, rows[left])
             energy = ((moved - S[left]) ** 2).sum(axis=1)
             good = new_value <= value[left] - 1e-4 / steps[:, 0] * energy

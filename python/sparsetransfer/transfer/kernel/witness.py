@@ -47,7 +47,7 @@ class Witness:
         alpha: float,
         mmd: float,
         l2: float,
-        positive: bool,
+        positive_code: bool,
         tol: float,
         max_iter: int,
         dtype: np.dtype[np.floating],
@@ -83,7 +83,7 @@ class Witness:
                 evaluate,
                 chosen,
                 alpha=alpha,
-                positive=positive,
+                positive_code=positive_code,
                 length=length,
                 tol=tol,
                 max_iter=max_iter,
@@ -91,5 +91,5 @@ class Witness:
             # What counts is the violation of the codes as they are returned.
             chosen[:] = chosen.astype(dtype)
             _, gradient = evaluate(chosen, np.arange(len(chosen)))
-            worst = max(worst, float(violations(chosen, gradient, alpha, positive).max()))
+            worst = max(worst, float(violations(chosen, gradient, alpha, positive_code).max()))
         return worst

@@ -197,7 +197,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
                     n_epochs=_EPOCHS,
                     return_codes=False,
                     rng=child,
-                    n_threads=self.n_jobs,
+                    n_jobs=self.n_jobs,
                 ).components
                 for child in rng.spawn(self.n_dictionaries)
             ]

@@ -181,7 +181,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
         prepared = self._prepare(given, y, sample_domain)
-        self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs, "n_jobs"))
+        self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs))
         self.intercept_ = (prepared.prior - matmul(self.coef_, prepared.centre)).astype(given.dtype)
         return self
 
@@ -285,7 +285,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
                 quadratic += self.mmd * data.mean_term(coupling)
         if check_real(self.laplacian, "laplacian", minimum=0) > 0:
             check_integer(self.n_neighbors, "n_neighbors", minimum=1)
-            graph = knn_graph(data.rows, self.n_neighbors, weights="cosine", n_threads=threads)
+            graph = knn_graph(data.rows, self.n_neighbors, weights="cosine", n_jobs=threads)
             quadratic += self.laplacian * data.graph_term(laplacian(graph, normalized=True))
 
     def _certify(self, fit: RegressionCoefficients) -> None:

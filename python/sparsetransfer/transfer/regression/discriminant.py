@@ -137,7 +137,7 @@ class TSDSL(DomainTransformer):
             If the projection does not reach `kkt_tol`.
         """
         given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
-        threads = resolve_threads(self.n_jobs, "n_jobs")
+        threads = resolve_threads(self.n_jobs)
         labels = require_labels(y, len(given), "TSDSL")
         domains = self._fit_domains(labels, sample_domain, len(given))
         source = source_mask(domains, len(given))
@@ -223,7 +223,7 @@ def _graph_across(
     links = []
     for here, there in ((first, second), (second, first)):
         count = min(n_neighbors, len(there))
-        near, _ = nearest_neighbours(rows[there], count, query=rows[here], n_threads=threads)
+        near, _ = nearest_neighbours(rows[there], count, query=rows[here], n_jobs=threads)
         links.append((np.repeat(here, count), there[near.ravel()]))
     starts, ends = (np.concatenate(parts) for parts in zip(*links, strict=True))
     graph = sparse.coo_array((np.ones(len(starts)), (starts, ends)), shape=(len(rows),) * 2)

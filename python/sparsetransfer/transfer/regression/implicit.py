@@ -170,7 +170,7 @@ class _Rebuilt:
             with warnings.catch_warnings():
                 # What a round misses, the next may find; a code that got worse is not taken.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                found = lasso(target, source, self._sparsity, tol=1e-4, n_threads=self._threads)
+                found = lasso(target, source, self._sparsity, tol=1e-4, n_jobs=self._threads)
             codes = np.asarray(found.codes, dtype=np.float64)
             better = self._values(codes, source, target) < self._values(self.coef, source, target)
             self.coef = np.where(better[:, None], codes, self.coef)

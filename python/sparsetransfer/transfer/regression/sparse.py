@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import (
     check_integer,
@@ -25,6 +26,7 @@ from sparsetransfer.transfer.regression.solver import (
 __all__ = ["sparse_regression"]
 
 
+@former_keywords(init="coef_init", n_threads="n_jobs")
 def sparse_regression(
     X: ArrayLike,
     Y: ArrayLike,
@@ -35,10 +37,10 @@ def sparse_regression(
     groups: ArrayLike | None = None,
     ridge: float = 0.0,
     coupling: ArrayLike | None = None,
-    init: ArrayLike | None = None,
+    coef_init: ArrayLike | None = None,
     kkt_tol: float | None = None,
     max_iter: int = 20000,
-    n_threads: int | None = None,
+    n_jobs: int | None = None,
 ) -> RegressionCoefficients:
     r"""Fit several outputs with entries, features and groups of features that may vanish.
 
@@ -62,7 +64,7 @@ def sparse_regression(
     coupling : array_like of shape (n_terms, n_features), optional
         Rows :math:`e` that add :math:`\tfrac12\|We\|^2`: differences of means times the root of
         their strength.
-    init : array_like of shape (n_outputs, n_features), optional
+    coef_init : array_like of shape (n_outputs, n_features), optional
         Coefficients to start from.
     kkt_tol : float, optional
         KKT violation at which to stop, relative to the sum of the strengths, or to the largest
@@ -70,7 +72,7 @@ def sparse_regression(
         float32.
     max_iter : int, default=20000
         Most proximal gradient iterations.
-    n_threads : int, optional
+    n_jobs : int, optional
         Threads, as in `sparsetransfer.get_num_threads`. No effect on the result.
 
     Returns
@@ -138,13 +140,14 @@ def sparse_regression(
         *group_strengths(groups, check_real(group, "group", minimum=0), n_features),
     )
     start = None
-    if init is not None:
+    if coef_init is not None:
         start = np.asarray(
-            check_matrix(init, "init", dtype=np.float64, n_features=n_features), np.float64
+            check_matrix(coef_init, "coef_init", dtype=np.float64, n_features=n_features),
+            np.float64,
         )
         if len(start) != targets.shape[1]:
-            raise ValueError(f"init must have {targets.shape[1]} rows, got {len(start)}")
-    threads = resolve_threads(n_threads)
+            raise ValueError(f"coef_init must have {targets.shape[1]} rows, got {len(start)}")
+    threads = resolve_threads(n_jobs)
     tolerance = resolve_kkt_tol(kkt_tol, dtype)
     fit = problem.solve(
         penalty,
@@ -155,5 +158,5 @@ def sparse_regression(
     )
     fit = problem.rounded(fit, penalty, dtype, kkt_tol=tolerance, threads=threads)
     if not fit.converged:
-        warn_unconverged(fit, stacklevel=3)
+        warn_unconverged(fit, stacklevel=4)
     return fit
