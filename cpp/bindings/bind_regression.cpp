@@ -8,35 +8,23 @@
 namespace sparsetransfer::python {
 namespace {
 
+using transfer::NestedPenalty;
 using transfer::RegressionProblem;
 using transfer::RegressionReport;
 using transfer::RegressionSettings;
 
-RegressionProblem as_problem(const Array<double>& quadratic, const Array<double>& linear,
-                             double energy, double element, double row,
-                             const Array<std::int32_t>& groups, const Array<double>& strengths) {
-  RegressionProblem problem;
-  const auto h = as_columns(quadratic, "quadratic");
-  const auto b = as_columns(linear, "linear");
-  new (&problem.quadratic) Eigen::Map<const Matrix<double>>(h.data(), h.rows(), h.cols());
-  new (&problem.linear) Eigen::Map<const Matrix<double>>(b.data(), b.rows(), b.cols());
-  problem.energy = energy;
-  problem.element = element;
-  problem.row = row;
-  const auto group_of = as_vector(groups, "groups");
-  const auto group_strengths = as_vector(strengths, "strengths");
-  if (group_strengths.size() > 0) {
-    require(group_of.size() == b.rows(), "groups must have one entry per feature");
-    problem.groups = group_of.data();
-    new (&problem.strengths)
-        Eigen::Map<const Vector<double>>(group_strengths.data(), group_strengths.size());
-  }
-  return problem;
+NestedPenalty make_penalty(double element, double row, const Array<std::int32_t>& groups,
+                           const Array<double>& strengths) {
+  const auto numbers = as_vector(groups, "groups");
+  return {element, row, {numbers.begin(), numbers.end()}, as_vector(strengths, "strengths")};
 }
 
 }  // namespace
 
 void bind_regression(py::module_& m) {
+  py::class_<NestedPenalty>(m, "NestedPenalty")
+      .def(py::init(&make_penalty), py::kw_only(), py::arg("element"), py::arg("row"),
+           py::arg("groups").noconvert(), py::arg("strengths").noconvert());
   py::class_<RegressionReport>(m, "RegressionReport")
       .def_readonly("objective", &RegressionReport::objective)
       .def_readonly("kkt_violation", &RegressionReport::kkt_violation)
@@ -48,12 +36,11 @@ void bind_regression(py::module_& m) {
           "converged", [](const RegressionReport& r) { return r.status == Status::converged; });
   m.def(
       "transfer_regression",
-      [](const Array<double>& quadratic, const Array<double>& linear, double energy, double element,
-         double row, const Array<std::int32_t>& groups, const Array<double>& strengths,
-         double tolerance, int max_iterations, double newton_from, Array<double> coefficients,
-         int num_threads) {
-        const RegressionProblem problem =
-            as_problem(quadratic, linear, energy, element, row, groups, strengths);
+      [](const Array<double>& quadratic, const Array<double>& linear, double energy,
+         const NestedPenalty& penalty, double tolerance, int max_iterations, double newton_from,
+         Array<double> coefficients, int num_threads) {
+        const RegressionProblem problem{as_columns(quadratic, "quadratic"),
+                                        as_columns(linear, "linear"), energy, penalty};
         const RegressionSettings settings{tolerance, max_iterations, newton_from};
         auto w = as_mutable_columns(coefficients, "coefficients");
         const Execution execution = make_execution(num_threads);
@@ -61,16 +48,16 @@ void bind_regression(py::module_& m) {
         return transfer::solve(execution, problem, settings, w);
       },
       py::arg("quadratic").noconvert(), py::arg("linear").noconvert(), py::arg("energy"),
-      py::kw_only(), py::arg("element"), py::arg("row"), py::arg("groups").noconvert(),
-      py::arg("strengths").noconvert(), py::arg("tolerance"), py::arg("max_iterations"),
-      py::arg("newton_from"), py::arg("coefficients").noconvert(), py::arg("num_threads"));
+      py::arg("penalty"), py::kw_only(), py::arg("tolerance"), py::arg("max_iterations"),
+      py::arg("newton_from") = RegressionSettings{}.newton_from,
+      py::arg("coefficients").noconvert(), py::arg("num_threads"));
   m.def(
       "transfer_regression_certify",
-      [](const Array<double>& quadratic, const Array<double>& linear, double energy, double element,
-         double row, const Array<std::int32_t>& groups, const Array<double>& strengths,
-         double tolerance, const Array<double>& coefficients, int num_threads) {
-        const RegressionProblem problem =
-            as_problem(quadratic, linear, energy, element, row, groups, strengths);
+      [](const Array<double>& quadratic, const Array<double>& linear, double energy,
+         const NestedPenalty& penalty, double tolerance, const Array<double>& coefficients,
+         int num_threads) {
+        const RegressionProblem problem{as_columns(quadratic, "quadratic"),
+                                        as_columns(linear, "linear"), energy, penalty};
         RegressionSettings settings;
         settings.tolerance = tolerance;
         const auto w = as_columns(coefficients, "coefficients");
@@ -79,8 +66,7 @@ void bind_regression(py::module_& m) {
         return transfer::certify(execution, problem, settings, w);
       },
       py::arg("quadratic").noconvert(), py::arg("linear").noconvert(), py::arg("energy"),
-      py::kw_only(), py::arg("element"), py::arg("row"), py::arg("groups").noconvert(),
-      py::arg("strengths").noconvert(), py::arg("tolerance"), py::arg("coefficients").noconvert(),
+      py::arg("penalty"), py::kw_only(), py::arg("tolerance"), py::arg("coefficients").noconvert(),
       py::arg("num_threads"));
 }
 

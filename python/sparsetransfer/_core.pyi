@@ -136,6 +136,16 @@ class TransferLearnReport:
     @property
     def iterations(self) -> int: ...
 
+class NestedPenalty:
+    def __init__(
+        self,
+        *,
+        element: typing.SupportsFloat | typing.SupportsIndex,
+        row: typing.SupportsFloat | typing.SupportsIndex,
+        groups: numpy.typing.NDArray[numpy.int32],
+        strengths: numpy.typing.NDArray[typing.Any],
+    ) -> None: ...
+
 class RegressionReport:
     @property
     def converged(self) -> bool: ...
@@ -633,14 +643,11 @@ def transfer_regression(
     quadratic: numpy.typing.NDArray[typing.Any],
     linear: numpy.typing.NDArray[typing.Any],
     energy: typing.SupportsFloat | typing.SupportsIndex,
+    penalty: NestedPenalty,
     *,
-    element: typing.SupportsFloat | typing.SupportsIndex,
-    row: typing.SupportsFloat | typing.SupportsIndex,
-    groups: numpy.typing.NDArray[numpy.int32],
-    strengths: numpy.typing.NDArray[typing.Any],
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     max_iterations: typing.SupportsInt | typing.SupportsIndex,
-    newton_from: typing.SupportsFloat | typing.SupportsIndex,
+    newton_from: typing.SupportsFloat | typing.SupportsIndex = 0.3,
     coefficients: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> RegressionReport: ...
@@ -648,11 +655,8 @@ def transfer_regression_certify(
     quadratic: numpy.typing.NDArray[typing.Any],
     linear: numpy.typing.NDArray[typing.Any],
     energy: typing.SupportsFloat | typing.SupportsIndex,
+    penalty: NestedPenalty,
     *,
-    element: typing.SupportsFloat | typing.SupportsIndex,
-    row: typing.SupportsFloat | typing.SupportsIndex,
-    groups: numpy.typing.NDArray[numpy.int32],
-    strengths: numpy.typing.NDArray[typing.Any],
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
     coefficients: numpy.typing.NDArray[typing.Any],
     num_threads: typing.SupportsInt | typing.SupportsIndex,

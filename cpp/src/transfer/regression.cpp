@@ -22,54 +22,23 @@ void validate(const RegressionProblem& problem, const ConstMatrixRef<double>& co
                 features);
   require_shape("coefficients", coefficients.rows(), coefficients.cols(), features,
                 problem.outputs());
-  require(problem.element >= 0 && problem.row >= 0, "strengths must not be negative");
-  if (problem.groups == nullptr) {
-    require(problem.element + problem.row > 0, "some strength must be positive");
-    return;
-  }
-  for (Index feature = 0; feature < features; ++feature)
-    require(problem.groups[feature] >= 0 && problem.groups[feature] < problem.strengths.size(),
-            "groups must number the strengths");
-  require(problem.strengths.size() > 0 && (problem.strengths.array() >= 0).all(),
-          "strengths must not be negative");
-  require(problem.element + problem.row + problem.strengths.minCoeff() > 0,
-          "every group must feel a positive strength");
+  problem.penalty.validate(features);
 }
 
 /// The rows of the chosen units as a problem of their own, with the memory it borrows.
 struct SubProblem {
   Matrix<double> quadratic, linear;
-  std::vector<std::int32_t> groups;
-  Vector<double> strengths;
   RegressionProblem problem;
 
   SubProblem(const RegressionProblem& whole, const std::vector<Index>& features)
-      : quadratic(whole.quadratic(features, features)), linear(whole.linear(features, Eigen::all)) {
-    problem.element = whole.element;
-    problem.row = whole.row;
-    problem.energy = whole.energy;
-    if (whole.groups != nullptr) {
-      // Groups keep their order and get new, consecutive numbers.
-      std::vector<std::int32_t> number(static_cast<std::size_t>(whole.units()), -1);
-      std::vector<double> values;
-      for (const Index feature : features) {
-        auto& known = number[static_cast<std::size_t>(whole.unit(feature))];
-        if (known < 0) {
-          known = static_cast<std::int32_t>(values.size());
-          values.push_back(whole.strength(whole.unit(feature)));
-        }
-        groups.push_back(known);
-      }
-      strengths =
-          Eigen::Map<const Vector<double>>(values.data(), static_cast<Index>(values.size()));
-      problem.groups = groups.data();
-      new (&problem.strengths) Eigen::Map<const Vector<double>>(strengths.data(), strengths.size());
-    }
-    new (&problem.quadratic)
-        Eigen::Map<const Matrix<double>>(quadratic.data(), quadratic.rows(), quadratic.cols());
-    new (&problem.linear)
-        Eigen::Map<const Matrix<double>>(linear.data(), linear.rows(), linear.cols());
-  }
+      : quadratic(whole.quadratic(features, features)),
+        linear(whole.linear(features, Eigen::all)),
+        problem{{quadratic.data(), quadratic.rows(), quadratic.cols()},
+                {linear.data(), linear.rows(), linear.cols()},
+                whole.energy,
+                whole.penalty.restricted(features)} {}
+  SubProblem(const SubProblem&) = delete;
+  SubProblem& operator=(const SubProblem&) = delete;
 };
 
 /// H W from the rows of W that are not zero.
@@ -96,8 +65,9 @@ void multiply_support(const Execution& execution, const RegressionProblem& probl
 /// The units that are not zero, and the worst violators: at most twice as many units in all.
 std::vector<Index> working_set(const RegressionProblem& problem, const RegressionPoint& point,
                                const Vector<double>& violation) {
-  const Vector<double> norms = unit_norms(problem, row_norms(point.coefficients));
-  const Index units = problem.units();
+  const NestedPenalty& penalty = problem.penalty;
+  const Vector<double> norms = penalty.unit_norms(row_norms(point.coefficients));
+  const Index units = norms.size();
   std::vector<Index> order(static_cast<std::size_t>(units));
   std::iota(order.begin(), order.end(), Index{0});
   const auto priority = [&](Index unit) {
@@ -116,7 +86,7 @@ std::vector<Index> working_set(const RegressionProblem& problem, const Regressio
   }
   std::vector<Index> features;
   for (Index feature = 0; feature < problem.features(); ++feature)
-    if (chosen[static_cast<std::size_t>(problem.unit(feature))]) features.push_back(feature);
+    if (chosen[static_cast<std::size_t>(penalty.unit(feature))]) features.push_back(feature);
   return features;
 }
 
@@ -128,7 +98,7 @@ double duality_gap(const RegressionProblem& problem, const RegressionPoint& poin
   const double correlation = problem.energy - linear;
   const double length = max_or_nan(0.0, problem.energy - 2 * linear + quadratic);
   const double limit = length > 0 ? correlation / length : 1.0;
-  const double factor = dual_scaling(problem, point.product - problem.linear, limit);
+  const double factor = problem.penalty.dual_scaling(point.product - problem.linear, limit);
   return max_or_nan(0.0, point.objective - factor * correlation + 0.5 * factor * factor * length);
 }
 
@@ -150,16 +120,12 @@ void report_point(const RegressionProblem& problem, const RegressionSettings& se
   report.objective = point.objective;
   report.kkt_violation = point.violation;
   report.duality_gap = duality_gap(problem, point);
-  report.status = point.violation <= settings.tolerance * problem.scale() ? Status::converged
-                                                                          : Status::max_iterations;
+  report.status = point.violation <= settings.tolerance * problem.penalty.scale()
+                      ? Status::converged
+                      : Status::max_iterations;
 }
 
 }  // namespace
-
-double RegressionProblem::scale() const {
-  const double group = groups == nullptr ? 0.0 : strengths.maxCoeff();
-  return element + row + group;
-}
 
 void RegressionSettings::validate() const {
   require(tolerance > 0, "tolerance must be positive");
@@ -174,10 +140,10 @@ RegressionReport solve(const Execution& execution, const RegressionProblem& prob
   RegressionReport report;
   RegressionPoint point = evaluated(execution, problem, coefficients);
   report.history.push_back(point.objective);
-  const double target = settings.tolerance * problem.scale();
+  const double target = settings.tolerance * problem.penalty.scale();
   for (int set = 0; set < kMaxSets && !(point.violation <= target); ++set) {
     const Vector<double> violation =
-        violations(problem, point.coefficients, point.product - problem.linear);
+        problem.penalty.violations(point.coefficients, point.product - problem.linear);
     const std::vector<Index> features = working_set(problem, point, violation);
     const bool whole = static_cast<Index>(features.size()) == problem.features();
     const SubProblem part(problem, features);

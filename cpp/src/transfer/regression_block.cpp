@@ -59,8 +59,8 @@ void assess(const RegressionProblem& problem, RegressionPoint& point) {
   const double quadratic = point.coefficients.cwiseProduct(point.product).sum();
   const double linear = point.coefficients.cwiseProduct(problem.linear).sum();
   point.objective =
-      0.5 * quadratic - linear + 0.5 * problem.energy + penalty(problem, point.coefficients);
-  point.violation = violations(problem, point.coefficients, point.product - problem.linear)
+      0.5 * quadratic - linear + 0.5 * problem.energy + problem.penalty.value(point.coefficients);
+  point.violation = problem.penalty.violations(point.coefficients, point.product - problem.linear)
                         .maxCoeff<Eigen::PropagateNaN>();
 }
 
@@ -84,7 +84,7 @@ double RegressionBlock::rounding() const {
 }
 
 void RegressionBlock::run(double tolerance, int max_iterations) {
-  double newton_from = settings_.newton_from * problem_.scale();
+  double newton_from = settings_.newton_from * problem_.penalty.scale();
   const int last = iterations_ + max_iterations;
   int batches = 0, next_try = 2;  // far from the solution, Newton steps are tried now and then
   while (!(point_.violation <= tolerance)) {
@@ -126,7 +126,7 @@ bool RegressionBlock::proximal_step() {
   next.product.resizeLike(from);
   for (;;) {
     next.coefficients = from - (from_product - problem_.linear) / curvature_;
-    shrink(problem_, 1 / curvature_, next.coefficients);
+    problem_.penalty.shrink(1 / curvature_, next.coefficients);
     multiply(execution_, problem_.quadratic, next.coefficients, next.product);
     const Matrix<double> moved = next.coefficients - from;
     const double length = stable_norm(moved);
@@ -154,55 +154,25 @@ bool RegressionBlock::proximal_step() {
 }
 
 Matrix<double> RegressionBlock::newton_direction(const std::vector<Index>& support,
+                                                 const PenaltyModel& penalty,
                                                  const Matrix<double>& mask,
                                                  const Matrix<double>& gradient) const {
-  const Index rows = static_cast<Index>(support.size());
   const Matrix<double> block = problem_.quadratic(support, support);
-  const Matrix<double> at = point_.coefficients(support, Eigen::all);
-  const Vector<double> norms = row_norms(point_.coefficients);
-  const Vector<double> unit = unit_norms(problem_, norms);
-  Vector<double> row_pull(rows), unit_pull(rows), inverse_row(rows);
-  Vector<double> unit_cubed = Vector<double>::Zero(problem_.units());
-  for (Index i = 0; i < rows; ++i) {
-    const Index feature = support[static_cast<std::size_t>(i)];
-    const Index g = problem_.unit(feature);
-    inverse_row[i] = 1 / norms[feature];
-    row_pull[i] = problem_.row * inverse_row[i];
-    unit_pull[i] = problem_.strength(g) / unit[g];
-    unit_cubed[g] = problem_.strength(g) / (unit[g] * unit[g] * unit[g]);
-  }
-  const Vector<double> pull = row_pull + unit_pull;
-  // The Hessian is H + diag(pull) - (curvature of the norms along the coefficients): without the
+  // The Hessian is H + diagonal - (curvature of the norms along the coefficients): without the
   // last part it is one matrix for all outputs, from above, and a good preconditioner.
   Matrix<double> factor = block;
-  factor.diagonal() += pull;
+  factor.diagonal() += penalty.diagonal();
   factor.diagonal().array() += 1e-14 * factor.diagonal().maxCoeff();
   PanelCholesky cholesky;
   if (!cholesky.compute(execution_, std::move(factor))) return {};
   const auto apply = [&](const Matrix<double>& direction) {
-    Matrix<double> image(rows, direction.cols());
+    Matrix<double> image(direction.rows(), direction.cols());
     multiply(execution_, block, direction, image);
-    Vector<double> along = Vector<double>::Zero(rows);
-    for (Index output = 0; output < at.cols(); ++output)
-      along += at.col(output).cwiseProduct(direction.col(output));
-    Vector<double> unit_along = Vector<double>::Zero(problem_.units());
-    if (problem_.groups != nullptr)
-      for (Index i = 0; i < rows; ++i)
-        unit_along[problem_.unit(support[static_cast<std::size_t>(i)])] += along[i];
-    Vector<double> back = row_pull.cwiseProduct(inverse_row).cwiseProduct(inverse_row);
-    back = back.cwiseProduct(along);
-    if (problem_.groups != nullptr)
-      for (Index i = 0; i < rows; ++i) {
-        const Index g = problem_.unit(support[static_cast<std::size_t>(i)]);
-        back[i] += unit_cubed[g] * unit_along[g];
-      }
-    for (Index output = 0; output < at.cols(); ++output)
-      image.col(output) +=
-          pull.cwiseProduct(direction.col(output)) - back.cwiseProduct(at.col(output));
+    penalty.add_curvature(direction, image);
     return Matrix<double>(image.cwiseProduct(mask));
   };
   // Preconditioned conjugate gradients on the entries of the mask.
-  Matrix<double> solution = Matrix<double>::Zero(rows, at.cols());
+  Matrix<double> solution = Matrix<double>::Zero(gradient.rows(), gradient.cols());
   Matrix<double> residual = -gradient;
   Matrix<double> better = cholesky.solve(execution_, residual).cwiseProduct(mask);
   Matrix<double> direction = better;
@@ -232,24 +202,16 @@ bool RegressionBlock::newton_step() {
     if (norms[feature] > 0) support.push_back(feature);
   if (support.empty() || static_cast<Index>(support.size()) > kMaxNewtonRows) return false;
   const Matrix<double> at = point_.coefficients(support, Eigen::all);
-  const bool signs = problem_.element > 0;
+  const NestedPenalty penalty = problem_.penalty.restricted(support);
+  const bool signs = penalty.element > 0;
   const Matrix<double> mask = signs ? Matrix<double>((at.array() != 0).cast<double>())
                                     : Matrix<double>::Ones(at.rows(), at.cols());
-  const Vector<double> unit = unit_norms(problem_, norms);
+  const PenaltyModel model(penalty, at, norms(support));
   Matrix<double> gradient = point_.product(support, Eigen::all);
   gradient -= problem_.linear(support, Eigen::all);
-  for (Index i = 0; i < at.rows(); ++i) {
-    const Index feature = support[static_cast<std::size_t>(i)];
-    const Index g = problem_.unit(feature);
-    const double pull = problem_.row / norms[feature] + problem_.strength(g) / unit[g];
-    for (Index output = 0; output < at.cols(); ++output) {
-      gradient(i, output) += pull * at(i, output);
-      if (signs && at(i, output) != 0)
-        gradient(i, output) += std::copysign(problem_.element, at(i, output));
-    }
-  }
+  model.add_gradient(gradient);
   gradient = gradient.cwiseProduct(mask).eval();
-  const Matrix<double> direction = newton_direction(support, mask, gradient);
+  const Matrix<double> direction = newton_direction(support, model, mask, gradient);
   if (direction.size() == 0 || !direction.allFinite()) return false;
   RegressionPoint trial;
   trial.coefficients = point_.coefficients;

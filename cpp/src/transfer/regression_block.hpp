@@ -1,6 +1,6 @@
 #pragma once
 
-#include "group_penalty.hpp"
+#include "sparsetransfer/transfer/regression.hpp"
 
 namespace sparsetransfer::transfer {
 
@@ -35,8 +35,8 @@ class RegressionBlock {
  private:
   bool proximal_step();
   bool newton_step();
-  Matrix<double> newton_direction(const std::vector<Index>& support, const Matrix<double>& mask,
-                                  const Matrix<double>& gradient) const;
+  Matrix<double> newton_direction(const std::vector<Index>& support, const PenaltyModel& penalty,
+                                  const Matrix<double>& mask, const Matrix<double>& gradient) const;
   double rounding() const;
 
   const Execution& execution_;

@@ -19,30 +19,28 @@ using sparsetransfer::transfer::RegressionReport;
 using sparsetransfer::transfer::RegressionSettings;
 
 struct Example {
-  Matrix<double> design, targets, quadratic, linear;
-  std::vector<std::int32_t> groups{0, 0, 1, 1, 1, 2};
-  Vector<double> strengths{{0.5, 0.7, 0.4}};
-  RegressionProblem problem;
+  Matrix<double> design{12, 6}, targets{12, 2}, quadratic{6, 6}, linear{6, 2};
+  RegressionProblem problem{{quadratic.data(), 6, 6}, {linear.data(), 6, 2}, 0, {0.3, 0.6, {}, {}}};
 
-  explicit Example(bool grouped) : design(12, 6), targets(12, 2) {
+  explicit Example(bool grouped) {
     for (Index i = 0; i < design.size(); ++i) design(i) = noise(i);
     for (Index i = 0; i < targets.size(); ++i) targets(i) = 2 * noise(7919 + 3 * i);
     quadratic = design.transpose() * design;
     linear = design.transpose() * targets;
-    new (&problem.quadratic) Eigen::Map<const Matrix<double>>(quadratic.data(), 6, 6);
-    new (&problem.linear) Eigen::Map<const Matrix<double>>(linear.data(), 6, 2);
     problem.energy = targets.squaredNorm();
-    problem.element = 0.3;
-    problem.row = 0.6;
     if (!grouped) return;
-    problem.groups = groups.data();
-    new (&problem.strengths) Eigen::Map<const Vector<double>>(strengths.data(), 3);
+    problem.penalty.groups = {0, 0, 1, 1, 1, 2};
+    problem.penalty.strengths = Vector<double>{{0.5, 0.7, 0.4}};
   }
+  Example(const Example&) = delete;
+  Example& operator=(const Example&) = delete;
 
   double objective(const Matrix<double>& w) const {
-    double value = 0.5 * (targets - design * w).squaredNorm() + problem.element * w.lpNorm<1>();
-    for (Index i = 0; i < 6; ++i) value += problem.row * w.row(i).norm();
-    if (problem.groups != nullptr)
+    double value =
+        0.5 * (targets - design * w).squaredNorm() + problem.penalty.element * w.lpNorm<1>();
+    for (Index i = 0; i < 6; ++i) value += problem.penalty.row * w.row(i).norm();
+    const Vector<double>& strengths = problem.penalty.strengths;
+    if (strengths.size() > 0)
       value += strengths[0] * w.topRows(2).norm() + strengths[1] * w.middleRows(2, 3).norm() +
                strengths[2] * w.bottomRows(1).norm();
     return value;
@@ -53,7 +51,7 @@ struct Example {
     const double step = 1 / quadratic.trace();
     for (int i = 0; i < steps; ++i) {
       w -= step * (quadratic * w - linear);
-      sparsetransfer::transfer::shrink(problem, step, w);
+      problem.penalty.shrink(step, w);
     }
     return w;
   }
@@ -84,7 +82,7 @@ TEST(a_regression_that_does_not_fit_together_throws) {
       },
       "coefficients must have shape"));
   Example free(false);
-  free.problem.element = free.problem.row = 0;
+  free.problem.penalty.element = free.problem.penalty.row = 0;
   Matrix<double> fitting = Matrix<double>::Zero(6, 2);
   CHECK(check::throws_with<std::invalid_argument>(
       [&] {

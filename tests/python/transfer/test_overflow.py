@@ -133,10 +133,9 @@ def test_an_infinite_violation_at_the_start_does_not_hold_up_the_regression(newt
         np.eye(3),
         np.ones((2, 3)),
         1.0,
-        element=0.1,
-        row=0.1,
-        groups=np.zeros(3, np.int32),
-        strengths=np.array([1.7e308]),
+        _core.NestedPenalty(
+            element=0.1, row=0.1, groups=np.zeros(3, np.int32), strengths=np.array([1.7e308])
+        ),
         tolerance=1e-6,
         max_iterations=30,
         newton_from=newton_from,

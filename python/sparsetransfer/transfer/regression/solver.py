@@ -89,14 +89,11 @@ class SparsePenalty:
         return self.l1 + self.l21 + float(self.strengths.max(initial=0.0))
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def kernel(self) -> Any:
         """The penalty as the kernels take it."""
-        return {
-            "element": self.l1,
-            "row": self.l21,
-            "groups": self.groups,
-            "strengths": self.strengths,
-        }
+        return _core.NestedPenalty(
+            element=self.l1, row=self.l21, groups=self.groups, strengths=self.strengths
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +132,9 @@ class QuadraticProblem:
         coef = np.zeros_like(self.linear) if init is None else np.array(init, order="C")
         report = _core.transfer_regression(
             *self._arrays(),
-            **penalty.arguments,
+            penalty.kernel,
             tolerance=kkt_tol,
             max_iterations=max_iter,
-            newton_from=0.3,
             coefficients=coef,
             num_threads=threads,
         )
@@ -168,7 +164,7 @@ class QuadraticProblem:
             return replace(fit, coef=coef, **self._certify_smooth(exact, kkt_tol))
         report = _core.transfer_regression_certify(
             *self._arrays(),
-            **penalty.arguments,
+            penalty.kernel,
             tolerance=kkt_tol,
             coefficients=exact,
             num_threads=threads,
