@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -35,7 +35,7 @@ from sparsetransfer.deep.training.checkpoint import (
     write_checkpoint,
 )
 from sparsetransfer.deep.training.holdout import split_for_validation
-from sparsetransfer.deep.training.loop import Progress, Training, data_digest, resolve_device, train
+from sparsetransfer.deep.training.loop import Progress, Training, data_digest, resolve_device
 from sparsetransfer.deep.training.sequences import (
     BandScaler,
     Batch,
@@ -129,37 +129,10 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
         weights = balanced_weights(data.targets[training], len(self.classes_))
         return training, held, weights.to(device)
 
-    def _train(
-        self,
-        network: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        batches: Callable[[np.random.Generator, int], Iterable[Any]],
-        loss: Callable[[Any, float], Tensor],
-        validate: Callable[[], float],
-        *,
-        held: NDArray[np.intp],
-        seed: int,
-        device: torch.device,
-        identity: dict[str, Any],
-        warmup: int = 0,
-    ) -> dict[str, list[float]]:
-        """Train by the parameters of the estimator; return the history of the losses."""
-        return train(
-            network,
-            optimizer,
-            batches,
-            loss,
-            Training(
-                self.max_epochs,
-                self.patience,
-                seed,
-                device,
-                self.checkpoint,
-                self.progress,
-                warmup=warmup,
-            ),
-            validate=validate if len(held) else None,
-            identity=self._json_parameters() | identity,
+    def _training(self, seed: int, device: torch.device, *, warmup: int = 0) -> Training:
+        """Return how to train by the parameters of the estimator."""
+        return Training(
+            self.max_epochs, self.patience, seed, device, self.checkpoint, self.progress, warmup
         )
 
     def _embed(self, X: Any, sample_domain: ArrayLike | None) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ from sparsetransfer.deep.networks.backbones import ConvolutionalEncoder, VectorE
 from sparsetransfer.deep.networks.regressor import Regressor, regression_loss, valence_groups
 from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
 from sparsetransfer.deep.training.batches import balanced_order
-from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
+from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of, train
 from sparsetransfer.deep.training.sequences import (
     Batch,
     are_rows,
@@ -260,20 +260,21 @@ class DIDAN(SpectrogramClassifier):
         training, held, weights = self._hold_out(data, groups, seed, device)
         in_training = torch.ones_like(weights) if self.balanced_batches else weights
         held_out = partial(regression_loss, weights=weights.cpu())
-        self.history_ = self._train(
+        # An epoch before the alignment acts would be the source-only twin.
+        warmup = 0 if alignment is None else round(self.warmup * self.max_epochs)
+        validate = partial(
+            held_out_loss, network, data.sequences, data.targets, held, device, held_out
+        )
+        self.history_ = train(
             network,
             torch.optim.AdamW(
                 network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
             ),
             lambda rng, _: self._batches(data, training, alignment is not None, rng, device),
             partial(self._loss, network, in_training, alignment),
-            partial(held_out_loss, network, data.sequences, data.targets, held, device, held_out),
-            held=held,
-            seed=seed,
-            device=device,
-            identity={"data": data.digest(groups)},
-            # An epoch before the alignment acts would be the source-only twin.
-            warmup=0 if alignment is None else round(self.warmup * self.max_epochs),
+            self._training(seed, device, warmup=warmup),
+            validate=validate if len(held) else None,
+            identity=self._json_parameters() | {"data": data.digest(groups)},
         )
         self.network_ = network
         return self

@@ -28,7 +28,7 @@ from sparsetransfer.deep.classifier import (
     paired_batches,
 )
 from sparsetransfer.deep.networks.pretrained import MeanRemoval, PooledCampplus, find_campplus
-from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
+from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of, train
 from sparsetransfer.deep.training.sequences import (
     BandScaler,
     Batch,
@@ -291,18 +291,25 @@ class FineTunedCampplus(SpectrogramClassifier):
             term = align(embedding, network.standardise(network.pool(other), domain=1))
             return value + self.weight * term
 
-        return self._train(
+        validate = partial(
+            held_out_loss,
+            network,
+            data.sequences,
+            data.targets,
+            held,
+            device,
+            held_out,
+            _FRAMES_AT_ONCE,
+        )
+        return train(
             network,
             torch.optim.Adam(self._rates(network)),
             lambda rng, _: self._batches(data, training, rng, device),
             loss,
-            lambda: held_out_loss(
-                network, data.sequences, data.targets, held, device, held_out, _FRAMES_AT_ONCE
-            ),
-            held=held,
-            seed=seed,
-            device=device,
-            identity={"data": data.digest(groups), "weights": self.weights_digest_},
+            self._training(seed, device),
+            validate=validate if len(held) else None,
+            identity=self._json_parameters()
+            | {"data": data.digest(groups), "weights": self.weights_digest_},
         )
 
     def _rates(self, network: PooledCampplus) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sparsetransfer.deep.classifier import SpectrogramClassifier, check_training, json_parameters
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
 from sparsetransfer.deep.networks.speaker import SpeakerNetwork, train_classes
-from sparsetransfer.deep.training.loop import Progress, Training, resolve_device, seed_of
+from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of
 
 __all__ = ["SpeakerResNet"]
 
@@ -175,15 +175,6 @@ random_state, checkpoint, progress
         factor = 1.0 if started is None else self.encoder_factor
         head = [*network.embedding.parameters(), *network.scores.parameters()]
         frozen_epochs = 0 if started is None else self.frozen_epochs
-        settings = Training(
-            self.max_epochs,
-            self.patience,
-            seed,
-            device,
-            self.checkpoint,
-            self.progress,
-            warmup=frozen_epochs,
-        )
         self.history_ = train_classes(
             network.to(device),
             [
@@ -195,7 +186,7 @@ random_state, checkpoint, progress
             training,
             held,
             weights,
-            settings,
+            self._training(seed, device, warmup=frozen_epochs),
             batch_size=self.batch_size,
             crop_frames=self.crop_frames,
             n_masks=self.n_masks,
