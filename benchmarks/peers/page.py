@@ -1,8 +1,9 @@
 """Write ``docs/benchmarks.md`` and its picture from measured cells.
 
 ``page.py`` uses ``measured.json`` beside this file; ``page.py FOLDER`` first puts the cells of a folder
-there, which ``coding.py --results FOLDER``, ``compare_mmd.py --output FOLDER/NAME.json`` and
-``kernels/simd_levels.py FOLDER/levels.json`` wrote.
+there, which ``remeasure.py FOLDER`` or ``coding.py --results FOLDER``, ``compare_mmd.py --output
+FOLDER/NAME.json`` and ``kernels/simd_levels.py FOLDER/levels.json`` wrote. They replace all that was
+there of the same benchmark: codes, discrepancies or levels.
 """
 
 import argparse
@@ -104,15 +105,38 @@ time of the products and exponentials that no exact gradient can do without.
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
-    options = parser.parse_args()
-    if options.folder:
-        found = [json.loads(p.read_text()) for p in sorted(options.folder.glob("*.json"))]
-        found.sort(key=lambda r: [int(n) for n in r.get("size", "0").split("x")])
-        rows = ",\n".join(json.dumps(record, separators=(",", ":")) for record in found)
+    write(parser.parse_args().folder)
+
+
+def write(folder=None):
+    """Write the page and its picture, after taking over the cells of a folder."""
+    if folder:
+        merged = merge(stored(), found(folder))
+        rows = ",\n".join(json.dumps(record, separators=(",", ":")) for record in merged)
         MEASURED.write_text(f"[\n{rows}\n]\n")
-    records = json.loads(MEASURED.read_text())
+    records = stored()
     (DOCS / "benchmarks.md").write_text(page(records), encoding="utf-8")
     draw(lasso_cells(records, 1), DOCS / "_static" / "benchmarks.svg")
+
+
+def stored():
+    return json.loads(MEASURED.read_text())
+
+
+def found(folder):
+    """Return the records below a folder, small problems first."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.rglob("*.json"))]
+    return sorted(records, key=lambda r: [int(n) for n in r.get("size", "0").split("x")])
+
+
+def merge(old, new):
+    """Return the new records, and the old ones of benchmarks of which there is no new one."""
+
+    def benchmark(record):
+        return next(name for name in ("problem", "levels", "median") if name in record)
+
+    measured = {benchmark(record) for record in new}
+    return new + [record for record in old if benchmark(record) not in measured]
 
 
 def page(records):

@@ -28,6 +28,15 @@ def test_the_page_is_the_one_that_the_measurements_give(writer, records):
     assert written == writer.page(records)
 
 
+def test_new_cells_replace_all_of_their_benchmark_and_nothing_else(writer, records):
+    cell = next(record for record in records if record.get("problem") == "omp")
+    merged = writer.merge(records, [cell])
+    assert [record for record in merged if "problem" in record] == [cell]
+    others = [record for record in records if "problem" not in record]
+    assert others
+    assert merged[1:] == others
+
+
 def test_a_loss_is_named(writer, records):
     cell = next(r for r in records if r.get("problem") == "lasso" and "spams" in r["coders"])
     slow = json.loads(json.dumps(cell))
