@@ -1,6 +1,5 @@
 #include "sparsetransfer/transfer/admm.hpp"
 
-#include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/dense_cholesky.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -48,19 +48,22 @@ class ShiftedSystem {
         for (auto at = laplacian_.indptr[i]; at < laplacian_.indptr[i + 1]; ++at)
           if (laplacian_.indices[at] == i) diagonal_[i] += laplacian_.values[at];
     if (means_.cols() == 0) return;
-    capacitance_ =
-        laplacian_.empty()
-            ? Matrix<T>(products_ / shift)
-            : Matrix<T>(means_.transpose() * diagonal_.cwiseInverse().asDiagonal() * means_);
+    if (laplacian_.empty()) {
+      capacitance_ = products_ / shift;
+    } else {
+      const Matrix<T> scaled = diagonal_.cwiseInverse().asDiagonal() * means_;
+      capacitance_.noalias() = scaled.transpose() * means_;
+    }
     capacitance_.diagonal().array() += T(1);
-    factor_.compute(capacitance_);
+    factor_in_place<T>(capacitance_);
   }
 
   template <typename Result>
   void precondition(const Vector<T>& r, Result&& x) const {
     x = r.cwiseQuotient(diagonal_);
     if (means_.cols() == 0) return;
-    const Vector<T> collected = factor_.solve(means_.transpose() * x);
+    Vector<T> collected = means_.transpose() * x;
+    solve_factored<T>(capacitance_, collected);
     x -= (means_ * collected).cwiseQuotient(diagonal_);
   }
 
@@ -108,8 +111,7 @@ class ShiftedSystem {
   const SymmetricSparse<T>& laplacian_;
   Matrix<T> products_;
   Vector<T> diagonal_;
-  Matrix<T> capacitance_;
-  Eigen::LLT<Matrix<T>> factor_;
+  Matrix<T> capacitance_;  // factored
 };
 
 }  // namespace

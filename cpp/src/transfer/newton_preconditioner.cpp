@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sparsetransfer/numerics/dense_cholesky.hpp"
+
 namespace sparsetransfer::transfer {
 namespace {
 
@@ -104,7 +106,7 @@ void NewtonPreconditioner<T>::factorise() {
       Block target = factor(i);
       gather(i, target);
       target.diagonal().array() += ridge_;
-      Eigen::LLT<Eigen::Ref<Matrix<T>>> cholesky(target);
+      factor_in_place<T>(target);
       if (!woodbury_) continue;
       inverse.setIdentity(count, count);
       target.template triangularView<Eigen::Lower>().solveInPlace(inverse);
@@ -112,9 +114,9 @@ void NewtonPreconditioner<T>::factorise() {
     }
   });
   if (!woodbury_) return;
-  Matrix<T> capacitance = Matrix<T>::Identity(dimension, dimension);
-  for (const Matrix<T>& part : partial) capacitance += part;
-  capacitance_.compute(capacitance);
+  capacitance_.setIdentity(dimension, dimension);
+  for (const Matrix<T>& part : partial) capacitance_ += part;
+  factor_in_place<T>(capacitance_);
 }
 
 template <typename T>
@@ -186,7 +188,7 @@ Vector<T> NewtonPreconditioner<T>::apply(const Vector<T>& packed) const {
   if (!woodbury_) return result;
   Matrix<T> collected = collect(result);
   Eigen::Map<Vector<T>> stacked(collected.data(), collected.size());
-  stacked = capacitance_.solve(Vector<T>(stacked));
+  solve_factored<T>(capacitance_, stacked);
   Vector<T> correction(entries_.size());
   for_samples(2.0 * static_cast<double>(block_offsets_.back()), [&](Index i) {
     for (Index at = entries_.offset(i); at < entries_.offset(i + 1); ++at)
@@ -201,9 +203,7 @@ void NewtonPreconditioner<T>::solve_block(Index sample, Vector<T>& packed) const
   const Index count = entries_.count(sample);
   if (count == 0) return;
   auto segment = packed.segment(entries_.offset(sample), count);
-  const Block factor = this->factor(sample);
-  factor.template triangularView<Eigen::Lower>().solveInPlace(segment);
-  factor.template triangularView<Eigen::Lower>().transpose().solveInPlace(segment);
+  solve_factored<T>(factor(sample), segment);
 }
 
 template class NewtonPreconditioner<float>;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <memory>
 #include <vector>
 
@@ -57,7 +56,7 @@ class NewtonPreconditioner {
   std::unique_ptr<T[]> factors_;  // Cholesky factors of G_AA + ridge I
   T ridge_ = 0;
   bool woodbury_ = false;
-  Eigen::LLT<Matrix<T>> capacitance_;
+  Matrix<T> capacitance_;  // factored
   Vector<T> scales_;
   Matrix<T> label_gram_;  // W'W
 };

@@ -1,0 +1,3 @@
+#include "eigen_kernels.hpp"
+
+SPARSETRANSFER_EIGEN_KERNELS()
