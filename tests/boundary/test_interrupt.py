@@ -23,7 +23,7 @@ def interrupt(begin, delay):
     sent = time.process_time()
     os.kill(os.getpid(), signal.SIGINT)
 
-def wait_of_a_call(delay):
+def wait_of_a_call(delay, threads):
     sender = threading.Thread(target=interrupt, args=(time.process_time(), delay))
     sender.start()
     try:
@@ -34,90 +34,92 @@ def wait_of_a_call(delay):
     sender.join()
     return waited
 
-longest = 0.0
-for delay in (0.02, 0.2, 0.7):
-    waits = [wait_of_a_call(delay)]
-    # Helpers work on while the system lets the main thread wait for its turn.
-    while waits[-1] > {limit} and len(waits) < 5:
-        waits.append(wait_of_a_call(delay))
-    longest = max(longest, min(waits))
+longest = []
+for threads in (1, 2):
+    longest.append(0.0)
+    for delay in (0.02, 0.2, 0.7):
+        waits = [wait_of_a_call(delay, threads)]
+        # Helpers work on while the system lets the main thread wait for its turn.
+        while waits[-1] > 0.1 * threads and len(waits) < 5:
+            waits.append(wait_of_a_call(delay, threads))
+        longest[-1] = max(longest[-1], min(waits))
 small = rng.normal(size=(200, 8))
 assert np.array_equal(
     graph.nearest_neighbours(small, 3, n_jobs=2)[0],
     graph.nearest_neighbours(small, 3, n_jobs=1)[0],
 )
-print(longest)
+print(*longest)
 """
 
 LONG_CALLS = {
     "nearest_neighbours": (
         "X = rng.normal(size=(40_000, 64))",
-        "graph.nearest_neighbours(X, 5, n_jobs={threads})",
+        "graph.nearest_neighbours(X, 5, n_jobs=threads)",
     ),
     "TransferSparseCoding.fit": (
         "X = rng.normal(size=(3000, 64)); domain = np.repeat([1, -1], 1500)",
         (
             "transfer.TransferSparseCoding(256, max_iter=10_000, tol=1e-15, random_state=0,"
-            " n_jobs={threads}).fit(X, sample_domain=domain)"
+            " n_jobs=threads).fit(X, sample_domain=domain)"
         ),
     ),
     "sparse_encode": (
         "X = rng.normal(size=(60_000, 64)); D = rng.normal(size=(512, 64))",
-        "sparse_coding.sparse_encode(X, D, alpha=1e-3, n_jobs={threads})",
+        "sparse_coding.sparse_encode(X, D, alpha=1e-3, n_jobs=threads)",
     ),
     "mmd.gaussian": (
         "from sparsetransfer import mmd; X = rng.normal(size=(40_000, 64))",
-        "mmd.gaussian(X[::2], X[1::2], n_jobs={threads})",
+        "mmd.gaussian(X[::2], X[1::2], n_jobs=threads)",
     ),
     "lasso, large dictionary": (
         "X = rng.normal(size=(400, 1000)); D = rng.normal(size=(4000, 1000))",
-        "sparse_coding.lasso(X, D, 1.0, n_jobs={threads})",
+        "sparse_coding.lasso(X, D, 1.0, n_jobs=threads)",
     ),
     "lasso, fista": (
         "X = rng.normal(size=(2000, 64)); D = rng.normal(size=(2000, 64))",
         (
             "sparse_coding.lasso(X, D, 1e-3, algorithm='fista', max_iter=10**6, time_limit=1e6,"
-            " n_jobs={threads})"
+            " n_jobs=threads)"
         ),
     ),
     "lasso_path": (
         "X = rng.normal(size=(400, 256)); D = rng.normal(size=(2000, 256))",
-        "sparse_coding.lasso_path(X, D, max_iter=10**6, n_jobs={threads})",
+        "sparse_coding.lasso_path(X, D, max_iter=10**6, n_jobs=threads)",
     ),
     "lasso, masked": (
         "X = rng.normal(size=(20_000, 256)); mask = rng.random(X.shape) < 0.9; D = X[:512]",
-        "sparse_coding.lasso(X, D, 1e-2, mask=mask, n_jobs={threads})",
+        "sparse_coding.lasso(X, D, 1e-2, mask=mask, n_jobs=threads)",
     ),
     "omp": (
         "X = rng.normal(size=(100_000, 256)); D = rng.normal(size=(1024, 256))",
-        "sparse_coding.omp(X, D, 128, rule='ols', n_jobs={threads})",
+        "sparse_coding.omp(X, D, 128, rule='ols', n_jobs=threads)",
     ),
     "learn_dictionary": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " n_jobs={threads})"
+            " n_jobs=threads)"
         ),
     ),
     "learn_dictionary, ksvd": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " dictionary_update='ksvd', n_jobs={threads})"
+            " dictionary_update='ksvd', n_jobs=threads)"
         ),
     ),
     "learn_dictionary, masked": (
         "X = rng.normal(size=(5000, 64)); mask = rng.random(X.shape) < 0.5",
         (
             "dictionary.learn_dictionary(X, 256, alpha=1.0, tol=0.0, max_iter=10_000, rng=0,"
-            " mask=mask, n_jobs={threads})"
+            " mask=mask, n_jobs=threads)"
         ),
     ),
     "learn_dictionary_online": (
         "X = rng.normal(size=(20_000, 64))",
         (
             "dictionary.learn_dictionary_online(X, 256, alpha=1.0, n_epochs=1000, rng=0,"
-            " n_jobs={threads})"
+            " n_jobs=threads)"
         ),
     ),
     "lagrange_dual": (
@@ -127,20 +129,20 @@ LONG_CALLS = {
         ),
         (
             "dictionary.update_dictionary(D, sums, method='lagrange_dual', passes=10_000,"
-            " n_jobs={threads})"
+            " n_jobs=threads)"
         ),
     ),
     "initial_dictionary, svd": (
         "import sparsetransfer; X = rng.normal(size=(5000, 2000))",
         (
-            "sparsetransfer.set_num_threads({threads});"
+            "sparsetransfer.set_num_threads(threads);"
             " dictionary.steps.initialisation.initial_dictionary(X, 2000, init='svd')"
         ),
     ),
     "initial_dictionary, svd of wide signals": (
         "import sparsetransfer; X = rng.normal(size=(1500, 8000))",
         (
-            "sparsetransfer.set_num_threads({threads});"
+            "sparsetransfer.set_num_threads(threads);"
             " dictionary.steps.initialisation.initial_dictionary(X, 1500, init='svd')"
         ),
     ),
@@ -149,36 +151,34 @@ LONG_CALLS = {
             "X = rng.normal(size=(1500, 1500)); Y = X @ rng.normal(size=(1500, 4));"
             " Y += rng.normal(size=Y.shape)"
         ),
-        "transfer.sparse_regression(X, Y, l21=1e-3, kkt_tol=1e-14, n_jobs={threads})",
+        "transfer.sparse_regression(X, Y, l21=1e-3, kkt_tol=1e-14, n_jobs=threads)",
     ),
     "transfer_encode, newton": (
         (
             "X = rng.normal(size=(20_000, 64)); D = rng.normal(size=(256, 64));"
             " domain = np.repeat([1, -1], 10_000)"
         ),
-        ("transfer.transfer_encode(X, D, domain, alpha=0.1, solver='newton', n_jobs={threads})"),
+        ("transfer.transfer_encode(X, D, domain, alpha=0.1, solver='newton', n_jobs=threads)"),
     ),
     "block_coordinate": (
         (
             "S = rng.normal(size=(4000, 2000)); X = rng.normal(size=(4000, 256));"
             " sums = dictionary.Statistics(2000, 256).add(X, S); D = np.zeros((2000, 256))"
         ),
-        "dictionary.update_dictionary(D, sums, passes=10_000, n_jobs={threads})",
+        "dictionary.update_dictionary(D, sums, passes=10_000, n_jobs=threads)",
     ),
 }
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(
-    ("name", "threads"),
-    [(name, threads) for name in LONG_CALLS for threads in (1, 2)],
-)
-def test_a_long_call_ends_within_a_tenth_of_a_second(name, threads):
+@pytest.mark.parametrize("name", LONG_CALLS)
+def test_a_long_call_ends_within_a_tenth_of_a_second(name):
     setup, call = LONG_CALLS[name]
-    limit = 0.1 * threads
-    program = INTERRUPT.format(setup=setup, call=call.format(threads=threads), limit=limit)
+    program = INTERRUPT.format(setup=setup, call=call)
     finished = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    assert float(finished.stdout) <= limit
+    one, two = map(float, finished.stdout.split())
+    assert one <= 0.1
+    assert two <= 0.2
