@@ -43,9 +43,6 @@ table = corpora.read_manifest(labelled).table
 parts = [soundfile.read(file)[0] for file in table["file"][:6]]
 soundfile.write(folder / "long.wav", np.concatenate(parts), 16000)
 windows = list(recognise(recogniser, str(folder / "long.wav"), window=2.0, hop=1.0))
-(folder / "timeline.svg").write_text(
-    reporting.timeline_svg(windows, recogniser.classes, "six recordings"), encoding="utf-8"
-)
 figure, axis = plt.subplots(figsize=(7, 2.8), layout="constrained")
 middles = [(window.start + window.end) / 2 for window in windows]
 for number, name in enumerate(recogniser.classes):
@@ -63,9 +60,8 @@ model = adapt([source], target, make_methods(["coral"])[0])
 print(type(model).__name__)
 adapted = Recogniser("coral").fit(source, target, feature_set_names=("functionals",))
 answers = list(recognise_recordings(adapted, calls, ("functionals",)))
-print(reporting.windows_csv(answers, adapted.classes_).splitlines()[0])
 page = reporting.write_predictions(adapted, answers, folder)
-assert page.read_text(encoding="utf-8") == reporting.predictions_html(adapted, answers, folder)
+print(page.name)
 
 # %%
 # A signal that is still arriving

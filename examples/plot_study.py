@@ -12,7 +12,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from rich.console import Console
 
 from sparsetransfer import reporting
 from sparsetransfer.evaluation import (
@@ -97,29 +96,16 @@ for part in ranking.standings:
     print(
         f"{part.method:14} UAR {100 * part.uar:.1f}, gain {100 * part.gain:+.1f}, p {part.p_value:.3f}"
     )
-print(ranking.baseline, "is the baseline;", reporting.count_notes(study))
-for note in reporting.notes(study)[:2]:
-    print("-", note)
+print(ranking.baseline, "is the baseline")
 
 # %%
-# As text, for programs, and as a page
-# ------------------------------------
+# As a page, with tables in Markdown, LaTeX, CSV and JSON
+# -------------------------------------------------------
 folder = Path(tempfile.mkdtemp()) / "report"
-with reporting.reserved(reporting.check_destination(folder)) as place:
-    reporting.write(study, place)
+reporting.write(study, folder)
+print(sorted(file.name for file in folder.iterdir()))
 again = reporting.read(folder)
 assert reporting.render(again) == reporting.render(study)
-print(reporting.markdown(study).splitlines()[0])
-print(reporting.latex(study).splitlines()[0])
-print(reporting.cells_csv(study).splitlines()[0][:60], "...")
-print(sorted(reporting.summary_as_dict(study)))
-print(len(reporting.summarise(study)), "rows,", len(list(reporting.rich_tables(study))), "tables")
-
-# %%
-# What the terminal shows:
-console = Console(width=80)
-console.print(reporting.summary_table(study))
-console.print(reporting.summary_caption(study))
 
 # %%
 # The gains of the page, drawn once more: dots with intervals over speakers.

@@ -24,6 +24,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import audio, features
+from sparsetransfer.audio.files import find_files
 from sparsetransfer.features.descriptors.contours import speech_stretch
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import log_energy, mean_square
@@ -61,7 +62,7 @@ FUNCTIONALS = {
 
 def main() -> None:
     options = parse()
-    files = audio.find_files(options.audio)
+    files = find_files(options.audio)
     chosen = files[:: max(len(files) // options.files, 1)][: options.files]
     signals = [audio.load(file) for file in chosen]
     with threadpool_limits(1):

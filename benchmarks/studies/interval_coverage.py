@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import bootstrap, t
 
-from sparsetransfer.evaluation import unweighted_average_recall
+from sparsetransfer.evaluation.scoring.metrics import unweighted_average_recall
 
 CLASSES, RECORDINGS, POPULATION = 4, 10, 400_000  # recordings per speaker and class
 

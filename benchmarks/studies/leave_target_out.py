@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from sparsetransfer.evaluation import CellStore, make_methods, prepare, read_config, run
+from sparsetransfer.evaluation import make_methods, prepare, read_config, run
 from sparsetransfer.evaluation.methods.multi_view import MultiViewMethod, SafeguardedMultiViewMethod
+from sparsetransfer.evaluation.study.store import CellStore
 
 PENALTIES = (2.0, 20.0, 200.0)
 ROUNDS = (1, 3, 10)

@@ -10,7 +10,7 @@ from sparsetransfer.evaluation import (
     make_methods,
     run,
 )
-from sparsetransfer.reporting import markdown
+from sparsetransfer.reporting.overview import markdown
 
 CLASSES = ("anger", "neutral", "sadness")
 

@@ -1,6 +1,20 @@
 """How fast this installation is: the library's own microbenchmarks."""
 
-from sparsetransfer.benchmarking.problems import KERNELS
-from sparsetransfer.benchmarking.run import Measurement, Report, measure
+from typing import TYPE_CHECKING
 
-__all__ = ["KERNELS", "Measurement", "Report", "measure"]
+from sparsetransfer._former import former_names
+from sparsetransfer.benchmarking.run import measure
+
+__all__ = [
+    "measure",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "KERNELS": "benchmarking.problems",
+            "Measurement": "benchmarking.run",
+            "Report": "benchmarking.run",
+        },
+    )

@@ -87,7 +87,7 @@ def measure(
     Parameters
     ----------
     kernels : sequence of str, optional
-        Names from `KERNELS`; all by default.
+        Names of kernels; all by default.
     rounds : int, default=5
         Timed calls of every kernel, after one that is not timed.
     n_jobs : int, optional
@@ -98,6 +98,8 @@ def measure(
     Returns
     -------
     Report
+        `environment`, `rounds`, `n_threads` and `measurements`, of each kernel `name`, `problem`,
+        median `wall` and `cpu` seconds with their spreads, and `error` with its meaning.
 
     Raises
     ------

@@ -95,10 +95,10 @@ def run_study(
     Study
         The results.
     """
-    from sparsetransfer import reporting
     from sparsetransfer.evaluation import prepare, run
+    from sparsetransfer.reporting.folder import WorkFolder, write
 
-    store = None if output is None else reporting.WorkFolder(output, config, keep=resume)
+    store = None if output is None else WorkFolder(output, config, keep=resume)
     methods = config.make_methods()
     domains, protocol = prepare(
         config, cache=cache / "features", n_jobs=jobs, progress=feature_bars(progress)
@@ -114,7 +114,7 @@ def run_study(
             progress=lambda done, total, _: progress.update(bar, completed=done, total=total),
         )
         if output is not None:
-            reporting.write(study, output)
+            write(study, output)
     except KeyboardInterrupt as error:
         if store is None or not store.begun:
             raise
@@ -147,28 +147,36 @@ def show(
     """
     from rich.console import Console
 
-    from sparsetransfer import reporting
+    from sparsetransfer.reporting.summary import notes
+    from sparsetransfer.reporting.tables import rich_tables
+    from sparsetransfer.reporting.terminal import (
+        count_notes,
+        summary_as_dict,
+        summary_caption,
+        summary_table,
+    )
+    from sparsetransfer.reporting.verdict import verdict
 
     if as_json:
         page = None if report is None else str(report)
-        summary = {**reporting.summary_as_dict(study), "report": page}
+        summary = {**summary_as_dict(study), "report": page}
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
         return
     console = Console(highlight=False)
     if verbose:
-        for table in reporting.rich_tables(study):
+        for table in rich_tables(study):
             console.print(table)
             console.print()
-    console.print(reporting.summary_table(study))
+    console.print(summary_table(study))
     if quiet:
         return
-    console.print(reporting.summary_caption(study), style="dim", markup=False)
+    console.print(summary_caption(study), style="dim", markup=False)
     console.print()
-    console.print(" ".join(reporting.verdict(study)), markup=False)
+    console.print(" ".join(verdict(study)), markup=False)
     if verbose:
-        for note in reporting.notes(study):
+        for note in notes(study):
             console.print(f"• {note}", style="dim", markup=False)
     else:
-        console.print(f"{reporting.count_notes(study)} (--verbose)", style="dim", markup=False)
+        console.print(f"{count_notes(study)} (--verbose)", style="dim", markup=False)
     if report is not None:
         console.print(f"report: {report}", markup=False, soft_wrap=True)

@@ -12,16 +12,15 @@ except ModuleNotFoundError as error:
 
 from sparsetransfer.corpora.check import check
 from sparsetransfer.corpora.corpus import Corpus
-from sparsetransfer.corpora.emotions import EMOTIONS, vocabulary
+from sparsetransfer.corpora.emotions import EMOTIONS
 from sparsetransfer.corpora.fetch import fetch
 from sparsetransfer.corpora.manifest import read_manifest, read_unlabelled
 from sparsetransfer.corpora.reader import read
-from sparsetransfer.corpora.scheme import Scheme, names, scheme
+from sparsetransfer.corpora.scheme import names, scheme
 
 __all__ = [
     "EMOTIONS",
     "Corpus",
-    "Scheme",
     "check",
     "fetch",
     "names",
@@ -29,13 +28,14 @@ __all__ = [
     "read_manifest",
     "read_unlabelled",
     "scheme",
-    "vocabulary",
 ]
 
 if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "Scheme": "corpora.scheme",
+            "vocabulary": "corpora.emotions",
             "COLUMNS": "corpora.corpus",
             "CorpusCheck": "corpora.check",
             "UNLABELLED": "corpora.manifest",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsetransfer import audio
-from sparsetransfer.audio.files import CONVERTIBLE
+from sparsetransfer.audio.files import CONVERTIBLE, content_hash, find_files
+from sparsetransfer.audio.level import levels
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.reader import NO_EMOTION, read
 from sparsetransfer.corpora.scheme import Scheme, scheme
@@ -140,10 +140,10 @@ def check(
     unreadable: dict[str, str] = {}
     for file in files:
         try:
-            by_content[audio.content_hash(file)].append(file)
+            by_content[content_hash(file)].append(file)
         except CorpusError as error:
             unreadable[file] = str(error)
-    every = map(str, audio.find_files(Path(root)))
+    every = map(str, find_files(Path(root)))
     known = set(facts.speakers)
     clipped: dict[str, float] = {}
     near_silent: dict[str, float] = {}
@@ -184,7 +184,7 @@ def _levels(
     near_silent: dict[str, float] = {}
     for done, file in enumerate(files, 1):
         try:
-            peak, share, level = audio.levels(file, full_scale=_FULL_SCALE, run=_CLIPPED_RUN)
+            peak, share, level = levels(file, full_scale=_FULL_SCALE, run=_CLIPPED_RUN)
         except CorpusError as error:
             unreadable[file] = str(error)
         else:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sparsetransfer import audio
 from sparsetransfer._files import is_lfs_pointer
 from sparsetransfer._messages import listing
+from sparsetransfer.audio.files import content_hash, find_files
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import check_label_map, map_labels
 from sparsetransfer.corpora.manifest import read_manifest
@@ -110,7 +110,7 @@ def _read_scheme(
     facts: Scheme, root: Path, label_map: Mapping[str, str] | None, drop_unmapped: bool
 ) -> Corpus:
     """Read all files below `root` that follow the scheme."""
-    files = audio.find_files(root)
+    files = find_files(root)
     known: dict[str, dict[str, str]] | None = None
     if facts.annotations is not None:
         known = {file.lower(): row for file, row in facts.annotations.read(root).items()}
@@ -254,7 +254,7 @@ def _without_copies(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], i
     clashes = [
         " and ".join(f"'{row['file']}'" for row in same)
         for same in by_name.values()
-        if len(same) > 1 and len({audio.content_hash(row["file"]) for row in same}) > 1
+        if len(same) > 1 and len({content_hash(row["file"]) for row in same}) > 1
     ]
     if clashes:
         raise CorpusError(

@@ -4,13 +4,9 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
 from sparsetransfer.evaluation.data.domain import Domain
-from sparsetransfer.evaluation.data.folds import speaker_folds
-from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet
-from sparsetransfer.evaluation.data.joining import join
-from sparsetransfer.evaluation.data.normalisation import normalise
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
-from sparsetransfer.evaluation.methods.registry import available_methods, make_methods, register
+from sparsetransfer.evaluation.methods.base import Method, MethodOutput
+from sparsetransfer.evaluation.methods.registry import make_methods, register
 from sparsetransfer.evaluation.protocol.designs import (
     LeaveOneCorpusOut,
     LeaveOneSpeakerOut,
@@ -21,25 +17,20 @@ from sparsetransfer.evaluation.protocol.designs import (
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.dimensions import concordance
 from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
-from sparsetransfer.evaluation.scoring.metrics import score, unweighted_average_recall
+from sparsetransfer.evaluation.scoring.metrics import score
 from sparsetransfer.evaluation.scoring.tests import mcnemar, permutation_test
 from sparsetransfer.evaluation.study.comparison import compare
-from sparsetransfer.evaluation.study.config import ConfigError, CorpusEntry, StudyConfig
+from sparsetransfer.evaluation.study.config import CorpusEntry, StudyConfig
 from sparsetransfer.evaluation.study.config_file import read_config
 from sparsetransfer.evaluation.study.prepare import describe, prepare
 from sparsetransfer.evaluation.study.ranking import rank_methods
 from sparsetransfer.evaluation.study.runner import run
-from sparsetransfer.evaluation.study.store import CellStore
 from sparsetransfer.evaluation.study.study import Study
 
 __all__ = [
-    "CellStore",
-    "ConfigError",
     "CorpusEntry",
     "Domain",
     "EvaluationProtocol",
-    "FrameCodeSet",
-    "FrameCodes",
     "LabelledRows",
     "LeaveOneCorpusOut",
     "LeaveOneSpeakerOut",
@@ -50,16 +41,12 @@ __all__ = [
     "SpeakerKFold",
     "Study",
     "StudyConfig",
-    "Tuning",
     "UnlabelledRows",
-    "available_methods",
     "compare",
     "concordance",
     "describe",
-    "join",
     "make_methods",
     "mcnemar",
-    "normalise",
     "permutation_test",
     "prepare",
     "rank_methods",
@@ -68,14 +55,22 @@ __all__ = [
     "run",
     "score",
     "speaker_bootstrap",
-    "speaker_folds",
-    "unweighted_average_recall",
 ]
 
 if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "CellStore": "evaluation.study.store",
+            "ConfigError": "evaluation.study.config",
+            "FrameCodes": "evaluation.data.frame_codes",
+            "FrameCodeSet": "evaluation.data.frame_codes",
+            "Tuning": "evaluation.methods.base",
+            "join": "evaluation.data.joining",
+            "normalise": "evaluation.data.normalisation",
+            "speaker_folds": "evaluation.data.folds",
+            "available_methods": "evaluation.methods.registry",
+            "unweighted_average_recall": "evaluation.scoring.metrics",
             "BASELINE": "evaluation.study.comparison",
             "DEFAULT_METHODS": "evaluation.methods.registry",
             "DESIGNS": "evaluation.protocol.designs",
@@ -111,9 +106,9 @@ if not TYPE_CHECKING:
             "splits": "evaluation.protocol.splits",
             "standardise": "evaluation.data.normalisation",
             "take": "evaluation.data.domain",
-            "LinearRecogniser": "recognition",
+            "LinearRecogniser": "recognition.linear",
             "ModelError": "recognition",
-            "Window": "recognition",
+            "Window": "recognition.linear",
             "fit_recogniser": "recognition",
             "load_model": "recognition",
             "overall": "recognition.linear",

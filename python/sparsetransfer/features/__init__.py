@@ -10,13 +10,11 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("sparsetransfer.features", "speech") from error
 
-from sparsetransfer.features.descriptors.descriptors import Frames
 from sparsetransfer.features.extraction import extract
 from sparsetransfer.features.feature_set import FeatureSet, feature_set, names
 from sparsetransfer.features.files import read_table, write_table
 from sparsetransfer.features.sequences import extract_sequences
 from sparsetransfer.features.sets.encoder import Encoder
-from sparsetransfer.features.sets.functionals import Functionals
 from sparsetransfer.features.sets.speaker import Speaker, SpeakerFrames
 from sparsetransfer.features.sets.spectrogram import FilterBank, LogMel
 
@@ -24,8 +22,6 @@ __all__ = [
     "Encoder",
     "FeatureSet",
     "FilterBank",
-    "Frames",
-    "Functionals",
     "LogMel",
     "Speaker",
     "SpeakerFrames",
@@ -41,6 +37,8 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "Frames": "features.descriptors.descriptors",
+            "Functionals": "features.sets.functionals",
             "BatchFeatureSet": "features.feature_set",
             "ChallengeStyle": "features.sets.is09",
             "DESCRIPTORS": "features.descriptors.descriptors",

@@ -12,8 +12,9 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from sparsetransfer import audio
 from sparsetransfer._messages import listing
+from sparsetransfer.audio import load
+from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
@@ -151,7 +152,7 @@ def _ignore(done: int, total: int) -> None:
 def _look_up(utterance: _Utterance, store: Cache) -> _Outcome | None:
     """Return the cached values; an unreadable file is a matter for the computation to report."""
     try:
-        content = audio.content_hash(utterance.file)
+        content = content_hash(utterance.file)
     except CorpusError:
         return None
     values = store.load(store.path(content, utterance.start, utterance.end))
@@ -167,9 +168,9 @@ def _compute(
     outcomes, readable, signals = [], [], []
     for utterance in group:
         try:
-            content = "" if store is None else audio.content_hash(utterance.file)
+            content = "" if store is None else content_hash(utterance.file)
             signals.append(
-                audio.load(
+                load(
                     utterance.file,
                     sample_rate=chosen.sample_rate,
                     start=utterance.start,

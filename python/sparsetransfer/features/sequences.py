@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparsetransfer import audio
 from sparsetransfer._messages import listing
+from sparsetransfer.audio import load
+from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
@@ -159,10 +160,10 @@ def _compute(
     """Compute one utterance into its file; return the number of frames or the error."""
     row, file, start, end = item
     try:
-        path = store.path(audio.content_hash(file), start, end)
+        path = store.path(content_hash(file), start, end)
         values = store.load(path)
         if values is None:
-            signal = audio.load(file, sample_rate=chosen.sample_rate, start=start, end=end)
+            signal = load(file, sample_rate=chosen.sample_rate, start=start, end=end)
             values = chosen.compute(signal)
             store.save(path, values)
     except CorpusError as error:

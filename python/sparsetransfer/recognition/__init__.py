@@ -4,63 +4,23 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
 from sparsetransfer.recognition.adaptation import adapt
-from sparsetransfer.recognition.adapted import AdaptedModel, Answers
-from sparsetransfer.recognition.calibration import (
-    Adjustment,
-    Calibration,
-    fit_adjustment,
-    fit_calibration,
-)
 from sparsetransfer.recognition.files.linear import ModelError, load_model, save_model
-from sparsetransfer.recognition.labelled import (
-    LabelledScore,
-    labels_needed,
-    score_labelled,
-    use_labels,
-)
-from sparsetransfer.recognition.linear import (
-    LinearRecogniser,
-    Window,
-    fit_recogniser,
-    recognise,
-)
-from sparsetransfer.recognition.novelty import Novelty, fit_novelty
+from sparsetransfer.recognition.labelled import use_labels
+from sparsetransfer.recognition.linear import fit_recogniser, recognise
 from sparsetransfer.recognition.recogniser import Recogniser
-from sparsetransfer.recognition.recordings.recognise import (
-    FLAGS,
-    RecordingAnswer,
-    recognise_recordings,
-)
+from sparsetransfer.recognition.recordings.recognise import recognise_recordings
 from sparsetransfer.recognition.recordings.stream import recognise_stream
-from sparsetransfer.recognition.shares import EstimatedShares, estimate_shares
 
 __all__ = [
-    "FLAGS",
-    "AdaptedModel",
-    "Adjustment",
-    "Answers",
-    "Calibration",
-    "EstimatedShares",
-    "LabelledScore",
-    "LinearRecogniser",
     "ModelError",
-    "Novelty",
     "Recogniser",
-    "RecordingAnswer",
-    "Window",
     "adapt",
-    "estimate_shares",
-    "fit_adjustment",
-    "fit_calibration",
-    "fit_novelty",
     "fit_recogniser",
-    "labels_needed",
     "load_model",
     "recognise",
     "recognise_recordings",
     "recognise_stream",
     "save_model",
-    "score_labelled",
     "use_labels",
 ]
 
@@ -68,6 +28,23 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "FLAGS": "recognition.recordings.recognise",
+            "AdaptedModel": "recognition.adapted",
+            "Adjustment": "recognition.calibration",
+            "Answers": "recognition.adapted",
+            "Calibration": "recognition.calibration",
+            "EstimatedShares": "recognition.shares",
+            "LabelledScore": "recognition.labelled",
+            "LinearRecogniser": "recognition.linear",
+            "Novelty": "recognition.novelty",
+            "RecordingAnswer": "recognition.recordings.recognise",
+            "Window": "recognition.linear",
+            "fit_adjustment": "recognition.calibration",
+            "fit_calibration": "recognition.calibration",
+            "fit_novelty": "recognition.novelty",
+            "estimate_shares": "recognition.shares",
+            "labels_needed": "recognition.labelled",
+            "score_labelled": "recognition.labelled",
             "Journal": "recognition.recordings.journal",
             "StateError": "recognition.files.state",
             "WHOLE": "recognition.recordings.parts",

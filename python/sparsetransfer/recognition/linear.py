@@ -166,7 +166,7 @@ def fit_recogniser(
     Returns
     -------
     LinearRecogniser
-        A linear SVM whose cost is chosen as by `tune`.
+        A linear SVM whose cost is chosen as by `tune`, with `classes` and `probabilities` of rows.
 
     Raises
     ------
@@ -243,7 +243,8 @@ def recognise(
     Yields
     ------
     Window
-        In order; the last one ends with the file. A file shorter than a window is one window.
+        In order, with `start` and `end` in seconds, `probabilities` per class, `flags` and the
+        fraction `speech`; the last one ends with the file. A file shorter than a window is one window.
         Windows of silence (no change by more than one step of 16 bits) are left out. Only one
         window is held in memory.
 

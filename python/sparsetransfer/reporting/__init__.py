@@ -1,42 +1,41 @@
 """Tables, figures and report folders of a study."""
 
-from sparsetransfer.reporting.folder import WorkFolder, check_destination, read, reserved, write
-from sparsetransfer.reporting.notes import notes
-from sparsetransfer.reporting.overview import latex, markdown
+from typing import TYPE_CHECKING
+
+from sparsetransfer._former import former_names
+from sparsetransfer.reporting.folder import read, write
 from sparsetransfer.reporting.page import render
-from sparsetransfer.reporting.predictions import predictions_html, write_predictions
-from sparsetransfer.reporting.summary import SummaryRow, summarise
-from sparsetransfer.reporting.tables import cells_csv, rich_tables
-from sparsetransfer.reporting.terminal import (
-    count_notes,
-    summary_as_dict,
-    summary_caption,
-    summary_table,
-)
-from sparsetransfer.reporting.timeline import timeline_svg, windows_csv
+from sparsetransfer.reporting.predictions import write_predictions
 from sparsetransfer.reporting.verdict import verdict
 
 __all__ = [
-    "SummaryRow",
-    "WorkFolder",
-    "cells_csv",
-    "check_destination",
-    "count_notes",
-    "latex",
-    "markdown",
-    "notes",
-    "predictions_html",
     "read",
     "render",
-    "reserved",
-    "rich_tables",
-    "summarise",
-    "summary_as_dict",
-    "summary_caption",
-    "summary_table",
-    "timeline_svg",
     "verdict",
-    "windows_csv",
     "write",
     "write_predictions",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__,
+        {
+            "SummaryRow": "reporting.summary",
+            "WorkFolder": "reporting.folder",
+            "cells_csv": "reporting.tables",
+            "check_destination": "reporting.folder",
+            "count_notes": "reporting.terminal",
+            "latex": "reporting.overview",
+            "markdown": "reporting.overview",
+            "notes": "reporting.summary",
+            "predictions_html": "reporting.predictions",
+            "reserved": "reporting.folder",
+            "rich_tables": "reporting.tables",
+            "summarise": "reporting.summary",
+            "summary_as_dict": "reporting.terminal",
+            "summary_caption": "reporting.terminal",
+            "summary_table": "reporting.terminal",
+            "timeline_svg": "reporting.timeline",
+            "windows_csv": "reporting.timeline",
+        },
+    )

@@ -21,9 +21,10 @@ from sparsetransfer._files import (
 )
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
-from sparsetransfer.evaluation import CellStore, Study, StudyConfig
+from sparsetransfer.evaluation import Study, StudyConfig
 from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.evaluation.study.comparison import comparison_as_dict
+from sparsetransfer.evaluation.study.store import CellStore
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.tables import cells_csv

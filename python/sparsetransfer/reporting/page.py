@@ -10,7 +10,6 @@ from typing import Any
 from sparsetransfer.evaluation import Study, compare, rank_methods
 from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.reporting import figures
-from sparsetransfer.reporting.notes import notes
 from sparsetransfer.reporting.overview import (
     SAFEGUARD,
     comparison_rows,
@@ -18,7 +17,7 @@ from sparsetransfer.reporting.overview import (
     p_value_text,
     safeguard_rows,
 )
-from sparsetransfer.reporting.summary import parameters, summarise, validated
+from sparsetransfer.reporting.summary import notes, parameters, summarise, validated
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
 from sparsetransfer.reporting.verdict import verdict
 

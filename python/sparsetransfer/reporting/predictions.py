@@ -13,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._files import check_file, check_folder, write_text
-from sparsetransfer.recognition import (
-    FLAGS,
-    AdaptedModel,
-    Recogniser,
-    RecordingAnswer,
-    estimate_shares,
-    labels_needed,
-)
+from sparsetransfer.recognition import Recogniser
+from sparsetransfer.recognition.adapted import AdaptedModel
+from sparsetransfer.recognition.labelled import labels_needed
+from sparsetransfer.recognition.recordings.recognise import FLAGS, RecordingAnswer
+from sparsetransfer.recognition.shares import estimate_shares
 from sparsetransfer.reporting.tables import percent
 
 __all__ = ["predictions_html", "write_predictions"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sparsetransfer.evaluation import Study, rank_methods
 from sparsetransfer.evaluation.study.ranking import MethodStanding, Ranking
-from sparsetransfer.reporting.notes import grouped_notes
 from sparsetransfer.reporting.overview import p_value_text
+from sparsetransfer.reporting.summary import grouped_notes
 from sparsetransfer.reporting.tables import NOTHING, percent, points, points_interval, whole_percent
 from sparsetransfer.reporting.verdict import verdict
 

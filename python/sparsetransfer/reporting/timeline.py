@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import entr
 
 from sparsetransfer._csv import csv_text
-from sparsetransfer.recognition import RecordingAnswer, Window
+from sparsetransfer.recognition.linear import Window
+from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 from sparsetransfer.reporting.figures import COLOURS, drawing, shown, svg
 
 __all__ = ["timeline_svg", "windows_csv"]

@@ -4,17 +4,16 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
 from sparsetransfer.synthetic.corpora import make_corpora
-from sparsetransfer.synthetic.synthesis import record
 
 __all__ = [
     "make_corpora",
-    "record",
 ]
 
 if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
+            "record": "synthetic.synthesis",
             "PHONEMES": "synthetic.phonemes",
             "Prosody": "synthetic.voice",
             "Recording": "synthetic.voice",

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from sparsetransfer import audio
+from sparsetransfer.audio.files import content_hash, find_files
 from sparsetransfer.exceptions import CorpusError
 
 
@@ -13,7 +13,7 @@ def test_finds_all_audio_below_the_root_sorted(tmp_path):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    found = audio.find_files(tmp_path)
+    found = find_files(tmp_path)
     assert [str(file.relative_to(tmp_path)) for file in found] == [
         "a/deep/y.flac",
         "b/x.WAV",
@@ -24,18 +24,18 @@ def test_finds_all_audio_below_the_root_sorted(tmp_path):
 def test_a_link_that_points_back_ends(tmp_path):
     (tmp_path / "x.wav").touch()
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert [file.name for file in audio.find_files(tmp_path)] == ["x.wav"]
+    assert [file.name for file in find_files(tmp_path)] == ["x.wav"]
 
 
 def test_folder_without_audio_and_missing_folder(tmp_path):
     with pytest.raises(CorpusError, match="no audio file"):
-        audio.find_files(tmp_path)
+        find_files(tmp_path)
     with pytest.raises(CorpusError, match="does not exist"):
-        audio.find_files(tmp_path / "missing")
+        find_files(tmp_path / "missing")
     file = tmp_path / "x.wav"
     file.touch()
     with pytest.raises(CorpusError, match="is not a folder"):
-        audio.find_files(file)
+        find_files(file)
 
 
 def test_content_hash_is_of_the_bytes_alone(tmp_path):
@@ -44,7 +44,7 @@ def test_content_hash_is_of_the_bytes_alone(tmp_path):
     first.write_bytes(content)
     second.write_bytes(content)
     other.write_bytes(content[:-1] + b"?")
-    assert audio.content_hash(first) == hashlib.blake2b(content, digest_size=16).hexdigest()
-    assert audio.content_hash(first) == audio.content_hash(second) != audio.content_hash(other)
+    assert content_hash(first) == hashlib.blake2b(content, digest_size=16).hexdigest()
+    assert content_hash(first) == content_hash(second) != content_hash(other)
     with pytest.raises(CorpusError, match=r"missing\.wav"):
-        audio.content_hash(tmp_path / "missing.wav")
+        content_hash(tmp_path / "missing.wav")

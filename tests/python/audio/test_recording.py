@@ -12,6 +12,8 @@ import pytest
 import soundfile
 
 from sparsetransfer import audio
+from sparsetransfer.audio.files import content_hash
+from sparsetransfer.audio.level import levels
 from sparsetransfer.exceptions import CorpusError
 
 RATE = 48000
@@ -73,7 +75,7 @@ def test_part_of_a_file_is_refused(tmp_path, kind, kept):
     name.write_bytes(content)
     assert seconds(name) == pytest.approx(SECONDS, abs=0.03)
     name.write_bytes(content[: round(len(content) * kept) if kept > 0 else kept])
-    for read in (audio.load, audio.levels):
+    for read in (audio.load, levels):
         with pytest.raises(CorpusError, match=rf"a\.{kind}' is truncated"):
             read(name)
 
@@ -121,7 +123,7 @@ def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
     name = tmp_path / f"a.{kind}"
     name.write_bytes(encoded(kind) + encoded(kind, QUIET))
     assert seconds(name) == pytest.approx(2 * SECONDS, abs=0.12)
-    peak, _, _ = audio.levels(name)
+    peak, _, _ = levels(name)
     assert peak > 0.2
     tail = audio.load(name, sample_rate=RATE, start=SECONDS + 0.2, end=2 * SECONDS - 0.1)
     assert 0.002 < np.abs(tail).max() < 0.05
@@ -254,7 +256,7 @@ def test_a_header_that_states_half_of_the_samples_is_refused(tmp_path, half):
     kind = half.__name__.removeprefix("half_of_")
     name = tmp_path / f"a.{kind}"
     name.write_bytes(half(encoded(kind)))
-    for read in (audio.load, audio.duration, audio.levels):
+    for read in (audio.load, audio.duration, levels):
         with pytest.raises(CorpusError, match="behind the end that its header states"):
             read(name)
 
@@ -279,7 +281,7 @@ def test_the_ending_of_a_name_does_not_decide(tmp_path, ending):
     name.write_bytes(encoded("wav"))
     assert seconds(name) == SECONDS
     name.write_bytes(np.random.default_rng(0).bytes(5000))
-    for read in (audio.load, audio.duration, audio.levels):
+    for read in (audio.load, audio.duration, levels):
         with pytest.raises(CorpusError, match=r"cannot be read as audio|damaged"):
             read(name)
 
@@ -320,7 +322,7 @@ def test_many_frames_in_a_header_allocate_nothing(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
-@pytest.mark.parametrize("read", [audio.load, audio.levels, audio.duration, audio.content_hash])
+@pytest.mark.parametrize("read", [audio.load, levels, audio.duration, content_hash])
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, monkeypatch):
     os.mkfifo(tmp_path / "fifo.wav")
     (tmp_path / "folder.wav").mkdir()
@@ -340,7 +342,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, monkeypatch)
                 read(name)
 
 
-@pytest.mark.parametrize("read", [audio.load, audio.levels, audio.content_hash])
+@pytest.mark.parametrize("read", [audio.load, levels, content_hash])
 def test_git_lfs_pointer_is_named(tmp_path, read):
     (tmp_path / "a.wav").write_text(
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 75324\n"

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from sparsetransfer.benchmarking import KERNELS, measure
+from sparsetransfer.benchmarking import measure
+from sparsetransfer.benchmarking.problems import KERNELS
 
 # What the answers may be off by: optimality in units of alpha, gaps, plain errors.
 LIMITS = {

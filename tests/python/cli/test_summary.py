@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from sparsetransfer import _progress
 from sparsetransfer.cli import progress
 from sparsetransfer.cli.application import application
-from sparsetransfer.evaluation import available_methods, read_config
-from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS
+from sparsetransfer.evaluation import read_config
+from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS, available_methods
 
 
 def invoke(*arguments, **environment):

@@ -15,12 +15,13 @@ def _corpus():
 
 @pytest.mark.parametrize("name", corpora.emotions.vocabularies())
 def test_vocabularies_map_common_emotions(name):
-    assert set(corpora.vocabulary(name)) <= set(corpora.EMOTIONS)
+    assert set(corpora.emotions.vocabulary(name)) <= set(corpora.EMOTIONS)
 
 
 def test_classes_of_the_vocabularies():
     sizes = {
-        name: set(corpora.vocabulary(name).values()) for name in corpora.emotions.vocabularies()
+        name: set(corpora.emotions.vocabulary(name).values())
+        for name in corpora.emotions.vocabularies()
     }
     assert sizes["four"] == {"anger", "happiness", "neutral", "sadness"}
     assert len(sizes["six"]) == 6
@@ -28,7 +29,7 @@ def test_classes_of_the_vocabularies():
     assert sizes["arousal"] == {"high", "low"}
     assert sizes["valence"] == {"negative", "positive"}
     with pytest.raises(ValueError, match="arousal"):
-        corpora.vocabulary("twelve")
+        corpora.emotions.vocabulary("twelve")
 
 
 def test_unmapped_labels_are_refused_or_counted():

@@ -5,7 +5,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.svm import LinearSVC
 
-from sparsetransfer.evaluation import speaker_folds
+from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.methods import classifiers
 from sparsetransfer.evaluation.methods.classifiers import FAMILIES, tune

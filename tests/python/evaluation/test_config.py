@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from sparsetransfer.evaluation import ConfigError, read_config
+from sparsetransfer.evaluation import read_config
+from sparsetransfer.evaluation.study.config import ConfigError
 
 GOOD = """\
 # a study

@@ -6,13 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import (
-    CellStore,
-    EvaluationProtocol,
-    SourceToTarget,
-    make_methods,
-    run,
-)
+from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, make_methods, run
+from sparsetransfer.evaluation.study.store import CellStore
 from sparsetransfer.exceptions import CorpusError
 
 BANDS = 9

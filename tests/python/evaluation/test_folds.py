@@ -3,8 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import speaker_folds
-from sparsetransfer.evaluation.data.folds import assert_disjoint, check_folds
+from sparsetransfer.evaluation.data.folds import assert_disjoint, check_folds, speaker_folds
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 

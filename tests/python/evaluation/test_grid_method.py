@@ -5,18 +5,18 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 
 from sparsetransfer.evaluation import (
-    CellStore,
     LabelledRows,
     MethodOutput,
     OrderedPairs,
     SpeakerKFold,
-    Tuning,
     make_methods,
     run,
 )
 from sparsetransfer.evaluation.data.normalisation import standardise
+from sparsetransfer.evaluation.methods.base import Tuning
 from sparsetransfer.evaluation.methods.grid import GridMethod, with_grid
 from sparsetransfer.evaluation.protocol.selection import RULES, select
+from sparsetransfer.evaluation.study.store import CellStore
 
 RIDGE = "sklearn.linear_model:RidgeClassifier"
 PENALTIES = [3000.0, 30.0, 0.1]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sparsetransfer.corpora import Corpus
-from sparsetransfer.evaluation import join
+from sparsetransfer.evaluation.data.joining import join
 from sparsetransfer.exceptions import CorpusError
 
 

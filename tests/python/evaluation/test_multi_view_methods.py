@@ -90,11 +90,11 @@ def test_unknown_speakers_are_not_asked(pair, rules):
 
 
 def test_the_decision_is_told_to_the_reader(pair, rules):
-    from sparsetransfer import reporting
+    from sparsetransfer.reporting.summary import notes
 
     study = run(pair, make_methods(["multi-view-safeguarded"]), rules)
     reason = study.cells[0].diagnostics["safeguard"]["reason"]
     assert any(
         "multi-view-safeguarded" in note and "adapted to the target" in note and reason in note
-        for note in reporting.notes(study)
+        for note in notes(study)
     )

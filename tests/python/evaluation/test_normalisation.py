@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from sparsetransfer.evaluation import Domain, normalise
-from sparsetransfer.evaluation.data.normalisation import speaker_doubt, speaker_objection
+from sparsetransfer.evaluation import Domain
+from sparsetransfer.evaluation.data.normalisation import normalise, speaker_doubt, speaker_objection
 from sparsetransfer.exceptions import DomainError
 
 

@@ -16,9 +16,8 @@ from sparsetransfer.evaluation import (
     permutation_test,
     rank_methods,
     run,
-    unweighted_average_recall,
 )
-from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
+from sparsetransfer.evaluation.scoring.metrics import confusion_matrix, unweighted_average_recall
 
 CLASSES = ("a", "b", "c")
 N_SPEAKERS = 4

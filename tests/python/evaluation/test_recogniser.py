@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 
 from sparsetransfer.exceptions import CorpusError
-from sparsetransfer.recognition import (
-    ModelError,
-    Window,
-    fit_recogniser,
-    load_model,
-    save_model,
-)
+from sparsetransfer.recognition import ModelError, fit_recogniser, load_model, save_model
 from sparsetransfer.recognition import linear as module
-from sparsetransfer.recognition.linear import overall
+from sparsetransfer.recognition.linear import Window, overall
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 

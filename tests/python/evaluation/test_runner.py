@@ -8,11 +8,11 @@ from sparsetransfer.evaluation import (
     Domain,
     MethodOutput,
     SourceToTarget,
-    available_methods,
     make_methods,
     register,
     run,
 )
+from sparsetransfer.evaluation.methods.registry import available_methods
 from sparsetransfer.exceptions import CorpusError
 
 PLAIN = ("majority", "svm")

@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from sparsetransfer.classification.scorers import importance_weights
-from sparsetransfer.evaluation import speaker_folds
+from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.data.normalisation import standardise
 from sparsetransfer.evaluation.protocol.selection import select
 

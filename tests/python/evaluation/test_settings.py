@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from sparsetransfer import subspace, transfer
-from sparsetransfer.evaluation import ConfigError, available_methods, make_methods, read_config
+from sparsetransfer.evaluation import make_methods, read_config
 from sparsetransfer.evaluation.methods.estimator import estimator_class
+from sparsetransfer.evaluation.methods.registry import available_methods
 from sparsetransfer.evaluation.methods.settings import check_settings
+from sparsetransfer.evaluation.study.config import ConfigError
 
 OUT_OF_RANGE = [
     (owner, name, value)

@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sparsetransfer.evaluation import CellStore, SpeakerKFold, make_methods, run
+from sparsetransfer.evaluation import SpeakerKFold, make_methods, run
 from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.store import CellStore
 
 METHODS = ("majority", "svm", "sklearn.decomposition:PCA")
 

@@ -7,18 +7,16 @@ import pytest
 
 from sparsetransfer import corpora, features, synthetic
 from sparsetransfer.evaluation import (
-    ConfigError,
     CorpusEntry,
-    FrameCodes,
-    FrameCodeSet,
     StudyConfig,
     make_methods,
     prepare,
     read_config,
     run,
 )
-from sparsetransfer.evaluation.data.frame_codes import frame_set
+from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet, frame_set
 from sparsetransfer.evaluation.data.normalisation import standardise
+from sparsetransfer.evaluation.study.config import ConfigError
 from sparsetransfer.evaluation.study.store import cell_key
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.transfer import PooledSparseCoder

@@ -20,7 +20,7 @@ from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.features.cache import Cache
 
 RATE = 16000
-SET = features.Functionals()
+SET = features.feature_set("functionals")
 
 
 class Levels:

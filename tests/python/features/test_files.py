@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from sparsetransfer import corpora, features
-from sparsetransfer.evaluation import join
+from sparsetransfer.evaluation.data.joining import join
 from sparsetransfer.exceptions import CorpusError
 
 NAMES = ["energy", "pitch"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.features import Functionals
+from sparsetransfer.features.sets.functionals import Functionals
 
 RATE = 16000
 SET = Functionals()

@@ -37,7 +37,7 @@ def test_women_speak_higher_and_anger_is_higher_than_sadness(data):
 def test_the_quietest_recording_has_the_features_of_a_loud_one(data):
     file = data / "ravdess" / "flac" / "03-01-01-01-01-01-01.flac"  # -48 dBFS
     quiet = audio.load(file)
-    functionals = features.Functionals()
+    functionals = features.feature_set("functionals")
     values = functionals.compute(quiet)
     louder = functionals.compute(quiet * np.float32(64))
     named = dict(zip(functionals.names, zip(values, louder, strict=True), strict=True))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from sparsetransfer.recognition import labels_needed, score_labelled
+from sparsetransfer.recognition.labelled import labels_needed, score_labelled
 
 CLASSES = ("anger", "neutral", "sadness")
 

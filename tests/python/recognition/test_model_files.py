@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import make_methods
-from sparsetransfer.recognition import ModelError, Recogniser, fit_adjustment
+from sparsetransfer.recognition import ModelError, Recogniser
+from sparsetransfer.recognition.calibration import fit_adjustment
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 

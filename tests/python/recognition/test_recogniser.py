@@ -7,14 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import (
-    EvaluationProtocol,
-    SourceToTarget,
-    available_methods,
-    make_methods,
-    run,
-)
+from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, make_methods, run
 from sparsetransfer.evaluation.methods.fitted import deployment_obstacle
+from sparsetransfer.evaluation.methods.registry import available_methods
 from sparsetransfer.exceptions import CorpusError, DomainError
 from sparsetransfer.recognition import (
     Recogniser,

@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.recognition import (
-    Adjustment,
-    Window,
-    estimate_shares,
-    fit_adjustment,
-    fit_calibration,
-)
-from sparsetransfer.recognition.linear import overall
+from sparsetransfer.recognition.calibration import Adjustment, fit_adjustment, fit_calibration
+from sparsetransfer.recognition.linear import Window, overall
+from sparsetransfer.recognition.shares import estimate_shares
 
 
 def test_the_confusion_is_taken_back():

@@ -11,11 +11,11 @@ from sparsetransfer.evaluation import (
     LabelledRows,
     MethodOutput,
     SourceToTarget,
-    Tuning,
     UnlabelledRows,
     make_methods,
     run,
 )
+from sparsetransfer.evaluation.methods.base import Tuning
 
 CLASSES = ("anger", "neutral", "sadness")
 

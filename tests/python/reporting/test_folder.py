@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from sparsetransfer import reporting
-from sparsetransfer.reporting import check_destination, write
+from sparsetransfer.reporting import write
+from sparsetransfer.reporting.folder import check_destination, reserved
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_a_kill_at_any_point_leaves_one_whole_report(make_study, tmp_path, monke
         killed = killed_at(point, lambda place=place: write(new, place))
         seeds = reporting.read(place).protocol.seeds
         assert cell.read_text() == "a cell"
-        with reporting.reserved(place):
+        with reserved(place):
             pages.append((place / "report.html").read_text())
             assert pages[-1] == f"page of the seeds {seeds}"
             assert reporting.read(place).protocol.seeds == seeds
@@ -177,21 +178,19 @@ def test_a_kill_at_any_point_leaves_one_whole_report(make_study, tmp_path, monke
 
 def test_a_second_run_is_told_who_writes_into_the_folder(tmp_path):
     place = tmp_path / "report"
-    program = (
-        "import sys; from sparsetransfer import reporting\nwith reporting.reserved(sys.argv[1]): {}"
-    )
+    program = "import sys; from sparsetransfer.reporting.folder import reserved\nwith reserved(sys.argv[1]): {}"
     hold = subprocess.Popen(
         [sys.executable, "-c", program.format("print('held', flush=True); input()"), place],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert hold.stdout.readline().strip() == b"held"
-    with pytest.raises(BlockingIOError, match=f"process {hold.pid} on"), reporting.reserved(place):
+    with pytest.raises(BlockingIOError, match=f"process {hold.pid} on"), reserved(place):
         pass
     hold.kill()
     hold.communicate()
     assert os.listdir(place) == [".sparsetransfer-lock"]
-    with reporting.reserved(place), reporting.reserved(place):
+    with reserved(place), reserved(place):
         pass
     assert not os.listdir(place)
 
@@ -213,7 +212,7 @@ def test_links_to_folders_and_files_stay(study, tmp_path, blank_page):
 
 
 def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path):
-    with pytest.raises(KeyError), reporting.reserved(tmp_path / "new" / "report"):
+    with pytest.raises(KeyError), reserved(tmp_path / "new" / "report"):
         raise KeyError
     assert not os.listdir(tmp_path)
     with pytest.raises(OSError, match="choose a folder"):

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import EvaluationProtocol, OrderedPairs, compare, make_methods, run
-from sparsetransfer.reporting import latex, markdown, read, render, write
-from sparsetransfer.reporting.overview import comparison_rows, overview_rows, safeguard_rows
+from sparsetransfer.reporting import read, render, write
+from sparsetransfer.reporting.overview import (
+    comparison_rows,
+    latex,
+    markdown,
+    overview_rows,
+    safeguard_rows,
+)
 
 
 def test_overview_holds_every_figure_and_the_means(study):

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from sparsetransfer.evaluation import Study
-from sparsetransfer.reporting import notes, render, rich_tables, summarise
-from sparsetransfer.reporting.tables import cells_csv
+from sparsetransfer.reporting import render
+from sparsetransfer.reporting.summary import notes, summarise
+from sparsetransfer.reporting.tables import cells_csv, rich_tables
 
 
 def test_rows_are_means_over_seeds_and_gains_are_against_the_svm(make_study):

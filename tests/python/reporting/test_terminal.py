@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from sparsetransfer.evaluation import rank_methods, score
-from sparsetransfer.reporting import (
+from sparsetransfer.reporting import verdict
+from sparsetransfer.reporting.summary import notes
+from sparsetransfer.reporting.terminal import (
     count_notes,
-    notes,
     summary_as_dict,
     summary_caption,
     summary_table,
-    verdict,
 )
 
 

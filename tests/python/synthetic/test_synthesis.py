@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from sparsetransfer.synthetic import record
 from sparsetransfer.synthetic.phonemes import PHONEMES, VOWELS, articulate
-from sparsetransfer.synthetic.synthesis import synthesise
+from sparsetransfer.synthetic.synthesis import record, synthesise
 from sparsetransfer.synthetic.voice import SAMPLE_RATE, Prosody, Recording, Voice
 
 FLAT = Prosody(pitch_range=0.0, pitch_slope=0.0, emphasis=0.0)

@@ -14,8 +14,8 @@ from sparsetransfer.cli.progress import counting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sparsetransfer.corpora import Scheme
     from sparsetransfer.corpora.check import CorpusCheck
+    from sparsetransfer.corpora.scheme import Scheme
 
 __all__ = ["corpora"]
 

@@ -144,9 +144,9 @@ def evaluate(
         if config is None:
             _check_methods(chosen or (None if source or target else METHODS), given)
         if output is not None:
-            from sparsetransfer import reporting
+            from sparsetransfer.reporting.folder import reserved
 
-            output = stack.enter_context(reporting.reserved(output))
+            output = stack.enter_context(reserved(output))
         with working(quiet=quiet) as progress:
             study = _config(
                 config,

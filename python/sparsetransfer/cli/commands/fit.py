@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from sparsetransfer.corpora import Corpus
     from sparsetransfer.evaluation import Domain
     from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
-    from sparsetransfer.recognition import Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Recogniser
+    from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
 __all__ = ["fit"]
 
@@ -270,7 +271,7 @@ def _answers(
 
 
 def _figures(recogniser: Recogniser) -> str:
-    from sparsetransfer.recognition import AdaptedModel
+    from sparsetransfer.recognition.adapted import AdaptedModel
 
     model, about = recogniser.model_, recogniser.about_
     if isinstance(model, AdaptedModel):

@@ -27,8 +27,8 @@ def list_methods(
     from rich.markup import escape
     from rich.table import Table
 
-    from sparsetransfer.evaluation import available_methods, make_methods
-    from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS
+    from sparsetransfer.evaluation import make_methods
+    from sparsetransfer.evaluation.methods.registry import DEFAULT_METHODS, available_methods
 
     rows = []
     for name in available_methods():

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.recognition import Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Recogniser
     from sparsetransfer.recognition.recordings.journal import Journal
+    from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
 __all__ = ["predict"]
 
@@ -107,8 +108,9 @@ def predict(
         from sparsetransfer.recognition import use_labels
         from sparsetransfer.recognition.labelled import check_labels
         from sparsetransfer.recognition.recordings.parts import known_speakers
-        from sparsetransfer.reporting import timeline_svg, windows_csv, write_predictions
+        from sparsetransfer.reporting import write_predictions
         from sparsetransfer.reporting.predictions import check_page
+        from sparsetransfer.reporting.timeline import timeline_svg, windows_csv
 
         length = 4.0 if window is None else window
         step = length / 2 if hop is None else hop
@@ -181,7 +183,8 @@ def predict(
 
 def _loaded(model: Path) -> Recogniser:
     """Read a model, and say what the flags of its answers do not cover."""
-    from sparsetransfer.recognition import AdaptedModel, Recogniser
+    from sparsetransfer.recognition import Recogniser
+    from sparsetransfer.recognition.adapted import AdaptedModel
 
     recogniser = Recogniser.load(model)
     if not isinstance(recogniser.model_, AdaptedModel):
@@ -222,7 +225,8 @@ def _answers(
     jobs: int | None,
     journal: Journal | None,
 ) -> Any:
-    from sparsetransfer.recognition import AdaptedModel, recognise_recordings
+    from sparsetransfer.recognition import recognise_recordings
+    from sparsetransfer.recognition.adapted import AdaptedModel
     from sparsetransfer.recognition.recordings.parts import WHOLE
 
     length = 4.0 if window is None else window

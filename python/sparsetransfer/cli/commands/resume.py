@@ -43,12 +43,12 @@ def resume(
     """
     log_to_stderr(verbose)
     with one_line_errors():
-        from sparsetransfer import reporting
         from sparsetransfer.evaluation import read_config
+        from sparsetransfer.reporting.folder import reserved
 
         cache = cache_folder(cache)
         config = read_config(folder / "study.json")
-        with reporting.reserved(folder) as place, working(quiet=quiet) as progress:
+        with reserved(folder) as place, working(quiet=quiet) as progress:
             study = run_study(
                 config,
                 progress,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from sparsetransfer.recognition import Recogniser, RecordingAnswer
+    from sparsetransfer.recognition import Recogniser
+    from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
 __all__ = ["FORMATS", "predict_stream"]
 

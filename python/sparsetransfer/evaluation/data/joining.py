@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer import audio
 from sparsetransfer._messages import listing
+from sparsetransfer.audio.files import content_hash
 from sparsetransfer.audio.segments import match_segments
 from sparsetransfer.evaluation.data.domain import Domain
 from sparsetransfer.evaluation.data.rows import Spectrograms
@@ -41,7 +41,7 @@ def _identifiers(index: pd.DataFrame) -> list[str]:
 
 
 def _digests(index: pd.DataFrame) -> list[str]:
-    of_file = {file: audio.content_hash(file) for file in index["file"].unique()}
+    of_file = {file: content_hash(file) for file in index["file"].unique()}
     return [
         of_file[file] if math.isnan(start) else f"{of_file[file]}:{start}:{end}"
         for file, start, end in index.itertuples(index=False)

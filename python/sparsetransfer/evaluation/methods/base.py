@@ -102,7 +102,11 @@ class Method(Protocol):
         """Return the parameters fixed in advance, as plain JSON values."""
 
     def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit on labelled `source` and unlabelled `target`, and label `target`."""
+        """Fit on labelled `source` and unlabelled `target`, and label `target`.
+
+        `tuning` holds how hyper-parameters are chosen without target labels: the costs `c_grid`,
+        speaker-disjoint `n_folds`, the `rule` that scores candidates, and the `seed`.
+        """
 
 
 @runtime_checkable

@@ -126,8 +126,9 @@ def recognise_recordings(
     Yields
     ------
     RecordingAnswer
-        One per file, in order. A file that cannot be read costs its own answer only. 128 windows
-        are in memory at a time.
+        One per file, in order, with `file`, `windows`, `probabilities` and their `entropy`,
+        `speech`, `flags`, and `failure`, which is empty where there is an answer. A file that
+        cannot be read costs its own answer only. 128 windows are in memory at a time.
 
     Raises
     ------
