@@ -34,18 +34,7 @@ _HINTS = {
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an error says, in one line that speaks of options.
-
-    Parameters
-    ----------
-    error : BaseException
-        The error.
-
-    Returns
-    -------
-    str
-        The message.
-    """
+    """Return what an error says, in one line that speaks of options."""
     text = str(error)
     if isinstance(error, ImportError):
         text = _missing(error)
@@ -116,13 +105,7 @@ def _fail(error: BaseException) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line beside the files that a command writes, which a closed pipe must not cost.
-
-    Parameters
-    ----------
-    text : str
-        The line.
-    """
+    """Print a line beside the files that a command writes, which a closed pipe must not cost."""
     try:
         typer.echo(text)
     except BrokenPipeError:

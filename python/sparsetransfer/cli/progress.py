@@ -17,18 +17,7 @@ __all__ = ["counting", "feature_bars", "working"]
 
 @contextmanager
 def working(*, quiet: bool = False) -> Iterator[Bars]:
-    """Show progress on the standard error: bars in a terminal, else a line every few seconds.
-
-    Parameters
-    ----------
-    quiet : bool, default=False
-        Whether nothing is shown.
-
-    Yields
-    ------
-    Bars
-        Where work is announced.
-    """
+    """Show progress on the standard error: bars in a terminal, else a line every few seconds."""
     if quiet or not sys.stderr.isatty():
         yield PlainBars(None if quiet else sys.stderr)
         return
@@ -61,18 +50,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def feature_bars(progress: Bars) -> FeatureProgress:
-    """Return what shows a bar for each feature set of each corpus.
-
-    Parameters
-    ----------
-    progress : Bars
-        Where bars are shown.
-
-    Returns
-    -------
-    callable
-        Called as ``show(what, done, total)``.
-    """
+    """Return what shows a bar for each feature set of each corpus: ``show(what, done, total)``."""
     bars: dict[str, Any] = {}
 
     def show(what: str, done: int, total: int) -> None:

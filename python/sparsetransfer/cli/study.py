@@ -73,28 +73,7 @@ def run_study(
     output: Path | None,
     resume: bool = False,
 ) -> Study:
-    """Compute features and cells of a study, and write its report.
-
-    Parameters
-    ----------
-    config : StudyConfig
-        The study.
-    progress : Bars
-        Where progress is shown.
-    cache : Path
-        Folder of features.
-    jobs : int or None
-        Processes.
-    output : Path or None
-        The report folder.
-    resume : bool, default=False
-        Whether finished cells in `output` are used.
-
-    Returns
-    -------
-    Study
-        The results.
-    """
+    """Compute features and cells of a study, those of `output` if resumed, and write its report."""
     from sparsetransfer.evaluation import prepare, run
     from sparsetransfer.reporting.folder import WorkFolder, write
 
@@ -130,21 +109,7 @@ def show(
     quiet: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Print the summary of a study on the standard output.
-
-    Parameters
-    ----------
-    study : Study
-        The results.
-    report : Path or None, default=None
-        Page to name at the end.
-    verbose : bool, default=False
-        Whether every task and every note is printed, too.
-    quiet : bool, default=False
-        Whether the table is printed alone.
-    as_json : bool, default=False
-        Whether JSON is printed instead of all this.
-    """
+    """Print the summary of a study on the standard output, and name the page of its report."""
     from rich.console import Console
 
     from sparsetransfer.reporting.summary import notes

@@ -53,13 +53,7 @@ def synonyms() -> dict[str, str]:
 
 
 def vocabularies() -> tuple[str, ...]:
-    """
-    List the vocabularies into which the common emotions can be gathered.
-
-    Returns
-    -------
-    tuple of str
-        Names for `vocabulary`.
+    """List the vocabularies into which the common emotions can be gathered.
 
     Examples
     --------

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparsetransfer.audio.segments import match_segments
-
 __all__ = ["FeatureTable"]
 
 _INDEX = ["file", "start", "end"]
@@ -55,29 +53,3 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    def rows_of(self, table: pd.DataFrame) -> NDArray[np.intp]:
-        """
-        Find the rows of this table in a corpus table.
-
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            Table with the columns ``file``, ``start``, ``end``, such as `Corpus.table`.
-
-        Returns
-        -------
-        ndarray of int, shape (n_utterances,)
-            ``table.iloc[rows]`` is aligned with `values`.
-
-        Raises
-        ------
-        ValueError
-            If a row of this table is not in `table`.
-        """
-        rows = match_segments(self.index, table)
-        missing = self.index[rows < 0]
-        if len(missing):
-            first = missing.iloc[0].to_list()
-            raise ValueError(f"table lacks {len(missing)} utterances, the first is {first}")
-        return rows

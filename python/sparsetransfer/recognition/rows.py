@@ -66,18 +66,7 @@ def views_and_keys(
 
 
 def recording_keys(domain: Domain) -> NDArray[np.uint8]:
-    """Return one hash per recording: of its audio where that is known, else of its features.
-
-    Parameters
-    ----------
-    domain : Domain
-        The recordings.
-
-    Returns
-    -------
-    ndarray of shape (n, 16), uint8
-        The hashes.
-    """
+    """Return 16 bytes per recording: the hash of its audio where known, else of its features."""
     keys = row_keys([domain.features, *domain.views.values()])
     if domain.digests is not None:
         for row, digest in enumerate(domain.digests.tolist()):

@@ -66,18 +66,7 @@ _Result = TypeVar("_Result")
 
 
 def drawing(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Decorate a function so that it draws in the style of the reports.
-
-    Parameters
-    ----------
-    draw : callable
-        Makes a figure, or an image of it.
-
-    Returns
-    -------
-    callable
-        The same with the style around it.
-    """
+    """Decorate a function that makes a figure, so that it draws in the style of the reports."""
 
     @functools.wraps(draw)
     def styled(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
@@ -110,18 +99,7 @@ def shown(text: str) -> str:
 
 @drawing
 def svg(figure: Figure) -> bytes:
-    """Draw a figure as SVG; two equal figures give equal bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-
-    Returns
-    -------
-    bytes
-        The image, without a date; it follows the reader's light or dark mode.
-    """
+    """Draw a figure as SVG without a date; it follows the reader's light or dark mode."""
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue().replace(b"</style>", b"\n" + _DARK + b"</style>", 1)
@@ -280,20 +258,7 @@ def heat_maps(study: Study) -> str:
 
 @drawing
 def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> str:
-    """Draw the objective of each method against its iterations.
-
-    Parameters
-    ----------
-    titles : sequence of str
-        Title of each panel.
-    histories : sequence of sequence of float
-        Objective after each iteration.
-
-    Returns
-    -------
-    str
-        Data URI of an SVG image.
-    """
+    """Draw objectives by iteration, a panel per title, as the data URI of an SVG image."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _panels(len(histories), 3.6, 2.5)

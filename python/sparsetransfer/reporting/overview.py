@@ -150,18 +150,7 @@ def safeguard_rows(study: Study) -> list[tuple[str, ...]]:
 
 
 def markdown(study: Study) -> str:
-    """Write the short tables as Markdown.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    str
-        A page.
-    """
+    """Write the short tables as Markdown."""
 
     def table(rows: Sequence[Sequence[str]]) -> str:
         lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
@@ -186,18 +175,7 @@ def markdown(study: Study) -> str:
 
 
 def latex(study: Study) -> str:
-    r"""Write the table of tasks against methods as LaTeX.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    str
-        A `tabular`, to be read by ``\input``.
-    """
+    r"""Write the table of tasks against methods as a LaTeX `tabular`, to be read by ``\input``."""
 
     def escape(text: str) -> str:
         return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))

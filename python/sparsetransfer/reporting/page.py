@@ -112,18 +112,7 @@ def _gains(study: Study) -> str:
 
 
 def plain(value: Any) -> str:
-    """Show a setting as text: no quotes, brackets or Python constants.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    str
-        For example ``yes``, ``0.02``, ``speaker, wide``; a dash for nothing.
-    """
+    """Show a JSON value as plain text: ``yes``, ``0.02``, ``speaker, wide``, a dash for nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value in ("", [], (), {}):

@@ -108,18 +108,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def parameters(cell: Cell) -> str:
-    """Format what was chosen for a cell: settings of the method, parameters of its classifier.
-
-    Parameters
-    ----------
-    cell : Cell
-        The cell.
-
-    Returns
-    -------
-    str
-        For example ``C=0.1``; empty where nothing was chosen.
-    """
+    """Format what was chosen for a cell, for example ``C=0.1``; empty where nothing was chosen."""
     return ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for part in ("settings", "classifier")
@@ -128,18 +117,7 @@ def parameters(cell: Cell) -> str:
 
 
 def validated(cell: Cell) -> float:
-    """Return the validated UAR at what was chosen for a cell.
-
-    Parameters
-    ----------
-    cell : Cell
-        The cell.
-
-    Returns
-    -------
-    float
-        That of the chosen settings, else that of the classifier's parameters; NaN without a choice.
-    """
+    """Return the validated UAR of the chosen settings, else of the classifier, else NaN."""
     for part in ("settings", "classifier"):
         if part in cell.diagnostics:
             return float(cell.diagnostics[part]["validated_uar"])
@@ -147,18 +125,7 @@ def validated(cell: Cell) -> float:
 
 
 def summarise(study: Study) -> tuple[SummaryRow, ...]:
-    """Average the cells of a study over its seeds.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    tuple of SummaryRow
-        By task and method, in the order of the study.
-    """
+    """Average the cells of a study over its seeds: a row per task and method, in its order."""
     rows = []
     for task in study.tasks:
         groups = {
@@ -207,18 +174,7 @@ def _row(cells: Sequence[Cell], reference: float, before: Discrepancy) -> Summar
 
 
 def notes(study: Study) -> tuple[str, ...]:
-    """Collect the caveats of a study.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    tuple of str
-        Sentences in plain text.
-    """
+    """Collect the caveats of a study as sentences in plain text."""
     return tuple(text for part in grouped_notes(study).values() for text in part)
 
 

@@ -62,18 +62,7 @@ def whole_percent(bounds: tuple[float, float]) -> str:
 
 
 def header(study: Study) -> tuple[str, ...]:
-    """Return the column titles of `text_rows`.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    tuple of str
-        Titles; recalls in percent.
-    """
+    """Return the column titles of `text_rows`; recalls in percent."""
     level = f"{100 * study.protocol.confidence:g} %"
     return (
         "task",
@@ -90,18 +79,7 @@ def header(study: Study) -> tuple[str, ...]:
 
 
 def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
-    """Format summary rows in the columns of `header`.
-
-    Parameters
-    ----------
-    rows : sequence of SummaryRow
-        Rows as from `summarise`.
-
-    Returns
-    -------
-    list of tuple of str
-        One tuple per row.
-    """
+    """Format summary rows, one tuple per row, in the columns of `header`."""
     return [
         (
             row.task,
@@ -123,18 +101,7 @@ def text_rows(rows: Sequence[SummaryRow]) -> list[tuple[str, ...]]:
 
 
 def rich_tables(study: Study) -> list[Table]:
-    """Build the tables of a study for a terminal of 80 columns.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    list of rich.table.Table
-        Two per task: recalls in percent; discrepancies, certificates and choices.
-    """
+    """Build two tables per task for a terminal of 80 columns: recalls; distances and choices."""
     rows = summarise(study)
     tables = []
     for task in study.tasks:

@@ -63,18 +63,7 @@ def summary_table(study: Study) -> Table:
 
 
 def summary_caption(study: Study) -> str:
-    """Explain the columns of `summary_table` in one sentence.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    str
-        Units, the test, the classes and the protocol.
-    """
+    """Explain the columns of `summary_table`: units, the test, the classes and the protocol."""
     ranking = rank_methods(study)
     test = "Wilcoxon's test over tasks" if ranking.test == "tasks" else "speakers exchanged"
     what = f"gain over {ranking.baseline} in points; p: {test}, Holm" if ranking.baseline else ""
@@ -95,18 +84,7 @@ def _row(part: MethodStanding, ranking: Ranking) -> tuple[str, ...]:
 
 
 def count_notes(study: Study) -> str:
-    """Count the notes of a study in one line.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    str
-        For example ``5 notes: 3 on protocol and methods, 1 on corpora, 1 on single runs``.
-    """
+    """Count the notes of a study: ``5 notes: 3 on protocol and methods, 2 on corpora``."""
     groups = {what: len(part) for what, part in grouped_notes(study).items() if part}
     total = sum(groups.values())
     parts = ", ".join(f"{number} on {what}" for what, number in groups.items())

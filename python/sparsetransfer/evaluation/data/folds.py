@@ -105,24 +105,12 @@ def speaker_folds(
 
 
 def assert_disjoint(sources: Sequence[Domain], target: Domain) -> None:
-    """Check that a target shares no speaker and no recording with a source.
+    """Raise a DomainError that lists speakers and recordings which a target shares with a source.
 
     A speaker is shared when corpora of the same name have the same speaker, a recording when the
     bytes of two audio files are the same. Recordings that occur twice among the sources are
     refused where they carry different speakers, because cross-validation would then see them on
     both sides.
-
-    Parameters
-    ----------
-    sources : sequence of Domain
-        Labelled corpora.
-    target : Domain
-        Corpus to be recognised.
-
-    Raises
-    ------
-    DomainError
-        If a speaker or recording is shared; the message lists them.
     """
     heard = {key for source in sources for key in source.speaker_keys.tolist() if key}
     shared = sorted(heard & set(target.speaker_keys.tolist()))

@@ -181,25 +181,11 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
 
 
 def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
-    """Return why the rows of a corpus must not be normalised per speaker.
+    """Return why the rows of a corpus must not be normalised per speaker; empty if they may.
 
     A speaker who shows one emotion only loses it when their own mean is taken away. What may be
     looked at depends on the role: labels in a source, nothing but the number of recordings in a
     target.
-
-    Parameters
-    ----------
-    domain : Domain
-        The corpus.
-    n_classes : int
-        Number of evaluated classes.
-    labelled : bool
-        Whether the labels of the corpus may be looked at.
-
-    Returns
-    -------
-    str
-        The objection; empty if there is none.
 
     Notes
     -----

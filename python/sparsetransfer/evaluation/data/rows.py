@@ -15,8 +15,23 @@ Spectrograms: TypeAlias = tuple[NDArray[np.float32], ...]
 """One array of shape (n_frames, n_bands) per recording; lengths differ."""
 
 
+class _Rows:
+    """What rows with and without labels share."""
+
+    features: NDArray[np.float64]
+    views: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def every_view(self) -> tuple[NDArray[np.float64], ...]:
+        """The rows in every feature set, the first one first."""
+        return (self.features, *self.views.values())
+
+
 @dataclass(frozen=True, eq=False)
-class LabelledRows:
+class LabelledRows(_Rows):
     """Labelled rows of one or several source corpora.
 
     Parameters
@@ -29,14 +44,8 @@ class LabelledRows:
         Speakers, unique across corpora.
     corpora : ndarray of shape (n,), int
         Number of the corpus of each row, from 1.
-    views : mapping of str to ndarray of shape (n, d_view), default={}
-        Normalised rows of every further feature set, by its name.
-    spectrograms : tuple of ndarray of shape (n_frames, n_bands), default=()
-        Spectrograms of the same recordings as they are; none unless a method asks for them.
-    named : mapping of str to ndarray of shape (n, d_view), default={}
-        Normalised rows of the views that methods of the study ask for by name.
-    frames : mapping of str to tuple of ndarray of shape (n_frames, n_columns), default={}
-        The same recordings in further sets of frames, by name, if a method asks for them.
+    views, spectrograms, named, frames
+        As in `UnlabelledRows`.
     """
 
     features: NDArray[np.float64]
@@ -47,14 +56,6 @@ class LabelledRows:
     spectrograms: Spectrograms = ()
     named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     frames: Mapping[str, Spectrograms] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    @property
-    def every_view(self) -> tuple[NDArray[np.float64], ...]:
-        """The rows in every feature set, the first one first."""
-        return (self.features, *self.views.values())
 
     def take(self, rows: NDArray[np.intp]) -> LabelledRows:
         """Return some of the rows."""
@@ -78,7 +79,7 @@ class LabelledRows:
 
 
 @dataclass(frozen=True, eq=False)
-class UnlabelledRows:
+class UnlabelledRows(_Rows):
     """Rows of a target: all that a method may know of it.
 
     Parameters
@@ -103,14 +104,6 @@ class UnlabelledRows:
     spectrograms: Spectrograms = ()
     named: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     frames: Mapping[str, Spectrograms] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    @property
-    def every_view(self) -> tuple[NDArray[np.float64], ...]:
-        """The rows in every feature set, the first one first."""
-        return (self.features, *self.views.values())
 
     def join(self, other: UnlabelledRows) -> UnlabelledRows:
         """Return these rows and those of another target below them."""
@@ -141,20 +134,7 @@ class UnlabelledRows:
 def chosen_views(
     rows: LabelledRows | UnlabelledRows, names: Sequence[str]
 ) -> tuple[NDArray[np.float64], ...]:
-    """Return the rows in some views.
-
-    Parameters
-    ----------
-    rows : LabelledRows or UnlabelledRows
-        Rows.
-    names : sequence of str
-        Names of views; none for all feature sets of the study.
-
-    Returns
-    -------
-    tuple of ndarray of shape (n, d_view)
-        The views in this order.
-    """
+    """Return the rows in the named views, or in all feature sets of the study if none is named."""
     return tuple(rows.named[name] for name in names) or rows.every_view
 
 

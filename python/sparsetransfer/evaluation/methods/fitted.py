@@ -156,17 +156,7 @@ class DeployableMethod(Protocol):
 
 
 def deployment_obstacle(method: Method) -> str:
-    """Return why a method cannot label recordings that it was not fitted on.
-
-    Parameters
-    ----------
-    method : Method
-        The method.
-
-    Returns
-    -------
-    str
-        The reason; empty if it can.
+    """Return why a method cannot label recordings that it was not fitted on; empty if it can.
 
     Examples
     --------

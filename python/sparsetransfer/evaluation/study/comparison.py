@@ -186,18 +186,7 @@ def _on_task(
 
 
 def comparison_as_dict(study: StudyResults) -> dict[str, Any]:
-    """Return the comparison with the baseline as plain JSON values; NaN becomes None.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    dict
-        ``baseline``, ``over_tasks`` and ``per_task``.
-    """
+    """Return the comparison with the baseline as plain JSON values; NaN becomes None."""
     over_tasks, per_task = compare(study)
     return {
         "baseline": BASELINE,

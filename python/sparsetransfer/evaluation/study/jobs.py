@@ -126,18 +126,7 @@ def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[Done]:
 
 
 def perform(job: Job) -> Done:
-    """Run one job in this process, with BLAS on one thread.
-
-    Parameters
-    ----------
-    job : Job
-        The job.
-
-    Returns
-    -------
-    Done
-        What becomes of it.
-    """
+    """Run one job in this process, with BLAS on one thread."""
     wall, cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("always")

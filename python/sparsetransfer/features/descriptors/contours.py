@@ -22,19 +22,7 @@ _REGRESSION = np.arange(-2.0, 3.0) / 10.0  # weights of five frames: t / (sum of
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """
-    Compute the running mean over three frames.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n_rows, n_frames)
-        One contour per row; continued by its end values.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_rows, n_frames)
-        The smooth contours.
-    """
+    """Compute running means of rows over three frames; end values continue the rows."""
     padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
     return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3.0
 

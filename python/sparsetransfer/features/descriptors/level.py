@@ -54,62 +54,18 @@ def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def mean_square(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
-    """
-    Compute the mean square of every frame.
-
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`.
-    grid : Grid
-        The time grid.
-    length : int
-        Frame length in samples.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Mean squares, full scale 1.
-    """
+    """Compute the mean square of every frame of a piece of `Grid.blocks`, `length` samples each."""
     frames = grid.frames(piece, length)
     return np.asarray(np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / length)
 
 
 def log_energy(mean_squares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """
-    Compute the logarithm of mean squares over a floor 80 dB below the loudest frame.
-
-    Parameters
-    ----------
-    mean_squares : ndarray of float64, shape (n_frames,)
-        Of all frames of a recording.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        ln(RMS), full scale 1.
-    """
+    """Compute ln(RMS) from mean squares of all frames, over a floor 80 dB below the loudest."""
     loudest = float(mean_squares.max())
     return np.asarray(0.5 * np.log(mean_squares + DYNAMIC_RANGE * loudest + _SILENCE))
 
 
 def zero_crossings(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
-    """
-    Count the sign changes of every frame.
-
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`.
-    grid : Grid
-        The time grid.
-    length : int
-        Frame length in samples.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Sign changes per sample, 0 to 1.
-    """
+    """Count the sign changes per sample, 0 to 1, of every frame of a piece of `Grid.blocks`."""
     signs = np.signbit(grid.frames(piece, length))
     return np.asarray(np.mean(signs[:, 1:] != signs[:, :-1], axis=1))

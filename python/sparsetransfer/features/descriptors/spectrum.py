@@ -19,20 +19,7 @@ _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 
 @functools.cache
 def window(name: str, length: int) -> NDArray[np.float64]:
-    r"""
-    Compute a periodic raised-cosine window.
-
-    Parameters
-    ----------
-    name : {"hann", "hamming"}
-        Which one.
-    length : int
-        In samples.
-
-    Returns
-    -------
-    ndarray of float64, shape (length,)
-        Read-only.
+    r"""Compute a periodic window, "hann" or "hamming", of `length` samples, read-only.
 
     Notes
     -----

@@ -15,7 +15,7 @@ from sparsetransfer.features.sets.prosody import (
     pitch_statistics,
     tempo_statistics,
 )
-from sparsetransfer.features.sets.statistics import DELTA_FUNCTIONALS, FUNCTIONALS, apply, unit
+from sparsetransfer.features.sets.statistics import DELTA_FUNCTIONALS, FUNCTIONALS, apply, columns
 
 __all__ = ["Functionals"]
 
@@ -61,15 +61,8 @@ class Functionals(UtteranceStatistics):
     }
 
     def _columns(self) -> dict[str, str]:
-        columns: dict[str, str] = {}
-        for name, of in DESCRIPTORS.items():
-            columns |= {f"{name}_{what}": unit(what, of) for what in FUNCTIONALS}
-        for name, of in DESCRIPTORS.items():
-            per_second = f"{of}, per second"
-            columns |= {
-                f"{name}_delta_{what}": unit(what, per_second) for what in DELTA_FUNCTIONALS
-            }
-        return columns | PITCH | TEMPO
+        deltas = columns(DESCRIPTORS, DELTA_FUNCTIONALS, delta=True)
+        return columns(DESCRIPTORS, FUNCTIONALS) | deltas | PITCH | TEMPO
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe(signal)

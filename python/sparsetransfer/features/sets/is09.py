@@ -24,7 +24,7 @@ from sparsetransfer.features.descriptors.spectral import cepstrum, mel_filters
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor
 from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import SEMITONES, VOICED, semitones
-from sparsetransfer.features.sets.statistics import CHALLENGE_FUNCTIONALS, apply, unit
+from sparsetransfer.features.sets.statistics import CHALLENGE_FUNCTIONALS, apply, columns
 
 __all__ = ["ChallengeStyle"]
 
@@ -89,13 +89,8 @@ class ChallengeStyle(UtteranceStatistics):
     }
 
     def _columns(self) -> dict[str, str]:
-        columns: dict[str, str] = {}
-        for suffix, per in (("", ""), ("_delta", ", per second")):
-            for name, of in _DESCRIPTORS.items():
-                columns |= {
-                    f"{name}{suffix}_{what}": unit(what, of + per) for what in CHALLENGE_FUNCTIONALS
-                }
-        return columns
+        deltas = columns(_DESCRIPTORS, CHALLENGE_FUNCTIONALS, delta=True)
+        return columns(_DESCRIPTORS, CHALLENGE_FUNCTIONALS) | deltas
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         values = smoothed(_contours(signal))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.features.descriptors.contours import FEWEST_FRAMES
-from sparsetransfer.features.sets.statistics import PITCH_FUNCTIONALS, apply, unit
+from sparsetransfer.features.sets.statistics import PITCH_FUNCTIONALS, apply, columns
 
 __all__ = [
     "PITCH",
@@ -34,7 +34,7 @@ _PITCH_STEPS = {
     "rising": "share of voiced steps",
 }
 
-PITCH: dict[str, str] = {f"f0_{what}": unit(what, SEMITONES) for what in PITCH_FUNCTIONALS} | {
+PITCH: dict[str, str] = columns({"f0": SEMITONES}, PITCH_FUNCTIONALS) | {
     f"f0_step_{what}": of for what, of in _PITCH_STEPS.items()
 }
 """Name and unit of what `pitch_statistics` returns."""

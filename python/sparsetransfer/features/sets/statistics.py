@@ -1,5 +1,7 @@
 """Functionals: what is said of a descriptor over a whole utterance."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ __all__ = [
     "FUNCTIONALS",
     "PITCH_FUNCTIONALS",
     "apply",
-    "unit",
+    "columns",
 ]
 
 FUNCTIONALS = ("mean", "std", "skewness", "kurtosis", "p5", "p95", "slope")
@@ -56,23 +58,20 @@ _EXTREMA = {"min", "max", "span", "argmin", "argmax"}
 _LINE = {"slope", "offset", "line_error"}
 
 
+def columns(
+    descriptors: Mapping[str, str], functionals: Sequence[str], *, delta: bool = False
+) -> dict[str, str]:
+    """Name the functionals of descriptors, or of their derivatives, and their units."""
+    suffix, per = ("_delta", ", per second") if delta else ("", "")
+    return {
+        f"{name}{suffix}_{what}": unit(what, of + per)
+        for name, of in descriptors.items()
+        for what in functionals
+    }
+
+
 def unit(functional: str, of: str) -> str:
-    """
-    Return the unit of a functional.
-
-    Parameters
-    ----------
-    functional : str
-        Name of a functional.
-    of : str
-        Unit of the descriptor.
-
-    Returns
-    -------
-    str
-        The same unit for location, scale and slope (change over the utterance), none for shape;
-        positions are shares of the utterance.
-    """
+    """Return the unit of a functional: that of the descriptor for location, scale and slope."""
     share = "0 (first frame) to 1 (last)"
     own = {
         "skewness": "1",

@@ -21,7 +21,7 @@ from sparsetransfer.features.sets.prosody import (
     pitch_statistics,
     tempo_statistics,
 )
-from sparsetransfer.features.sets.statistics import apply, unit
+from sparsetransfer.features.sets.statistics import apply, columns
 
 __all__ = ["Wide"]
 
@@ -90,14 +90,9 @@ class Wide(UtteranceStatistics):
     }
 
     def _columns(self) -> dict[str, str]:
-        columns: dict[str, str] = {}
-        for name, of in WIDE_DESCRIPTORS.items():
-            columns |= {f"{name}_{what}": unit(what, of) for what in _STATIC}
-        for name, of in WIDE_DESCRIPTORS.items():
-            columns |= {f"{name}_delta_{what}": unit(what, f"{of}, per second") for what in _DELTA}
-        for name, of in _QUALITY_UNITS.items():
-            columns |= {f"{name}_{what}": unit(what, of) for what in _QUALITY}
-        return columns | PITCH | TEMPO
+        deltas = columns(WIDE_DESCRIPTORS, _DELTA, delta=True)
+        quality = columns(_QUALITY_UNITS, _QUALITY)
+        return columns(WIDE_DESCRIPTORS, _STATIC) | deltas | quality | PITCH | TEMPO
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe_wide(signal)

@@ -86,18 +86,7 @@ def cut_long(
 
 
 def joined(corpora: Sequence[Corpus]) -> Corpus:
-    """Join recordings of several corpora to one, each once.
-
-    Parameters
-    ----------
-    corpora : sequence of Corpus
-        At least one.
-
-    Returns
-    -------
-    Corpus
-        All recordings, in order.
-    """
+    """Join recordings of several corpora to one, each once."""
     import pandas as pd
 
     together = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
