@@ -27,18 +27,7 @@ def working(*, quiet: bool = False) -> Iterator[Bars]:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress of one thing, with its rate and remaining time in a terminal.
-
-    Parameters
-    ----------
-    what : str
-        What is being done.
-
-    Yields
-    ------
-    callable
-        To be called with the number that is done and the total.
-    """
+    """Show progress of one thing; call what it yields with the number done and the total."""
     if not sys.stderr.isatty():
         plain = PlainBars(sys.stderr)
         key = plain.add_task(what)

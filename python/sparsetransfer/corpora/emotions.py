@@ -101,19 +101,7 @@ def _vocabularies() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def check_label_map(label_map: Mapping[str, str]) -> None:
-    """
-    Check that a label map stays in the common vocabulary.
-
-    Parameters
-    ----------
-    label_map : mapping of str to str
-        Raw label to emotion.
-
-    Raises
-    ------
-    CorpusError
-        If a value is none of `EMOTIONS`; names the nearest one.
-    """
+    """Check that a label map stays in the common vocabulary; a CorpusError names the nearest."""
     wrong = []
     for raw, emotion in label_map.items():
         if emotion not in EMOTIONS:

@@ -24,24 +24,7 @@ _START_SECONDS = (5.0, 15.0)  # least and most that a start is taken to cost
 
 
 def n_workers(n_jobs: int | None) -> int:
-    """
-    Convert `n_jobs` to a number of processes.
-
-    Parameters
-    ----------
-    n_jobs : int, optional
-        A positive number; None or -1 is every CPU this process may use.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    ValueError
-        If `n_jobs` is none of these.
-    """
+    """Convert `n_jobs` to a number of processes; None and -1 are every CPU of this process."""
     if n_jobs is None or n_jobs == -1:
         return int(joblib.cpu_count())
     if isinstance(n_jobs, bool) or n_jobs < 1:

@@ -44,23 +44,7 @@ _LEAST_TARGET = 5
 
 
 def check_method(method: Method) -> DeployableMethod:
-    """Return a method that can meet new recordings.
-
-    Parameters
-    ----------
-    method : Method
-        The method.
-
-    Returns
-    -------
-    DeployableMethod
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it cannot; the message says why and names one that can.
-    """
+    """Return a method that can meet new recordings; one that cannot is a ValueError that says why."""
     reason = deployment_obstacle(method)
     if reason or not isinstance(method, DeployableMethod):
         raise ValueError(

@@ -85,19 +85,7 @@ class Adjustment:
 
 
 def fit_adjustment(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> Adjustment:
-    r"""Fit a temperature and class offsets to the labels of a few recordings.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n, n_classes)
-        Of the labelled recordings, drawn at random.
-    truth : ndarray of shape (n,), int
-        Their classes.
-
-    Returns
-    -------
-    Adjustment
-        Without labels the identity.
+    r"""Fit a temperature and class offsets to a few labelled recordings, without any the identity.
 
     Notes
     -----

@@ -185,20 +185,7 @@ def labels_needed(
 
 
 def check_labels(labelled: Corpus, files: Sequence[str]) -> None:
-    """Check, before any work, that labels are about some recordings.
-
-    Parameters
-    ----------
-    labelled : Corpus
-        Labels.
-    files : sequence of str
-        Paths of the recordings.
-
-    Raises
-    ------
-    CorpusError
-        If none is, or labels are about parts of recordings.
-    """
+    """Check, before any work, that labels are about some whole recordings; else a CorpusError."""
     table = labelled.table
     if not table["start"].isna().all():
         raise CorpusError(f"{labelled.name}: labels must be about whole recordings, got segments")

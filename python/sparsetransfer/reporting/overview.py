@@ -50,18 +50,7 @@ def p_value_text(value: float) -> str:
 
 
 def overview_rows(study: Study) -> list[tuple[str, ...]]:
-    """Return UAR and WAR of every method on every task, and their means.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    list of tuple of str
-        Titles, one row per task, and with several tasks the means; ``UAR / WAR`` in percent.
-    """
+    """Return ``UAR / WAR`` in percent of every method: titles, a row per task, and their means."""
     rows = summarise(study)
     names = [method.name for method in study.methods]
     table = [("task", *names)]
@@ -83,19 +72,7 @@ def overview_rows(study: Study) -> list[tuple[str, ...]]:
 
 
 def comparison_rows(study: Study) -> list[tuple[str, ...]]:
-    """Return how every method fares, best first, and against the tuned baseline.
-
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    list of tuple of str
-        Titles, `COMPARISON` or `COMPARISON_OF_TASKS`, and one row per method, from
-        `rank_methods`.
-    """
+    """Return titles and a row per method, best first: how it fares, and against the baseline."""
     several = len(study.tasks) > 1
     rows: list[tuple[str, ...]] = [COMPARISON_OF_TASKS if several else COMPARISON]
     for part in rank_methods(study).standings:

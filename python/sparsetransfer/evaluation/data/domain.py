@@ -264,23 +264,7 @@ class _Labelled(Protocol):
 
 
 def common_classes(corpora: Sequence[_Labelled]) -> tuple[str, ...]:
-    """Return the labels that occur in every corpus, in alphabetical order.
-
-    Parameters
-    ----------
-    corpora : sequence of Corpus or Domain
-        At least one.
-
-    Returns
-    -------
-    tuple of str
-        The labels.
-
-    Raises
-    ------
-    CorpusError
-        If fewer than two labels occur in all of them.
-    """
+    """Return the labels of every corpus in alphabetical order; fewer than two are a CorpusError."""
     classes = sorted(set.intersection(*(set(corpus.classes) for corpus in corpora)))
     if len(classes) < 2:
         have = "; ".join(f"{corpus.name}: {', '.join(corpus.classes)}" for corpus in corpora)
@@ -324,25 +308,7 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
 
 
 def views_first(domain: Domain, names: Sequence[str]) -> Domain:
-    """Select named views as the feature sets of a corpus, for a method that is fitted for use.
-
-    Parameters
-    ----------
-    domain : Domain
-        The corpus.
-    names : sequence of str
-        Names of views that it has; none keeps its feature sets.
-
-    Returns
-    -------
-    Domain
-        The corpus with these views only, and under their names.
-
-    Raises
-    ------
-    CorpusError
-        If it lacks a view.
-    """
+    """Select named views as the feature sets of a corpus, for a method that is fitted for use."""
     absent = [name for name in names if name not in domain.named]
     if absent:
         raise CorpusError(
@@ -365,20 +331,7 @@ def views_first(domain: Domain, names: Sequence[str]) -> Domain:
 
 
 def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
-    """Select rows of a corpus, in the given order.
-
-    Parameters
-    ----------
-    domain : Domain
-        The corpus.
-    rows : ndarray of shape (m,), int
-        Positions of the rows to keep, at least one.
-
-    Returns
-    -------
-    Domain
-        The rows; `dropped` and `failures` stay as they are.
-    """
+    """Select rows of a corpus in the given order; `dropped` and `failures` stay as they are."""
     return replace(
         domain,
         features=domain.features[rows],

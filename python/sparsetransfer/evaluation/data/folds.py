@@ -19,20 +19,7 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def check_folds(folds: Sequence[Fold], speakers: NDArray[np.str_]) -> None:
-    """Check that no speaker is on both sides of a fold.
-
-    Parameters
-    ----------
-    folds : sequence of (train, test)
-        Row indices of each fold.
-    speakers : ndarray of shape (n,), str
-        Speaker of each row.
-
-    Raises
-    ------
-    DomainError
-        If a speaker occurs in the training and the test rows of one fold.
-    """
+    """Check that no speaker is on both sides of a fold; otherwise raise a DomainError."""
     for number, (train, test) in enumerate(folds):
         both = sorted(set(speakers[train].tolist()) & set(speakers[test].tolist()))
         if both:

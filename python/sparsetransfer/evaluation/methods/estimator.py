@@ -79,27 +79,7 @@ def estimator_class(path: str) -> type[Any]:
 def check_params(
     name: str, params: Mapping[str, Any], known: Collection[str] | None
 ) -> dict[str, Any]:
-    """Return a plain copy of parameters: they are compared, written and sent to other processes.
-
-    Parameters
-    ----------
-    name : str
-        What has them, for the message.
-    params : mapping
-        Plain JSON values.
-    known : collection of str or None
-        Names that there are; None for any.
-
-    Returns
-    -------
-    dict
-        The copy.
-
-    Raises
-    ------
-    ValueError
-        If a name is not known.
-    """
+    """Return a plain copy of parameters; a name that is not `known`, if any are, is a ValueError."""
     if known is not None and (strange := sorted(set(params) - set(known))):
         raise ValueError(f"{name} has no parameters {strange}; it has {sorted(known)}")
     plain: dict[str, Any] = json.loads(json.dumps(dict(params)))

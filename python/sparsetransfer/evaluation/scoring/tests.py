@@ -184,17 +184,7 @@ def signed_rank_test(differences: ArrayLike) -> float:
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values of several tests, so that the chance of any false alarm stays at the level.
-
-    Parameters
-    ----------
-    p_values : array-like of shape (m,)
-        p-values of the m tests, 0..1.
-
-    Returns
-    -------
-    ndarray of shape (m,)
-        Adjusted p-values, at most 1.
+    """Adjust p-values, so that the chance of any false alarm stays at the level of one test.
 
     References
     ----------

@@ -38,24 +38,7 @@ _BANDS = 40
 
 
 def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
-    r"""Read the corpus of an entry.
-
-    Parameters
-    ----------
-    entry : CorpusEntry
-        Where it is.
-    drop_unmapped : bool, default=False
-        Whether labels that nobody maps are dropped and counted.
-
-    Returns
-    -------
-    Corpus
-        The corpus, under the name of the entry.
-
-    Raises
-    ------
-    CorpusError
-        If it cannot be read.
+    r"""Read the corpus of an entry, under its name; what cannot be read is a CorpusError.
 
     Examples
     --------
@@ -83,25 +66,7 @@ def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
 
 
 def read_corpora(config: StudyConfig) -> tuple[list[Corpus], tuple[str, ...]]:
-    """Read the corpora of a study.
-
-    Parameters
-    ----------
-    config : StudyConfig
-        The study.
-
-    Returns
-    -------
-    corpora : list of Corpus
-        Those that the design uses, restricted to the classes.
-    classes : tuple of str
-        The classes.
-
-    Raises
-    ------
-    CorpusError
-        If a corpus cannot be read or used.
-    """
+    """Read the corpora of a study's design, restricted to the classes; return the classes, too."""
     every = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
     classes = common_classes(every) if config.classes is None else config.classes
     used = set(_design(config, [corpus.name for corpus in every]).names)

@@ -27,20 +27,7 @@ _SIZE_LIMIT = 1 << 30
 
 
 def save(recogniser: Recogniser, path: str | os.PathLike[str]) -> None:
-    """Write a fitted recogniser, at once or not at all.
-
-    Parameters
-    ----------
-    recogniser : Recogniser
-        The recogniser.
-    path : path-like
-        The file, in a folder that exists.
-
-    Raises
-    ------
-    StateError
-        If it holds something that no model file keeps.
-    """
+    """Write a fitted recogniser, at once or not at all; StateError for what no model file keeps."""
     from safetensors.numpy import save as as_bytes
 
     model = recogniser.model_

@@ -217,20 +217,7 @@ def _answered(
 
 
 def name_views(domain: Domain, names: Sequence[str]) -> Domain:
-    """Name the feature sets of a corpus, for methods that ask for views by name.
-
-    Parameters
-    ----------
-    domain : Domain
-        Rows of the feature sets `names`.
-    names : sequence of str
-        Their names.
-
-    Returns
-    -------
-    Domain
-        The same rows under these names, too.
-    """
+    """Name the feature sets of a corpus, for methods that ask for views by name."""
     views = (domain.features, *domain.views.values())
     return replace(domain, named=dict(zip(names, views, strict=True)))
 
