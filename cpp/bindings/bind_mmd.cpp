@@ -5,18 +5,18 @@
 #include "bindings.hpp"
 #include "interrupt.hpp"
 #include "numpy_eigen.hpp"
-#include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/mmd/kernel_mmd.hpp"
 
 namespace sparsetransfer::python {
 namespace {
 
 // Weights come as C-ordered (columns, samples) arrays, which are (samples x columns) in place.
 template <typename T>
-py::tuple gaussian(const Array<T>& source, const Array<T>& target,
-                   const std::vector<double>& bandwidths, const Array<T>& source_weights,
-                   const Array<T>& target_weights, const Array<T>& within_source,
-                   const Array<T>& within_target, const Array<T>& between, bool exclude_diagonal,
-                   bool gradient, int num_threads) {
+py::tuple discrepancy(const Array<T>& source, const Array<T>& target, KernelFamily family,
+                      const std::vector<double>& bandwidths, const Array<T>& source_weights,
+                      const Array<T>& target_weights, const Array<T>& within_source,
+                      const Array<T>& within_target, const Array<T>& between, bool exclude_diagonal,
+                      bool gradient, int num_threads) {
   const auto left = as_columns(source, "source");
   const auto right = as_columns(target, "target");
   const Coefficients<T> coefficients{as_columns(source_weights, "source_weights"),
@@ -25,13 +25,13 @@ py::tuple gaussian(const Array<T>& source, const Array<T>& target,
                                      as_vector(within_target, "within_target"),
                                      as_vector(between, "between"),
                                      exclude_diagonal};
-  const GaussianMixture kernel(bandwidths);
+  const KernelMixture kernel(bandwidths, family);
   const Execution execution = make_execution(num_threads);
   double value = 0;
   if (!gradient) {
     {
       const ReleasedGil released;
-      value = gaussian_mmd<T>(execution, kernel, left, right, coefficients, nullptr, nullptr);
+      value = kernel_mmd<T>(execution, kernel, left, right, coefficients, nullptr, nullptr);
     }
     return py::make_tuple(value, py::none(), py::none());
   }
@@ -41,34 +41,35 @@ py::tuple gaussian(const Array<T>& source, const Array<T>& target,
   MatrixRef<T> right_gradient = as_mutable_columns(target_gradient, "target_gradient");
   {
     const ReleasedGil released;
-    value = gaussian_mmd<T>(execution, kernel, left, right, coefficients, &left_gradient,
-                            &right_gradient);
+    value = kernel_mmd<T>(execution, kernel, left, right, coefficients, &left_gradient,
+                          &right_gradient);
   }
   return py::make_tuple(value, source_gradient, target_gradient);
 }
 
 template <typename T>
 Array<double> sums(const Array<T>& points, const Array<T>& samples, const Array<T>& weights,
-                   const std::vector<double>& bandwidths, int num_threads) {
+                   KernelFamily family, const std::vector<double>& bandwidths, int num_threads) {
   const auto to = as_columns(points, "points");
   const auto from = as_columns(samples, "samples");
   const auto by = as_columns(weights, "weights");
-  const GaussianMixture kernel(bandwidths);
+  const KernelMixture kernel(bandwidths, family);
   Array<double> result = make_array<double>(by.cols(), to.cols());
   auto result_out = as_mutable_columns(result, "result");
   const Execution execution = make_execution(num_threads);
   {
     const ReleasedGil released;
-    gaussian_sums<T>(execution, kernel, to, from, by, result_out);
+    kernel_sums<T>(execution, kernel, to, from, by, result_out);
   }
   return result;
 }
 
 py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& weights,
-                          const std::vector<double>& bandwidths, int num_threads) {
+                          KernelFamily family, const std::vector<double>& bandwidths,
+                          int num_threads) {
   const auto from = as_columns(samples, "samples");
   const auto by = as_columns(weights, "weights");
-  const GaussianMixture kernel(bandwidths);
+  const KernelMixture kernel(bandwidths, family);
   Array<double> forms(by.cols());
   Array<double> row_sums(from.cols());
   auto forms_out = as_mutable_vector(forms, "forms");
@@ -76,29 +77,35 @@ py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& wei
   const Execution execution = make_execution(num_threads);
   {
     const ReleasedGil released;
-    gaussian_quadratic_forms(execution, kernel, from, by, forms_out, row_sums_out);
+    kernel_quadratic_forms(execution, kernel, from, by, forms_out, row_sums_out);
   }
   return py::make_tuple(forms, row_sums);
 }
 
 template <typename T>
 void bind(py::module_& m) {
-  m.def("gaussian_mmd", &gaussian<T>, py::arg("source").noconvert(), py::arg("target").noconvert(),
-        py::arg("bandwidths"), py::arg("source_weights").noconvert(),
+  m.def("kernel_mmd", &discrepancy<T>, py::arg("source").noconvert(), py::arg("target").noconvert(),
+        py::arg("family"), py::arg("bandwidths"), py::arg("source_weights").noconvert(),
         py::arg("target_weights").noconvert(), py::arg("within_source").noconvert(),
         py::arg("within_target").noconvert(), py::arg("between").noconvert(),
         py::arg("exclude_diagonal"), py::arg("gradient"), py::arg("num_threads"));
-  m.def("gaussian_sums", &sums<T>, py::arg("points").noconvert(), py::arg("samples").noconvert(),
-        py::arg("weights").noconvert(), py::arg("bandwidths"), py::arg("num_threads"));
+  m.def("kernel_sums", &sums<T>, py::arg("points").noconvert(), py::arg("samples").noconvert(),
+        py::arg("weights").noconvert(), py::arg("family"), py::arg("bandwidths"),
+        py::arg("num_threads"));
 }
 
 }  // namespace
 
 void bind_mmd(py::module_& m) {
+  py::enum_<KernelFamily>(m, "KernelFamily")
+      .value("gaussian", KernelFamily::gaussian)
+      .value("laplace", KernelFamily::laplace)
+      .value("inverse_multiquadric", KernelFamily::inverse_multiquadric);
   bind<float>(m);
   bind<double>(m);
-  m.def("gaussian_quadratic_forms", &quadratic_forms, py::arg("samples").noconvert(),
-        py::arg("weights").noconvert(), py::arg("bandwidths"), py::arg("num_threads"));
+  m.def("kernel_quadratic_forms", &quadratic_forms, py::arg("samples").noconvert(),
+        py::arg("weights").noconvert(), py::arg("family"), py::arg("bandwidths"),
+        py::arg("num_threads"));
 }
 
 }  // namespace sparsetransfer::python

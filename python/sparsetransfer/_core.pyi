@@ -7,6 +7,31 @@ import numpy.typing
 
 class NumericalError(ArithmeticError): ...
 
+class KernelFamily:
+    __members__: typing.ClassVar[dict[str, KernelFamily]]
+    gaussian: typing.ClassVar[KernelFamily]
+    inverse_multiquadric: typing.ClassVar[KernelFamily]
+    laplace: typing.ClassVar[KernelFamily]
+
+    @typing.overload
+    def __eq__(self, other: KernelFamily) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: object) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: KernelFamily) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: object) -> bool: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
 class Metric:
     __members__: typing.ClassVar[dict[str, Metric]]
     cosine: typing.ClassVar[Metric]
@@ -433,9 +458,10 @@ def dictionary_separable(
     positive: bool,
     l1_ratio: typing.SupportsFloat | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[typing.Any]: ...
-def gaussian_mmd(
+def kernel_mmd(
     source: numpy.typing.NDArray[typing.Any],
     target: numpy.typing.NDArray[typing.Any],
+    family: KernelFamily,
     bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     source_weights: numpy.typing.NDArray[typing.Any],
     target_weights: numpy.typing.NDArray[typing.Any],
@@ -446,16 +472,18 @@ def gaussian_mmd(
     gradient: bool,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
-def gaussian_quadratic_forms(
+def kernel_quadratic_forms(
     samples: numpy.typing.NDArray[typing.Any],
     weights: numpy.typing.NDArray[typing.Any],
+    family: KernelFamily,
     bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
-def gaussian_sums(
+def kernel_sums(
     points: numpy.typing.NDArray[typing.Any],
     samples: numpy.typing.NDArray[typing.Any],
     weights: numpy.typing.NDArray[typing.Any],
+    family: KernelFamily,
     bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[typing.Any]: ...

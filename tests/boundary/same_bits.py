@@ -71,7 +71,7 @@ def calls(dtype):
         lambda a, b: mmd.random_features(a, b, gradient=True, rng=0),
     )
     for estimator in ("biased", "unbiased", "linear_time"):
-        for kernel in (mmd.linear, mmd.gaussian):
+        for kernel in (mmd.linear, mmd.gaussian, mmd.laplace, mmd.inverse_multiquadric):
             yield (
                 f"{kernel.__name__} {estimator}",
                 (X[:250], X[250:]),

@@ -7,6 +7,7 @@ from sparsetransfer.mmd.drift import DriftDetector
 from sparsetransfer.mmd.gaussian_kernel import gaussian, witness
 from sparsetransfer.mmd.linear_kernel import linear
 from sparsetransfer.mmd.permutation import two_sample_test
+from sparsetransfer.mmd.radial_kernels import inverse_multiquadric, laplace
 from sparsetransfer.mmd.random_feature_kernel import random_features
 from sparsetransfer.mmd.weights import class_weights
 
@@ -14,6 +15,8 @@ __all__ = [
     "DriftDetector",
     "class_weights",
     "gaussian",
+    "inverse_multiquadric",
+    "laplace",
     "linear",
     "random_features",
     "two_sample_test",

@@ -55,8 +55,12 @@ def bootstrap_interval(
     weights = np.vstack(
         [np.hstack([drawn[0], nothing[1]]), np.hstack([nothing[0], drawn[1]]), np.hstack(drawn)]
     )
-    forms, _ = _core.gaussian_quadratic_forms(
-        np.vstack([source, target]), weights, list(bandwidths), resolve_threads(None)
+    forms, _ = _core.kernel_quadratic_forms(
+        np.vstack([source, target]),
+        weights,
+        _core.KernelFamily.gaussian,
+        list(bandwidths),
+        resolve_threads(None),
     )
     known, unknown, both = np.split(forms, 3)
     pairs = [n**2 - np.square(counts).sum(axis=1) for n, counts in zip(sizes, drawn, strict=True)]

@@ -1,7 +1,7 @@
-"""The discrepancy under Gaussian kernels, streamed over tiles, and its witness."""
+"""The discrepancy under kernels of the distance, streamed over tiles, and its witness."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,9 @@ from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import resolve_contrasts
 
-__all__ = ["gaussian", "witness"]
+__all__ = ["Kernel", "estimate", "family", "gaussian", "witness"]
+
+Kernel: TypeAlias = Literal["gaussian", "laplace", "inverse_multiquadric"]
 
 _LARGEST_SINGLE_FACTOR = 1e8
 """Of the pairs within a domain: beyond it, weights and factors leave the range of float32."""
@@ -87,6 +89,7 @@ def gaussian(
 
     See Also
     --------
+    laplace, inverse_multiquadric : Kernels that fall off more slowly.
     random_features : An approximation in time linear in the number of samples.
     two_sample_test : Whether the discrepancy is more than chance.
 
@@ -123,18 +126,55 @@ def gaussian(
     >>> round(result.value, 3)
     1.657
     """
+    return estimate(
+        "gaussian",
+        source,
+        target,
+        bandwidths,
+        multipliers,
+        estimator,
+        gradient,
+        source_weights,
+        target_weights,
+        n_jobs,
+    )
+
+
+def family(kernel: str) -> _core.KernelFamily:
+    """Return the compiled kernel of a name."""
+    if kernel not in get_args(Kernel):
+        raise ValueError(f"kernel must be {', '.join(map(repr, get_args(Kernel)))}, got {kernel!r}")
+    chosen: _core.KernelFamily = getattr(_core.KernelFamily, kernel)
+    return chosen
+
+
+def estimate(
+    kernel: Kernel,
+    source: ArrayLike,
+    target: ArrayLike,
+    bandwidths: Bandwidths,
+    multipliers: Sequence[float] | None,
+    estimator: Estimator,
+    gradient: bool,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+    n_jobs: int | None,
+) -> MMDResult:
+    """Estimate the squared discrepancy under the mean kernel of a family, as `gaussian` does."""
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
-        return _linear_time(xs, xt, widths, gradient)
+        return _linear_time(kernel, xs, xt, widths, gradient)
     contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
     factor = max(contrasts.within_source.max(), contrasts.within_target.max())
-    working = dtype if factor <= _LARGEST_SINGLE_FACTOR else np.dtype(np.float64)
-    value, *gradients = _core.gaussian_mmd(
+    single = factor <= _LARGEST_SINGLE_FACTOR and kernel != "laplace"
+    working = dtype if single else np.dtype(np.float64)
+    value, *gradients = _core.kernel_mmd(
         xs.astype(working, copy=False),
         xt.astype(working, copy=False),
+        family(kernel),
         widths,
         _by_column(contrasts.source, working),
         _by_column(contrasts.target, working),
@@ -157,6 +197,7 @@ def witness(
     source: ArrayLike,
     target: ArrayLike,
     *,
+    kernel: Kernel = "gaussian",
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
     source_weights: ArrayLike | None = None,
@@ -173,6 +214,8 @@ def witness(
         Source samples.
     target : array_like of shape (n_target, n_features)
         Target samples.
+    kernel : {"gaussian", "laplace", "inverse_multiquadric"}, default="gaussian"
+        The kernel, as in the function of this name.
     bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
         As for :func:`gaussian`; names refer to the two samples, not to `points`.
     multipliers : sequence of float, optional
@@ -212,7 +255,8 @@ def witness(
     >>> mmd.witness([[0.0], [5.0]], [[0.0]], [[5.0]], bandwidths=1.0).round(4)
     array([ 1., -1.])
     """
-    dtype = common_dtype(points, source, target)
+    chosen = family(kernel)
+    dtype = np.dtype(np.float64) if kernel == "laplace" else common_dtype(points, source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     at = check_pair(source, points, ("source", "points"), dtype=dtype)[1]
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
@@ -220,8 +264,8 @@ def witness(
     if contrasts.source.shape[1] != 1:
         raise ValueError("the witness function takes one column of weights per domain")
     threads = resolve_threads(n_jobs)
-    above = _core.gaussian_sums(at, xs, _by_column(contrasts.source, dtype), widths, threads)
-    below = _core.gaussian_sums(at, xt, _by_column(contrasts.target, dtype), widths, threads)
+    above = _core.kernel_sums(at, xs, _by_column(contrasts.source, dtype), chosen, widths, threads)
+    below = _core.kernel_sums(at, xt, _by_column(contrasts.target, dtype), chosen, widths, threads)
     return np.asarray(above[0] - below[0], dtype=np.float64)
 
 
@@ -229,8 +273,23 @@ def _by_column(weights: NDArray[np.float64], dtype: np.dtype[Any]) -> FloatArray
     return np.ascontiguousarray(weights.T, dtype=dtype)
 
 
+def _profile(
+    kernel: Kernel, squared: NDArray[np.float64], width: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a kernel of squared distances, and its derivative by minus half of them."""
+    if kernel == "gaussian":
+        value = np.exp(-squared / (2 * width**2))
+        return value, value / width**2
+    if kernel == "laplace":
+        distance = np.sqrt(squared)
+        value = np.exp(-distance / width)
+        return value, value / width / np.where(distance > 0, distance, np.inf)
+    value = 1 / np.sqrt(1 + squared / width**2)
+    return value, value**3 / width**2
+
+
 def _linear_time(
-    xs: FloatArray, xt: FloatArray, widths: Sequence[float], gradient: bool
+    kernel: Kernel, xs: FloatArray, xt: FloatArray, widths: Sequence[float], gradient: bool
 ) -> MMDResult:
     pairs = len(xs) // 2
     (s, s_next), (t, t_next) = pair_up(xs), pair_up(xt)
@@ -248,9 +307,10 @@ def _linear_time(
         squared = np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
         slope = np.zeros_like(squared)
         for width in widths:
-            kernel = sign * np.exp(-squared / (2 * width**2)) / (pairs * len(widths))
-            value += float(kernel.sum())
-            slope -= kernel / width**2
+            kernels, slopes = _profile(kernel, squared, width)
+            share = sign / (pairs * len(widths))
+            value += share * float(kernels.sum())
+            slope -= share * slopes
         if gradient:
             step = slope.astype(xs.dtype)[:, None] * difference
             left_gradient += step

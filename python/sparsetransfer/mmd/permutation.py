@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from sparsetransfer import _core
@@ -14,10 +15,12 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import check_integer, check_pair, resolve_threads
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
+from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 
 __all__ = ["TwoSampleTest", "two_sample_test"]
 
 _FORMS_BYTES = 32 << 20
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def two_sample_test(
     target: ArrayLike,
     *,
     n_permutations: int = 999,
+    kernel: Kernel = "gaussian",
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
     combine: Literal["mean", "fuse"] = "mean",
@@ -66,6 +70,8 @@ def two_sample_test(
         Target samples, at least 2.
     n_permutations : int, default=999
         How many random reassignments of the pooled samples to the two domains.
+    kernel : {"gaussian", "laplace", "inverse_multiquadric"}, default="gaussian"
+        The kernel, as in the function of this name.
     bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         As for :func:`gaussian`. Names look at the pooled samples, not at the domains,
         so that the level of the test holds.
@@ -144,6 +150,7 @@ def two_sample_test(
         raise ValueError(f"combine must be 'mean' or 'fuse', got {combine!r}")
     if estimator not in ("biased", "unbiased"):
         raise ValueError(f"estimator must be 'biased' or 'unbiased', got {estimator!r}")
+    chosen = family(kernel)
     xs, xt = check_pair(source, target, dtype=np.float64, min_samples=2)
     check_integer(n_permutations, "n_permutations", minimum=1)
     threads = resolve_threads(n_jobs)
@@ -152,7 +159,7 @@ def two_sample_test(
     pooled = np.concatenate([xs, xt])
     indicator = np.zeros(len(pooled))
     indicator[: len(xs)] = 1
-    kernels = [[width] for width in widths] if combine == "fuse" else [widths]
+    mixtures = [[width] for width in widths] if combine == "fuse" else [widths]
     chunk = int(np.clip(_FORMS_BYTES // indicator.nbytes, 8, n_permutations + 1))
     values: list[NDArray[np.float64]] = []
     for start in range(0, n_permutations + 1, chunk):
@@ -161,8 +168,10 @@ def two_sample_test(
         shuffled = indicators[1:] if start == 0 else indicators
         generator.permuted(shuffled, axis=1, out=shuffled)
         discrepancies = []
-        for kernel in kernels:
-            forms, row_sums = _core.gaussian_quadratic_forms(pooled, indicators, kernel, threads)
+        for mixture in mixtures:
+            forms, row_sums = _core.kernel_quadratic_forms(
+                pooled, indicators, chosen, mixture, threads
+            )
             touched = matmul(indicators, row_sums)
             discrepancies.append(
                 _statistics(forms, touched, row_sums.sum(), len(xs), len(xt), estimator)
@@ -171,7 +180,9 @@ def two_sample_test(
     every = np.concatenate(values, axis=1)
     statistics = every[0]
     if combine == "fuse":
-        statistics = _fused(every, _mean_squares(pooled, widths, threads), min(len(xs), len(xt)))
+        statistics = _fused(
+            every, _mean_squares(kernel, pooled, widths, threads), min(len(xs), len(xt))
+        )
     statistic, null = float(statistics[0]), statistics[1:]
     # Permutations that only reorder the domains tie with the statistic up to rounding.
     slack = 1e-12 * max(1.0, abs(statistic))
@@ -201,16 +212,29 @@ def _statistics(
 
 
 def _mean_squares(
-    pooled: NDArray[np.float64], widths: Sequence[float], threads: int
+    kernel: Kernel, pooled: NDArray[np.float64], widths: Sequence[float], threads: int
 ) -> NDArray[np.float64]:
     """Return the mean of the squared kernel over all pairs of different samples, by width."""
-    nobody = np.zeros((1, len(pooled)))
-    # The square of a Gaussian is one of 1/sqrt(2) the width.
-    sums = [
-        _core.gaussian_quadratic_forms(pooled, nobody, [width / math.sqrt(2)], threads)[1].sum()
-        for width in widths
-    ]
-    return np.array(sums) / (len(pooled) * (len(pooled) - 1))
+    if kernel == "inverse_multiquadric":  # whose square is of no family
+        sums = np.zeros(len(widths))
+        for start in range(0, len(pooled), _ROWS):
+            squared = cdist(pooled[start : start + _ROWS], pooled, "sqeuclidean")
+            for number, width in enumerate(widths):
+                sums[number] += (1 / (1 + squared / width**2)).sum()
+        sums -= len(pooled)
+    else:
+        # The square of a Gaussian is one of 1/sqrt(2) the width, of a Laplace kernel of 1/2.
+        shrink = math.sqrt(2) if kernel == "gaussian" else 2
+        nobody = np.zeros((1, len(pooled)))
+        sums = np.array(
+            [
+                _core.kernel_quadratic_forms(
+                    pooled, nobody, family(kernel), [width / shrink], threads
+                )[1].sum()
+                for width in widths
+            ]
+        )
+    return np.asarray(sums / (len(pooled) * (len(pooled) - 1)))
 
 
 def _fused(

@@ -2,7 +2,7 @@
 
 #include <Eigen/Core>
 
-namespace sparsetransfer::gaussian {
+namespace sparsetransfer::tiles {
 
 /// exp of a packet of numbers that are not positive, to about one unit in the last place. Below
 /// the range of the type it is zero or denormal.
@@ -65,4 +65,4 @@ EIGEN_STRONG_INLINE Eigen::internal::Packet8d exp_of_nonpositive(
 
 #endif
 
-}  // namespace sparsetransfer::gaussian
+}  // namespace sparsetransfer::tiles

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "sparsetransfer/checks.hpp"
-#include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/mmd/kernel_mmd.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -21,7 +21,8 @@ int power_of_two(double rate, double base) {
 
 }  // namespace
 
-GaussianMixture::GaussianMixture(const std::vector<double>& bandwidths) : size_(bandwidths.size()) {
+KernelMixture::KernelMixture(const std::vector<double>& bandwidths, KernelFamily family)
+    : family_(family), size_(bandwidths.size()) {
   require(!bandwidths.empty(), "at least one bandwidth is needed");
   for (const double bandwidth : bandwidths)
     require(bandwidth > 0 && std::isfinite(bandwidth), "bandwidths must be positive and finite");
@@ -32,8 +33,8 @@ GaussianMixture::GaussianMixture(const std::vector<double>& bandwidths) : size_(
     rates.push_back((widest / bandwidth) * (widest / bandwidth));
   std::sort(rates.begin(), rates.end());
   for (const double rate : rates) {
-    const auto chain = std::find_if(chains_.begin(), chains_.end(), [rate](const Chain& existing) {
-      return power_of_two(rate, existing.rate) >= 0;
+    const auto chain = std::find_if(chains_.begin(), chains_.end(), [&](const Chain& existing) {
+      return family == KernelFamily::gaussian && power_of_two(rate, existing.rate) >= 0;
     });
     if (chain == chains_.end()) {
       chains_.push_back({rate, {{0, rate}}});

@@ -1,18 +1,18 @@
-#include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/mmd/kernel_mmd.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/mmd/block_pairs.hpp"
-#include "sparsetransfer/mmd/gaussian_tile.hpp"
+#include "sparsetransfer/mmd/kernel_tile.hpp"
 #include "sparsetransfer/mmd/scaled_samples.hpp"
 
 namespace sparsetransfer {
 namespace {
 
-using gaussian::kFar;
-using gaussian::padded;
+using tiles::kFar;
+using tiles::padded;
 
 /// A run of samples of one domain.
 struct Block {
@@ -29,7 +29,7 @@ Index block_width(Index samples) { return std::clamp<Index>(padded(samples / 16)
 template <typename T>
 class Discrepancy {
  public:
-  Discrepancy(const GaussianMixture& kernel, const ConstMatrixRef<T>& source,
+  Discrepancy(const KernelMixture& kernel, const ConstMatrixRef<T>& source,
               const ConstMatrixRef<T>& target, const Coefficients<T>& coefficients,
               MatrixRef<T>* source_gradient, MatrixRef<T>* target_gradient)
       : program_(kernel),
@@ -109,13 +109,15 @@ class Discrepancy {
       else
         tile.diagonal() = T(2) * samples_.half_norms.segment(rows.first, rows.count);
     }
-    const gaussian::TileVectors<T> vectors{work.row_half_norms.data(),
-                                           samples_.half_norms.data() + columns.first,
-                                           work.row_weights.data(), work.column_weights.data()};
+    const tiles::TileVectors<T> vectors{work.row_half_norms.data(),
+                                        samples_.half_norms.data() + columns.first,
+                                        work.row_weights.data(), work.column_weights.data()};
     const T* pair_weights = coefficients_.source.cols() > 1 ? work.pair_weights.data() : nullptr;
-    const double sum =
-        gaussian::weigh_tile(program_, vectors, pair_weights, height, columns.count,
-                             work.tile.data(), work.row_sums.data(), work.column_sums.data());
+    const double sum = tiles::for_family(program_.family, [&](auto family) {
+      return tiles::weigh_tile<family>(program_, vectors, pair_weights, height, columns.count,
+                                       work.tile.data(), work.row_sums.data(),
+                                       work.column_sums.data());
+    });
     // A tile on the diagonal holds both orders of its pairs itself.
     partial_[static_cast<std::size_t>(block_number(rows))] += diagonal ? sum / 2 : sum;
     if (!gradient()) return;
@@ -178,7 +180,7 @@ class Discrepancy {
     });
   }
 
-  gaussian::Program<T> program_;
+  tiles::Program<T> program_;
   ScaledSamples<T> samples_;
   const Coefficients<T>& coefficients_;
   MatrixRef<T>* source_gradient_;
@@ -192,10 +194,10 @@ class Discrepancy {
 }  // namespace
 
 template <typename T>
-double gaussian_mmd(const Execution& execution, const GaussianMixture& kernel,
-                    const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,
-                    const Coefficients<T>& coefficients, MatrixRef<T>* source_gradient,
-                    MatrixRef<T>* target_gradient) {
+double kernel_mmd(const Execution& execution, const KernelMixture& kernel,
+                  const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,
+                  const Coefficients<T>& coefficients, MatrixRef<T>* source_gradient,
+                  MatrixRef<T>* target_gradient) {
   const Index features = source.rows();
   const Index columns = coefficients.source.cols();
   require_shape("target", target.rows(), target.cols(), features, target.cols());
@@ -217,10 +219,10 @@ double gaussian_mmd(const Execution& execution, const GaussianMixture& kernel,
       .run(execution);
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                 \
-  template double gaussian_mmd<T>(const Execution&, const GaussianMixture&,           \
-                                  const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                                  const Coefficients<T>&, MatrixRef<T>*, MatrixRef<T>*);
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template double kernel_mmd<T>(const Execution&, const KernelMixture&, const ConstMatrixRef<T>&, \
+                                const ConstMatrixRef<T>&, const Coefficients<T>&, MatrixRef<T>*,  \
+                                MatrixRef<T>*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

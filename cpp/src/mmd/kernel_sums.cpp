@@ -3,15 +3,15 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/mmd/block_pairs.hpp"
-#include "sparsetransfer/mmd/gaussian.hpp"
-#include "sparsetransfer/mmd/gaussian_tile.hpp"
+#include "sparsetransfer/mmd/kernel_mmd.hpp"
+#include "sparsetransfer/mmd/kernel_tile.hpp"
 #include "sparsetransfer/mmd/scaled_samples.hpp"
 
 namespace sparsetransfer {
 namespace {
 
-using gaussian::kFar;
-using gaussian::padded;
+using tiles::kFar;
+using tiles::padded;
 
 constexpr Index kWidth = 256;
 
@@ -23,7 +23,7 @@ class KernelTile {
 
   /// Columns `row`.. against columns `column`..; the kernels of a sample with itself, which are
   /// on the diagonal if both runs are the same, are zero.
-  View fill(const gaussian::Program<T>& program, const ScaledSamples<T>& samples, Index row,
+  View fill(const tiles::Program<T>& program, const ScaledSamples<T>& samples, Index row,
             Index rows, Index column, Index columns) {
     const Index height = padded(rows);
     if (products_.size() == 0) {
@@ -35,8 +35,10 @@ class KernelTile {
     View tile(products_.data(), rows, columns, Eigen::OuterStride<>(height));
     tile.noalias() = samples.columns.middleCols(row, rows).transpose() *
                      samples.columns.middleCols(column, columns);
-    gaussian::kernel_tile(program, half_norms_.data(), samples.half_norms.data() + column, height,
-                          columns, products_.data());
+    tiles::for_family(program.family, [&](auto family) {
+      tiles::kernel_tile<family>(program, half_norms_.data(), samples.half_norms.data() + column,
+                                 height, columns, products_.data());
+    });
     if (row == column) tile.diagonal().setZero();
     return tile;
   }
@@ -54,13 +56,13 @@ std::vector<KernelTile<T>> tiles_for(const Execution& execution) {
 }  // namespace
 
 template <typename T>
-void gaussian_sums(const Execution& execution, const GaussianMixture& kernel,
-                   const ConstMatrixRef<T>& points, const ConstMatrixRef<T>& samples,
-                   const ConstMatrixRef<T>& weights, MatrixRef<double> result) {
+void kernel_sums(const Execution& execution, const KernelMixture& kernel,
+                 const ConstMatrixRef<T>& points, const ConstMatrixRef<T>& samples,
+                 const ConstMatrixRef<T>& weights, MatrixRef<double> result) {
   require_shape("points", points.rows(), points.cols(), samples.rows(), points.cols());
   require(weights.rows() == samples.cols(), "weights do not fit the samples");
   require_shape("result", result.rows(), result.cols(), points.cols(), weights.cols());
-  const gaussian::Program<T> program(kernel);
+  const tiles::Program<T> program(kernel);
   const ScaledSamples<T> scaled(kernel.scale(), points, samples);
   const Execution limited =
       execution.for_work(static_cast<double>(points.cols()) * static_cast<double>(samples.cols()) *
@@ -78,14 +80,14 @@ void gaussian_sums(const Execution& execution, const GaussianMixture& kernel,
   });
 }
 
-void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture& kernel,
-                              const ConstMatrixRef<double>& samples,
-                              const ConstMatrixRef<double>& weights, VectorRef<double> forms,
-                              VectorRef<double> row_sums) {
+void kernel_quadratic_forms(const Execution& execution, const KernelMixture& kernel,
+                            const ConstMatrixRef<double>& samples,
+                            const ConstMatrixRef<double>& weights, VectorRef<double> forms,
+                            VectorRef<double> row_sums) {
   const Index size = samples.cols();
   require(weights.rows() == size && row_sums.size() == size && forms.size() == weights.cols(),
           "weights, forms and row_sums do not fit the samples");
-  const gaussian::Program<double> program(kernel);
+  const tiles::Program<double> program(kernel);
   const ScaledSamples<double> scaled(kernel.scale(), samples, samples.leftCols(0));
   const Index blocks = num_blocks(size, kWidth);
   const Execution limited =
@@ -114,10 +116,10 @@ void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture&
   forms = total;
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                \
-  template void gaussian_sums<T>(const Execution&, const GaussianMixture&,           \
-                                 const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                                 const ConstMatrixRef<T>&, MatrixRef<double>);
+#define SPARSETRANSFER_INSTANTIATE(T)                                                            \
+  template void kernel_sums<T>(const Execution&, const KernelMixture&, const ConstMatrixRef<T>&, \
+                               const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,               \
+                               MatrixRef<double>);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)
 #undef SPARSETRANSFER_INSTANTIATE

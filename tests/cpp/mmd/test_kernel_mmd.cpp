@@ -9,7 +9,7 @@
 
 #include "check.hpp"
 #include "sparsetransfer/mmd/block_pairs.hpp"
-#include "sparsetransfer/mmd/gaussian.hpp"
+#include "sparsetransfer/mmd/kernel_mmd.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace {
@@ -33,7 +33,7 @@ double kernel(const Matrix<double>& x, Index i, const Matrix<double>& y, Index j
 }  // namespace
 
 TEST(bandwidths_share_exponentials_if_their_squares_differ_by_powers_of_two) {
-  const GaussianMixture shared({2, 1, std::sqrt(2.0), 4});
+  const KernelMixture shared({2, 1, std::sqrt(2.0), 4});
   CHECK(shared.chains().size() == 1);
   CHECK(shared.size() == 4);
   CHECK_NEAR(shared.scale(), 0.25, 0);
@@ -43,13 +43,13 @@ TEST(bandwidths_share_exponentials_if_their_squares_differ_by_powers_of_two) {
     CHECK_NEAR(step.rate, std::ldexp(1.0, squarings), 1e-13);
   }
   CHECK(squarings == 4);
-  CHECK(GaussianMixture({1, 1}).chains().size() == 1);
-  CHECK(GaussianMixture({1, 1.3, 2}).chains().size() == 2);
-  CHECK(GaussianMixture({1, 1024}).chains().size() == 2);  // too many squarings
-  CHECK_THROWS(std::invalid_argument, "at least one bandwidth", GaussianMixture({}));
-  CHECK_THROWS(std::invalid_argument, "positive and finite", GaussianMixture({1, 0}));
+  CHECK(KernelMixture({1, 1}).chains().size() == 1);
+  CHECK(KernelMixture({1, 1.3, 2}).chains().size() == 2);
+  CHECK(KernelMixture({1, 1024}).chains().size() == 2);  // too many squarings
+  CHECK_THROWS(std::invalid_argument, "at least one bandwidth", KernelMixture({}));
+  CHECK_THROWS(std::invalid_argument, "positive and finite", KernelMixture({1, 0}));
   CHECK_THROWS(std::invalid_argument, "positive and finite",
-               GaussianMixture({std::numeric_limits<double>::infinity()}));
+               KernelMixture({std::numeric_limits<double>::infinity()}));
 }
 
 TEST(every_pair_of_blocks_meets_once_and_no_block_is_used_twice_at_a_time) {
@@ -87,8 +87,8 @@ TEST(value_and_gradient_equal_the_sums_over_all_pairs) {
   Matrix<double> target_gradient(3, 45);
   MatrixRef<double> left(source_gradient);
   MatrixRef<double> right(target_gradient);
-  const double value = gaussian_mmd<double>({2, {}}, GaussianMixture(widths), source, target,
-                                            coefficients, &left, &right);
+  const double value = kernel_mmd<double>({2, {}}, KernelMixture(widths), source, target,
+                                          coefficients, &left, &right);
   double expected = 0;
   for (Index i = 0; i < 70; ++i)
     for (Index j = 0; j < 70; ++j) expected += kernel(source, i, source, j, widths) / (70. * 70);
@@ -104,12 +104,38 @@ TEST(value_and_gradient_equal_the_sums_over_all_pairs) {
   for (const Index i : {Index(0), Index(69)}) {
     Matrix<double> moved = source;
     moved(1, i) += step;
-    const double above = gaussian_mmd<double>({1, {}}, GaussianMixture(widths), moved, target,
-                                              coefficients, nullptr, nullptr);
+    const double above = kernel_mmd<double>({1, {}}, KernelMixture(widths), moved, target,
+                                            coefficients, nullptr, nullptr);
     moved(1, i) -= 2 * step;
-    const double below = gaussian_mmd<double>({1, {}}, GaussianMixture(widths), moved, target,
-                                              coefficients, nullptr, nullptr);
+    const double below = kernel_mmd<double>({1, {}}, KernelMixture(widths), moved, target,
+                                            coefficients, nullptr, nullptr);
     CHECK_NEAR(source_gradient(1, i), (above - below) / (2 * step), 1e-10);
+  }
+}
+
+TEST(other_families_equal_their_formulas_and_share_no_exponential) {
+  const Matrix<double> points = samples(3, 21, 0);
+  Matrix<double> from = samples(3, 300, 0.5);  // two tiles, the second with a remainder
+  from.col(7) = points.col(2);
+  const Matrix<double> weights = samples(300, 2, 1);
+  const std::vector<double> widths{0.5, 1.0};
+  using Formula = double (*)(double);
+  const std::pair<KernelFamily, Formula> families[] = {
+      {KernelFamily::laplace, [](double r) { return std::exp(-r); }},
+      {KernelFamily::inverse_multiquadric, [](double r) { return 1 / std::sqrt(1 + r * r); }}};
+  for (const auto& [family, formula] : families) {
+    const KernelMixture mixture(widths, family);
+    CHECK(mixture.chains().size() == 2);
+    Matrix<double> sums(21, 2);
+    kernel_sums<double>({2, {}}, mixture, points, from, weights, sums);
+    for (Index i = 0; i < 21; ++i) {
+      Vector<double> expected = Vector<double>::Zero(2);
+      for (Index j = 0; j < 300; ++j) {
+        const double distance = (points.col(i) - from.col(j)).norm();
+        expected += 0.5 * (formula(distance / 0.5) + formula(distance)) * weights.row(j).transpose();
+      }
+      CHECK_NEAR((sums.row(i).transpose() - expected).cwiseAbs().maxCoeff(), 0, 1e-12);
+    }
   }
 }
 
@@ -121,8 +147,7 @@ TEST(overflow_is_reported_and_shapes_are_checked) {
   const Vector<double> one = Vector<double>::Ones(1);
   const Coefficients<double> coefficients{a, b, one, one, one, false};
   const auto call = [&](const Matrix<double>& left, const Matrix<double>& right) {
-    gaussian_mmd<double>({1, {}}, GaussianMixture({1}), left, right, coefficients, nullptr,
-                         nullptr);
+    kernel_mmd<double>({1, {}}, KernelMixture({1}), left, right, coefficients, nullptr, nullptr);
   };
   CHECK_THROWS(NumericalError, "overflow", call(source, target));
   CHECK_THROWS(std::invalid_argument, "target must have shape", call(source, samples(3, 3, 0)));

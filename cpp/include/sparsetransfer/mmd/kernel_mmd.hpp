@@ -8,9 +8,12 @@
 
 namespace sparsetransfer {
 
-/// The kernel k(x,y) = mean over the bandwidths s of exp(-|x-y|^2 / (2 s^2)). Bandwidths whose
-/// squares differ by powers of two share one exponential: the narrower kernel is a square.
-class GaussianMixture {
+/// Functions of r = |x-y| / s: exp(-r^2 / 2), exp(-r) and (1 + r^2)^(-1/2).
+enum class KernelFamily { gaussian, laplace, inverse_multiquadric };
+
+/// The mean over the bandwidths s of the kernels of a family. Gaussians whose squared bandwidths
+/// differ by powers of two share one exponential: the narrower kernel is a square.
+class KernelMixture {
  public:
   /// One more kernel: the last one squared `squarings` times.
   struct Step {
@@ -24,14 +27,18 @@ class GaussianMixture {
   };
 
   /// Throws std::invalid_argument unless there are bandwidths and all are positive and finite.
-  explicit GaussianMixture(const std::vector<double>& bandwidths);
+  explicit KernelMixture(const std::vector<double>& bandwidths,
+                         KernelFamily family = KernelFamily::gaussian);
 
+  KernelFamily family() const { return family_; }
   const std::vector<Chain>& chains() const { return chains_; }
   std::size_t size() const { return size_; }
-  /// Samples times this have the widest kernel exp(-|x-y|^2 / 2). Rates are relative to it.
+  /// Samples times this have a widest kernel of bandwidth one. Rates are those of the squared
+  /// distance relative to it.
   double scale() const { return scale_; }
 
  private:
+  KernelFamily family_;
   std::vector<Chain> chains_;
   std::size_t size_ = 0;
   double scale_ = 1;
@@ -42,25 +49,25 @@ class GaussianMixture {
 /// time; memory: a copy of the samples and some tiles. Outputs must not alias the samples.
 /// All functions here throw NumericalError if a squared distance overflows.
 template <typename T>
-double gaussian_mmd(const Execution& execution, const GaussianMixture& kernel,
-                    const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,
-                    const Coefficients<T>& coefficients, MatrixRef<T>* source_gradient,
-                    MatrixRef<T>* target_gradient);
+double kernel_mmd(const Execution& execution, const KernelMixture& kernel,
+                  const ConstMatrixRef<T>& source, const ConstMatrixRef<T>& target,
+                  const Coefficients<T>& coefficients, MatrixRef<T>* source_gradient,
+                  MatrixRef<T>* target_gradient);
 
 /// result = K W: for every column of `points` the sums of its kernels with the columns of
 /// `samples` (features x samples), weighted by the columns of `weights` (samples x sums);
 /// `result` is (points x sums).
 template <typename T>
-void gaussian_sums(const Execution& execution, const GaussianMixture& kernel,
-                   const ConstMatrixRef<T>& points, const ConstMatrixRef<T>& samples,
-                   const ConstMatrixRef<T>& weights, MatrixRef<double> result);
+void kernel_sums(const Execution& execution, const KernelMixture& kernel,
+                 const ConstMatrixRef<T>& points, const ConstMatrixRef<T>& samples,
+                 const ConstMatrixRef<T>& weights, MatrixRef<double> result);
 
 /// forms[p] = w_p' K w_p for the columns w_p of `weights` (samples x forms), and row_sums = K 1;
 /// in both without the diagonal of K, which is one. In double only: tests subtract nearly equal
 /// forms.
-void gaussian_quadratic_forms(const Execution& execution, const GaussianMixture& kernel,
-                              const ConstMatrixRef<double>& samples,
-                              const ConstMatrixRef<double>& weights, VectorRef<double> forms,
-                              VectorRef<double> row_sums);
+void kernel_quadratic_forms(const Execution& execution, const KernelMixture& kernel,
+                            const ConstMatrixRef<double>& samples,
+                            const ConstMatrixRef<double>& weights, VectorRef<double> forms,
+                            VectorRef<double> row_sums);
 
 }  // namespace sparsetransfer
