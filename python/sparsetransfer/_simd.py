@@ -11,8 +11,6 @@ import os
 import sys
 from types import ModuleType
 
-from sparsetransfer import _cpu
-
 LEVELS: tuple[str, ...] = ("plain", "v2", "v3", "v4")
 
 
@@ -33,6 +31,9 @@ def _choose() -> str:
                 f"{', '.join(available)}"
             )
         return wanted
+    # Only here, and so behind the check of the interpreter: another may not load it.
+    from sparsetransfer import _cpu
+
     runnable = LEVELS[: LEVELS.index(_cpu.level()) + 1]
     usable = [level for level in available if level in runnable]
     if not usable:
@@ -45,8 +46,23 @@ def _choose() -> str:
     return usable[-1]
 
 
+def _check_interpreter() -> None:
+    """Refuse sub-interpreters, where loading the core would wait for itself for ever."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # from Python 3.13 on, and before
+        if importlib.util.find_spec(name) is not None:
+            interpreters = importlib.import_module(name)
+            if interpreters.get_current() != interpreters.get_main():
+                raise ImportError(
+                    "sparsetransfer cannot be imported in a sub-interpreter of Python, because its "
+                    "core and NumPy keep one state per process: import it in the main interpreter, "
+                    "or work in processes (under mod_wsgi: WSGIApplicationGroup %{GLOBAL})"
+                )
+            return
+
+
 def load() -> ModuleType:
     """Import the chosen level and make it known as ``sparsetransfer._core``."""
+    _check_interpreter()
     core = importlib.import_module(f"sparsetransfer._core_{_choose()}")
     sys.modules["sparsetransfer._core"] = core
     return core
