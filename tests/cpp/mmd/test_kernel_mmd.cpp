@@ -132,7 +132,8 @@ TEST(other_families_equal_their_formulas_and_share_no_exponential) {
       Vector<double> expected = Vector<double>::Zero(2);
       for (Index j = 0; j < 300; ++j) {
         const double distance = (points.col(i) - from.col(j)).norm();
-        expected += 0.5 * (formula(distance / 0.5) + formula(distance)) * weights.row(j).transpose();
+        expected +=
+            0.5 * (formula(distance / 0.5) + formula(distance)) * weights.row(j).transpose();
       }
       CHECK_NEAR((sums.row(i).transpose() - expected).cwiseAbs().maxCoeff(), 0, 1e-12);
     }
