@@ -52,7 +52,7 @@ def test_the_certificate_is_that_of_the_coupled_problem():
 
 
 def test_transform_gives_the_codes_of_the_whole():
-    coder = fitted(max_iter=200, tol=1e-12)
+    coder = fitted(max_iter=100, tol=1e-12)
     codes = coder.transform(X, sample_domain=DOMAIN)
     peer = transfer_encode(
         X, coder.components_, alpha=0.3, mmd=20.0, sample_domain=DOMAIN, kkt_tol=1e-9
@@ -86,7 +86,7 @@ def test_a_graph_within_chunks_is_part_of_the_fit():
 
 def test_it_finds_as_good_a_point_as_the_array():
     start = X[:8] / np.linalg.norm(X[:8], axis=1, keepdims=True)
-    parameters = {"dict_init": start, "max_iter": 300, "tol": 1e-10}
+    parameters = {"dict_init": start, "max_iter": 100, "tol": 1e-10}
     coder = fitted(**parameters)
     whole = TransferSparseCoding(8, alpha=0.3, mmd=20.0, **grouped(parameters))
     whole.fit(X, sample_domain=DOMAIN)

@@ -90,17 +90,22 @@ def answers(estimator, y, sample_domain, rows=X):
     return np.asarray([0 if c in ("anger", 0) else 1 for c in found])
 
 
-@pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("kind", MASKED)
-def test_every_estimator_takes_every_missing_label(estimator, kind):
+@pytest.fixture(scope="module", params=ESTIMATORS, ids=lambda e: type(e).__name__)
+def answered(request):
+    """An estimator and its answers to whole numbers, with domains and without."""
     y = np.repeat([0, -1], 20)
     y[1:20:2] = 1
-    expected = answers(estimator, y, DOMAINS)
+    return request.param, answers(request.param, y, DOMAINS), answers(request.param, y, None)
+
+
+@pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", MASKED)
+def test_every_estimator_takes_every_missing_label(answered, kind):
+    estimator, expected, without_domains = answered
     assert labelled(MASKED[kind]).tolist() == [True] * 20 + [False] * 20
     assert_array_equal(answers(estimator, MASKED[kind], DOMAINS), expected)
     # Without domains, the masked labels are the target.
-    assert_array_equal(answers(estimator, MASKED[kind], None), answers(estimator, y, None))
+    assert_array_equal(answers(estimator, MASKED[kind], None), without_domains)
 
 
 @pytest.mark.parametrize("kind", MASKED)
