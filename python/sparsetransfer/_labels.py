@@ -134,7 +134,7 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> from sparsetransfer.transfer import labelled
+    >>> from sparsetransfer._labels import labelled
     >>> labelled([0, 2, -1])
     array([ True,  True, False])
     >>> labelled(["anger", None])
@@ -225,7 +225,7 @@ class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]
         X : array_like of shape (n_samples, n_features)
             Samples.
         y : array_like of shape (n_samples,)
-            Labels, masked as in `sparsetransfer.transfer.labelled`.
+            Labels; -1, NaN and None mask them.
         sample_weight : array_like of shape (n_samples,), optional
             Weights of the samples.
 

@@ -6,6 +6,7 @@ A program of its own: BLAS reads its number of threads when a process starts.
 import hashlib
 import warnings
 from functools import partial
+from typing import get_args
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from sparsetransfer import (
 )
 from sparsetransfer._linalg import matmul  # NumPy's follows the threads of BLAS
 from sparsetransfer.sparse_coding.chunks import by_chunks
+from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
 OFFSETS = (0, 8, 24)
 
@@ -193,7 +195,7 @@ def further_calls(dtype):
     masked = np.where(domain > 0, y, -1)
     seen = rng.random(X.shape) < 0.8
     weights = rng.uniform(0.5, 2, 300)
-    for algorithm in ("auto", "active_set", "coordinate_descent", "homotopy", "fista"):
+    for algorithm in get_args(LassoAlgorithm):
         yield (
             f"lasso {algorithm}",
             (X[:90], D),
@@ -352,7 +354,11 @@ def further_calls(dtype):
             distributed.Chunks.from_array(x, chunk_size=70), 40, alpha=1.0, max_iter=2, rng=0
         ),
     )
-    yield "ridge", (X, X[:, :3]), lambda x, t: classification.ridge(x, t)
+    yield (
+        "BalancedRidge",
+        (X,),
+        lambda x: classification.BalancedRidge().fit(x, np.arange(len(x)) % 3).decision_function(x),
+    )
 
 
 def main():

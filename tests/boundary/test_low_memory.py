@@ -9,8 +9,10 @@ import pytest
 PROGRAM = """
 import ctypes, gc, resource, threading, warnings
 from pathlib import Path
+from typing import get_args
 import numpy as np
 from sparsetransfer import dictionary, distributed, graph, mmd, sparse_coding, transfer
+from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
@@ -34,7 +36,7 @@ calls = {
         f"lasso {name}": lambda name=name: sparse_coding.lasso(
             X, D, 5.0, algorithm=name, max_iter=20, n_jobs=4
         )
-        for name in ("active_set", "coordinate_descent", "homotopy", "fista")
+        for name in get_args(LassoAlgorithm)[1:]
     },
     "lasso, float32": lambda: sparse_coding.lasso(
         X.astype(np.float32), D.astype(np.float32), 5.0, n_jobs=4

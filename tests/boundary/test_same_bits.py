@@ -48,7 +48,7 @@ NOT_SOLVERS = {
     "transfer": {"DomainMatching", "LabelTerm", "NeighbourGraph", "Optimisation", "Regularisation"}
     | {"KernelCodes", "KernelDictionary", "MeanCoupling", "RegressionCoefficients"}
     | {"TransferCodes", "TransferDictionary", "TransferProgress", "check_domains", "pack"}
-    | {"couple_classes", "couple_domains", "domains_from_labels", "labelled"},
+    | {"couple_classes", "couple_domains", "domains_from_labels"},
 }
 
 

@@ -93,6 +93,7 @@ FORMER = [
     ("classification", "class_targets"),
     ("classification", "class_weights"),
     ("classification", "group_tie_rise"),
+    ("classification", "ridge"),
     ("classification", "view_columns"),
     ("evaluation", "LinearRecogniser"),
     ("evaluation", "Window"),
@@ -184,6 +185,7 @@ FORMER = [
     ("synthetic", "record"),
     ("transfer", "check_domains"),
     ("transfer", "domains_from_labels"),
+    ("transfer", "labelled"),
 ]
 MOVED = [
     ("evaluation", "recognition", "ModelError"),

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
+from sparsetransfer.classification.balanced_ridge import BalancedRidge
 from sparsetransfer.classification.labelled_only import LabelledOnly
 from sparsetransfer.classification.model_selection import SourceGroupKFold
 from sparsetransfer.classification.multi_view import MultiView, join_views
 from sparsetransfer.classification.pipelines import TransferPipeline, make_transfer_pipeline
-from sparsetransfer.classification.ridge import BalancedRidge, ridge
 from sparsetransfer.classification.safeguard import Safeguard
 from sparsetransfer.classification.scorers import known_label_scorer, unlabelled_scorer
 
@@ -21,7 +21,6 @@ __all__ = [
     "join_views",
     "known_label_scorer",
     "make_transfer_pipeline",
-    "ridge",
     "unlabelled_scorer",
 ]
 
@@ -31,13 +30,14 @@ if not TYPE_CHECKING:
         {
             "SafeguardDecision": "classification.safeguard",
             "PriorBalance": "classification.priors",
-            "RidgeFit": "classification.ridge",
+            "RidgeFit": "classification.balanced_ridge",
             "Rise": "classification.evidence",
             "agreement_rise": "classification.evidence",
             "balance_prior": "classification.priors",
-            "class_targets": "classification.ridge",
-            "class_weights": "classification.ridge",
+            "class_targets": "classification.balanced_ridge",
+            "class_weights": "classification.balanced_ridge",
             "group_tie_rise": "classification.evidence",
+            "ridge": "classification.balanced_ridge",
             "view_columns": "classification.multi_view",
         },
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import check_integer
-from sparsetransfer.classification.ridge import BalancedRidge
+from sparsetransfer.classification.balanced_ridge import BalancedRidge
 
 __all__ = [
     "Rise",

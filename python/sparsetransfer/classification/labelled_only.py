@@ -75,7 +75,7 @@ class LabelledOnly(MetaEstimatorMixin, MaskedClassifierMixin, BaseEstimator):  #
         X : array-like of shape (n, d)
             Rows of all domains.
         y : array-like of shape (n,)
-            Labels, masked as in `sparsetransfer.transfer.labelled`.
+            Labels; -1, NaN and None mask them.
         **fit_params
             Passed to the classifier; arrays with one entry per row are cut to the labelled rows.
 

@@ -14,8 +14,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._validation import check_integer, check_matrix, check_real
+from sparsetransfer.classification.balanced_ridge import (
+    RidgeFit,
+    class_targets,
+    class_weights,
+    ridge,
+)
 from sparsetransfer.classification.priors import PriorBalance, balance_prior
-from sparsetransfer.classification.ridge import RidgeFit, class_targets, class_weights, ridge
 
 __all__ = ["MultiView", "join_views", "view_columns"]
 

@@ -297,10 +297,12 @@ class Statistics:
             raise ValueError(f"{os.fspath(path)}: A {A.shape} and B {B.shape} do not fit")
         if not all(np.isfinite(values).all() for values in (A, B, scalars)):
             raise ValueError(f"{os.fspath(path)} holds numbers that are not finite")
-        if not _is_semidefinite(A) or np.any(scalars < 0):
+        energy = float(scalars[_SCALARS.index("energy")])
+        if np.any(scalars < 0) or not _are_sums(A, B, energy):
             raise ValueError(
-                f"{os.fspath(path)} is damaged: A is not symmetric and positive semi-definite, or a "
-                "sum is negative; sum the statistics of the codes again"
+                f"{os.fspath(path)} is damaged: A is not symmetric and positive semi-definite, B is "
+                "not that of the same samples, or a sum is negative; sum the statistics of the codes "
+                "again"
             )
         statistics = cls(B.shape[0], B.shape[1], dtype=A.dtype)
         statistics.A[...] = A
@@ -317,19 +319,29 @@ class Statistics:
         )
 
 
-def _is_semidefinite(A: FloatArray) -> bool:
-    """Return whether the matrices A, of products of codes, can be sums of products, to rounding."""
+def _are_sums(A: FloatArray, B: FloatArray, energy: float) -> bool:
+    """Return whether A = Σ s sᵀ, B = Σ s xᵀ and energy = Σ |x|² can be of one set of samples.
+
+    To rounding: A is symmetric and positive semi-definite, and so is the least sum of squares of
+    the samples, energy - tr(Bᵀ A⁺ B). `A` may be one matrix per feature.
+    """
     values = A.astype(np.float64)
     largest = np.abs(values).max(axis=(-2, -1), keepdims=True, initial=0.0)
-    values /= np.where(largest > 0, largest, 1.0)
+    largest[largest == 0] = 1.0
+    values /= largest
     rounding = np.sqrt(np.finfo(A.dtype).eps)
     if np.any(np.abs(values - np.swapaxes(values, -1, -2)) > rounding):
         return False
     try:
-        np.linalg.cholesky(values + 2 * rounding * np.eye(values.shape[-1]))
+        factor = np.linalg.cholesky(values + 2 * rounding * np.eye(values.shape[-1]))
     except np.linalg.LinAlgError:
         return False
-    return True
+    if energy == 0:
+        return not bool(B.any())
+    products = B.astype(np.float64) / np.sqrt(energy)
+    columns = products if values.ndim == 2 else products.T[:, :, np.newaxis]
+    explained = np.linalg.solve(factor, columns / np.sqrt(largest))
+    return bool(np.square(explained).sum() <= 1 + rounding)
 
 
 def empty_statistics(components: FloatArray) -> Statistics:

@@ -130,8 +130,9 @@ def learn(
     n_neighbors, graph_weights, normalized_laplacian
         As in `sparsetransfer.transfer.TransferSparseCoding`.
     l2 : float, optional
-        Weight of half the squared norm of the codes, at least 0. By default 0; but 1e-3 where
-        domains are coupled and there are more atoms than features, which keeps codes unique.
+        Weight of half the squared norm of the codes, at least 0. By default 0, as in
+        `transfer_learn`; but 1e-3 where domains are coupled and there are more atoms than features:
+        the multipliers of strong couplings are found only where codes are unique.
     positive_code : bool, default=False
         Keep codes non-negative.
     max_iter : int, default=50

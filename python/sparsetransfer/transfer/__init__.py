@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._domains import pack
 from sparsetransfer._former import former_names
-from sparsetransfer._labels import labelled
 from sparsetransfer.transfer.couplings import couple_classes, couple_domains
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
@@ -52,7 +51,6 @@ __all__ = [
     "couple_domains",
     "kernel_encode",
     "kernel_learn",
-    "labelled",
     "pack",
     "sparse_regression",
     "transfer_encode",
@@ -72,5 +70,6 @@ if not TYPE_CHECKING:
             "TransferProgress": "transfer.result",
             "check_domains": "_domains",
             "domains_from_labels": "_domains",
+            "labelled": "_labels",
         },
     )

@@ -7,9 +7,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sparsetransfer._labels import labelled
 from sparsetransfer.classification import LabelledOnly
 from sparsetransfer.exceptions import DomainError
-from sparsetransfer.transfer import labelled
 
 MINUS_ONE = "the label -1 means unknown by contract, and this check uses it as a class"
 

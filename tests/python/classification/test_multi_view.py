@@ -5,10 +5,10 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import Normalizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import MultiView, TransferPipeline, join_views, ridge
+from sparsetransfer.classification import MultiView, TransferPipeline, join_views
+from sparsetransfer.classification.balanced_ridge import class_targets, class_weights, ridge
 from sparsetransfer.classification.multi_view import view_columns
 from sparsetransfer.classification.priors import balance_prior
-from sparsetransfer.classification.ridge import class_targets, class_weights
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.transfer import Optimisation, TransferSparseCoding, pack
 

@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsetransfer.classification import BalancedRidge, ridge
-from sparsetransfer.classification.ridge import class_targets, class_weights
+from sparsetransfer.classification import BalancedRidge
+from sparsetransfer.classification.balanced_ridge import class_targets, class_weights, ridge
 
 
 @parametrize_with_checks([BalancedRidge()])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.dictionary import Statistics, update_dictionary
+from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 
 
 def data(seed=0, n=90, k=6, d=5, dtype=np.float64):
@@ -95,13 +96,28 @@ def test_files_hold_all_of_it(tmp_path, dtype):
         {"A": np.eye(6) - 0.5 * np.ones((6, 6))},  # indefinite
         {"A": np.eye(6) + np.eye(6, k=1)},  # not symmetric
         {"scalars": -np.ones(3)},
+        {"A": np.diag([1.0, 1, 1, 1, 1, 0])},  # B of an atom that no code uses
+        {"B": 2 * np.ones((6, 5))},  # explains more than the samples
     ],
 )
 def test_broken_files_are_refused(tmp_path, broken):
-    content = {"schema": 1, "A": np.eye(6), "B": np.ones((6, 5)), "scalars": np.ones(3)} | broken
-    np.savez(tmp_path / "x.npz", **content)
+    whole = {"schema": 1, "A": np.eye(6), "B": np.ones((6, 5)), "scalars": np.array([6.0, 30, 6])}
+    np.savez(tmp_path / "x.npz", **whole)
+    Statistics.load(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", **(whole | broken))
     with pytest.raises(ValueError, match=r"x\.npz"):
         Statistics.load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [Statistics, MaskedStatistics])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_what_was_saved_is_never_taken_for_damaged(tmp_path, kind, dtype, scale):
+    rng = np.random.default_rng(0)
+    codes = np.repeat(rng.normal(size=(500, 3)), 2, axis=1).astype(dtype)  # A is singular
+    X = (scale * (codes @ rng.normal(size=(6, 5)))).astype(dtype)  # and explains everything
+    kind(6, 5, dtype).add(X, codes).decay(0.3).save(tmp_path / "x.npz")
+    kind.load(tmp_path / "x.npz")
 
 
 def test_copies_are_independent():

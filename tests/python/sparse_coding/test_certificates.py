@@ -6,17 +6,19 @@
 import os
 import warnings
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso, lasso_gram, lasso_path, omp, omp_gram
+from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
 CODES = int(os.environ.get("SPARSETRANSFER_CERTIFICATES", "6000"))
 KINDS = ("plain", "unit", "nearly equal", "duplicated", "offset", "badly scaled")
 DTYPES = (np.float64, np.float32)
-ALGORITHMS = ("auto", "active_set", "coordinate_descent", "homotopy", "fista")
+ALGORITHMS = get_args(LassoAlgorithm)
 TOLERANCES = {np.float64: 1e-9, np.float32: 8e-5}  # by default
 LONG = np.longdouble
 

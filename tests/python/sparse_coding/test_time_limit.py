@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from sparsetransfer.sparse_coding import (
     sparse_encode,
 )
 from sparsetransfer.sparse_coding.chunks import by_chunks
+from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
-ALGORITHMS = ["active_set", "coordinate_descent", "homotopy", "fista"]
+ALGORITHMS = [name for name in get_args(LassoAlgorithm) if name != "auto"]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sparsetransfer import mmd, subspace
+from sparsetransfer._labels import labelled
 from sparsetransfer.classification import (
     BalancedRidge,
     LabelledOnly,
@@ -32,7 +33,6 @@ from sparsetransfer.transfer import (
     TransferNMF,
     TransferSparseCoding,
     TRaSL,
-    labelled,
     pack,
 )
 

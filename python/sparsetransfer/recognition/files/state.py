@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sparsetransfer.classification import MultiView
+from sparsetransfer.classification.balanced_ridge import RidgeFit
 from sparsetransfer.classification.priors import PriorBalance
-from sparsetransfer.classification.ridge import RidgeFit
 from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.data.normalisation import Scaler
 from sparsetransfer.evaluation.methods.fitted import LinearScores, RowModel

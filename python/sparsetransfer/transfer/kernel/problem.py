@@ -91,7 +91,6 @@ class KernelProblem:
         self,
         X: ArrayLike,
         sample_domain: ArrayLike,
-        *,
         alpha: float,
         mmd: float,
         bandwidths: ArrayLike,
@@ -265,16 +264,7 @@ def kernel_encode(
     proximal gradient steps with backtracking end at a stationary point. A step costs
     :math:`O(n^2 k)` time and memory O(nk).
     """
-    problem = KernelProblem(
-        X,
-        sample_domain,
-        alpha=alpha,
-        mmd=mmd,
-        bandwidths=bandwidths,
-        l2=l2,
-        positive_code=positive_code,
-        n_jobs=n_jobs,
-    )
+    problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dictionary, "dictionary", dtype=np.float64, n_features=d)
     result = problem.solve(
@@ -351,16 +341,7 @@ def kernel_learn(
     Every alternation first moves codes and atoms on along their last step, as in Nesterov's method,
     and is made again without where that did not lower the objective.
     """
-    problem = KernelProblem(
-        X,
-        sample_domain,
-        alpha=alpha,
-        mmd=mmd,
-        bandwidths=bandwidths,
-        l2=l2,
-        positive_code=positive_code,
-        n_jobs=n_jobs,
-    )
+    problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dict_init, "dict_init", dtype=np.float64, n_features=d)
     D = np.ascontiguousarray(D / np.maximum(np.linalg.norm(D, axis=1, keepdims=True), 1))
