@@ -108,13 +108,16 @@ class _CovariancePower:
 
     def __init__(self, centred: FloatArray, added: float, power: float) -> None:
         _, lengths, self.directions = lapack(scipy.linalg.svd, centred, full_matrices=False)
-        variances = lengths.astype(np.float64) ** 2 / max(1, len(centred) - 1)
+        # A power of two apart, whose square would overflow.
+        unit = 2.0 ** max(0, int(np.frexp(lengths.max(initial=0.0))[1]) - 500)
+        variances = (lengths.astype(np.float64) / unit) ** 2 / max(1, len(centred) - 1)
         # Singular values below this are rounding: their inverses would be noise.
         noise = max(centred.shape) * np.finfo(centred.dtype).eps * lengths.max(initial=0.0)
         self.rank = int((lengths > noise).sum())
         self.directions = self.directions[: self.rank]
         self.elsewhere = added**power if added > 0 else 0.0
-        self.weights = (variances[: self.rank] + added) ** power - self.elsewhere
+        scaled = (variances[: self.rank] + added / unit / unit) ** power
+        self.weights = scaled * unit ** (2 * power) - self.elsewhere
 
     def truncate(self, rank: int) -> None:
         self.directions, self.weights = self.directions[:rank], self.weights[:rank]

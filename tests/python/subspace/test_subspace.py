@@ -53,6 +53,17 @@ def draw(n_source, n_target, n_features, seed=0):
 # CORAL
 
 
+@pytest.mark.parametrize("scale", [2.0**510, 2.0**535, 2.0**1010, 2.0**-510])
+def test_coral_of_rows_whose_squares_overflow_is_that_of_small_rows(scale):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    domains = np.repeat([1, -1], 15)
+    plain, scaled = (
+        CORAL(regularization=0).fit_transform(rows, sample_domain=domains)
+        for rows in (X, scale * X)
+    )
+    assert_allclose(scaled / scale, plain, rtol=1e-10, atol=1e-12)
+
+
 def test_coral_gives_the_source_the_covariance_of_the_target():
     X, domains = draw(50, 60, 5)
     aligned = CORAL(regularization=0).fit_transform(X, sample_domain=domains)
