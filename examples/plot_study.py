@@ -15,7 +15,7 @@ import numpy as np
 
 from sparsetransfer import reporting
 from sparsetransfer.evaluation import (
-    Domain,
+    Dataset,
     EvaluationProtocol,
     MethodOutput,
     OrderedPairs,
@@ -39,7 +39,7 @@ def corpus(name, seed, gain, offset):
     voices = np.repeat(rng.normal(scale=0.8, size=(8, 10)), 15, axis=0)
     centres = np.random.default_rng(0).normal(scale=1.2, size=(3, 10))
     rows = centres[np.unique(labels, return_inverse=True)[1]] + voices
-    return Domain(
+    return Dataset(
         name=name,
         features=gain * (rows + rng.normal(scale=1.5, size=rows.shape)) + offset,
         labels=labels,

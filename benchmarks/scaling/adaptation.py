@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsetransfer.evaluation import Domain
+from sparsetransfer.evaluation import Dataset
 from sparsetransfer.recognition import Recogniser
 
 METHODS = ("ridge", "coral", "multi-view", "multi-view-safeguarded")
@@ -32,7 +32,7 @@ def corpus(name, n_rows, n_speakers, shift):
     centres = np.random.default_rng(0).normal(size=(len(EMOTIONS), sum(WIDTHS)))
     rows = centres[np.searchsorted(EMOTIONS, labels)] + 3 * rng.normal(size=(n_rows, sum(WIDTHS)))
     first, second = np.split(rows + shift, [WIDTHS[0]], axis=1)
-    return Domain(
+    return Dataset(
         name,
         first,
         labels,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from sparsetransfer.evaluation import CorpusEntry, StudyConfig, prepare, score
-from sparsetransfer.evaluation.data.domain import take
+from sparsetransfer.evaluation.data.dataset import select_rows
 from sparsetransfer.recognition import Recogniser
 
 METHODS = (
@@ -63,8 +63,8 @@ def main():
             figures = []
             for seed in range(options.halves):
                 known, new = halves(target, seed)
-                half = Recogniser(method).fit(source, take(target, known))
-                rest = take(target, new)
+                half = Recogniser(method).fit(source, select_rows(target, known))
+                rest = select_rows(target, new)
                 figures.append(
                     [
                         100 * score(rest.labels, found, protocol.classes).uar

@@ -20,7 +20,7 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
         Name of the package.
     homes : mapping of str to str
         Package below ``sparsetransfer`` that a former name has moved to, or the internal module
-        that it stays in.
+        that it stays in; ``module:name`` where it is called otherwise today.
 
     Returns
     -------
@@ -32,21 +32,19 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
     def find(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = importlib.import_module(f"sparsetransfer.{homes[name]}")
-        if (
-            name in getattr(home, "__all__", ())
-            and "." not in homes[name]
-            and homes[name][0] != "_"
-        ):
-            message = f"{package}.{name} is now {home.__name__}.{name}; the old name leaves"
+        module, _, renamed = homes[name].partition(":")
+        home, today = importlib.import_module(f"sparsetransfer.{module}"), renamed or name
+        if today in getattr(home, "__all__", ()) and "." not in module and module[0] != "_":
+            message = f"{package}.{name} is now {home.__name__}.{today}; the old name leaves"
         else:
+            called = f" as {renamed}" if renamed else ""
             message = (
-                f"{package}.{name} is internal; what it does stays in {home.__name__}, which may "
-                "change without notice. The name leaves"
+                f"{package}.{name} is internal; what it does stays in {home.__name__}{called}, "
+                "which may change without notice. The name leaves"
             )
         message += " in the next minor release"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return getattr(home, name)
+        return getattr(home, today)
 
     return find
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparsetransfer.evaluation import (
-    Domain,
+    Dataset,
     EvaluationProtocol,
     SourceToTarget,
     compare,
@@ -25,7 +25,7 @@ def corpus(name, seed, mixing):
     rows = rows - rows.mean(0)
     values, axes = np.linalg.eigh(np.cov(rows.T))
     white = rows @ axes / np.sqrt(values) @ axes.T
-    return Domain(
+    return Dataset(
         name=name,
         features=white @ mixing,
         labels=labels,

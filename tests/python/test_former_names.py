@@ -20,16 +20,12 @@ FORMER = [
     ("evaluation", "DESIGNS"),
     ("evaluation", "MANIFESTS"),
     ("evaluation", "SCOPES"),
-    ("evaluation", "Cell"),
-    ("evaluation", "CorpusCard"),
     ("evaluation", "Design"),
     ("evaluation", "DimensionScores"),
     ("evaluation", "Discrepancy"),
     ("evaluation", "FeatureProgress"),
-    ("evaluation", "MethodCard"),
     ("evaluation", "MethodComparison"),
     ("evaluation", "MethodStanding"),
-    ("evaluation", "Picture"),
     ("evaluation", "Progress"),
     ("evaluation", "Ranking"),
     ("evaluation", "Scores"),
@@ -41,15 +37,12 @@ FORMER = [
     ("evaluation", "confusion_matrix"),
     ("evaluation", "describe_adaptation"),
     ("evaluation", "holm"),
-    ("evaluation", "measure"),
-    ("evaluation", "project"),
     ("evaluation", "read_entry"),
     ("evaluation", "score_dimension"),
     ("evaluation", "select_classes"),
     ("evaluation", "signed_rank_test"),
     ("evaluation", "splits"),
     ("evaluation", "standardise"),
-    ("evaluation", "take"),
     ("features", "BatchFeatureSet"),
     ("features", "ChallengeStyle"),
     ("features", "DESCRIPTORS"),
@@ -110,7 +103,6 @@ FORMER = [
     ("evaluation", "check_folds"),
     ("evaluation", "common_classes"),
     ("evaluation", "frame_set"),
-    ("evaluation", "overall"),
     ("evaluation", "score_confusion"),
     ("evaluation", "select"),
     ("evaluation", "speaker_objection"),
@@ -187,6 +179,16 @@ FORMER = [
     ("transfer", "domains_from_labels"),
     ("transfer", "labelled"),
 ]
+RENAMED = [
+    ("evaluation", "Cell", "RunResult"),
+    ("evaluation", "CorpusCard", "CorpusSummary"),
+    ("evaluation", "MethodCard", "MethodSummary"),
+    ("evaluation", "Picture", "Projection"),
+    ("evaluation", "measure", "measure_discrepancy"),
+    ("evaluation", "overall", "aggregate_windows"),
+    ("evaluation", "project", "project_2d"),
+    ("evaluation", "take", "select_rows"),
+]
 MOVED = [
     ("evaluation", "recognition", "ModelError"),
     ("evaluation", "recognition", "fit_recogniser"),
@@ -207,6 +209,24 @@ def test_a_former_name_works_and_names_where_it_stays(package, name):
     assert found is getattr(importlib.import_module(home), name)
     assert warned[0].filename == __file__
     assert name not in module.__all__
+
+
+@pytest.mark.parametrize(("package", "name", "today"), RENAMED)
+def test_a_renamed_internal_name_works_and_names_the_present_one(package, name, today):
+    module = importlib.import_module(f"sparsetransfer.{package}")
+    with pytest.warns(DeprecationWarning, match=f"{package}.{name} is internal.* as {today},") as w:
+        found = getattr(module, name)
+    home = str(w[0].message).split("stays in ")[1].split(" as ")[0]
+    assert found is getattr(importlib.import_module(home), today)
+    assert name not in module.__all__
+
+
+def test_a_renamed_public_name_works_and_names_the_present_one():
+    evaluation = importlib.import_module("sparsetransfer.evaluation")
+    with pytest.warns(
+        DeprecationWarning, match=r"evaluation\.Domain is now .*evaluation\.Dataset;"
+    ):
+        assert evaluation.Domain is evaluation.Dataset
 
 
 @pytest.mark.parametrize(("package", "home", "name"), MOVED)

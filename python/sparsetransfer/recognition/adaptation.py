@@ -14,8 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
-from sparsetransfer.evaluation.data.domain import (
-    Domain,
+from sparsetransfer.evaluation.data.dataset import (
+    Dataset,
     common_classes,
     select_classes,
     views_first,
@@ -55,8 +55,8 @@ def check_method(method: Method) -> DeployableMethod:
 
 
 def adapt(
-    sources: Sequence[Domain],
-    target: Domain | Sequence[Domain],
+    sources: Sequence[Dataset],
+    target: Dataset | Sequence[Dataset],
     method: Method,
     *,
     classes: Sequence[str] | None = None,
@@ -68,9 +68,9 @@ def adapt(
 
     Parameters
     ----------
-    sources : sequence of Domain
+    sources : sequence of Dataset
         Labelled corpora; the speaker of every recording must be known.
-    target : Domain or sequence of Domain
+    target : Dataset or sequence of Dataset
         Recordings to adapt to; several are taken together as one. Their labels are not looked at.
     method : Method
         A method that passes `check_method`.
@@ -107,7 +107,7 @@ def adapt(
     chosen = check_method(method)
     views = wanted_views(method)
     sources = [views_first(domain, views) for domain in sources]
-    targets = [target] if isinstance(target, Domain) else list(target)
+    targets = [target] if isinstance(target, Dataset) else list(target)
     whole = _together([views_first(domain, views) for domain in targets])
     if len(whole) < _LEAST_TARGET:
         raise CorpusError(
@@ -167,7 +167,7 @@ def adapt(
     )
 
 
-def _together(targets: Sequence[Domain]) -> Domain:
+def _together(targets: Sequence[Dataset]) -> Dataset:
     """Return several targets as one."""
     if len(targets) == 1:
         return targets[0]
@@ -192,7 +192,7 @@ def _together(targets: Sequence[Domain]) -> Domain:
     )
 
 
-def _check_features(domains: Sequence[Domain]) -> None:
+def _check_features(domains: Sequence[Dataset]) -> None:
     found = {(domain.feature_sets, domain.feature_names) for domain in domains}
     if len(found) > 1:
         each = "; ".join(f"{domain.name}: {', '.join(domain.feature_sets)}" for domain in domains)
@@ -219,7 +219,7 @@ def _calibrate(
 
 
 def _provenance(
-    sources: Sequence[Domain], target: Domain, protocol: EvaluationProtocol
+    sources: Sequence[Dataset], target: Dataset, protocol: EvaluationProtocol
 ) -> dict[str, Any]:
     return {
         "library_version": sparsetransfer.__version__,
@@ -235,7 +235,7 @@ def _provenance(
     }
 
 
-def _identity(domain: Domain) -> dict[str, Any]:
+def _identity(domain: Dataset) -> dict[str, Any]:
     audio = None
     if domain.digests is not None:
         audio = hashlib.sha256("\n".join(sorted(domain.digests)).encode()).hexdigest()[:16]

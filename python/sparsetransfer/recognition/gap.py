@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.data.normalisation import target_scalers
 from sparsetransfer.evaluation.methods.fitted import FittedMethod
 from sparsetransfer.evaluation.protocol.splits import Split
-from sparsetransfer.evaluation.scoring.discrepancy import measure
+from sparsetransfer.evaluation.scoring.discrepancy import measure_discrepancy
 from sparsetransfer.mmd import two_sample_test
 from sparsetransfer.mmd.bootstrap import bootstrap_interval
 
@@ -23,15 +23,15 @@ _MOST_TESTED = 1000
 
 
 def domain_gap(
-    sources: Sequence[Domain], target: Domain, split: Split, fitted: FittedMethod, seed: int
+    sources: Sequence[Dataset], target: Dataset, split: Split, fitted: FittedMethod, seed: int
 ) -> dict[str, Any]:
     """Measure the domains as recorded, normalised and coded.
 
     Parameters
     ----------
-    sources : sequence of Domain
+    sources : sequence of Dataset
         The labelled corpora.
-    target : Domain
+    target : Dataset
         The target.
     split : Split
         Their normalised rows.
@@ -43,7 +43,7 @@ def domain_gap(
     Returns
     -------
     dict of str to dict
-        Of each state that there is, ``linear`` and ``gaussian`` of `measure`, and the unbiased
+        Of each state that there is, ``linear`` and ``gaussian`` of `measure_discrepancy`, and the unbiased
         estimate of the squared MMD (``unbiased``) with its 95 % interval (``low``, ``high``) and the
         p-value of its permutation test.
     """
@@ -57,7 +57,7 @@ def domain_gap(
         test = two_sample_test(*drawn, n_permutations=_PERMUTATIONS, rng=seed)
         low, high = bootstrap_interval(drawn[0], drawn[1], test.bandwidths, rng)
         return {
-            **measure(known, unknown).as_dict(),
+            **measure_discrepancy(known, unknown).as_dict(),
             "unbiased": test.statistic,
             "low": min(low, test.statistic),
             "high": max(high, test.statistic),

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 import sparsetransfer
 from sparsetransfer._linalg import matmul
 from sparsetransfer._messages import listing
-from sparsetransfer.evaluation.data.domain import Domain, common_classes
+from sparsetransfer.evaluation.data.dataset import Dataset, common_classes
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.methods.classifiers import FAMILIES, tune
 from sparsetransfer.evaluation.protocol.protocol import C_GRID
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.recognition.calibration import Adjustment
 
-__all__ = ["LinearRecogniser", "Window", "fit_recogniser", "overall", "recognise"]
+__all__ = ["LinearRecogniser", "Window", "aggregate_windows", "fit_recogniser", "recognise"]
 
 _EPSILON = 1e-12
 _SHORTEST = 0.025
@@ -148,13 +148,13 @@ def _calibrate(decisions: NDArray[np.float64], truth: NDArray[np.intp]) -> NDArr
 
 
 def fit_recogniser(
-    domains: Sequence[Domain], feature_set: str, *, n_folds: int = 5, seed: int = 0
+    domains: Sequence[Dataset], feature_set: str, *, n_folds: int = 5, seed: int = 0
 ) -> LinearRecogniser:
     """Fit a recogniser on labelled corpora.
 
     Parameters
     ----------
-    domains : sequence of Domain
+    domains : sequence of Dataset
         Labelled corpora with one feature set.
     feature_set : str
         Name of that feature set, by which recordings will be described.
@@ -297,7 +297,7 @@ def recognise(
         raise CorpusError(f"'{path}': nothing but silence, there is no speech to recognise")
 
 
-def overall(windows: Sequence[Window]) -> tuple[float, ...]:
+def aggregate_windows(windows: Sequence[Window]) -> tuple[float, ...]:
     """Join windows to one verdict about the file.
 
     Parameters

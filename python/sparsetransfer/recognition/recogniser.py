@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
 from sparsetransfer.evaluation.data.normalisation import Scope
 from sparsetransfer.evaluation.methods.base import Method
@@ -70,14 +70,14 @@ class Recogniser:
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsetransfer.evaluation import Domain
+    >>> from sparsetransfer.evaluation import Dataset
     >>> rng = np.random.default_rng(0)
     >>> labels = np.tile(["anger", "sadness"], 40)
     >>> def corpus(name, labels, shift):
     ...     rows = rng.normal(size=(80, 4)) + 3 * (labels == "anger")[:, None] + shift
     ...     speakers = np.repeat([f"{name}{i}" for i in range(8)], 10)
     ...     files = np.array([f"{i}.wav" for i in range(80)])
-    ...     return Domain(name, rows, labels, speakers, files, tuple("abcd"), "toy-1")
+    ...     return Dataset(name, rows, labels, speakers, files, tuple("abcd"), "toy-1")
     >>> source = corpus("acted", labels, 0.0)
     >>> calls = corpus("calls", labels, 9.0)
     >>> recogniser = Recogniser("multi-view").fit(source, calls.features)
@@ -104,8 +104,8 @@ class Recogniser:
 
     def fit(
         self,
-        source: Domain | Sequence[Domain],
-        target: Domain | Sequence[Domain] | NDArray[np.float64] | None = None,
+        source: Dataset | Sequence[Dataset],
+        target: Dataset | Sequence[Dataset] | NDArray[np.float64] | None = None,
         *,
         classes: Sequence[str] | None = None,
         feature_set_names: Sequence[str] | None = None,
@@ -115,9 +115,9 @@ class Recogniser:
 
         Parameters
         ----------
-        source : Domain or sequence of Domain
+        source : Dataset or sequence of Dataset
             Labelled corpora; the speaker of every recording must be known.
-        target : Domain, sequence of Domain, or ndarray of shape (n, d), optional
+        target : Dataset, sequence of Dataset, or ndarray of shape (n, d), optional
             Recordings to adapt to; labels are not looked at. An array holds rows of the only
             feature set.
         classes : sequence of str, optional
@@ -143,7 +143,7 @@ class Recogniser:
         DomainError
             If a recording or speaker is in source and target.
         """
-        sources = [source] if isinstance(source, Domain) else list(source)
+        sources = [source] if isinstance(source, Dataset) else list(source)
         if target is None:
             if self.method is not None:
                 raise ValueError(
@@ -179,12 +179,12 @@ class Recogniser:
             self.about_["feature_set_ids"] = [self.feature_set(n).id for n in feature_set_names]
         return self
 
-    def partial_fit(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> Recogniser:
+    def partial_fit(self, recordings: Dataset | ArrayLike | Sequence[ArrayLike]) -> Recogniser:
         """Update the normalisation of the target by more unlabelled recordings.
 
         Parameters
         ----------
-        recordings : Domain, array_like of shape (n, d), or sequence of such
+        recordings : Dataset, array_like of shape (n, d), or sequence of such
             As for `answer`, in parts of any size, each recording once; the model keeps no row.
 
         Returns
@@ -288,12 +288,12 @@ class Recogniser:
         """Names and versions of the feature sets, where the method names its views without."""
         return tuple(self.about_.get("feature_set_ids") or self.feature_sets_)
 
-    def answer(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> Answers:
+    def answer(self, recordings: Dataset | ArrayLike | Sequence[ArrayLike]) -> Answers:
         """Recognise recordings, and say which of the answers are doubtful.
 
         Parameters
         ----------
-        recordings : Domain, array_like of shape (n, d), or sequence of such
+        recordings : Dataset, array_like of shape (n, d), or sequence of such
             Recordings with their features; arrays are rows of each feature set.
 
         Returns
@@ -316,13 +316,13 @@ class Recogniser:
         return Answers(shares, nothing, nothing, np.zeros(len(shares)), nothing)
 
     def predict_proba(
-        self, recordings: Domain | ArrayLike | Sequence[ArrayLike]
+        self, recordings: Dataset | ArrayLike | Sequence[ArrayLike]
     ) -> NDArray[np.float64]:
         """Return the probability of every emotion.
 
         Parameters
         ----------
-        recordings : Domain, array_like of shape (n, d), or sequence of such
+        recordings : Dataset, array_like of shape (n, d), or sequence of such
             As for `answer`.
 
         Returns
@@ -332,12 +332,12 @@ class Recogniser:
         """
         return self.answer(recordings).probabilities
 
-    def predict(self, recordings: Domain | ArrayLike | Sequence[ArrayLike]) -> NDArray[np.str_]:
+    def predict(self, recordings: Dataset | ArrayLike | Sequence[ArrayLike]) -> NDArray[np.str_]:
         """Return the most probable emotion.
 
         Parameters
         ----------
-        recordings : Domain, array_like of shape (n, d), or sequence of such
+        recordings : Dataset, array_like of shape (n, d), or sequence of such
             As for `answer`.
 
         Returns

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import check_matrix
-from sparsetransfer.evaluation.data.domain import Domain, views_first
+from sparsetransfer.evaluation.data.dataset import Dataset, views_first
 
 __all__ = ["recording_keys", "row_keys", "unlabelled_domain", "views_and_keys"]
 
 
 def views_and_keys(
-    recordings: Domain | ArrayLike | Sequence[ArrayLike],
+    recordings: Dataset | ArrayLike | Sequence[ArrayLike],
     feature_sets: tuple[str, ...],
     widths: tuple[int, ...],
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.uint8]]:
@@ -24,7 +24,7 @@ def views_and_keys(
 
     Parameters
     ----------
-    recordings : Domain, array_like of shape (n, d), or sequence of such
+    recordings : Dataset, array_like of shape (n, d), or sequence of such
         Recordings with their features; arrays are rows of each feature set.
     feature_sets : tuple of str
         Names and versions of the feature sets.
@@ -43,7 +43,7 @@ def views_and_keys(
     ValueError
         If feature sets or numbers of columns are others.
     """
-    if isinstance(recordings, Domain):
+    if isinstance(recordings, Dataset):
         if set(feature_sets) <= set(recordings.named):
             recordings = views_first(recordings, feature_sets)
         if recordings.feature_sets != feature_sets:
@@ -65,7 +65,7 @@ def views_and_keys(
     return views, row_keys(views)
 
 
-def recording_keys(domain: Domain) -> NDArray[np.uint8]:
+def recording_keys(domain: Dataset) -> NDArray[np.uint8]:
     """Return 16 bytes per recording: the hash of its audio where known, else of its features."""
     keys = row_keys([domain.features, *domain.views.values()])
     if domain.digests is not None:
@@ -85,19 +85,19 @@ def _hash(content: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(hashlib.sha256(content).digest()[:16], dtype=np.uint8)
 
 
-def unlabelled_domain(rows: NDArray[np.float64], like: Domain) -> Domain:
+def unlabelled_domain(rows: NDArray[np.float64], like: Dataset) -> Dataset:
     """Return rows of the only feature set of a corpus as recordings without labels."""
     if like.views:
         raise ValueError(
             f"an array is rows of one feature set, the source has {', '.join(like.feature_sets)}; "
-            "give the target as a Domain"
+            "give the target as a Dataset"
         )
     checked = np.asarray(
         check_matrix(rows, "target", n_features=like.features.shape[1]), np.float64
     )
     count = len(checked)
     name = "target" if like.name != "target" else "target (unlabelled)"
-    return Domain(
+    return Dataset(
         name,
         checked,
         np.full(count, "unlabelled"),

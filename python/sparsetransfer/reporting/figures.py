@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from sparsetransfer.evaluation import Study
 from sparsetransfer.evaluation.scoring.metrics import Scores
-from sparsetransfer.evaluation.study.cell import Picture
 from sparsetransfer.evaluation.study.ranking import Ranking
+from sparsetransfer.evaluation.study.run_result import Projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -275,7 +275,7 @@ def objectives(titles: Sequence[str], histories: Sequence[Sequence[float]]) -> s
 
 @drawing
 def pictures(
-    picture: Picture,
+    picture: Projection,
     classes: Sequence[str],
     names: tuple[str, str],
 ) -> str:
@@ -283,7 +283,7 @@ def pictures(
 
     Parameters
     ----------
-    picture : Picture
+    picture : Projection
         Coordinates and labels.
     classes : sequence of str
         Labels in the order of the colours.

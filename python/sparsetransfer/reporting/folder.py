@@ -22,8 +22,8 @@ from sparsetransfer._files import (
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
 from sparsetransfer.evaluation import Study, StudyConfig
-from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.evaluation.study.comparison import comparison_as_dict
+from sparsetransfer.evaluation.study.run_result import RunResult
 from sparsetransfer.evaluation.study.store import CellStore
 from sparsetransfer.reporting.overview import latex, markdown
 from sparsetransfer.reporting.page import render
@@ -182,11 +182,11 @@ class WorkFolder(CellStore):
         """Whether there is something to resume."""
         return (self.folder / _CONFIG).is_file()
 
-    def load(self, key: str) -> Cell | None:
+    def load(self, key: str) -> RunResult | None:
         """Return the cell of a key, if earlier cells are used."""
         return None if self._fresh else super().load(key)
 
-    def save(self, key: str, cell: Cell) -> None:
+    def save(self, key: str, cell: RunResult) -> None:
         """Write a cell, and before the first one the configuration."""
         if self._config:
             if self._fresh and self.directory.is_dir():

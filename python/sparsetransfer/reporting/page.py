@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from sparsetransfer.evaluation import Study, compare, rank_methods
-from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.run_result import RunResult
 from sparsetransfer.reporting import figures
 from sparsetransfer.reporting.overview import (
     SAFEGUARD,
@@ -101,7 +101,7 @@ def _protocol_rows(study: Study) -> Iterator[tuple[str, str]]:
         yield name.replace("kind", "design").replace("_", " "), plain(value)
 
 
-def _first_seed(study: Study, task: str) -> list[Cell]:
+def _first_seed(study: Study, task: str) -> list[RunResult]:
     return [study.cell(task, method.name) for method in study.methods]
 
 

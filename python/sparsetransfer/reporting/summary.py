@@ -10,9 +10,9 @@ import numpy as np
 
 from sparsetransfer.evaluation import Study
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
-from sparsetransfer.evaluation.study.cell import Cell
 from sparsetransfer.evaluation.study.comparison import BASELINE
-from sparsetransfer.evaluation.study.results import CorpusCard
+from sparsetransfer.evaluation.study.results import CorpusSummary
+from sparsetransfer.evaluation.study.run_result import RunResult
 
 __all__ = ["SummaryRow", "grouped_notes", "notes", "parameters", "summarise"]
 
@@ -107,7 +107,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def parameters(cell: Cell) -> str:
+def parameters(cell: RunResult) -> str:
     """Format what was chosen for a cell, for example ``C=0.1``; empty where nothing was chosen."""
     return ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
@@ -116,7 +116,7 @@ def parameters(cell: Cell) -> str:
     )
 
 
-def validated(cell: Cell) -> float:
+def validated(cell: RunResult) -> float:
     """Return the validated UAR of the chosen settings, else of the classifier, else NaN."""
     for part in ("settings", "classifier"):
         if part in cell.diagnostics:
@@ -142,7 +142,7 @@ def summarise(study: Study) -> tuple[SummaryRow, ...]:
     return tuple(rows)
 
 
-def _row(cells: Sequence[Cell], reference: float, before: Discrepancy) -> SummaryRow:
+def _row(cells: Sequence[RunResult], reference: float, before: Discrepancy) -> SummaryRow:
     recalls = [cell.scores.uar for cell in cells]
     violations = [
         float(c.diagnostics["coder"]["kkt_violation"]) for c in cells if "coder" in c.diagnostics
@@ -227,7 +227,7 @@ def _corpus_notes(study: Study) -> Iterator[str]:
             )
 
 
-def _speaker_notes(domain: CorpusCard, *, is_target: bool) -> Iterator[str]:
+def _speaker_notes(domain: CorpusSummary, *, is_target: bool) -> Iterator[str]:
     if "" in domain.speakers:
         yield (
             f"{domain.name}: speakers are not known for every recording, so that overlap "
@@ -259,7 +259,7 @@ def _cell_notes(study: Study) -> Iterator[str]:
                 yield f"{task.name}, {method.name}, seed {', '.join(seeds)}: {text}"
 
 
-def _doubts(cell: Cell) -> list[str]:
+def _doubts(cell: RunResult) -> list[str]:
     coder = cell.diagnostics.get("coder", {})
     doubts = list(cell.warnings)
     decision = cell.diagnostics.get("safeguard")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sparsetransfer._csv import csv_text
 from sparsetransfer.evaluation import Study
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
-from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.run_result import RunResult
 from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise, validated
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def cells_csv(study: Study) -> str:
     return csv_text([columns, *rows])
 
 
-def _csv(cell: Cell, before: Discrepancy) -> list[object]:
+def _csv(cell: RunResult, before: Discrepancy) -> list[object]:
     coder, score = cell.diagnostics.get("coder", {}), validated(cell)
     figures = [
         *(cell.scores.uar, *cell.interval, cell.scores.war, cell.scores.macro_f1),

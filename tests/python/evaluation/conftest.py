@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import Domain, EvaluationProtocol, SourceToTarget
+from sparsetransfer.evaluation import Dataset, EvaluationProtocol, SourceToTarget
 
 CLASSES = ("anger", "neutral", "sadness")
 
@@ -19,7 +19,7 @@ def toy_domain(name, *, seed, n_speakers=5, per_class=6, d=8, shift=0.0, spread=
             labels += [label] * per_class
             speakers += [f"s{speaker}"] * per_class
     features = np.vstack(rows) * 3.0 + shift
-    return Domain(
+    return Dataset(
         name=name,
         features=features,
         labels=np.array(labels),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from sparsetransfer.evaluation import Domain
+from sparsetransfer.evaluation import Dataset
 from sparsetransfer.evaluation.data.normalisation import normalise, speaker_doubt, speaker_objection
 from sparsetransfer.exceptions import DomainError
 
@@ -96,7 +96,7 @@ def test_unknown_speakers_are_refused(domains):
 
 @pytest.mark.parametrize("scope", ["corpus", "speaker", "robust", "source"])
 def test_constant_columns_become_zero_and_views_follow(domains, scope):
-    def widen(domain: Domain) -> Domain:
+    def widen(domain: Dataset) -> Dataset:
         constant = np.full((len(domain), 2), 0.1)
         return dataclasses.replace(domain, views={"flat": constant})
 

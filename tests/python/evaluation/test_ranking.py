@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import (
-    Domain,
+    Dataset,
     EvaluationProtocol,
     OrderedPairs,
     SourceToTarget,
@@ -27,7 +27,7 @@ def domain(name, seed, n_speakers=N_SPEAKERS):
     rng = np.random.default_rng(seed)
     labels = np.tile(CLASSES, 6 * n_speakers)
     centres = 1.2 * np.eye(3, 5)[np.tile([0, 1, 2], 6 * n_speakers)]
-    return Domain(
+    return Dataset(
         name=name,
         features=centres + rng.standard_normal((len(labels), 5)),
         labels=labels,

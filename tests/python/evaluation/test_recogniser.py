@@ -7,7 +7,7 @@ import pytest
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.recognition import ModelError, fit_recogniser, load_model, save_model
 from sparsetransfer.recognition import linear as module
-from sparsetransfer.recognition.linear import Window, overall
+from sparsetransfer.recognition.linear import Window, aggregate_windows
 
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 
@@ -53,7 +53,7 @@ def test_calibration_is_the_maximum_likelihood_of_its_family():
 
 
 def test_two_classes_share_one_machine(domains):
-    from sparsetransfer.evaluation.data.domain import select_classes
+    from sparsetransfer.evaluation.data.dataset import select_classes
 
     pair = select_classes(domains[0], ("anger", "sadness"))
     model = fit_recogniser([pair], "functionals", n_folds=3)
@@ -166,5 +166,5 @@ def test_values_that_cannot_be_are_refused(model, tmp_path, name, value):
 def test_overall_weights_windows_by_their_length():
     windows = [Window(0, 3, (0.8, 0.2)), Window(3, 4, (0.2, 0.8))]
     expected = np.array([0.8**0.75 * 0.2**0.25, 0.2**0.75 * 0.8**0.25])
-    np.testing.assert_allclose(overall(windows), expected / expected.sum())
-    np.testing.assert_allclose(overall(windows[:1]), (0.8, 0.2))
+    np.testing.assert_allclose(aggregate_windows(windows), expected / expected.sum())
+    np.testing.assert_allclose(aggregate_windows(windows[:1]), (0.8, 0.2))

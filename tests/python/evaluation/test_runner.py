@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import (
-    Domain,
+    Dataset,
     MethodOutput,
     SourceToTarget,
     make_methods,
@@ -111,12 +111,12 @@ def test_views_are_normalised_and_reach_every_method(domains, protocol):
 def test_order_of_target_rows_does_not_leak(domains, protocol):
     source, target = domains
     order = np.random.default_rng(3).permutation(len(target))
-    shuffled = Domain(
+    shuffled = Dataset(
         **{
             field.name: getattr(target, field.name)[order]
             if isinstance(getattr(target, field.name), np.ndarray)
             else getattr(target, field.name)
-            for field in dataclasses.fields(Domain)
+            for field in dataclasses.fields(Dataset)
         }
     )
     one = run([source, target], make_methods(["svm"]), protocol).cells[0]

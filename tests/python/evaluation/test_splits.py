@@ -119,10 +119,10 @@ def test_inductive_setting_lets_no_target_row_touch_another(domains, protocol):
     )
     methods = make_methods(["svm", "ridge"])
     whole = run(domains, methods, protocol)
-    from sparsetransfer.evaluation.data.domain import take
+    from sparsetransfer.evaluation.data.dataset import select_rows
 
     half = np.arange(0, len(domains[1]), 2)
-    part = run([domains[0], take(domains[1], half)], methods, protocol)
+    part = run([domains[0], select_rows(domains[1], half)], methods, protocol)
     for one, two in zip(whole.cells, part.cells, strict=True):
         assert np.array(one.predictions)[half].tolist() == list(two.predictions)
     with pytest.raises(ValueError, match="excludes sparse-coding"):

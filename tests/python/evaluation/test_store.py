@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sparsetransfer.evaluation import SpeakerKFold, make_methods, run
-from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.run_result import RunResult
 from sparsetransfer.evaluation.study.store import CellStore
 
 METHODS = ("majority", "svm", "sklearn.decomposition:PCA")
@@ -23,7 +23,7 @@ def results(study):
 def test_a_cell_survives_the_file(domains, protocol, methods):
     for cell in run(domains, methods, protocol).cells:
         record = json.loads(json.dumps(cell.as_record(), allow_nan=False))
-        again = Cell.from_record(record)
+        again = RunResult.from_record(record)
         assert again.as_record() == cell.as_record()
         assert again.scores.macro_f1 == cell.scores.macro_f1
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation import Domain, make_methods
+from sparsetransfer.evaluation import Dataset, make_methods
 from sparsetransfer.evaluation.methods.base import wanted_views
 
 CLASSES = ("anger", "neutral", "sadness")
@@ -24,7 +24,7 @@ def _corpus(name, seed, shift, n_speakers=5, per_class=6, d=8):
             labels += [label] * per_class
             speakers += [f"s{speaker}"] * per_class
     features = 3.0 * np.vstack(rows) + shift
-    return Domain(
+    return Dataset(
         name,
         features,
         np.array(labels),

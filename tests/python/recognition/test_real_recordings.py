@@ -8,7 +8,7 @@ import pytest
 
 from sparsetransfer import corpora
 from sparsetransfer.evaluation import EvaluationProtocol, SourceToTarget, make_methods, run, score
-from sparsetransfer.evaluation.data.domain import select_classes
+from sparsetransfer.evaluation.data.dataset import select_classes
 from sparsetransfer.evaluation.study.prepare import describe
 from sparsetransfer.recognition import Recogniser
 

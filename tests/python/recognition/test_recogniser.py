@@ -164,19 +164,19 @@ def test_two_targets_are_one(pair, corpus):
 
 
 def test_small_targets_and_targets_that_are_the_source_are_refused(pair):
-    from sparsetransfer.evaluation.data.domain import take
+    from sparsetransfer.evaluation.data.dataset import select_rows
 
     with pytest.raises(CorpusError, match="1 recordings are too few to adapt to"):
-        Recogniser().fit(pair[0], take(pair[1], np.array([0])))
+        Recogniser().fit(pair[0], select_rows(pair[1], np.array([0])))
     marked = replace(pair[0], digests=np.array([f"{i}" for i in range(len(pair[0]))]))
     with pytest.raises(DomainError, match="the same audio is in source and target"):
         Recogniser().fit(marked, replace(marked, name="calls", speakers=np.full(len(marked), "")))
 
 
 def test_a_class_that_the_target_lacks_is_a_matter_of_its_rows_only(pair):
-    from sparsetransfer.evaluation.data.domain import take
+    from sparsetransfer.evaluation.data.dataset import select_rows
 
-    part = take(pair[1], np.flatnonzero(pair[1].labels != "anger"))
+    part = select_rows(pair[1], np.flatnonzero(pair[1].labels != "anger"))
     recogniser = Recogniser("ridge").fit(pair[0], part)
     assert recogniser.classes_ == CLASSES
     assert np.mean(recogniser.predict(part) == part.labels) > 0.5

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.recognition.calibration import Adjustment, fit_adjustment, fit_calibration
-from sparsetransfer.recognition.linear import Window, overall
+from sparsetransfer.recognition.linear import Window, aggregate_windows
 from sparsetransfer.recognition.shares import estimate_shares
 
 
@@ -112,5 +112,7 @@ def test_adjustments_follow_each_other_and_the_mean_over_windows():
         for w in windows
     ]
     np.testing.assert_allclose(
-        overall(after), steps[0].apply(np.array([overall(windows)]))[0], rtol=1e-9
+        aggregate_windows(after),
+        steps[0].apply(np.array([aggregate_windows(windows)]))[0],
+        rtol=1e-9,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.evaluation import (
-    Domain,
+    Dataset,
     EvaluationProtocol,
     LabelledRows,
     MethodOutput,
@@ -60,7 +60,7 @@ def make_domain(name, seed, *, labels=CLASSES, dropped=None, failures=()):
     features = rng.standard_normal((len(names), 6))
     for row, label in enumerate(names):
         features[row, CLASSES.index(label)] += 3
-    return Domain(
+    return Dataset(
         name=name,
         features=features,
         labels=np.array(names),

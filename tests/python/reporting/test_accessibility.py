@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation.study.cell import Picture
+from sparsetransfer.evaluation.study.run_result import Projection
 from sparsetransfer.reporting import figures, render
 
 TEXT = ("ink", "soft", "accent")
@@ -138,7 +138,7 @@ def test_a_report_of_twelve_pairs_has_three_megabytes_at_most(study, html):
     """Sum up the images of a pair of 340 recordings, six methods, two with codes."""
     rng = np.random.default_rng(0)
     labels = tuple(np.array(["a", "b", "c", "d"])[np.arange(340) % 4])
-    picture = Picture(rng.normal(size=(340, 2)), rng.normal(size=(340, 2)) + 1, labels, labels)
+    picture = Projection(rng.normal(size=(340, 2)), rng.normal(size=(340, 2)) + 1, labels, labels)
     of_pair = 3 * len(figures.pictures(picture, ("a", "b", "c", "d"), ("one", "two")))
     of_pair += len(
         figures.confusions([f"method {n}" for n in range(6)], [study.cells[0].scores] * 6)

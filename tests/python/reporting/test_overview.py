@@ -85,11 +85,11 @@ def test_a_written_study_is_read_back(study, tmp_path):
 
 
 def test_ordered_pairs_have_a_heat_map(study):
-    from sparsetransfer.evaluation import Domain
+    from sparsetransfer.evaluation import Dataset
 
     rng = np.random.default_rng(0)
     domains = [
-        Domain(
+        Dataset(
             name=name,
             features=rng.standard_normal((24, 4)),
             labels=np.tile(["a", "b"], 12),

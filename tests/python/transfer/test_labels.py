@@ -17,7 +17,7 @@ from sparsetransfer.classification import (
     Safeguard,
     make_transfer_pipeline,
 )
-from sparsetransfer.evaluation import Domain
+from sparsetransfer.evaluation import Dataset
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.graph import nearest_neighbours
 from sparsetransfer.transfer import (
@@ -126,8 +126,8 @@ def test_a_missing_emotion_or_speaker_is_no_word():
     rows = {"features": X[:2], "files": ["a", "b"], "feature_names": tuple("abcd")}
     rows |= {"name": "corpus", "feature_set": "f"}
     with pytest.raises(CorpusError, match="no label for b"):
-        Domain(labels=["anger", np.nan], speakers=["s", "t"], **rows)
-    given = Domain(labels=["anger", "fear"], speakers=pd.Series(["s", pd.NA]), **rows)
+        Dataset(labels=["anger", np.nan], speakers=["s", "t"], **rows)
+    given = Dataset(labels=["anger", "fear"], speakers=pd.Series(["s", pd.NA]), **rows)
     assert given.speakers.tolist() == ["s", ""]
 
 

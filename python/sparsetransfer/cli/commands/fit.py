@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparsetransfer.corpora import Corpus
-    from sparsetransfer.evaluation import Domain
+    from sparsetransfer.evaluation import Dataset
     from sparsetransfer.evaluation.data.frame_codes import FrameCodeSet
     from sparsetransfer.recognition import Recogniser
     from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
@@ -159,7 +159,7 @@ def fit(
                 feature_sets=sets,
                 drop_unmapped=drop_unmapped,
             )
-            domain: Domain | None = None
+            domain: Dataset | None = None
             frame_codes: dict[str, FrameCodeSet] = {}
             if unlabelled:
                 sources, domain, frame_codes = describe_adaptation(

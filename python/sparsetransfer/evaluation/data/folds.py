@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sparsetransfer._messages import listing
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.exceptions import CorpusError, DomainError
 
 __all__ = ["assert_disjoint", "check_folds", "speaker_folds"]
@@ -91,7 +91,7 @@ def speaker_folds(
     return folds
 
 
-def assert_disjoint(sources: Sequence[Domain], target: Domain) -> None:
+def assert_disjoint(sources: Sequence[Dataset], target: Dataset) -> None:
     """Raise a DomainError that lists speakers and recordings which a target shares with a source.
 
     A speaker is shared when corpora of the same name have the same speaker, a recording when the

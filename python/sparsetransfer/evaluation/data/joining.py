@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.audio.segments import match_segments
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.data.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
@@ -59,7 +59,7 @@ def join(
     frames: Sequence[SequenceTable] = (),
     *,
     unreadable: Literal["raise", "drop"] = "raise",
-) -> Domain:
+) -> Dataset:
     """Join a corpus to its feature rows by file, start and end, however these are spelt.
 
     Parameters
@@ -74,11 +74,11 @@ def join(
         Further frames of the same recordings, likewise.
     unreadable : {"raise", "drop"}, default="raise"
         What to do when a recording could not be read: refuse the corpus, or leave the recording
-        out and list it in `Domain.failures`.
+        out and list it in `Dataset.failures`.
 
     Returns
     -------
-    Domain
+    Dataset
         The joined rows, in the order of `corpus`.
 
     Raises
@@ -132,7 +132,7 @@ def join(
     if not kept.size:
         raise CorpusError(f"corpus {corpus.name!r}: no recording could be read")
     index, facts = wanted.iloc[kept], corpus.table.iloc[kept]
-    return Domain(
+    return Dataset(
         name=corpus.name,
         features=np.asarray(table.values, dtype=np.float64)[rows[kept]],
         labels=facts["label"].to_numpy(dtype=np.str_),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._messages import listing
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.exceptions import DomainError
 
 __all__ = [
@@ -144,14 +144,14 @@ def _robust(features: NDArray[np.float64]) -> Scaler:
     return _scaler(features, middle, (high - low) / _NORMAL_QUARTILES)
 
 
-def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> tuple[Scaler, ...]:
+def target_scalers(sources: Sequence[Dataset], target: Dataset, scope: Scope) -> tuple[Scaler, ...]:
     """Return what `normalise` does to each feature set of the target, for rows still to come.
 
     Parameters
     ----------
-    sources : sequence of Domain
+    sources : sequence of Dataset
         Labelled corpora.
-    target : Domain
+    target : Dataset
         Corpus to recognise; its labels are not looked at.
     scope : {"corpus", "robust", "source"}
         As for `normalise`. Per speaker there is no map for speakers still to come.
@@ -159,7 +159,7 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
     Returns
     -------
     tuple of Scaler
-        One per feature set, in the order of `Domain.matrices`.
+        One per feature set, in the order of `Dataset.matrices`.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def target_scalers(sources: Sequence[Domain], target: Domain, scope: Scope) -> t
     return tuple(steps(view) for view in target.matrices)
 
 
-def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
+def speaker_objection(domain: Dataset, n_classes: int, *, labelled: bool) -> str:
     """Return why the rows of a corpus must not be normalised per speaker; empty if they may.
 
     A speaker who shows one emotion only loses it when their own mean is taken away. What may be
@@ -214,12 +214,12 @@ def speaker_objection(domain: Domain, n_classes: int, *, labelled: bool) -> str:
     return ""
 
 
-def speaker_doubt(domain: Domain, n_classes: int) -> str:
+def speaker_doubt(domain: Dataset, n_classes: int) -> str:
     """Return which speakers of a labelled corpus lose their emotion to normalisation per speaker.
 
     Parameters
     ----------
-    domain : Domain
+    domain : Dataset
         A source to which `speaker_objection` has none.
     n_classes : int
         Number of evaluated classes.
@@ -242,7 +242,7 @@ def speaker_doubt(domain: Domain, n_classes: int) -> str:
     )
 
 
-def _speakers_of_one_class(domain: Domain) -> list[str]:
+def _speakers_of_one_class(domain: Dataset) -> list[str]:
     shown: dict[str, set[str]] = {}
     for speaker, label in zip(domain.speakers.tolist(), domain.labels.tolist(), strict=True):
         shown.setdefault(speaker, set()).add(label)
@@ -262,15 +262,15 @@ def _per_speaker(
 
 
 def normalise(
-    sources: Sequence[Domain], target: Domain, scope: Scope, *, n_classes: int
+    sources: Sequence[Dataset], target: Dataset, scope: Scope, *, n_classes: int
 ) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]], dict[str, str]]:
     """Normalise every feature set of sources and target.
 
     Parameters
     ----------
-    sources : sequence of Domain
+    sources : sequence of Dataset
         Labelled corpora.
-    target : Domain
+    target : Dataset
         Corpus to recognise; its labels are not looked at.
     scope : {"corpus", "speaker", "speaker-or-corpus", "robust", "source"}
         "corpus": z-score over the rows of each corpus. "speaker": over those of each speaker;
@@ -284,7 +284,7 @@ def normalise(
     Returns
     -------
     sources : list of list of ndarray
-        Per source its feature sets, in the order of `Domain.matrices`.
+        Per source its feature sets, in the order of `Dataset.matrices`.
     target : list of ndarray
         The same of the target.
     objections : dict of str to str
@@ -299,7 +299,7 @@ def normalise(
     --------
     >>> import numpy as np
     >>> n = 8
-    >>> domain = Domain(
+    >>> domain = Dataset(
     ...     name="own",
     ...     features=np.arange(2.0 * n).reshape(n, 2),
     ...     labels=np.tile(["anger", "sadness"], n // 2),
@@ -328,7 +328,7 @@ def normalise(
                 "by 'speaker-or-corpus', which does so where it must"
             )
 
-    def of(domain: Domain) -> list[NDArray[np.float64]]:
+    def of(domain: Dataset) -> list[NDArray[np.float64]]:
         if scope not in ("corpus", "robust") and domain.name not in objections:
             return [_per_speaker(view, domain.speakers, 2 * n_classes) for view in domain.matrices]
         scalers = target_scalers((), domain, "robust" if scope == "robust" else "corpus")
@@ -338,9 +338,9 @@ def normalise(
 
 
 def _by_source(
-    sources: Sequence[Domain], target: Domain
+    sources: Sequence[Dataset], target: Dataset
 ) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]]]:
-    def of(domain: Domain) -> list[NDArray[np.float64]]:
+    def of(domain: Dataset) -> list[NDArray[np.float64]]:
         scalers = target_scalers(sources, domain, "source")
         return [each.apply(view) for each, view in zip(scalers, domain.matrices, strict=True)]
 

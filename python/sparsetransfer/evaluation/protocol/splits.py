@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import LeaveOneGroupOut
 
-from sparsetransfer.evaluation.data.domain import Domain, take
+from sparsetransfer.evaluation.data.dataset import Dataset, select_rows
 from sparsetransfer.evaluation.data.folds import Fold, assert_disjoint, check_folds, speaker_folds
 from sparsetransfer.evaluation.data.normalisation import normalise, speaker_doubt, standardise
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
@@ -43,7 +43,7 @@ class Split:
 
 
 def splits(
-    task: Task, domains: Mapping[str, Domain], protocol: EvaluationProtocol, seed: int
+    task: Task, domains: Mapping[str, Dataset], protocol: EvaluationProtocol, seed: int
 ) -> Iterator[Split]:
     """Yield the folds of a task.
 
@@ -51,7 +51,7 @@ def splits(
     ----------
     task : Task
         Sources and target.
-    domains : mapping of str to Domain
+    domains : mapping of str to Dataset
         Corpora by name, restricted to the classes of the protocol.
     protocol : EvaluationProtocol
         The rules.
@@ -73,9 +73,9 @@ def splits(
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsetransfer.evaluation import Domain, EvaluationProtocol, OrderedPairs
+    >>> from sparsetransfer.evaluation import Dataset, EvaluationProtocol, OrderedPairs
     >>> domains = {
-    ...     name: Domain(
+    ...     name: Dataset(
     ...         name=name,
     ...         features=np.arange(24.0).reshape(12, 2),
     ...         labels=np.tile(["anger", "sadness"], 6),
@@ -102,7 +102,7 @@ def splits(
         yield _within(domain, train, test, protocol)
 
 
-def _speaker_folds(domain: Domain, n_folds: int, seed: int) -> list[Fold]:
+def _speaker_folds(domain: Dataset, n_folds: int, seed: int) -> list[Fold]:
     if n_folds:
         return speaker_folds(domain.labels, domain.speakers, n_folds=n_folds, seed=seed)
     if (domain.speakers == "").any():
@@ -115,7 +115,7 @@ def _speaker_folds(domain: Domain, n_folds: int, seed: int) -> list[Fold]:
     return folds
 
 
-def _between(sources: list[Domain], target: Domain, protocol: EvaluationProtocol) -> Split:
+def _between(sources: list[Dataset], target: Dataset, protocol: EvaluationProtocol) -> Split:
     assert_disjoint(sources, target)
     trained = {label for domain in sources for label in domain.counts()}
     absent = [name for name in protocol.classes if name not in trained]
@@ -135,12 +135,12 @@ def _between(sources: list[Domain], target: Domain, protocol: EvaluationProtocol
 
 
 def _within(
-    domain: Domain,
+    domain: Dataset,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     protocol: EvaluationProtocol,
 ) -> Split:
-    known, unknown = take(domain, train), take(domain, test)
+    known, unknown = select_rows(domain, train), select_rows(domain, test)
     assert_disjoint([known], unknown)
     notes: tuple[str, ...] = ()
     scope = protocol.normalisation
@@ -161,7 +161,7 @@ def _within(
 
 
 def _notes(
-    sources: list[Domain], objections: dict[str, str], protocol: EvaluationProtocol
+    sources: list[Dataset], objections: dict[str, str], protocol: EvaluationProtocol
 ) -> tuple[str, ...]:
     """Tell which corpora are not normalised per speaker as asked, and which had better not be."""
     notes = [f"{name} is normalised per corpus: {why}" for name, why in objections.items()]
@@ -173,7 +173,7 @@ def _notes(
     return tuple(notes)
 
 
-def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]) -> LabelledRows:
+def _labelled(domains: list[Dataset], normalised: list[list[NDArray[np.float64]]]) -> LabelledRows:
     joined = [np.vstack(parts) for parts in zip(*normalised, strict=True)]
     features, views, named = _sorted(domains[0], joined)
     return LabelledRows(
@@ -193,7 +193,7 @@ def _labelled(domains: list[Domain], normalised: list[list[NDArray[np.float64]]]
     )
 
 
-def _unlabelled(domain: Domain, normalised: list[NDArray[np.float64]]) -> UnlabelledRows:
+def _unlabelled(domain: Dataset, normalised: list[NDArray[np.float64]]) -> UnlabelledRows:
     features, views, named = _sorted(domain, normalised)
     return UnlabelledRows(
         features, domain.speaker_keys, views, domain.spectrograms, named, domain.frames
@@ -204,9 +204,9 @@ _Views = dict[str, NDArray[np.float64]]
 
 
 def _sorted(
-    domain: Domain, matrices: list[NDArray[np.float64]]
+    domain: Dataset, matrices: list[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], _Views, _Views]:
-    """Tell features, views and named views apart, in the order of `Domain.matrices`."""
+    """Tell features, views and named views apart, in the order of `Dataset.matrices`."""
     count = 1 + len(domain.views)
     views = dict(zip(domain.views, matrices[1:count], strict=True))
     return matrices[0], views, dict(zip(domain.named, matrices[count:], strict=True))

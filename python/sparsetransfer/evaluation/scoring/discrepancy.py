@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sparsetransfer import mmd
 from sparsetransfer._linalg import lapack, matmul
 
-__all__ = ["Discrepancy", "measure", "project"]
+__all__ = ["Discrepancy", "measure_discrepancy", "project_2d"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Discrepancy:
         return asdict(self)
 
 
-def measure(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrepancy:
+def measure_discrepancy(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrepancy:
     """Measure the discrepancy between two sets of rows.
 
     Parameters
@@ -53,7 +53,7 @@ def measure(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrep
     --------
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(50, 3))
-    >>> near, far = measure(rows, rows + 0.1), measure(rows, rows + 1.0)
+    >>> near, far = measure_discrepancy(rows, rows + 0.1), measure_discrepancy(rows, rows + 1.0)
     >>> near.linear < far.linear
     True
     """
@@ -67,7 +67,7 @@ def measure(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrep
     )
 
 
-def project(
+def project_2d(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Project rows of both domains on the first two principal axes of their union.
@@ -89,7 +89,7 @@ def project(
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> source, target = project(rng.normal(size=(20, 5)), rng.normal(size=(30, 5)))
+    >>> source, target = project_2d(rng.normal(size=(20, 5)), rng.normal(size=(30, 5)))
     >>> source.shape, target.shape
     ((20, 2), (30, 2))
     """

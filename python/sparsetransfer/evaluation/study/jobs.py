@@ -16,9 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
-from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy, measure, project
+from sparsetransfer.evaluation.scoring.discrepancy import (
+    Discrepancy,
+    measure_discrepancy,
+    project_2d,
+)
 
-__all__ = ["Done", "Job", "execute"]
+__all__ = ["Job", "JobResult", "execute"]
 
 _IN_FLIGHT = 32
 """Jobs handed to an executor at a time: they carry their data with them."""
@@ -48,7 +52,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class JobResult:
     """What comes back.
 
     Parameters
@@ -79,7 +83,7 @@ class Done:
     peak: float
 
 
-def execute(jobs: Iterator[Job], n_jobs: int, executor: Executor | None) -> Iterator[Done]:
+def execute(jobs: Iterator[Job], n_jobs: int, executor: Executor | None) -> Iterator[JobResult]:
     """Run jobs and yield what becomes of them, in any order.
 
     Parameters
@@ -93,21 +97,21 @@ def execute(jobs: Iterator[Job], n_jobs: int, executor: Executor | None) -> Iter
 
     Yields
     ------
-    Done
+    JobResult
         One per job.
     """
     if executor is not None:
         yield from _on(executor, jobs)
     elif n_jobs == 1:
-        yield from map(perform, jobs)
+        yield from map(run_job, jobs)
     else:
         # No memory maps: the arrays are small, and a killed run would leave the files behind.
         parallel = joblib.Parallel(n_jobs, return_as="generator_unordered", max_nbytes=None)
-        yield from parallel(joblib.delayed(perform)(job) for job in jobs)
+        yield from parallel(joblib.delayed(run_job)(job) for job in jobs)
 
 
-def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[Done]:
-    running: set[Future[Done]] = set()
+def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[JobResult]:
+    running: set[Future[JobResult]] = set()
     exhausted = False
     try:
         while running or not exhausted:
@@ -116,7 +120,7 @@ def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[Done]:
                 if job is None:
                     exhausted = True
                 else:
-                    running.add(executor.submit(perform, job))
+                    running.add(executor.submit(run_job, job))
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield future.result()
@@ -125,7 +129,7 @@ def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[Done]:
             future.cancel()
 
 
-def perform(job: Job) -> Done:
+def run_job(job: Job) -> JobResult:
     """Run one job in this process, with BLAS on one thread."""
     wall, cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
@@ -134,10 +138,10 @@ def perform(job: Job) -> Done:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         after, points = None, None
         if output.source_codes is not None and output.target_codes is not None:
-            after = measure(output.source_codes, output.target_codes)
-            points = project(output.source_codes, output.target_codes)
+            after = measure_discrepancy(output.source_codes, output.target_codes)
+            points = project_2d(output.source_codes, output.target_codes)
     texts = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
-    return Done(
+    return JobResult(
         number=job.number,
         output=MethodOutput(np.asarray(output.predictions), output.diagnostics),
         after=after,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sparsetransfer.evaluation.data.domain import Domain, common_classes
+from sparsetransfer.evaluation.data.dataset import Dataset, common_classes
 from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet
 from sparsetransfer.evaluation.data.joining import join
 from sparsetransfer.evaluation.data.views import (
@@ -86,7 +86,7 @@ def prepare(
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     progress: FeatureProgress | None = None,
-) -> tuple[list[Domain], EvaluationProtocol]:
+) -> tuple[list[Dataset], EvaluationProtocol]:
     """Read the corpora of a study and compute their features.
 
     Log-mel spectrograms of 40 bands and the filter bank of the speaker network CAM++ are computed if
@@ -105,7 +105,7 @@ def prepare(
 
     Returns
     -------
-    domains : list of Domain
+    domains : list of Dataset
         The corpora, restricted to the classes.
     protocol : EvaluationProtocol
         The rules.
@@ -205,7 +205,7 @@ def describe(
     n_jobs: int | None = None,
     unreadable: Literal["raise", "drop"] = "raise",
     progress: FeatureProgress | None = None,
-) -> Domain:
+) -> Dataset:
     """Compute feature sets of one corpus.
 
     Parameters
@@ -226,7 +226,7 @@ def describe(
 
     Returns
     -------
-    Domain
+    Dataset
         The rows of all feature sets.
 
     Raises
@@ -270,7 +270,7 @@ def describe_adaptation(
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     progress: FeatureProgress | None = None,
-) -> tuple[list[Domain], Domain, dict[str, FrameCodeSet]]:
+) -> tuple[list[Dataset], Dataset, dict[str, FrameCodeSet]]:
     """Compute the same feature sets of labelled corpora and of the recordings to adapt to.
 
     Parameters
@@ -291,9 +291,9 @@ def describe_adaptation(
 
     Returns
     -------
-    sources : list of Domain
+    sources : list of Dataset
         Rows of the labelled corpora.
-    target : Domain
+    target : Dataset
         Rows of the target; recordings that cannot be read are left out.
     frame_codes : dict of str to FrameCodeSet
         Of each ``frame-codes(FRAMES)``, the feature set for new recordings of the target.
@@ -322,7 +322,7 @@ def describe_adaptation(
     corpora = [*sources, target]
     how = [Extraction(cache, n_jobs, "raise", progress) for _ in sources]
     how.append(Extraction(cache, n_jobs, "drop", progress))
-    parts: list[dict[str, Domain]] = [{} for _ in corpora]
+    parts: list[dict[str, Dataset]] = [{} for _ in corpora]
     frame_codes = {}
     for name in feature_sets:
         codes = FrameCodes.parse(name)
@@ -346,7 +346,7 @@ def _restrict(corpus: Corpus, classes: Sequence[str]) -> Corpus:
     return corpus.restrict(present or classes)
 
 
-def _with_views(parts: Mapping[str, Domain], sets: Sequence[str], named: Sequence[str]) -> Domain:
+def _with_views(parts: Mapping[str, Dataset], sets: Sequence[str], named: Sequence[str]) -> Dataset:
     first = parts[sets[0]]
     for other in parts.values():
         if not np.array_equal(first.files, other.files):

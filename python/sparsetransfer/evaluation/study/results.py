@@ -11,21 +11,21 @@ from typing import Any, Self
 import numpy as np
 
 from sparsetransfer._field_types import check_fields
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
 from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
-from sparsetransfer.evaluation.study.cell import Cell, Picture
+from sparsetransfer.evaluation.study.run_result import Projection, RunResult
 
-__all__ = ["SCHEMA_VERSION", "CorpusCard", "MethodCard", "StudyResults"]
+__all__ = ["SCHEMA_VERSION", "CorpusSummary", "MethodSummary", "StudyResults"]
 
 SCHEMA_VERSION = 2
 """Version of the layout of ``Study.as_dict``."""
 
 
 @dataclass(frozen=True)
-class CorpusCard:
+class CorpusSummary:
     """What a report tells about a corpus: everything but its features.
 
     Parameters
@@ -33,7 +33,7 @@ class CorpusCard:
     name : str
         Name.
     fingerprint : str
-        `Domain.fingerprint`.
+        `Dataset.fingerprint`.
     feature_sets : mapping of str to int
         Names and numbers of columns, of named views and spectrograms too if a method reads them.
     files, labels, speakers : tuple of str
@@ -66,7 +66,7 @@ class CorpusCard:
         return len(set(self.speakers) - {""})
 
     @classmethod
-    def of(cls, domain: Domain) -> CorpusCard:
+    def of(cls, domain: Dataset) -> CorpusSummary:
         """Describe a corpus."""
         views = (domain.features, *domain.views.values())
         columns = {
@@ -103,7 +103,7 @@ class CorpusCard:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> CorpusCard:
+    def from_dict(cls, content: Mapping[str, Any]) -> CorpusSummary:
         """Restore what `as_dict` gave."""
         return cls(
             name=content["name"],
@@ -118,7 +118,7 @@ class CorpusCard:
 
 
 @dataclass(frozen=True)
-class MethodCard:
+class MethodSummary:
     """Name, description and fixed settings of a method.
 
     Parameters
@@ -149,11 +149,11 @@ class StudyResults:
     """The values of a `Study`; its table is made from them, by `rank_methods`."""
 
     protocol: EvaluationProtocol
-    corpora: tuple[CorpusCard, ...]
-    methods: tuple[MethodCard, ...]
-    cells: tuple[Cell, ...]
+    corpora: tuple[CorpusSummary, ...]
+    methods: tuple[MethodSummary, ...]
+    cells: tuple[RunResult, ...]
     before: Mapping[str, Discrepancy]
-    feature_pictures: Mapping[str, Picture]
+    feature_pictures: Mapping[str, Projection]
     remarks: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
 
@@ -170,11 +170,11 @@ class StudyResults:
             tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {self.protocol.design.kind}"
         )
 
-    def corpus(self, name: str) -> CorpusCard:
+    def corpus(self, name: str) -> CorpusSummary:
         """Return the corpus of a name."""
         return next(corpus for corpus in self.corpora if corpus.name == name)
 
-    def cell(self, task: str, method: str, seed: int | None = None) -> Cell:
+    def cell(self, task: str, method: str, seed: int | None = None) -> RunResult:
         """Return one cell, by default that of the first seed.
 
         Parameters
@@ -186,7 +186,7 @@ class StudyResults:
 
         Returns
         -------
-        Cell
+        RunResult
             The cell.
 
         Raises
@@ -276,17 +276,17 @@ class StudyResults:
         tasks = results["tasks"]
         return cls(
             protocol=EvaluationProtocol.from_dict(results["protocol"]),
-            corpora=tuple(CorpusCard.from_dict(part) for part in results["corpora"]),
-            methods=tuple(MethodCard(**part) for part in results["methods"]),
+            corpora=tuple(CorpusSummary.from_dict(part) for part in results["corpora"]),
+            methods=tuple(MethodSummary(**part) for part in results["methods"]),
             cells=tuple(
-                Cell.from_record(
+                RunResult.from_record(
                     {**part, "timing": times[place(part)], "picture": drawn.get(place(part))}
                 )
                 for part in results["cells"]
             ),
             before={part["name"]: Discrepancy(**part["mmd_before"]) for part in tasks},
             feature_pictures={
-                name: Picture.from_dict(part) for name, part in coordinates["features"].items()
+                name: Projection.from_dict(part) for name, part in coordinates["features"].items()
             },
             remarks={part["name"]: tuple(part["remarks"]) for part in tasks},
             versions=dict(results["versions"]),

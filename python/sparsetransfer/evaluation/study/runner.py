@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
-from sparsetransfer.evaluation.data.domain import Domain, select_classes
+from sparsetransfer.evaluation.data.dataset import Dataset, select_classes
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.methods.base import (
     CheckedMethod,
@@ -27,12 +27,16 @@ from sparsetransfer.evaluation.methods.base import (
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.protocol.splits import Split, splits
-from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy, measure, project
+from sparsetransfer.evaluation.scoring.discrepancy import (
+    Discrepancy,
+    measure_discrepancy,
+    project_2d,
+)
 from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
 from sparsetransfer.evaluation.scoring.metrics import score
-from sparsetransfer.evaluation.study.cell import Cell, Picture, Timing
-from sparsetransfer.evaluation.study.jobs import Done, Job, execute
-from sparsetransfer.evaluation.study.results import CorpusCard, MethodCard
+from sparsetransfer.evaluation.study.jobs import Job, JobResult, execute
+from sparsetransfer.evaluation.study.results import CorpusSummary, MethodSummary
+from sparsetransfer.evaluation.study.run_result import Projection, RunResult, Timing
 from sparsetransfer.evaluation.study.store import CellStore, cell_key
 from sparsetransfer.evaluation.study.study import Study
 from sparsetransfer.exceptions import CorpusError
@@ -55,11 +59,11 @@ class _Plan:
     key: str
     folds: list[tuple[NDArray[np.intp], tuple[str, ...]]] = field(default_factory=list)
     """Per fold the positions of the target rows, and the labels of the source rows."""
-    done: dict[int, Done] = field(default_factory=dict)
+    done: dict[int, JobResult] = field(default_factory=dict)
 
 
 def run(
-    domains: Sequence[Domain],
+    domains: Sequence[Dataset],
     methods: Sequence[Method],
     protocol: EvaluationProtocol,
     *,
@@ -72,7 +76,7 @@ def run(
 
     Parameters
     ----------
-    domains : sequence of Domain
+    domains : sequence of Dataset
         The corpora that the design of the protocol names, in any order. Labels of a target are used
         to choose the rows of `protocol.classes` and to score predictions, and are not passed to any
         method.
@@ -118,7 +122,7 @@ def run(
     }
     tasks = protocol.design.tasks()
     before: dict[str, Discrepancy] = {}
-    pictures: dict[str, Picture] = {}
+    pictures: dict[str, Projection] = {}
     remarks: dict[str, tuple[str, ...]] = {}
     checks = [method.check for method in methods if isinstance(method, CheckedMethod)]
     # All tasks are looked at before any method runs, so that faults of corpora and of settings show
@@ -143,8 +147,8 @@ def run(
     cells = _fill(plans, known, protocol, n_jobs, executor, store, progress)
     return Study(
         protocol=protocol,
-        corpora=tuple(CorpusCard.of(domain) for domain in known.values()),
-        methods=tuple(MethodCard(m.name, m.description, m.settings()) for m in methods),
+        corpora=tuple(CorpusSummary.of(domain) for domain in known.values()),
+        methods=tuple(MethodSummary(m.name, m.description, m.settings()) for m in methods),
         cells=tuple(cells),
         before=before,
         feature_pictures=pictures,
@@ -153,7 +157,7 @@ def run(
     )
 
 
-def _named(domains: Sequence[Domain], name: str) -> Domain:
+def _named(domains: Sequence[Dataset], name: str) -> Dataset:
     return next(domain for domain in domains if domain.name == name)
 
 
@@ -162,14 +166,14 @@ def _key(
     task: Task,
     method: Method,
     seed: int,
-    known: Mapping[str, Domain],
+    known: Mapping[str, Dataset],
 ) -> str:
     involved = dict.fromkeys((*task.sources, task.target))
     return cell_key(protocol, task, method, seed, [known[name] for name in involved])
 
 
 def _check(
-    domains: Sequence[Domain], methods: Sequence[Method], protocol: EvaluationProtocol
+    domains: Sequence[Dataset], methods: Sequence[Method], protocol: EvaluationProtocol
 ) -> None:
     have, want = sorted(domain.name for domain in domains), sorted(protocol.design.names)
     if have != want:
@@ -219,7 +223,7 @@ def _check(
 
 def _distance(folds: Sequence[Split]) -> Discrepancy:
     with threadpool_limits(1, user_api="blas"):
-        parts = [measure(fold.source.features, fold.target.features) for fold in folds]
+        parts = [measure_discrepancy(fold.source.features, fold.target.features) for fold in folds]
     return _mean_distance(parts)
 
 
@@ -230,24 +234,24 @@ def _mean_distance(parts: Sequence[Discrepancy]) -> Discrepancy:
     )
 
 
-def _feature_picture(fold: Split, target: Domain) -> Picture:
+def _feature_picture(fold: Split, target: Dataset) -> Projection:
     with threadpool_limits(1, user_api="blas"):
-        points = project(fold.source.features, fold.target.features)
-    return Picture(
+        points = project_2d(fold.source.features, fold.target.features)
+    return Projection(
         *points, tuple(fold.source.labels.tolist()), tuple(target.labels[fold.rows].tolist())
     )
 
 
 def _fill(
     plans: Sequence[_Plan],
-    known: Mapping[str, Domain],
+    known: Mapping[str, Dataset],
     protocol: EvaluationProtocol,
     n_jobs: int,
     executor: Executor | None,
     store: CellStore | None,
     progress: Progress | None,
-) -> list[Cell]:
-    cells: dict[int, Cell] = {}
+) -> list[RunResult]:
+    cells: dict[int, RunResult] = {}
     for number, plan in enumerate(plans):
         found = None if store is None else store.load(plan.key)
         if found is not None:
@@ -277,7 +281,7 @@ def _fill(
 def _jobs(
     plans: Sequence[_Plan],
     left: Sequence[int],
-    known: Mapping[str, Domain],
+    known: Mapping[str, Dataset],
     protocol: EvaluationProtocol,
 ) -> Iterator[Job]:
     at: tuple[Task, int] | None = None
@@ -292,7 +296,7 @@ def _jobs(
             yield Job((number, position), plan.method, fold.source, fold.target, tuning)
 
 
-def _cell(plan: _Plan, target: Domain, protocol: EvaluationProtocol) -> Cell:
+def _cell(plan: _Plan, target: Dataset, protocol: EvaluationProtocol) -> RunResult:
     done = [plan.done[position] for position in range(len(plan.folds))]
     predictions = np.full(len(target), "", dtype=object)
     for (rows, _), part in zip(plan.folds, done, strict=True):
@@ -311,8 +315,8 @@ def _cell(plan: _Plan, target: Domain, protocol: EvaluationProtocol) -> Cell:
     picture = None
     if first.points is not None:
         rows, source_labels = plan.folds[0]
-        picture = Picture(*first.points, source_labels, tuple(target.labels[rows].tolist()))
-    return Cell(
+        picture = Projection(*first.points, source_labels, tuple(target.labels[rows].tolist()))
+    return RunResult(
         task=plan.task.name,
         target=target.name,
         method=plan.method.name,
@@ -333,7 +337,7 @@ def _cell(plan: _Plan, target: Domain, protocol: EvaluationProtocol) -> Cell:
 
 
 def _interval(
-    target: Domain, predictions: NDArray[np.str_], protocol: EvaluationProtocol, seed: int
+    target: Dataset, predictions: NDArray[np.str_], protocol: EvaluationProtocol, seed: int
 ) -> tuple[float, float]:
     if (target.speakers == "").any():
         return float("nan"), float("nan")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsetransfer._files import existing_file, write_text
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.methods.base import (
     Method,
     wanted_frames,
@@ -20,7 +20,7 @@ from sparsetransfer.evaluation.methods.base import (
 )
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
-from sparsetransfer.evaluation.study.cell import Cell
+from sparsetransfer.evaluation.study.run_result import RunResult
 
 __all__ = ["CellStore", "cell_key"]
 
@@ -30,7 +30,7 @@ _SCHEMA = "sparsetransfer.cell"
 
 
 def cell_key(
-    protocol: EvaluationProtocol, task: Task, method: Method, seed: int, domains: Sequence[Domain]
+    protocol: EvaluationProtocol, task: Task, method: Method, seed: int, domains: Sequence[Dataset]
 ) -> str:
     """Return a name for a cell that changes with everything its figures depend on.
 
@@ -44,7 +44,7 @@ def cell_key(
         The method; its name and settings enter.
     seed : int
         Seed.
-    domains : sequence of Domain
+    domains : sequence of Dataset
         The corpora of the task; their content enters, and their spectrograms, frames and named
         views if the method reads them.
 
@@ -82,7 +82,7 @@ class CellStore:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
 
-    def load(self, key: str) -> Cell | None:
+    def load(self, key: str) -> RunResult | None:
         """Return the cell of a key.
 
         Parameters
@@ -92,7 +92,7 @@ class CellStore:
 
         Returns
         -------
-        Cell or None
+        RunResult or None
             None if there is none, or none that can be read: it is then computed again.
         """
         place = self.directory / f"{key}.json"
@@ -100,21 +100,21 @@ class CellStore:
             content = json.loads(existing_file(place).read_text(encoding="utf-8"))
             if content["schema"] != _SCHEMA:
                 raise ValueError(f"schema {content['schema']!r}")
-            return Cell.from_record(content["cell"])
+            return RunResult.from_record(content["cell"])
         except FileNotFoundError:
             return None
         except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             logger.warning("%s is no cell and is computed again: %s", place, error)
             return None
 
-    def save(self, key: str, cell: Cell) -> None:
+    def save(self, key: str, cell: RunResult) -> None:
         """Write a cell aside, then put it into place.
 
         Parameters
         ----------
         key : str
             As from `cell_key`.
-        cell : Cell
+        cell : RunResult
             The cell.
         """
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -19,15 +19,15 @@ class Study(StudyResults):
     ----------
     protocol : EvaluationProtocol
         What was evaluated.
-    corpora : tuple of CorpusCard
+    corpora : tuple of CorpusSummary
         The corpora, restricted to the classes.
-    methods : tuple of MethodCard
+    methods : tuple of MethodSummary
         The methods, in the order of the tables.
-    cells : tuple of Cell
+    cells : tuple of RunResult
         By task, method and seed, in the order of the protocol.
     before : mapping of str to Discrepancy
         Per task, between the normalised features of source and target; mean over folds.
-    feature_pictures : mapping of str to Picture
+    feature_pictures : mapping of str to Projection
         Per task, the normalised features of the first fold.
     remarks : mapping of str to tuple of str
         Per task, what the normalisation had to decide.

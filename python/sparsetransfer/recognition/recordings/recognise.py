@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from sparsetransfer.evaluation.data.domain import Domain
+from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.study.prepare import describe
 from sparsetransfer.exceptions import CorpusError
-from sparsetransfer.recognition.linear import Window, overall
+from sparsetransfer.recognition.linear import Window, aggregate_windows
 from sparsetransfer.recognition.recogniser import Recogniser
 from sparsetransfer.recognition.recordings.parts import (
     WHOLE,
@@ -58,7 +58,7 @@ class RecordingAnswer:
     windows : tuple of Window
         In order; windows of silence are left out.
     probabilities : tuple of float
-        Of the file, as `overall` joins its windows; flagged windows do not vote unless all are.
+        Of the file, as `aggregate_windows` joins its windows; flagged windows do not vote unless all are.
         Empty if the file failed.
     flags : tuple of str
         Out of `FLAGS`: of the file if it failed, else those that all its windows have.
@@ -182,7 +182,7 @@ def _joined(file: str, parts: Sequence[tuple[Part, Window | None]]) -> Recording
         return RecordingAnswer(file, (), (), first.flags, first.failure)
     voters = [window for window in windows if not window.flags] or list(windows)
     shared = [flag for flag in FLAGS if all(flag in window.flags for window in windows)]
-    return RecordingAnswer(file, windows, overall(voters), tuple(shared))
+    return RecordingAnswer(file, windows, aggregate_windows(voters), tuple(shared))
 
 
 def _answered(
@@ -216,7 +216,7 @@ def _answered(
             yield replace(part, failure=reasons[number]), None
 
 
-def name_views(domain: Domain, names: Sequence[str]) -> Domain:
+def name_views(domain: Dataset, names: Sequence[str]) -> Dataset:
     """Name the feature sets of a corpus, for methods that ask for views by name."""
     views = (domain.features, *domain.views.values())
     return replace(domain, named=dict(zip(names, views, strict=True)))
@@ -228,7 +228,7 @@ def _described(
     cache: str | os.PathLike[str] | None,
     n_jobs: int | None,
     reasons: dict[int, str],
-) -> Iterator[tuple[list[int], Domain]]:
+) -> Iterator[tuple[list[int], Dataset]]:
     """Yield numbers of parts and their rows; of parts that fail after all, note the reason."""
     numbers = list(range(len(parts)))
     if not numbers:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
 from sparsetransfer.evaluation.scoring.metrics import Scores, score_confusion
 
-__all__ = ["Cell", "Picture", "Timing"]
+__all__ = ["Projection", "RunResult", "Timing"]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Projection:
     """Rows of source and target in the plane of their first two principal axes.
 
     Parameters
@@ -42,7 +42,7 @@ class Picture:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Picture:
+    def from_dict(cls, content: Mapping[str, Any]) -> Projection:
         """Restore what `as_dict` gave."""
         return cls(
             np.array(content["source"], dtype=np.float64).reshape(-1, 2),
@@ -75,7 +75,7 @@ class Timing:
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class RunResult:
     """One method with one seed on one task.
 
     Parameters
@@ -95,7 +95,7 @@ class Cell:
         ``folds``.
     after : Discrepancy or None
         Between the codes, for methods that have codes; mean over folds.
-    picture : Picture or None
+    picture : Projection or None
         Of the codes, in the first fold.
     warnings : tuple of str
         Warnings raised while the method ran.
@@ -112,7 +112,7 @@ class Cell:
     interval: tuple[float, float]
     diagnostics: Mapping[str, Any]
     after: Discrepancy | None
-    picture: Picture | None
+    picture: Projection | None
     warnings: tuple[str, ...]
     timing: Timing
 
@@ -149,7 +149,7 @@ class Cell:
         }
 
     @classmethod
-    def from_record(cls, content: Mapping[str, Any]) -> Cell:
+    def from_record(cls, content: Mapping[str, Any]) -> RunResult:
         """Restore what `as_record` gave.
 
         Parameters
@@ -159,7 +159,7 @@ class Cell:
 
         Returns
         -------
-        Cell
+        RunResult
             An equal cell.
 
         Raises
@@ -179,7 +179,7 @@ class Cell:
             interval=(low, high),
             diagnostics=dict(content["diagnostics"]),
             after=None if after is None else Discrepancy(**after),
-            picture=None if picture is None else Picture.from_dict(picture),
+            picture=None if picture is None else Projection.from_dict(picture),
             warnings=tuple(content["warnings"]),
             timing=Timing(timing["wall_s"], timing["cpu_s"], _float(timing["peak_mib"])),
         )

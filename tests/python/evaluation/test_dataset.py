@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sparsetransfer.evaluation.data.domain import common_classes, select_classes, take
+from sparsetransfer.evaluation.data.dataset import common_classes, select_classes, select_rows
 from sparsetransfer.exceptions import CorpusError
 
 
@@ -61,9 +61,9 @@ def frames(count, *, bands=4, fill=0.0):
 def test_spectrograms_stay_with_their_rows(domains):
     parts = tuple(part + number for number, part in enumerate(frames(90)))
     domain = dataclasses.replace(domains[0], spectrograms=parts, spectrogram_set="flat-1")
-    chosen = take(domain, np.array([7, 3]))
+    chosen = select_rows(domain, np.array([7, 3]))
     assert [float(part[0, 0]) for part in chosen.spectrograms] == [7.0, 3.0]
-    assert take(domains[0], np.array([7, 3])).spectrograms == ()
+    assert select_rows(domains[0], np.array([7, 3])).spectrograms == ()
     assert domain.fingerprint == domains[0].fingerprint
     assert domain.spectrogram_fingerprint != chosen.spectrogram_fingerprint
 

@@ -17,11 +17,11 @@ from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.data.rows import Spectrograms
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Domain", "common_classes", "select_classes", "take", "views_first"]
+__all__ = ["Dataset", "common_classes", "select_classes", "select_rows", "views_first"]
 
 
 @dataclass(frozen=True, eq=False)
-class Domain:
+class Dataset:
     """Feature rows of one corpus with label, speaker and recording of each row.
 
     Parameters
@@ -275,19 +275,19 @@ def common_classes(corpora: Sequence[_Labelled]) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
+def select_classes(domain: Dataset, classes: Sequence[str]) -> Dataset:
     """Select the rows of some classes and count the others as dropped.
 
     Parameters
     ----------
-    domain : Domain
+    domain : Dataset
         The corpus.
     classes : sequence of str
         Labels to keep, at least two.
 
     Returns
     -------
-    Domain
+    Dataset
         The rows whose label is in `classes`, in their order; `dropped` counts the rest.
 
     Raises
@@ -304,10 +304,10 @@ def select_classes(domain: Domain, classes: Sequence[str]) -> Domain:
     lost = Counter(domain.dropped)
     out = np.delete(domain.labels, keep).tolist()
     lost.update(f"class {label!r} not asked for" for label in out)
-    return replace(take(domain, keep), dropped=dict(sorted(lost.items())))
+    return replace(select_rows(domain, keep), dropped=dict(sorted(lost.items())))
 
 
-def views_first(domain: Domain, names: Sequence[str]) -> Domain:
+def views_first(domain: Dataset, names: Sequence[str]) -> Dataset:
     """Select named views as the feature sets of a corpus, for a method that is fitted for use."""
     absent = [name for name in names if name not in domain.named]
     if absent:
@@ -330,7 +330,7 @@ def views_first(domain: Domain, names: Sequence[str]) -> Domain:
     )
 
 
-def take(domain: Domain, rows: NDArray[np.intp]) -> Domain:
+def select_rows(domain: Dataset, rows: NDArray[np.intp]) -> Dataset:
     """Select rows of a corpus in the given order; `dropped` and `failures` stay as they are."""
     return replace(
         domain,
