@@ -91,7 +91,7 @@ def test_sequences_lie_in_files_and_are_not_computed_twice(tmp_path, monkeypatch
         corpus, tmp_path / "mel", n_jobs=1, progress=lambda *at: seen.append(at)
     )
     assert seen == [(1, 3), (2, 3), (3, 3)]
-    assert table.feature_set == "log-mel-64-1"
+    assert table.feature_set == "log-mel-64-2"
     assert len(table) == 3
     pd.testing.assert_frame_equal(table.index, corpus.table[["file", "start", "end"]])
     for row in range(3):

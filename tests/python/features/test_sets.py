@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from sparsetransfer import features
 from sparsetransfer.features.descriptors.wide import WIDE_DESCRIPTORS, describe_wide
@@ -182,3 +183,15 @@ def test_blocks_do_not_show(name, monkeypatch):
     )
     parts = SETS[name].compute(signal)
     np.testing.assert_allclose(parts, whole, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "chosen", [*SETS.values(), features.LogMel()], ids=lambda chosen: chosen.id
+)
+def test_values_do_not_depend_on_the_threads_of_blas(chosen):
+    signal = np.random.default_rng(0).normal(scale=0.1, size=2 * 22_050).astype(np.float32)
+    found = []
+    for n_threads in (1, 2, 3):
+        with threadpoolctl.threadpool_limits(n_threads):
+            found.append(chosen.compute(signal))
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()

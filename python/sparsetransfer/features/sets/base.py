@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import single_threaded_blas
 from sparsetransfer.features.descriptors.level import SAMPLE_RATE
 
 __all__ = ["CONTOURS", "UtteranceStatistics"]
@@ -43,6 +44,7 @@ class UtteranceStatistics:
         self.names = tuple(columns)
         self.units = tuple(columns.values())
 
+    @single_threaded_blas()  # the last bits follow the number of threads
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """
         Compute the features of one utterance.

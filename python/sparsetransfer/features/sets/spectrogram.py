@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._linalg import single_threaded_blas
 from sparsetransfer._networks.front_end import BANDS, FILTER_BANK, RATE, filter_bank
 from sparsetransfer.features.descriptors.contours import smoothed, speech_stretch
 from sparsetransfer.features.descriptors.framing import Grid
@@ -70,11 +71,12 @@ class LogMel:
         least, most = _MEL_RANGE
         if not least <= n_mels <= most:
             raise ValueError(f"n_mels must be from {least} to {most}, got {n_mels}")
-        self.id = f"log-mel-{n_mels}-trimmed-1" if trim else f"log-mel-{n_mels}-1"
+        self.id = f"log-mel-{n_mels}-trimmed-2" if trim else f"log-mel-{n_mels}-2"
         self.trim = trim
         self.names = tuple(f"mel{i}" for i in range(1, n_mels + 1))
         self.units = ("ln(mel power), full scale 1",) * n_mels
 
+    @single_threaded_blas()  # the last bits follow the number of threads
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """
         Compute the spectrogram of one utterance.
