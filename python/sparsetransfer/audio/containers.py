@@ -45,20 +45,10 @@ _RESYNC = 1 << 16  # bytes that are searched for the first frame
 
 
 def overstated(log: str, path: Path) -> str:
-    """
-    Compare the length in a header of PCM data with the size of the file.
+    """Compare the length in a header of PCM data with the size of the file.
 
-    Parameters
-    ----------
-    log : str
-        What libsndfile logged while it parsed the header.
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        What is missing; empty if nothing is, or if the header states no length.
+    Return what is missing by the header that libsndfile logged in `log`; the empty string if
+    nothing is, or if the header states no length.
     """
     size = path.stat().st_size
     # Some recorders state the size of the file as that of the samples, in a file that is whole.
@@ -105,20 +95,10 @@ def _end_of_caf(file: BinaryIO) -> int:
 
 
 def understated(log: str, path: Path) -> str:
-    """
-    Find samples behind the end that a header of PCM data states, as unfinished recordings have them.
+    """Find samples behind the end by a header of PCM data, as unfinished recordings have them.
 
-    Parameters
-    ----------
-    log : str
-        What libsndfile logged while it parsed the header.
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        What is left over; empty if nothing is, or only tags and padding.
+    Return what is left over by the header that libsndfile logged in `log`; the empty string if
+    nothing is, or only tags and padding.
     """
     match = _STRANGE.search(log)
     with open(path, "rb") as file:
@@ -139,23 +119,10 @@ def strange_rest(path: Path, end: int) -> str:
 
 
 def exact_end(path: Path, kind: str, log: str) -> int:
-    """
-    Find where the samples end of a format whose samples libsndfile reads to the end of the file.
+    """Find where the samples end of a NIST, W64, VOC or AU file, which libsndfile reads to its end.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    kind : str
-        Its format: NIST, W64, VOC or AU.
-    log : str
-        What libsndfile logged while it parsed the header.
-
-    Returns
-    -------
-    int
-        Position behind the last sample by the header; 0 where the header does not state it, -1 where
-        other sound follows, which libsndfile would take for the same block.
+    Return the position behind the last sample by the header; 0 where the header does not state it,
+    -1 where other sound follows, which libsndfile would take for the same block.
     """
     if kind == "AU":
         return sum(map(int, match.groups())) if (match := _AU.search(log)) else 0
@@ -258,20 +225,10 @@ def flac_without_length(data: bytes) -> tuple[int, bytes, bool]:
 
 
 def ogg_streams(data: bytes) -> tuple[list[tuple[int, int]], str]:
-    """
-    Split an Ogg file into its chained streams.
+    """Split an Ogg file, which begins with a page, into its chained streams.
 
-    Parameters
-    ----------
-    data : bytes
-        The file's content, which begins with a page.
-
-    Returns
-    -------
-    streams : list of (int, int)
-        First byte of every chained stream and the byte after its last.
-    shortage : str
-        What is missing at the end of a stream; empty if nothing is.
+    Return the first byte of every stream and the byte after its last, and what is missing at the
+    end of a stream: the empty string if nothing is.
     """
     starts = [0]
     shortage = ""

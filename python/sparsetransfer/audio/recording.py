@@ -137,18 +137,7 @@ class Recording:
 
 @contextlib.contextmanager
 def open_recording(path: str | os.PathLike[str]) -> Iterator[Recording]:
-    """
-    Open a recording for decoding.
-
-    Parameters
-    ----------
-    path : path-like
-        Audio file.
-
-    Yields
-    ------
-    Recording
-        The recording; chained Ogg streams are one.
+    """Open a recording for decoding; chained Ogg streams are one.
 
     Raises
     ------

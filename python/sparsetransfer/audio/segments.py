@@ -65,18 +65,9 @@ def seconds(times: Any) -> NDArray[np.float64]:
 def canonical_bounds(
     start: NDArray[np.float64], end: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Convert the bounds of segments to one form.
+    """Convert the bounds of segments, in seconds, to one form.
 
-    Parameters
-    ----------
-    start, end : ndarray of float64
-        Seconds; NaN for the beginning and the end of the file.
-
-    Returns
-    -------
-    start, end : ndarray of float64
-        Both NaN for a whole file, which may also be spelt (0, NaN); no other start is NaN.
+    Both are NaN for a whole file, which may also be spelt (0, NaN); no other start is NaN.
     """
     begins = np.nan_to_num(start, nan=0.0)
     return np.where((begins == 0) & np.isnan(end), np.nan, begins), end

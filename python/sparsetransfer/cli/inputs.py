@@ -102,17 +102,9 @@ TargetLabels = Annotated[
 
 
 def cache_folder(path: Path | None) -> Path:
-    """Return the folder of features, checked before the work.
+    """Return the folder of features.
 
-    Parameters
-    ----------
-    path : Path or None
-        What the user chose; None is the user's cache folder for this package.
-
-    Raises
-    ------
-    OSError
-        If no file could be made there; the message names ``--cache``.
+    An OSError names ``--cache`` if no file could be made there.
     """
     import platformdirs
 
@@ -126,14 +118,7 @@ def cache_folder(path: Path | None) -> Path:
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path | str]) -> None:
-    """Check the files that a command writes in the end, before its work.
-
-    Parameters
-    ----------
-    outputs : mapping of str to path
-        Option and file; None is not written.
-    inputs : sequence of path
-        Files that the command reads.
+    """Check the files that a command writes in the end, by option, before its work.
 
     Raises
     ------

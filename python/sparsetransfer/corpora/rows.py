@@ -84,19 +84,10 @@ def manifest_rows(
 
 
 def manifest_in(folder: Path) -> Path | None:
-    """
-    Find the manifest of a folder.
+    """Find the manifest of a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of a corpus.
-
-    Returns
-    -------
-    Path or None
-        ``manifest.csv``, ``.tsv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``db.yaml``, in this
-        order and in any capitals.
+    It is ``manifest.csv``, ``.tsv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``db.yaml``, in this
+    order and in any capitals.
     """
     names = [*(f"manifest{ending}" for ending in FORMATS), "db.yaml"]
     try:

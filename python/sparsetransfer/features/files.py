@@ -174,22 +174,10 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
 
 
 def check_table_path(path: str | os.PathLike[str]) -> None:
-    """
-    Check, before features are computed, that a table can be written after it.
+    """Check, before features are computed, that `write_table` can write a table after it.
 
-    Parameters
-    ----------
-    path : path-like
-        As in `write_table`.
-
-    Raises
-    ------
-    ValueError
-        If it does not end in ``.csv`` or ``.parquet``.
-    ModuleNotFoundError
-        If it ends in ``.parquet`` and pyarrow is not installed.
-    OSError
-        If no such file can be written.
+    It raises what `write_table` would: ValueError for a suffix other than ``.csv`` and
+    ``.parquet``, ModuleNotFoundError without pyarrow, OSError if no such file can be written.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".csv", ".parquet"):

@@ -38,24 +38,10 @@ def compute_all(
     workers: int,
     executor: Executor | None = None,
 ) -> Iterator[_Result]:
-    """
-    Compute here, and go over to a pool when the pace so far says that it pays.
+    """Compute here, and go over to a pool when the pace so far says that it pays.
 
-    Parameters
-    ----------
-    pending : sequence
-        What is to be computed.
-    compute : callable
-        Takes one of them; picklable for more than one worker.
-    workers : int
-        Processes at most.
-    executor : concurrent.futures.Executor, optional
-        Computes everything instead.
-
-    Yields
-    ------
-    object
-        Results in the order of completion.
+    Results are yielded in the order of completion. `compute` is picklable for more than one worker;
+    an `executor` computes everything instead.
     """
     if executor is not None:
         futures = [executor.submit(compute, item) for item in pending]

@@ -25,27 +25,16 @@ _MOST_TESTED = 1000
 def domain_gap(
     sources: Sequence[Dataset], target: Dataset, split: Split, fitted: FittedMethod, seed: int
 ) -> dict[str, Any]:
-    """Measure the domains as recorded, normalised and coded.
+    """Measure the domains as recorded, normalised and, where `fitted` has codes, coded.
 
-    Parameters
-    ----------
-    sources : sequence of Dataset
-        The labelled corpora.
-    target : Dataset
-        The target.
-    split : Split
-        Their normalised rows.
-    fitted : FittedMethod
-        The method, whose codes are measured where it has any.
-    seed : int
-        Draws at most 1000 recordings a side, the permutations and the resamples.
+    The seed draws at most 1000 recordings a side, the permutations and the resamples.
 
     Returns
     -------
     dict of str to dict
-        Of each state that there is, ``linear`` and ``gaussian`` of `measure_discrepancy`, and the unbiased
-        estimate of the squared MMD (``unbiased``) with its 95 % interval (``low``, ``high``) and the
-        p-value of its permutation test.
+        Of each state that there is, ``linear`` and ``gaussian`` of `measure_discrepancy`, and the
+        unbiased estimate of the squared MMD (``unbiased``) with its 95 % interval (``low``,
+        ``high``) and the p-value of its permutation test.
     """
 
     def figures(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> dict[str, float]:

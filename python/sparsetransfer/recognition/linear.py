@@ -298,17 +298,9 @@ def recognise(
 
 
 def aggregate_windows(windows: Sequence[Window]) -> tuple[float, ...]:
-    """Join windows to one verdict about the file.
+    """Aggregate the windows of a file, at least one, to probabilities of the file.
 
-    Parameters
-    ----------
-    windows : sequence of Window
-        At least one.
-
-    Returns
-    -------
-    tuple of float
-        Normalised geometric mean of the probabilities, weighted by the length of the windows.
+    They are the normalised geometric mean, weighted by the length of the windows.
     """
     shares = np.maximum([part.probabilities for part in windows], _EPSILON)
     lengths = np.array([part.end - part.start for part in windows])

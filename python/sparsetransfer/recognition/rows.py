@@ -20,28 +20,10 @@ def views_and_keys(
     feature_sets: tuple[str, ...],
     widths: tuple[int, ...],
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.uint8]]:
-    """Check recordings against the feature sets of a recogniser.
+    """Check recordings against the feature sets of a recogniser and their numbers of columns.
 
-    Parameters
-    ----------
-    recordings : Dataset, array_like of shape (n, d), or sequence of such
-        Recordings with their features; arrays are rows of each feature set.
-    feature_sets : tuple of str
-        Names and versions of the feature sets.
-    widths : tuple of int
-        Their numbers of columns.
-
-    Returns
-    -------
-    views : list of ndarray of shape (n, width)
-        Rows of each feature set.
-    keys : ndarray of shape (n, 16), uint8
-        As of `recording_keys`.
-
-    Raises
-    ------
-    ValueError
-        If feature sets or numbers of columns are others.
+    Return the rows of each feature set and the keys of `recording_keys`; other feature sets or
+    widths are a ValueError.
     """
     if isinstance(recordings, Dataset):
         if set(feature_sets) <= set(recordings.named):

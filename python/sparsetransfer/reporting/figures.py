@@ -83,15 +83,7 @@ def drawing(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result
 def shown(text: str) -> str:
     r"""Return a text without signs that an image cannot hold.
 
-    Parameters
-    ----------
-    text : str
-        A name of a corpus or a file.
-
-    Returns
-    -------
-    str
-        Bytes that are no text as escapes, for example ``\udcff``; no control characters.
+    Bytes that are no text become escapes, for example ``\udcff``; control characters are left out.
     """
     plain = text.encode("utf-8", errors="backslashreplace").decode()
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in plain)
@@ -148,19 +140,9 @@ def _leads(ax: Axes) -> bool:
 
 @drawing
 def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
-    """Draw confusion matrices side by side, in several rows if there are many.
+    """Draw confusion matrices of equal classes, in rows if there are many, as an SVG data URI.
 
-    Parameters
-    ----------
-    titles : sequence of str
-        Title of each matrix.
-    scores : sequence of Scores
-        The matrices, of equal classes.
-
-    Returns
-    -------
-    str
-        Data URI of an SVG image. Colour is the share of the true class, figures are counts.
+    Colour is the share of the true class, figures are counts.
     """
     figure, axes = _panels(len(scores), 2.7, 2.7)
     for ax, title, result in zip(axes, titles, scores, strict=True):
@@ -184,19 +166,9 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
 
 @drawing
 def gains(ranking: Ranking, confidence: float) -> str:
-    """Draw the gain of each method over the baseline with its confidence interval.
+    """Draw the gain of each method over the baseline with its interval as an SVG data URI.
 
-    Parameters
-    ----------
-    ranking : Ranking
-        Methods with their gains.
-    confidence : float
-        Level of the intervals, 0..1.
-
-    Returns
-    -------
-    str
-        Data URI of an SVG image; filled dots are distinguishable from zero at 0.05.
+    Filled dots are distinguishable from zero at 0.05.
     """
     from matplotlib.figure import Figure
 
@@ -222,17 +194,9 @@ def gains(ranking: Ranking, confidence: float) -> str:
 
 @drawing
 def heat_maps(study: Study) -> str:
-    """Draw the UAR of every ordered pair, one map per method.
+    """Draw the UAR of every ordered pair as an SVG data URI, one map per method.
 
-    Parameters
-    ----------
-    study : Study
-        Results of ordered pairs.
-
-    Returns
-    -------
-    str
-        Data URI of an SVG image; sources in rows, targets in columns, in percent.
+    Sources are in rows, targets in columns, in percent.
     """
     names = study.protocol.design.names
     labels = [shown(name) for name in names]
@@ -279,21 +243,9 @@ def pictures(
     classes: Sequence[str],
     names: tuple[str, str],
 ) -> str:
-    """Draw rows of both domains in the plane, once by domain and once by emotion.
+    """Draw rows of both domains in the plane, by domain and by emotion, as a PNG data URI.
 
-    Parameters
-    ----------
-    picture : Projection
-        Coordinates and labels.
-    classes : sequence of str
-        Labels in the order of the colours.
-    names : tuple of (str, str)
-        Names of source and target.
-
-    Returns
-    -------
-    str
-        Data URI of a PNG image. Sources are circles, targets crosses.
+    Colours follow the order of `classes`; sources are circles, targets crosses.
     """
     source_labels = np.array(picture.source_labels)
     target_labels = np.array(picture.target_labels)

@@ -97,18 +97,9 @@ def comparison_rows(study: Study) -> list[tuple[str, ...]]:
 
 
 def safeguard_rows(study: Study) -> list[tuple[str, ...]]:
-    """Return what methods with a safeguard decided, and on which evidence.
+    """Return what methods with a safeguard decided, and why, in the columns of `SAFEGUARD`.
 
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    list of tuple of str
-        In the columns of `SAFEGUARD`, one per cell of the first seed with ``safeguard`` among its
-        diagnostics.
+    One row per cell of the first seed with ``safeguard`` among its diagnostics.
     """
     rows: list[tuple[str, ...]] = []
     for task in study.tasks:

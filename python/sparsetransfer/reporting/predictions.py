@@ -33,17 +33,7 @@ _BALANCED = ("multi-view", "recommended", "frame-codes")
 
 
 def check_page(folder: str | os.PathLike[str]) -> Path:
-    """Check that the report about predictions can be written, before the work.
-
-    Parameters
-    ----------
-    folder : path-like
-        Folder for ``predictions.html``.
-
-    Returns
-    -------
-    Path
-        The page.
+    """Return the path of ``predictions.html``, after checking that it can be written.
 
     Raises
     ------

@@ -169,18 +169,10 @@ def _domain_table(rows: Sequence[SummaryRow]) -> Table:
 
 
 def cells_csv(study: Study) -> str:
-    """Write every cell of a study as a line of CSV.
+    """Write every cell of a study as a line of CSV, below a header.
 
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    str
-        Header and one line per task, method and seed; shares in 0..1, nothing where a figure
-        does not exist. Cells that a spreadsheet would take for formulas are escaped.
+    Shares are in 0..1, nothing stands where a figure does not exist. Cells that a spreadsheet would
+    take for formulas are escaped.
     """
     classes = study.protocol.classes
     columns = [

@@ -21,17 +21,9 @@ __all__ = ["count_notes", "summary_as_dict", "summary_caption", "summary_table"]
 def summary_table(study: Study) -> Table:
     """Build the table of methods for a terminal of 60 columns or more.
 
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    rich.table.Table
-        One row per method, best mean UAR first: mean UAR with its interval, gain over the tuned
-        linear SVM, its p-value adjusted by Holm; of one task the interval of the gain, of several
-        tasks wins and losses, and the worst task.
+    One row per method, best mean UAR first: mean UAR with its interval, gain over the tuned linear
+    SVM, its p-value adjusted by Holm; of one task the interval of the gain, of several tasks wins
+    and losses, and the worst task.
     """
     from rich import box
     from rich.markup import escape
@@ -94,16 +86,8 @@ def count_notes(study: Study) -> str:
 def summary_as_dict(study: Study) -> dict[str, Any]:
     """Return the summary of a study as plain JSON values.
 
-    Parameters
-    ----------
-    study : Study
-        Results of an evaluation.
-
-    Returns
-    -------
-    dict
-        ``protocol``, ``tasks``, ``baseline``, ``test``, ``verdict`` and ``methods``, best mean UAR
-        first; shares in 0..1, null where a figure does not exist.
+    The keys are ``protocol``, ``tasks``, ``baseline``, ``test``, ``verdict`` and ``methods``, best
+    mean UAR first; shares are in 0..1, null where a figure does not exist.
     """
     ranking = rank_methods(study)
     return {

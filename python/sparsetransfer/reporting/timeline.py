@@ -18,22 +18,10 @@ __all__ = ["timeline_svg", "windows_csv"]
 
 @drawing
 def timeline_svg(windows: Sequence[Window], classes: Sequence[str], title: str) -> str:
-    """Draw the probabilities of the emotions over time.
+    """Draw the probabilities of the emotions over time as an SVG image.
 
-    Parameters
-    ----------
-    windows : sequence of Window
-        Windows of one recording, in order.
-    classes : sequence of str
-        Names of the probabilities.
-    title : str
-        Title of the picture.
-
-    Returns
-    -------
-    str
-        An SVG image; the probability of a window is drawn over the time it covers alone, up to the
-        start of the next one.
+    The probability of a window is drawn over the time it covers alone, up to the start of the next
+    one.
     """
     from matplotlib.figure import Figure
 
@@ -62,22 +50,12 @@ def timeline_svg(windows: Sequence[Window], classes: Sequence[str], title: str) 
 
 
 def windows_csv(answers: Sequence[RecordingAnswer], classes: Sequence[str]) -> str:
-    """Write the windows of recordings as CSV.
+    """Write the windows of recordings as CSV, with a header and one line per window.
 
-    Parameters
-    ----------
-    answers : sequence of RecordingAnswer
-        Files and their windows.
-    classes : sequence of str
-        Names of the probabilities.
-
-    Returns
-    -------
-    str
-        Header, and one line per window: file, start and end in seconds, the most probable emotion,
-        the probabilities, their entropy in bits, the fraction that is speech, flags separated by
-        semicolons, and ``ok``. A file that failed has one line with its flags, ``failed``, the reason, and nothing between. Cells
-        that a spreadsheet would take for formulas are escaped as in `csv_cell`.
+    Columns are file, start and end in seconds, the most probable emotion, the probabilities, their
+    entropy in bits, the fraction that is speech, flags separated by semicolons, and ``ok``. A file
+    that failed has one line with its flags, ``failed``, the reason, and nothing between. Cells that
+    a spreadsheet would take for formulas are escaped as in `csv_cell`.
     """
     names = ["file", "start", "end", "emotion", *classes, "entropy", "speech"]
     names += ["flag", "status", "reason"]

@@ -34,21 +34,8 @@ def predict_stream(
 ) -> None:
     """Print a line of JSON about every window of the standard input as soon as it ends.
 
-    Parameters
-    ----------
-    recogniser : Recogniser
-        Fitted.
-    window, hop : float
-        Length and step of the windows in seconds.
-    rate : int, optional
-        Rate in Hz of raw samples; without it the input is a WAV file.
-    sample_format : str, default="s16"
-        A key of `FORMATS`, of raw samples.
-
-    Raises
-    ------
-    ValueError
-        If the input is no WAV file of integers, or holds no samples.
+    `window` and `hop` are in seconds. Without `rate`, the Hz of raw samples whose format is a key
+    of `FORMATS`, the input is a WAV file; one that is none or holds no samples is a ValueError.
     """
     from sparsetransfer.recognition import recognise_stream
 

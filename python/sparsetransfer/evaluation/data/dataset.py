@@ -276,24 +276,9 @@ def common_classes(corpora: Sequence[_Labelled]) -> tuple[str, ...]:
 
 
 def select_classes(domain: Dataset, classes: Sequence[str]) -> Dataset:
-    """Select the rows of some classes and count the others as dropped.
+    """Select the rows of some classes, in their order, and count the others as dropped.
 
-    Parameters
-    ----------
-    domain : Dataset
-        The corpus.
-    classes : sequence of str
-        Labels to keep, at least two.
-
-    Returns
-    -------
-    Dataset
-        The rows whose label is in `classes`, in their order; `dropped` counts the rest.
-
-    Raises
-    ------
-    CorpusError
-        If no row is left.
+    No row left is a CorpusError.
     """
     keep = np.flatnonzero(np.isin(domain.labels, list(classes)))
     if not len(keep):

@@ -217,18 +217,8 @@ def speaker_objection(domain: Dataset, n_classes: int, *, labelled: bool) -> str
 def speaker_doubt(domain: Dataset, n_classes: int) -> str:
     """Return which speakers of a labelled corpus lose their emotion to normalisation per speaker.
 
-    Parameters
-    ----------
-    domain : Dataset
-        A source to which `speaker_objection` has none.
-    n_classes : int
-        Number of evaluated classes.
-
-    Returns
-    -------
-    str
-        The speakers who occur with one class only and have enough recordings for a mean of their
-        own, in a sentence; empty if there are none.
+    They occur with one class only and have enough recordings for a mean of their own; a sentence
+    names them, which is empty if there are none.
     """
     counts = Counter(domain.speakers.tolist())
     single = [name for name in _speakers_of_one_class(domain) if counts[name] >= 2 * n_classes]

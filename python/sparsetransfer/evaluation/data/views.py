@@ -74,18 +74,8 @@ class Extraction:
 def check_features(name: str, settings: Mapping[str, Any]) -> None:
     """Check the settings of a feature set of a study.
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-    settings : mapping
-        ``path`` of a table; or ``frames``, a name or a CSV of sequences, with settings of
-        `FrameCodes`.
-
-    Raises
-    ------
-    ValueError
-        If they cannot be used.
+    They are the ``path`` of a table; or ``frames``, a name or a CSV of sequences, with settings of
+    `FrameCodes`. Others are a ValueError.
     """
     if "path" in settings:
         strange = sorted(set(settings) - {"path"})
@@ -177,7 +167,7 @@ def frame_code_tables(
     codes : FrameCodes
         The settings.
     corpora : sequence of Corpus
-        The corpora; the order of their recordings decides which frames are drawn.
+        The order of their recordings decides which frames are drawn.
     extractions : sequence of Extraction
         How to compute the frames of each corpus; the first says where the coder is kept.
 
@@ -187,11 +177,6 @@ def frame_code_tables(
         Pooled codes of each corpus, not normalised.
     sets : list of FrameCodeSet
         Feature sets for new recordings of each corpus.
-
-    Raises
-    ------
-    CorpusError
-        If recordings cannot be read.
     """
     from sparsetransfer import features
 

@@ -248,10 +248,8 @@ def fit_classifier(
     ----------
     family : str
         A name in `FAMILIES`.
-    rows : ndarray of shape (n_source, k)
-        The source in this representation.
-    unknown : ndarray of shape (n_target, k)
-        The target in this representation.
+    rows, unknown : ndarray of shape (n_source, k) and (n_target, k)
+        Source and target in this representation.
     source : LabelledRows
         Labels and speakers of `rows`.
     tuning : Tuning

@@ -122,21 +122,9 @@ squared norm. logistic: multinomial logistic regression, cost C, every second of
 
 
 def check_family(method: str, family: str, candidates: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Check the name of a family, and the parameters of candidates of its classifier.
+    """Check that `FAMILIES` has a family whose classifier can use the candidates' parameters.
 
-    Parameters
-    ----------
-    method : str
-        Name of the method, for the message.
-    family : str
-        To be a name in `FAMILIES`.
-    candidates : sequence of mapping, default=()
-        Parameters of the classifier.
-
-    Raises
-    ------
-    ValueError
-        If there is no such family, or its classifier cannot use a parameter.
+    A ValueError names the method, the family and the parameter.
     """
     if family not in FAMILIES:
         raise ValueError(

@@ -42,22 +42,13 @@ _ENCODERS = (CORAL, JointDistributionAdaptation, SubspaceAlignment, TransferComp
 
 
 def estimator_class(path: str) -> type[Any]:
-    """Import an estimator class.
-
-    Parameters
-    ----------
-    path : str
-        ``module:Class``, for example ``sklearn.ensemble:RandomForestClassifier``.
-
-    Returns
-    -------
-    type
-        The class; it has `fit`, and `predict` or `transform`.
+    """Import an estimator class, for example of ``sklearn.ensemble:RandomForestClassifier``.
 
     Raises
     ------
     ValueError
-        If the path has another form, cannot be imported or is no such class.
+        If the path is not ``module:Class``, cannot be imported, or is no class with `fit` and
+        `predict` or `transform`.
     """
     module, separator, name = path.partition(":")
     if not separator or not module or not name:

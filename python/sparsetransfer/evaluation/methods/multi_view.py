@@ -171,16 +171,7 @@ def _fitted(
 def stack(
     source: LabelledRows, target: UnlabelledRows, views: Sequence[str] = ()
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64], list[int]]:
-    """Stack all feature sets side by side and the target below the source, its labels masked.
-
-    Parameters
-    ----------
-    source : LabelledRows
-        Rows of the source.
-    target : UnlabelledRows
-        Rows of the target.
-    views : sequence of str, default=()
-        Names of the views; none for all feature sets of the study.
+    """Stack the named views, or all, side by side, and the target below the source.
 
     Returns
     -------

@@ -39,21 +39,7 @@ def check_settings(
 ) -> None:
     """Compare settings with the types and ranges of the parameters of a class of this package.
 
-    Parameters
-    ----------
-    method : str
-        Name of the method, for the message.
-    owner : type
-        The class.
-    settings : mapping
-        Values by the name of the parameter, as they stand in a study file.
-    group : str, default=""
-        Prefix of the names in messages.
-
-    Raises
-    ------
-    ValueError
-        If a value has another type or lies out of range.
+    A ValueError names the method and the setting, with `group` as its prefix.
     """
     known = inspect.signature(owner).parameters
     names = {**vars(typing), **vars(sys.modules[owner.__module__])}
@@ -77,20 +63,8 @@ def check_settings(
 def check_estimator(method: str, estimator: Any, settings: Mapping[str, Any]) -> None:
     """Check the parameters of an estimator as far as that is possible without data.
 
-    Parameters
-    ----------
-    method : str
-        Name of the method, for the message.
-    estimator : object
-        The estimator, with its parameters: one of this package, or one that declares what its
-        parameters may be, as those of scikit-learn do.
-    settings : mapping
-        The parameters that were set.
-
-    Raises
-    ------
-    ValueError
-        If a parameter cannot be used.
+    It is one of this package, or one that declares what its parameters may be, as those of scikit-
+    learn do. A ValueError names the method and the parameter of `settings`.
     """
     if _is_ours(type(estimator)):
         check_settings(method, type(estimator), settings)

@@ -84,21 +84,9 @@ class JobResult:
 
 
 def execute(jobs: Iterator[Job], n_jobs: int, executor: Executor | None) -> Iterator[JobResult]:
-    """Run jobs and yield what becomes of them, in any order.
+    """Run jobs, made as they are needed, and yield their results in any order.
 
-    Parameters
-    ----------
-    jobs : iterator of Job
-        Made as they are needed.
-    n_jobs : int
-        Processes, at least 1; 1 is this process.
-    executor : concurrent.futures.Executor or None
-        Runs the jobs instead.
-
-    Yields
-    ------
-    JobResult
-        One per job.
+    One process is this one; with an `executor`, that runs the jobs instead.
     """
     if executor is not None:
         yield from _on(executor, jobs)

@@ -32,26 +32,10 @@ _SCHEMA = "sparsetransfer.cell"
 def cell_key(
     protocol: EvaluationProtocol, task: Task, method: Method, seed: int, domains: Sequence[Dataset]
 ) -> str:
-    """Return a name for a cell that changes with everything its figures depend on.
+    """Return 24 hexadecimal digits that change with everything the figures of a cell depend on.
 
-    Parameters
-    ----------
-    protocol : EvaluationProtocol
-        The rules.
-    task : Task
-        The row of the table.
-    method : Method
-        The method; its name and settings enter.
-    seed : int
-        Seed.
-    domains : sequence of Dataset
-        The corpora of the task; their content enters, and their spectrograms, frames and named
-        views if the method reads them.
-
-    Returns
-    -------
-    str
-        24 hexadecimal digits.
+    The name and the settings of the method enter, and the content of the corpora of the task, with
+    their spectrograms, frames and named views if the method reads them.
     """
     content: dict[str, Any] = {
         "protocol": protocol.id,

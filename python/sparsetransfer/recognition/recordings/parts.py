@@ -60,26 +60,10 @@ class Part:
 def cut_long(
     corpus: Corpus, *, whole: float = WHOLE, window: float = 4.0, hop: float = 2.0
 ) -> Corpus:
-    """Split recordings that are longer than a length into windows.
+    """Split recordings longer than `whole` seconds into windows.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        Recordings; rows that are segments already stay.
-    whole : float, default=30.0
-        Length in seconds up to which a recording stays whole.
-    window, hop : float
-        Length and step of the windows in seconds, > 0.
-
-    Returns
-    -------
-    Corpus
-        The same recordings; those that cannot be opened stay whole.
-
-    Raises
-    ------
-    ValueError
-        If `window` is below 0.025 s or `hop` below 0.001 s.
+    Rows that are segments already stay, and so do recordings that cannot be opened. A `window`
+    below 0.025 s or a `hop` below 0.001 s is a ValueError.
     """
     parts = [part for row in corpus_rows(corpus) for part in parts_of(*row, whole, window, hop)]
     return as_corpus(corpus.name, parts)
@@ -227,22 +211,8 @@ def _in_runs(loud: NDArray[np.bool_]) -> int:
 def usable_recordings(corpus: Corpus) -> tuple[Corpus, dict[str, str]]:
     """Select the recordings that something can be learned from.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        Recordings to adapt to.
-
-    Returns
-    -------
-    corpus : Corpus
-        Those with a signal.
-    failures : dict of str to str
-        The others, and why: they cannot be read, are silent, or shorter than 25 ms.
-
-    Raises
-    ------
-    CorpusError
-        If none is left.
+    The others are returned with the reason: they cannot be read, are silent, or shorter than 25 ms.
+    A CorpusError is raised if none is left.
     """
     parts = [
         examined(part) for row in corpus_rows(corpus) for part in parts_of(*row, math.inf, 4.0, 2.0)

@@ -58,8 +58,8 @@ class RecordingAnswer:
     windows : tuple of Window
         In order; windows of silence are left out.
     probabilities : tuple of float
-        Of the file, as `aggregate_windows` joins its windows; flagged windows do not vote unless all are.
-        Empty if the file failed.
+        Of the file, as `aggregate_windows` joins its windows; flagged windows do not vote unless
+        all are. Empty if the file failed.
     flags : tuple of str
         Out of `FLAGS`: of the file if it failed, else those that all its windows have.
     failure : str
