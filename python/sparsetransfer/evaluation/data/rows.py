@@ -29,6 +29,10 @@ class _Rows:
         """The rows in every feature set, the first one first."""
         return (self.features, *self.views.values())
 
+    def matrix(self, *, every_view: bool) -> NDArray[np.float64]:
+        """Return the first feature set, or all of them side by side."""
+        return np.hstack(self.every_view) if every_view else self.features
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows(_Rows):

@@ -18,7 +18,7 @@ from sparsetransfer.evaluation.methods.classifiers import (
     family_obstacle,
     tune,
 )
-from sparsetransfer.evaluation.methods.fitted import FittedMethod
+from sparsetransfer.evaluation.methods.fitted import FitBeforePredict, FittedMethod
 from sparsetransfer.evaluation.protocol.selection import Rule
 
 __all__ = [
@@ -178,7 +178,7 @@ class Majority:
 
 
 @dataclass(frozen=True)
-class ClassifierMethod:
+class ClassifierMethod(FitBeforePredict):
     """Train a tuned classifier on the source features only: a baseline to beat.
 
     Parameters
@@ -215,9 +215,7 @@ class ClassifierMethod:
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on `source`, label `target`."""
-        rows, unknown = source.features, target.features
-        if self.every_view:
-            rows, unknown = np.hstack(source.every_view), np.hstack(target.every_view)
+        rows, unknown = (part.matrix(every_view=self.every_view) for part in (source, target))
         tuned, chosen = fit_classifier(
             self.family, rows, unknown, source, tuning, candidates=self.candidates
         )
@@ -227,10 +225,6 @@ class ClassifierMethod:
             target_scores=tuned.scores(unknown),
             model=tuned.row_model(every_view=self.every_view),
         )
-
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit on `source`, label `target`."""
-        return self.fit(source, target, tuning).output
 
 
 def fit_classifier(

@@ -20,6 +20,7 @@ from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
 from sparsetransfer.evaluation.methods.fitted import (
+    FitBeforePredict,
     FittedMethod,
     LinearScores,
     RowModel,
@@ -82,7 +83,7 @@ def _takes_domain(estimator: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class EstimatorMethod:
+class EstimatorMethod(FitBeforePredict):
     """A scikit-learn estimator: a classifier, or a transformer before a tuned classifier.
 
     An estimator whose `fit` has the parameter `sample_domain` gets the rows of source and target
@@ -158,15 +159,9 @@ class EstimatorMethod:
             return family_obstacle(self.classifier)
         return "" if known else f"no model file keeps a fitted {found.__name__}"
 
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit the estimator and label `target`."""
-        return self.fit(source, target, tuning).output
-
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit the estimator and label `target`."""
-        rows, unknown = source.features, target.features
-        if self.every_view:
-            rows, unknown = np.hstack(source.every_view), np.hstack(target.every_view)
+        rows, unknown = (part.matrix(every_view=self.every_view) for part in (source, target))
         estimator = self._make(tuning.seed)
         everything, labels, domain = pack(rows, source.labels.astype(object), unknown)
         domain = np.where(domain > 0, np.append(source.corpora, np.zeros(len(unknown))), -1)

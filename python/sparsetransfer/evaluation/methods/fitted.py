@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeployableMethod",
+    "FitBeforePredict",
     "FittedMethod",
     "LinearScores",
     "RowModel",
@@ -116,7 +117,7 @@ class RowModel:
         return self.classifier.predict_views(self._represented(rows))
 
     def _represented(self, rows: UnlabelledRows) -> NDArray[np.float64]:
-        codes = np.hstack(rows.every_view) if self.every_view else rows.features
+        codes = rows.matrix(every_view=self.every_view)
         for encoder in self.encoders:
             codes = np.asarray(encoder.transform(codes), dtype=np.float64)
         return codes * self.scale
@@ -142,6 +143,23 @@ class FittedMethod:
     output: MethodOutput
     target_scores: NDArray[np.float64]
     model: RowModel
+
+
+class FitBeforePredict:
+    """What methods share that are dataclasses and predict what they were fitted to."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters fixed in advance."""
+        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return {name: fields[name] for name in fields if name not in ("name", "description")}
+
+    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
+        """Fit on `source` and, if the method adapts, the rows of `target`."""
+        raise NotImplementedError
+
+    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
+        """Fit, and label `target`."""
+        return self.fit(source, target, tuning).output
 
 
 @runtime_checkable

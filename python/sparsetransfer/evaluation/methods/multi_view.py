@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from sparsetransfer.classification import MultiView, Safeguard, join_views
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows, chosen_views
 from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning
 from sparsetransfer.evaluation.methods.fitted import (
+    FitBeforePredict,
     FittedMethod,
     RowModel,
     class_scores,
@@ -25,7 +26,7 @@ from sparsetransfer.subspace import CORAL
 __all__ = ["MultiViewMethod", "SafeguardedMultiViewMethod"]
 
 
-class _OfViews:
+class _OfViews(FitBeforePredict):
     """What methods share that read several views of a row."""
 
     name: str
@@ -38,19 +39,11 @@ class _OfViews:
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters fixed in advance."""
-        return _settings(self)
+        return super().settings() | {"views": list(self.views)}
 
     def obstacle(self) -> str:
         """Return an empty text: nothing keeps it from meeting new recordings."""
         return ""
-
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Fit on `source` and the rows of `target`, label `target`."""
-        return self.fit(source, target, tuning).output
-
-    def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
-        """Fit on `source` and the rows of `target`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -111,18 +104,14 @@ class SafeguardedMultiViewMethod(_OfViews):
         Name in tables.
     description : str
         One sentence for the report.
-    alpha : float, default=20.0
-        Penalty of the ridge, in units of the mean squared norm of the rows.
-    temperature : float, default=0.5
-        Scale of the scores in the posteriors.
+    alpha, temperature, views
+        As in `MultiViewMethod`.
     rounds : int, default=3
         Rounds of self-training where the target is adapted to.
     threshold : float, default=1.645
         Standard errors from which a rise counts.
     n_resamples : int, default=3
         Resamples for the evidence on stability, which does not decide.
-    views : sequence of str, default=()
-        As in `MultiViewMethod`.
     """
 
     name: str
@@ -214,8 +203,3 @@ def _checked(views: Any) -> tuple[str, ...]:
     if not named or len(set(views)) != len(views):
         raise ValueError(f"views must be a list of names without repetition, got {views!r}")
     return tuple(views)
-
-
-def _settings(method: Any) -> dict[str, Any]:
-    found = {k: v for k, v in asdict(method).items() if k not in ("name", "description")}
-    return found | {"views": list(found["views"])}

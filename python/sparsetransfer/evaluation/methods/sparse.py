@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sparsetransfer._linalg import matmul
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_classifier
 from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
-from sparsetransfer.evaluation.methods.fitted import FittedMethod
+from sparsetransfer.evaluation.methods.fitted import FitBeforePredict, FittedMethod
 from sparsetransfer.evaluation.methods.settings import check_settings
 from sparsetransfer.transfer import NeighbourGraph, Regularisation, TransferSparseCoding
 
@@ -21,7 +21,7 @@ __all__ = ["SparseCodingMethod", "UnitComponents"]
 
 
 @dataclass(frozen=True)
-class SparseCodingMethod:
+class SparseCodingMethod(FitBeforePredict):
     """Joint PCA, unit norm, dictionary and codes of both domains, classifier on the source's.
 
     Parameters
@@ -73,10 +73,6 @@ class SparseCodingMethod:
         check_settings(self.name, SparseCodingMethod, self.settings())
         check_family(self.name, self.classifier)
 
-    def settings(self) -> dict[str, Any]:
-        """Return the parameters fixed in advance."""
-        return {k: v for k, v in asdict(self).items() if k not in ("name", "description")}
-
     def check(self, n_source: int, n_target: int) -> None:
         """Check that there are no more atoms than rows before any method has run.
 
@@ -99,16 +95,6 @@ class SparseCodingMethod:
     def obstacle(self) -> str:
         """Return why it cannot predict new recordings; empty if it can."""
         return family_obstacle(self.classifier)
-
-    def predict(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> MethodOutput:
-        """Learn codes of all rows without labels, fit on the source's, label the target.
-
-        Raises
-        ------
-        ValueError
-            If there are more atoms than rows.
-        """
-        return self.fit(source, target, tuning).output
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Learn codes of all rows without labels, fit on the source's, label the target.
