@@ -95,27 +95,13 @@ def predictions_html(
     *,
     speakers: Mapping[str, str] | None = None,
 ) -> str:
-    """Render a report about predictions without labels.
+    """Render the page of `write_predictions`; recordings are linked from `folder`, if it is given.
 
-    Parameters
-    ----------
-    recogniser : Recogniser
-        The recogniser.
-    answers : sequence of RecordingAnswer
-        What it said.
-    folder : path-like, optional
-        Folder of the page, from which recordings are linked; None links none.
-    speakers : mapping of str to str, optional
-        The speaker of each recording, for a table of them; others are left out.
-
-    Returns
-    -------
-    str
-        An HTML page. Its first two sentences say what was learned and how far to trust it; then
-        follow the distance of the domains with its permutation test, the evidence of a safeguard,
-        the shares of the emotions with intervals, the calibration, flags, the most and the least
-        certain recordings, and a table of all. Where a few labels calibrated the recogniser it says
-        what they say, and how many it takes to tell two methods apart.
+    Its first two sentences say what was learned and how far to trust it; then follow the distance
+    of the domains with its permutation test, the evidence of a safeguard, the shares of the
+    emotions with intervals, the calibration, flags, the most and the least certain recordings, and
+    a table of all. Where a few labels calibrated the recogniser it says what they say, and how many
+    it takes to tell two methods apart.
     """
     from jinja2 import Environment, StrictUndefined
 

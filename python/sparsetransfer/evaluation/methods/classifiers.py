@@ -204,18 +204,12 @@ def tune(
         A name in `FAMILIES`.
     features : ndarray of shape (n, d)
         Source rows.
-    labels, speakers : ndarray of shape (n,), str
-        Their labels and speakers.
+    labels, speakers, n_folds, target, rule
+        As in `select`.
     c_grid : tuple of float
         Costs to try, ascending.
-    n_folds : int
-        Speaker-disjoint folds.
     seed : int
         Seed of the folds and of the solver.
-    target : ndarray of shape (n_target, d), optional
-        Unlabelled rows of the target, for rules that look at them.
-    rule : {"source", "reverse", "importance"}, default="source"
-        How candidates are scored, as in `select`.
     candidates : tuple of mapping, default=()
         Parameters to choose from instead of the family's grid, the preferred ones first.
 

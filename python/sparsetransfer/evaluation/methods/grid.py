@@ -137,23 +137,7 @@ class GridMethod:
         return {**fixed, "candidates": [dict(candidate) for candidate in self.candidates]}
 
     def variant(self, candidate: Mapping[str, Any]) -> Any:
-        """Return the method with the settings of a candidate.
-
-        Parameters
-        ----------
-        candidate : mapping
-            Settings.
-
-        Returns
-        -------
-        Method
-            The method.
-
-        Raises
-        ------
-        ValueError
-            If the method has no such settings.
-        """
+        """Return the method with the settings of a candidate; ValueError if it has none such."""
         known = self.method.settings()
         changes: dict[str, Any] = dict(candidate)
         if isinstance(known.get("params"), Mapping):
@@ -166,18 +150,7 @@ class GridMethod:
         return replace(self.method, **changes)  # type: ignore[type-var]
 
     def check(self, n_source: int, n_target: int) -> None:
-        """Check that candidates fit the rows, before any method has run.
-
-        Parameters
-        ----------
-        n_source, n_target : int
-            Rows of a split.
-
-        Raises
-        ------
-        ValueError
-            If one cannot run on so many rows.
-        """
+        """Check that all candidates can run on so many rows, before any method has run."""
         for candidate in self.candidates:
             variant = self.variant(candidate)
             if isinstance(variant, CheckedMethod):

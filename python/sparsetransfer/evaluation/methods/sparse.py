@@ -74,18 +74,7 @@ class SparseCodingMethod(FitBeforePredict):
         check_family(self.name, self.classifier)
 
     def check(self, n_source: int, n_target: int) -> None:
-        """Check that there are no more atoms than rows before any method has run.
-
-        Parameters
-        ----------
-        n_source, n_target : int
-            Rows of a split.
-
-        Raises
-        ------
-        ValueError
-            If there are more atoms than rows.
-        """
+        """Check that there are no more atoms than rows before any method has run."""
         if self.n_components > n_source + n_target:
             raise ValueError(
                 f"n_components must be at most the number of rows of source and target, "

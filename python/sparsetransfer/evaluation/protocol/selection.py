@@ -227,32 +227,19 @@ def choose(
 
     Parameters
     ----------
-    candidates : sequence of mapping
-        Parameters to try, the most regularised first.
+    candidates, labels, speakers, ranks, n_folds, seed
+        As in `select`.
     guess : callable
         ``guess(candidate, train, test)`` learns from some rows of the source and labels others.
-    labels, speakers : ndarray of shape (n,), str
-        Labels and speakers of the source.
     rule : {"source", "reverse", "importance"}
         What `guess` does, for the record.
-    ranks : sequence of float, optional
-        Which of candidates that are as good is taken, as in `select`.
     weights : ndarray of shape (n,), optional
         Positive weights of the source rows; all one by default.
-    n_folds : int, default=5
-        Speaker-disjoint folds.
-    seed : int, default=0
-        Seed of the folds.
 
     Returns
     -------
     Choice
         The candidate and the record of the choice, as by `select`.
-
-    Raises
-    ------
-    CorpusError
-        If speakers do not allow disjoint folds.
 
     Examples
     --------

@@ -282,12 +282,8 @@ def describe_adaptation(
     feature_sets : sequence of str
         Names that `features.feature_set` knows, or ``frame-codes(FRAMES)``, at least one; the
         second and later ones are views.
-    cache : path-like, optional
-        Folder of features, as in `features.extract`.
-    n_jobs : int, optional
-        Processes; all CPUs by default.
-    progress : callable, optional
-        Called as ``progress(what, done, total)``.
+    cache, n_jobs, progress
+        As in `describe`.
 
     Returns
     -------
