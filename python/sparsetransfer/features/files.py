@@ -147,7 +147,7 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
     digest, lengths, faults, width = hashlib.sha256(), [], [], 0
     for each in paths:
         try:
-            values = np.load(each, mmap_mode="r", allow_pickle=False)
+            values = np.lib.format.open_memmap(existing_file(each), mode="r")
         except (OSError, ValueError) as error:
             faults.append(f"{each}: {error}")
             continue
@@ -277,7 +277,7 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 def _read_array(place: Path, index: Path) -> pd.DataFrame:
     """Read an array and its index."""
     try:
-        values = np.load(existing_file(place), allow_pickle=False)
+        values = np.array(np.lib.format.open_memmap(existing_file(place), mode="r"))
         rows = _read_csv(existing_file(index))
     except (OSError, ValueError) as error:
         raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error

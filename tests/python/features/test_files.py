@@ -11,6 +11,7 @@ import soundfile
 from sparsetransfer import corpora, features
 from sparsetransfer.evaluation.data.joining import join
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.files import read_sequences
 
 NAMES = ["energy", "pitch"]
 
@@ -280,3 +281,39 @@ def test_durations_are_no_features(tmp_path):
     frame["length"] = pd.to_timedelta([1.5, 2.5], unit="s")
     frame.to_parquet(tmp_path / "t.parquet")
     assert features.read_table(tmp_path / "t.parquet").names == ["energy"]
+
+
+def _write_empty(place):
+    place.touch()
+
+
+def _write_archive(place):
+    with place.open("wb") as stream:
+        np.savez(stream, values=np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("write", [_write_empty, _write_archive])
+def test_arrays_that_are_none_are_refused_by_name(tmp_path, write):
+    np.save(tmp_path / "right.npy", np.ones((4, 3)))
+    write(tmp_path / "wrong.npy")
+    index = tmp_path / "own.csv"
+    index.write_text("file,sequence\na.wav,right.npy\nb.wav,wrong.npy\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"wrong\.npy"):
+        read_sequences(index)
+    with pytest.raises(CorpusError, match=r"wrong\.npy"):
+        features.read_table(tmp_path / "wrong.npy", index=index)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_among_sequences_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "wrong.npy")
+    index = tmp_path / "own.csv"
+    index.write_text("file,sequence\na.wav,wrong.npy\n", encoding="utf-8")
+    # Something to read, so that whoever opens it does not wait for ever.
+    held = os.open(tmp_path / "wrong.npy", os.O_RDWR)
+    try:
+        os.write(held, b"no array")
+        with pytest.raises(CorpusError, match="is a FIFO; expected a regular file"):
+            read_sequences(index)
+    finally:
+        os.close(held)
