@@ -355,7 +355,7 @@ def further_calls(dtype):
         ),
     )
     yield (
-        "BalancedRidge",
+        "BalancedRidge, decisions",
         (X,),
         lambda x: classification.BalancedRidge().fit(x, np.arange(len(x)) % 3).decision_function(x),
     )

@@ -35,7 +35,7 @@ def test_deep_systems_stand_in_the_report_beside_the_rest(corpora, evaluate, tmp
     assert finished.exit_code == 0, finished.output
     results = json.loads((report / "results.json").read_text(encoding="utf-8"))
     assert [cell["method"] for cell in results["cells"]] == ["svm", "didan", "speaker-resnet"]
-    assert results["corpora"][0]["feature_sets"]["log-mel-40-trimmed-1"] == 40
+    assert results["corpora"][0]["feature_sets"]["log-mel-40-trimmed-2"] == 40
     for cell in results["cells"][1:]:
         assert len(cell["diagnostics"]["training"]["loss"]) == 1
         assert cell["mmd_after"] is not None

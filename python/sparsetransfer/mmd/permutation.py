@@ -138,7 +138,7 @@ def two_sample_test(
 
     >>> flat = rng.uniform(size=(300, 1))
     >>> ripples = (rng.integers(10, size=(300, 1)) + rng.uniform(0.0, 0.7, size=(300, 1))) / 10
-    >>> options = {"n_permutations": 199, "random_state": 0}
+    >>> options = {"n_permutations": 199, "rng": 0}
     >>> mmd.two_sample_test(ripples, flat, **options).p_value > 0.05
     True
     >>> mmd.two_sample_test(
