@@ -343,7 +343,7 @@ def test_sequences_of_the_users_are_coded(config, own_frames, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file"),
+        (None, "does not exist"),
         (np.zeros(5), r"no \(n_frames, n_features\)"),
         (np.zeros((0, 5)), r"no \(n_frames, n_features\)"),
         (np.zeros((3, 4)), "4 columns, the first has 5|5 columns, the first has 4"),
