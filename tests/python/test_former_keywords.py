@@ -79,6 +79,17 @@ def test_estimators_list_and_clone_the_names_of_today_alone():
     assert "method" not in inspect.signature(dictionary.DictionaryLearning).parameters
 
 
+@pytest.mark.parametrize(
+    "learner", [dictionary.DictionaryLearning, dictionary.MiniBatchDictionaryLearning]
+)
+def test_estimators_take_former_names_in_set_params(learner):
+    with pytest.warns(DeprecationWarning, match="time_budget is now time_limit"):
+        changed = learner(3).set_params(time_budget=2.0)
+    assert changed.time_limit == 2.0
+    with pytest.raises(ValueError, match="Invalid parameter 'nothing'"):
+        learner(3).set_params(nothing=1)
+
+
 UNSOLVED = {
     "by_chunks": lambda: by_chunks(sparse_coding.lasso, X, D, 0.01, max_iter=0),
     "lasso": lambda: sparse_coding.lasso(X, D, 0.01, max_iter=0),

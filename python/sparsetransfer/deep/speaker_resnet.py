@@ -208,6 +208,10 @@ random_state, checkpoint, progress
             )
         if given is None or isinstance(given, SpeakerNetwork):
             network = given
+        elif not isinstance(given, str | os.PathLike):
+            raise TypeError(
+                f"pretrained must be a SpeakerNetwork, its file, 'campplus' or None, got {given!r}"
+            )
         else:
             network = SpeakerNetwork.load(given)
         if network is not None and network.shape["n_bands"] != self.n_bands_:

@@ -1,12 +1,13 @@
 """What the dictionary estimators share: coding and synthesis with the learned atoms."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
@@ -31,6 +32,22 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     transform_max_iter: int
     transform_n_nonzero_coefs: int | None
     transform_time_limit: float | None
+
+    @former_keywords(method="dictionary_update", time_budget="time_limit")
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the estimator.
+
+        Parameters
+        ----------
+        **params : object
+            Values by name.
+
+        Returns
+        -------
+        Self
+        """
+        super().set_params(**params)
+        return self
 
     def transform(self, X: ArrayLike, *, mask: Mask = None) -> FloatArray:
         """Encode signals with the learned atoms.

@@ -143,6 +143,10 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
             f"table of sequences '{place}': expected rows with a column 'sequence', got "
             f"{len(frame)} rows with {listing(frame.columns)}"
         )
+    if (empty := frame["sequence"].isna()).any():
+        raise CorpusError(
+            f"table of sequences '{place}': row {int(empty.to_numpy().argmax()) + 1} names no sequence"
+        )
     paths = tuple(place.parent / str(cell) for cell in frame["sequence"])
     digest, lengths, faults, width = hashlib.sha256(), [], [], 0
     for each in paths:

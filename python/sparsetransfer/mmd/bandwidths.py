@@ -35,11 +35,13 @@ def resolve_bandwidths(
         if bandwidths == "median":
             squared = _median_squared_distance(source, target)
         elif bandwidths == "mean":
-            squared = _mean_squared_distance(source, target)
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                squared = _mean_squared_distance(source, target)
         else:
             raise ValueError(
                 f"bandwidths must be numbers, 'median', 'mean' or 'quantiles', got {bandwidths!r}"
             )
+        _refuse_overflow(squared)
         if not squared > 0:
             raise ValueError(f"bandwidths={bandwidths!r} is zero for these samples: give a number")
         base = [math.sqrt(squared / 2)]
@@ -52,6 +54,13 @@ def resolve_bandwidths(
     if not base or not factors:
         raise ValueError("bandwidths and multipliers must not be empty")
     return [width * math.sqrt(factor) for width in base for factor in factors]
+
+
+def _refuse_overflow(squared: float) -> None:
+    if not math.isfinite(squared):
+        raise OverflowError(
+            "squared distances of source and target overflow: divide the samples by their size"
+        )
 
 
 def _mean_squared_distance(source: FloatArray, target: FloatArray) -> float:
@@ -81,6 +90,7 @@ def _quantile_grid(source: FloatArray, target: FloatArray) -> list[float]:
     squared = np.zeros(1)
     if len(source) + len(target) >= 2:
         squared = _squared_distances(source, target)
+    _refuse_overflow(float(squared.max()))
     squared = squared[squared > 0]  # of equal samples, which say nothing of a scale
     if not len(squared):
         raise ValueError("bandwidths='quantiles' is zero for these samples: give a number")

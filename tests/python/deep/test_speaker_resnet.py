@@ -99,6 +99,8 @@ def test_the_published_network_has_an_estimator_of_its_own(speech):
     )
     with pytest.raises(TypeError, match="channels"):
         SpeakerResNet(pretrained="campplus", channels=(4, 8))
+    with pytest.raises(TypeError, match="pretrained must be a SpeakerNetwork, its file"):
+        SpeakerResNet(pretrained=3).fit(speech.X, speech.y)
     with pytest.raises(ValueError, match=r"make one by SpeakerResNet\(pretrained='campplus'\)"):
         SpeakerResNet().set_params(pretrained="campplus").fit(speech.X, speech.y)
 

@@ -317,3 +317,11 @@ def test_a_fifo_among_sequences_is_refused_at_once(tmp_path):
             read_sequences(index)
     finally:
         os.close(held)
+
+
+def test_a_row_without_a_sequence_is_named(tmp_path):
+    index = tmp_path / "own.csv"
+    np.save(tmp_path / "right.npy", np.ones((3, 2)))
+    index.write_text("file,sequence\na.wav,right.npy\nb.wav,\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="row 2 names no sequence"):
+        read_sequences(index)

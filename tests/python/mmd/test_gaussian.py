@@ -302,3 +302,13 @@ def test_witness_integrates_to_the_discrepancy(rng, dtype):
     )
     with pytest.raises(ValueError, match="takes one column of weights per domain"):
         mmd.witness(source, source, target, source_weights=np.ones((700, 2)))
+
+
+@pytest.mark.parametrize("distance", [mmd.gaussian, mmd.laplace, mmd.inverse_multiquadric])
+@pytest.mark.parametrize("bandwidths", ["median", "mean", "quantiles"])
+def test_widths_of_samples_whose_distances_overflow_are_refused_by_that_name(
+    rng, distance, bandwidths
+):
+    far = 1e200 * rng.normal(size=(6, 2))
+    with pytest.raises(OverflowError, match="squared distances of source and target overflow"):
+        distance(far, -far, bandwidths=bandwidths)

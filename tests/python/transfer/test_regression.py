@@ -246,6 +246,10 @@ def test_a_warm_start_ends_at_the_same_point():
         ({"l1": -1.0}, "l1 must be at least 0"),
         ({"group": 1.0}, "groups is required"),
         ({"group": 1.0, "groups": [0, 1]}, "groups must have shape"),
+        (
+            {"group": 1.0, "groups": np.full(8, np.nan)},
+            "groups must name the group of every feature",
+        ),
         ({"l21": 1.0, "coef_init": np.zeros((2, 8))}, "coef_init must have 3 rows"),
         ({"l21": 1.0, "coupling": np.zeros((2, 3))}, "coupling must have 8 features"),
         ({"l21": 1.0, "kkt_tol": 0}, "kkt_tol must be greater than 0"),

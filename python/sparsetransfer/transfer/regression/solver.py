@@ -241,6 +241,8 @@ def group_strengths(
     labels = np.asarray(groups)
     if labels.shape != (n_features,):
         raise ValueError(f"groups must have shape ({n_features},), got {labels.shape}")
+    if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
+        raise ValueError("groups must name the group of every feature, got NaN or infinity")
     _, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     return numbers.astype(np.int32), strength * np.sqrt(sizes)
 
