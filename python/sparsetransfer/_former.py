@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-__all__ = ["former_keywords", "former_names"]
+__all__ = ["former_keywords", "former_names", "warn_of_former"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -70,14 +70,19 @@ def former_keywords(**present: str) -> Callable[[_Function], _Function]:
                 name = present[former]
                 if name in kwargs:
                     raise TypeError(f"{former} is the former name of {name}: give one of them")
-                warnings.warn(
-                    f"{former} is now {name}; the old name leaves in the next minor release",
-                    DeprecationWarning,
-                    stacklevel=2,
-                )
+                warn_of_former(former, name)
                 kwargs[name] = kwargs.pop(former)
             return function(*args, **kwargs)
 
         return cast(_Function, accepting)
 
     return decorate
+
+
+def warn_of_former(former: str, name: str) -> None:
+    """Warn, at the line that called the caller, that a name has changed."""
+    warnings.warn(
+        f"{former} is now {name}; the old name leaves in the next minor release",
+        DeprecationWarning,
+        stacklevel=3,
+    )

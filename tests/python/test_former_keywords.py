@@ -111,3 +111,14 @@ def test_the_warning_of_a_miss_names_the_line_of_the_caller(name):
     with pytest.warns(ConvergenceWarning) as caught:
         UNSOLVED[name]()
     assert [one.filename for one in caught] == [__file__]
+
+
+def test_the_violation_of_kernel_codes_has_its_former_name_too():
+    found = transfer.kernel_encode(X, D, DOMAIN, max_iter=5000, tol=0.1)
+    coder = transfer.KernelTransferSparseCoding(2, alpha=0.1, tol=0.5, random_state=0)
+    coder.fit(X, sample_domain=DOMAIN)
+    with pytest.warns(DeprecationWarning, match="is now kkt_violation;") as caught:
+        assert found.stationarity_violation == found.kkt_violation
+    assert caught[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="is now kkt_violation_;"):
+        assert coder.stationarity_violation_ == coder.kkt_violation_

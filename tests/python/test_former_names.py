@@ -10,7 +10,6 @@ from sparsetransfer._former import former_names
 FORMER = [
     ("transfer", "KernelCodes"),
     ("transfer", "KernelDictionary"),
-    ("transfer", "MeanCoupling"),
     ("transfer", "RegressionCoefficients"),
     ("transfer", "TransferCodes"),
     ("transfer", "TransferDictionary"),
@@ -80,7 +79,6 @@ FORMER = [
     ("distributed", "Engine"),
     ("classification", "PriorBalance"),
     ("classification", "RidgeFit"),
-    ("classification", "Rise"),
     ("classification", "agreement_rise"),
     ("classification", "balance_prior"),
     ("classification", "class_targets"),
@@ -180,6 +178,8 @@ FORMER = [
     ("transfer", "labelled"),
 ]
 RENAMED = [
+    ("classification", "Rise", "PairedDifference"),
+    ("transfer", "MeanCoupling", "MeanContrasts"),
     ("evaluation", "Cell", "RunResult"),
     ("evaluation", "CorpusCard", "CorpusSummary"),
     ("evaluation", "MethodCard", "MethodSummary"),

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "sparsetransfer/checks.hpp"
-#include "sparsetransfer/dictionary/users.hpp"
+#include "sparsetransfer/dictionary/support_index.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
 
 namespace sparsetransfer {
@@ -103,7 +103,7 @@ class Sweep {
   const KsvdSettings& settings_;
   MatrixRef<T>& codes_;
   MatrixRef<T>& dictionary_;
-  const Users users_;
+  const SupportIndex users_;
   Matrix<T> residual_;
 };
 

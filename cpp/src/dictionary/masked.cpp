@@ -6,7 +6,7 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/atoms.hpp"
-#include "sparsetransfer/dictionary/users.hpp"
+#include "sparsetransfer/dictionary/support_index.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/status.hpp"
 
@@ -120,7 +120,7 @@ class Descent {
   const ConstVectorRef<T>& weights_;
   const AtomConstraint& constraint_;
   MatrixRef<T>& dictionary_;
-  const Users users_;
+  const SupportIndex users_;
   Matrix<T> residual_;
   Matrix<T> curvature_;
   Vector<T> slope_;

@@ -31,7 +31,7 @@ if not TYPE_CHECKING:
             "SafeguardDecision": "classification.safeguard",
             "PriorBalance": "classification.priors",
             "RidgeFit": "classification.balanced_ridge",
-            "Rise": "classification.evidence",
+            "Rise": "classification.evidence:PairedDifference",
             "agreement_rise": "classification.evidence",
             "balance_prior": "classification.priors",
             "class_targets": "classification.balanced_ridge",

@@ -14,7 +14,7 @@ from sparsetransfer._validation import check_integer
 from sparsetransfer.classification.balanced_ridge import BalancedRidge
 
 __all__ = [
-    "Rise",
+    "PairedDifference",
     "agreement_rise",
     "cluster_share",
     "domain_separability",
@@ -27,7 +27,7 @@ _FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True)
-class Rise:
+class PairedDifference:
     """A figure before and after adaptation, with the standard error of the difference.
 
     Parameters
@@ -74,7 +74,7 @@ def _chance(labels: NDArray[np.intp], n_classes: int) -> float:
     return float(np.mean([a @ b for a, b in combinations(shares, 2)]))
 
 
-def agreement_rise(before: ArrayLike, after: ArrayLike) -> Rise:
+def agreement_rise(before: ArrayLike, after: ArrayLike) -> PairedDifference:
     r"""Compare how far views agree before and after each was adapted on its own.
 
     Parameters
@@ -87,7 +87,7 @@ def agreement_rise(before: ArrayLike, after: ArrayLike) -> Rise:
 
     Returns
     -------
-    Rise
+    PairedDifference
         Agreement of two views beyond chance, averaged over all pairs of views; the standard error
         is that of a mean over rows, which are taken to be independent.
 
@@ -126,7 +126,7 @@ def agreement_rise(before: ArrayLike, after: ArrayLike) -> Rise:
     n = first.shape[1]
     # Rows that all changed alike have no spread; one row's worth of doubt always remains.
     error = max(float(np.std(alike[1] - alike[0])) / np.sqrt(n), 1.0 / n)
-    return Rise(
+    return PairedDifference(
         float(alike[0].mean()) - _chance(first, n_classes),
         float(alike[1].mean()) - _chance(second, n_classes),
         error,
@@ -146,7 +146,7 @@ def _tie(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def group_tie_rise(
     before: ArrayLike, after: ArrayLike, groups: ArrayLike, *, n_classes: int
-) -> Rise | None:
+) -> PairedDifference | None:
     r"""Compare how closely labels follow groups of rows before and after adaptation.
 
     Parameters
@@ -160,7 +160,7 @@ def group_tie_rise(
 
     Returns
     -------
-    Rise or None
+    PairedDifference or None
         Share of the variance of the labels that lies between groups, 0..1, with the jackknife
         standard error over groups. None where the question makes no sense: fewer than three
         groups, or more than half of them with fewer than two rows per class, so that they can
@@ -199,7 +199,9 @@ def group_tie_rise(
         tables[0][None] * left_out[..., None]
     )
     variance = (n_groups - 1) / n_groups * np.square(parts - parts.mean()).sum()
-    return Rise(float(whole[0]), float(whole[1]), max(float(np.sqrt(variance)), 1.0 / len(owner)))
+    return PairedDifference(
+        float(whole[0]), float(whole[1]), max(float(np.sqrt(variance)), 1.0 / len(owner))
+    )
 
 
 def mean_recall(truth: NDArray[Any], labels: NDArray[Any]) -> float:

@@ -16,7 +16,7 @@ from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
-    Rise,
+    PairedDifference,
     agreement_rise,
     group_tie_rise,
 )
@@ -40,9 +40,9 @@ class SafeguardDecision:
         Why, in a sentence.
     threshold : float
         Standard errors from which a rise counts.
-    agreement : Rise or None
+    agreement : PairedDifference or None
         Agreement of views that were adapted apart; None with a single view or without a target.
-    group_tie : Rise or None
+    group_tie : PairedDifference or None
         How closely labels follow speakers; None where that was not asked or cannot be.
     evidence : mapping of str to float
         Further figures, which do not decide.
@@ -51,8 +51,8 @@ class SafeguardDecision:
     adapted: bool
     reason: str
     threshold: float
-    agreement: Rise | None
-    group_tie: Rise | None
+    agreement: PairedDifference | None
+    group_tie: PairedDifference | None
     evidence: Mapping[str, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,14 +67,16 @@ class SafeguardDecision:
         }
 
 
-def decide(agreement: Rise | None, group_tie: Rise | None, threshold: float) -> tuple[bool, str]:
+def decide(
+    agreement: PairedDifference | None, group_tie: PairedDifference | None, threshold: float
+) -> tuple[bool, str]:
     """Apply the rule of `Safeguard` to its two statistics.
 
     Parameters
     ----------
-    agreement : Rise or None
+    agreement : PairedDifference or None
         Of views adapted apart.
-    group_tie : Rise or None
+    group_tie : PairedDifference or None
         Of labels to speakers.
     threshold : float
         Standard errors from which a rise counts.

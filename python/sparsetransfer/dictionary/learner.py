@@ -16,7 +16,7 @@ from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
-__all__ = ["DictionaryLearning", "as_generator", "told"]
+__all__ = ["DictionaryLearning", "as_generator", "with_logging"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def as_generator(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(random_state)
 
 
-def told(callback: Callback | None, verbose: bool) -> Callback | None:
+def with_logging(callback: Callback | None, verbose: bool) -> Callback | None:
     """Return a callback that logs progress before it calls `callback`, if it is to."""
     if not verbose:
         return callback
@@ -268,7 +268,7 @@ class DictionaryLearning(DictionaryTransformer):
             mask=mask,
             coding_max_iter=self.transform_max_iter,
             time_limit=self.time_limit,
-            callback=told(self.callback, self.verbose),
+            callback=with_logging(self.callback, self.verbose),
             rng=as_generator(self.random_state),
             n_jobs=self.n_jobs,
         )

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner
 from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
-from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, told
+from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, with_logging
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.online import OnlineState, _batches
 from sparsetransfer.dictionary.result import Progress
@@ -232,7 +232,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         patience = math.inf if self.max_no_improvement is None else self.max_no_improvement
         stopping = _Stopping(n, check_real(self.tol, "tol", minimum=0.0), patience)
         budget = math.inf if self.time_limit is None else self.time_limit
-        callback = told(self.callback, self.verbose)
+        callback = with_logging(self.callback, self.verbose)
         start = time.perf_counter()
         self.n_steps_ = coded = 0
         max_iter = check_integer(self.max_iter, "max_iter", minimum=0)

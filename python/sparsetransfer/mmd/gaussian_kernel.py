@@ -17,7 +17,7 @@ from sparsetransfer._validation import (
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import resolve_contrasts
+from sparsetransfer.mmd.weights import resolve_weights
 
 __all__ = ["Kernel", "estimate", "family", "gaussian", "witness"]
 
@@ -167,8 +167,8 @@ def estimate(
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(kernel, xs, xt, widths, gradient)
-    contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    factor = max(contrasts.within_source.max(), contrasts.within_target.max())
+    mmd_weights = resolve_weights(len(xs), len(xt), estimator, source_weights, target_weights)
+    factor = max(mmd_weights.within_source.max(), mmd_weights.within_target.max())
     single = factor <= _LARGEST_SINGLE_FACTOR and kernel != "laplace"
     working = dtype if single else np.dtype(np.float64)
     value, *gradients = _core.kernel_mmd(
@@ -176,12 +176,12 @@ def estimate(
         xt.astype(working, copy=False),
         family(kernel),
         widths,
-        _by_column(contrasts.source, working),
-        _by_column(contrasts.target, working),
-        contrasts.within_source.astype(working),
-        contrasts.within_target.astype(working),
-        contrasts.between.astype(working),
-        contrasts.unbiased,
+        _by_column(mmd_weights.source, working),
+        _by_column(mmd_weights.target, working),
+        mmd_weights.within_source.astype(working),
+        mmd_weights.within_target.astype(working),
+        mmd_weights.between.astype(working),
+        mmd_weights.unbiased,
         gradient,
         resolve_threads(n_jobs),
     )
@@ -260,12 +260,16 @@ def witness(
     xs, xt = check_pair(source, target, dtype=dtype)
     at = check_pair(source, points, ("source", "points"), dtype=dtype)[1]
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
-    contrasts = resolve_contrasts(len(xs), len(xt), "biased", source_weights, target_weights)
-    if contrasts.source.shape[1] != 1:
+    mmd_weights = resolve_weights(len(xs), len(xt), "biased", source_weights, target_weights)
+    if mmd_weights.source.shape[1] != 1:
         raise ValueError("the witness function takes one column of weights per domain")
     threads = resolve_threads(n_jobs)
-    above = _core.kernel_sums(at, xs, _by_column(contrasts.source, dtype), chosen, widths, threads)
-    below = _core.kernel_sums(at, xt, _by_column(contrasts.target, dtype), chosen, widths, threads)
+    above = _core.kernel_sums(
+        at, xs, _by_column(mmd_weights.source, dtype), chosen, widths, threads
+    )
+    below = _core.kernel_sums(
+        at, xt, _by_column(mmd_weights.target, dtype), chosen, widths, threads
+    )
     return np.asarray(above[0] - below[0], dtype=np.float64)
 
 

@@ -9,9 +9,9 @@ from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_pair, common_dtype
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import Contrasts, resolve_contrasts
+from sparsetransfer.mmd.weights import MMDWeights, resolve_weights
 
-__all__ = ["Heaviest", "WeightedSums", "contrast_pulls", "contrast_value", "linear"]
+__all__ = ["Heaviest", "WeightedSums", "linear", "linear_terms", "squared_discrepancy"]
 
 _BLOCK = 4096
 
@@ -84,19 +84,19 @@ def linear(
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, gradient)
-    contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    source_sums = _weighted_sums(xs, contrasts.source)
-    target_sums = _weighted_sums(xt, contrasts.target)
-    value = contrast_value(
-        contrasts, source_sums, target_sums, _squared_norms(xs), _squared_norms(xt)
+    mmd_weights = resolve_weights(len(xs), len(xt), estimator, source_weights, target_weights)
+    source_sums = _weighted_sums(xs, mmd_weights.source)
+    target_sums = _weighted_sums(xt, mmd_weights.target)
+    value = squared_discrepancy(
+        mmd_weights, source_sums, target_sums, _squared_norms(xs), _squared_norms(xt)
     )
     if not gradient:
         return MMDResult(value)
-    source_pulls, target_pulls = contrast_pulls(contrasts, source_sums, target_sums)
+    source_terms, target_terms = linear_terms(mmd_weights, source_sums, target_sums)
     return MMDResult(
         value,
-        _gradient(xs, source_sums, source_pulls, contrasts.within_source * contrasts.unbiased),
-        _gradient(xt, target_sums, target_pulls, contrasts.within_target * contrasts.unbiased),
+        _gradient(xs, source_sums, source_terms, mmd_weights.within_source * mmd_weights.unbiased),
+        _gradient(xt, target_sums, target_terms, mmd_weights.within_target * mmd_weights.unbiased),
     )
 
 
@@ -133,8 +133,8 @@ class WeightedSums(NamedTuple):
         return self.heaviest.shares[:, None] * self.samples + self.others
 
 
-def contrast_value(
-    contrasts: Contrasts,
+def squared_discrepancy(
+    mmd_weights: MMDWeights,
     source_sums: WeightedSums,
     target_sums: WeightedSums,
     source_norms: NDArray[np.float64],
@@ -142,13 +142,13 @@ def contrast_value(
 ) -> float:
     """Return the value from the weighted sums of samples and their squared norms."""
     source_means, target_means = source_sums.whole, target_sums.whole
-    if not contrasts.unbiased:
+    if not mmd_weights.unbiased:
         differences = np.square(source_means - target_means).sum(axis=1)
-        return inner(contrasts.between, differences)
-    value = -2 * inner(contrasts.between, (source_means * target_means).sum(axis=1))
+        return inner(mmd_weights.between, differences)
+    value = -2 * inner(mmd_weights.between, (source_means * target_means).sum(axis=1))
     for sums, norms, within in (
-        (source_sums, source_norms, contrasts.within_source),
-        (target_sums, target_norms, contrasts.within_target),
+        (source_sums, source_norms, mmd_weights.within_source),
+        (target_sums, target_norms, mmd_weights.within_target),
     ):
         # |a x + R|² − a² |x|² = 2 a ⟨x, R⟩ + |R|²: the heaviest sample never meets itself.
         heaviest, others = sums.heaviest, sums.others
@@ -158,24 +158,24 @@ def contrast_value(
     return float(value)
 
 
-def contrast_pulls(
-    contrasts: Contrasts, source_sums: WeightedSums, target_sums: WeightedSums
+def linear_terms(
+    mmd_weights: MMDWeights, source_sums: WeightedSums, target_sums: WeightedSums
 ) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
     """Return what half the derivative by a sample is, per unit of its weight in each column.
 
     For either domain, of the other samples and of the heaviest one. An unbiased estimate has to
     subtract the terms of the other samples with themselves; those of the heaviest are left out.
     """
-    pulls = []
+    terms = []
     for sums, within, opposite in (
-        (source_sums, contrasts.within_source, target_sums),
-        (target_sums, contrasts.within_target, source_sums),
+        (source_sums, mmd_weights.within_source, target_sums),
+        (target_sums, mmd_weights.within_target, source_sums),
     ):
-        away = contrasts.between[:, None] * opposite.whole
+        away = mmd_weights.between[:, None] * opposite.whole
         others = within[:, None] * sums.whole - away
-        heaviest = within[:, None] * sums.others - away if contrasts.unbiased else others
-        pulls.append((others, heaviest))
-    return tuple(pulls)
+        heaviest = within[:, None] * sums.others - away if mmd_weights.unbiased else others
+        terms.append((others, heaviest))
+    return tuple(terms)
 
 
 def _weighted_sums(samples: FloatArray, weights: NDArray[np.float64]) -> WeightedSums:
@@ -196,17 +196,17 @@ def _squared_norms(samples: FloatArray) -> NDArray[np.float64]:
 def _gradient(
     samples: FloatArray,
     sums: WeightedSums,
-    pulls: tuple[NDArray[np.float64], NDArray[np.float64]],
+    terms: tuple[NDArray[np.float64], NDArray[np.float64]],
     diagonal: NDArray[np.float64],
 ) -> FloatArray:
-    heaviest, (pull, heaviest_pull) = sums.heaviest, pulls
+    heaviest, (term, heaviest_term) = sums.heaviest, terms
     gradient = np.empty_like(samples)
     for start in range(0, len(samples), _BLOCK):
         rows = slice(start, start + _BLOCK)
         weights = heaviest.other_weights[rows]
         itself = matmul(np.square(weights), diagonal)
-        gradient[rows] = 2 * (matmul(weights, pull) - itself[:, None] * samples[rows])
-    own = 2 * heaviest.shares[:, None] * heaviest_pull
+        gradient[rows] = 2 * (matmul(weights, term) - itself[:, None] * samples[rows])
+    own = 2 * heaviest.shares[:, None] * heaviest_term
     # np.add.at ends the process where its buffer cannot be allocated.
     for row, part in zip(heaviest.rows.tolist(), own.astype(samples.dtype), strict=True):
         gradient[row] += part

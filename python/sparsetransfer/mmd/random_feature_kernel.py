@@ -13,13 +13,13 @@ from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.linear_kernel import (
     Heaviest,
     WeightedSums,
-    contrast_pulls,
-    contrast_value,
     linear,
+    linear_terms,
+    squared_discrepancy,
 )
 from sparsetransfer.mmd.paired import check_pairs
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import resolve_contrasts
+from sparsetransfer.mmd.weights import resolve_weights
 
 __all__ = ["random_features"]
 
@@ -114,18 +114,20 @@ def random_features(
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, centre, frequencies, widths, gradient)
-    contrasts = resolve_contrasts(len(xs), len(xt), estimator, source_weights, target_weights)
-    source_sums = _feature_sums(xs, centre, frequencies, contrasts.source)
-    target_sums = _feature_sums(xt, centre, frequencies, contrasts.target)
+    mmd_weights = resolve_weights(len(xs), len(xt), estimator, source_weights, target_weights)
+    source_sums = _feature_sums(xs, centre, frequencies, mmd_weights.source)
+    target_sums = _feature_sums(xt, centre, frequencies, mmd_weights.target)
     # The features of a sample have length one.
-    value = contrast_value(contrasts, source_sums, target_sums, np.ones(len(xs)), np.ones(len(xt)))
+    value = squared_discrepancy(
+        mmd_weights, source_sums, target_sums, np.ones(len(xs)), np.ones(len(xt))
+    )
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
-    source_pulls, target_pulls = contrast_pulls(contrasts, source_sums, target_sums)
+    source_terms, target_terms = linear_terms(mmd_weights, source_sums, target_sums)
     return MMDResult(
         value,
-        _pull_back(xs, centre, frequencies, source_sums.heaviest, source_pulls),
-        _pull_back(xt, centre, frequencies, target_sums.heaviest, target_pulls),
+        _pull_back(xs, centre, frequencies, source_sums.heaviest, source_terms),
+        _pull_back(xt, centre, frequencies, target_sums.heaviest, target_terms),
         tuple(widths),
     )
 
@@ -166,14 +168,14 @@ def _pull_back(
     centre: FloatArray,
     frequencies: FloatArray,
     heaviest: Heaviest,
-    pulls: tuple[NDArray[np.float64], NDArray[np.float64]],
+    terms: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> FloatArray:
     """Chain 2 sum_c weights[i, c] pull[c], the derivative by features, with the features' own.
 
     The unbiased estimate's diagonal terms drop out because the features have constant length.
     """
     count = len(frequencies)
-    pull, heaviest_pull = pulls
+    term, heaviest_term = terms
 
     def chain(part: FloatArray, by_features: NDArray[np.float64]) -> FloatArray:
         cosines, sines = _features(part, centre, frequencies)
@@ -184,8 +186,8 @@ def _pull_back(
 
     gradient = np.empty_like(samples)
     for rows in _blocks(samples, count):
-        gradient[rows] = chain(samples[rows], 2 * matmul(heaviest.other_weights[rows], pull))
-    own = 2 * heaviest.shares[:, None] * heaviest_pull
+        gradient[rows] = chain(samples[rows], 2 * matmul(heaviest.other_weights[rows], term))
+    own = 2 * heaviest.shares[:, None] * heaviest_term
     # np.add.at ends the process where its buffer cannot be allocated.
     for row, part in zip(heaviest.rows.tolist(), chain(samples[heaviest.rows], own), strict=True):
         gradient[row] += part

@@ -10,7 +10,7 @@ from sparsetransfer._validation import FloatArray, check_matrix, check_vector
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.mmd.result import Estimator
 
-__all__ = ["Contrasts", "class_weights", "resolve_contrasts"]
+__all__ = ["MMDWeights", "class_weights", "resolve_weights"]
 
 
 _LEAST_MASS = 1e-250
@@ -18,7 +18,7 @@ _LEAST_MASS = 1e-250
 
 
 @dataclass(frozen=True)
-class Contrasts:
+class MMDWeights:
     """Pairs of weighted samples whose discrepancies are averaged, one per column.
 
     The weights of every column sum to one. A pair of samples enters with the product of its
@@ -34,13 +34,13 @@ class Contrasts:
     unbiased: bool
 
 
-def resolve_contrasts(
+def resolve_weights(
     n_source: int,
     n_target: int,
     estimator: Estimator,
     source_weights: ArrayLike | None,
     target_weights: ArrayLike | None,
-) -> Contrasts:
+) -> MMDWeights:
     """Normalise the weights of both domains and find the factors of the estimator."""
     if estimator not in ("biased", "unbiased"):
         raise ValueError(
@@ -60,10 +60,10 @@ def resolve_contrasts(
         target = np.broadcast_to(target, (n_target, columns))
     share = np.full(source.shape[1], 1 / source.shape[1])
     if estimator == "biased":
-        return Contrasts(source, target, share, share, share, False)
+        return MMDWeights(source, target, share, share, share, False)
     within_source = share / _off_diagonal_mass(source, "source")
     within_target = share / _off_diagonal_mass(target, "target")
-    return Contrasts(source, target, within_source, within_target, share, True)
+    return MMDWeights(source, target, within_source, within_target, share, True)
 
 
 def class_weights(

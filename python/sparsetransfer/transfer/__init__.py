@@ -63,7 +63,7 @@ if not TYPE_CHECKING:
         {
             "KernelCodes": "transfer.kernel.problem",
             "KernelDictionary": "transfer.kernel.problem",
-            "MeanCoupling": "transfer.couplings",
+            "MeanCoupling": "transfer.couplings:MeanContrasts",
             "RegressionCoefficients": "transfer.regression.solver",
             "TransferCodes": "transfer.result",
             "TransferDictionary": "transfer.result",

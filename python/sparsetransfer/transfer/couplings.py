@@ -8,19 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import check_domains
+from sparsetransfer._former import former_keywords
 from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._linalg import inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.exceptions import DomainError
 
-__all__ = ["Contrast", "MeanCoupling", "couple_classes", "couple_domains"]
+__all__ = ["DomainPairing", "MeanContrasts", "couple_classes", "couple_domains"]
 
-Contrast: TypeAlias = Literal["pooled", "pairs", "all"]
-_CONTRASTS = ("pooled", "pairs", "all")
+DomainPairing: TypeAlias = Literal["pooled", "pairs", "all"]
+_PAIRINGS = ("pooled", "pairs", "all")
 
 
 @dataclass(frozen=True)
-class MeanCoupling:
+class MeanContrasts:
     r"""A weighted sum of squared distances between mean codes.
 
     Couplings of the same samples add up: ``couple_domains(d) + 0.5 * couple_classes(d, y)``.
@@ -68,22 +69,22 @@ class MeanCoupling:
         """Number of coupled samples."""
         return len(self.columns)
 
-    def __add__(self, other: Self) -> "MeanCoupling":
+    def __add__(self, other: Self) -> "MeanContrasts":
         """Return the coupling with the terms of both; the samples and their scale must agree."""
-        if not isinstance(other, MeanCoupling):
+        if not isinstance(other, MeanContrasts):
             return NotImplemented
         if not np.array_equal(self.pooled, other.pooled):
             raise ValueError("couplings add up only for the same domains and sample weights")
-        return MeanCoupling(
+        return MeanContrasts(
             np.hstack([self.columns, other.columns]),
             np.concatenate([self.weights, other.weights]),
             self.pooled,
         )
 
-    def __rmul__(self, factor: float) -> "MeanCoupling":
+    def __rmul__(self, factor: float) -> "MeanContrasts":
         """Return the coupling with all weights multiplied by a factor >= 0."""
         scale = check_real(factor, "factor", minimum=0)
-        return MeanCoupling(self.columns, scale * self.weights, self.pooled)
+        return MeanContrasts(self.columns, scale * self.weights, self.pooled)
 
     def factor(self, mmd: float) -> NDArray[np.float64]:
         """Return E with E Eᵀ = M at the strength `mmd`.
@@ -123,19 +124,20 @@ class MeanCoupling:
         return np.asarray(matmul(self.columns.T, check_matrix(codes, "codes")), dtype=np.float64)
 
 
+@former_keywords(contrast="domain_pairing")
 def couple_domains(
     sample_domain: ArrayLike,
     *,
-    contrast: Contrast = "pooled",
+    domain_pairing: DomainPairing = "pooled",
     sample_weight: ArrayLike | None = None,
-) -> MeanCoupling:
+) -> MeanContrasts:
     r"""Draw together the mean codes of the domains: the marginal MMD.
 
     Parameters
     ----------
     sample_domain : array_like of shape (n_samples,), int
         Positive for source, negative for target. Different numbers are different domains.
-    contrast : {"pooled", "pairs", "all"}, default="pooled"
+    domain_pairing : {"pooled", "pairs", "all"}, default="pooled"
         With several sources or targets: all source samples with all target samples; every source
         with every target; or every domain with every other. With one of each all are the same.
     sample_weight : array_like of shape (n_samples,), optional
@@ -143,13 +145,13 @@ def couple_domains(
 
     Returns
     -------
-    MeanCoupling
+    MeanContrasts
         With weights that sum to one: the mean of the squared distances over the pairs.
 
     Raises
     ------
     ValueError
-        If a length, a weight or `contrast` is not valid.
+        If a length, a weight or `domain_pairing` is not valid.
     DomainError
         If `sample_domain` lacks source or target.
 
@@ -167,18 +169,19 @@ def couple_domains(
     Examples
     --------
     >>> from sparsetransfer.transfer import couple_domains
-    >>> couple_domains([1, 1, 2, -1], contrast="pairs").columns.T
+    >>> couple_domains([1, 1, 2, -1], domain_pairing="pairs").columns.T
     array([[ 0.5,  0.5,  0. , -1. ],
            [ 0. ,  0. ,  1. , -1. ]])
     """
     domains, weight = _samples(sample_domain, sample_weight)
-    columns = _contrasts(domains, weight, contrast)
+    columns = _mean_weights(domains, weight, domain_pairing)
     assert columns is not None
-    return MeanCoupling(
+    return MeanContrasts(
         columns, np.full(columns.shape[1], 1 / columns.shape[1]), _pooled(domains, weight)
     )
 
 
+@former_keywords(contrast="domain_pairing")
 def couple_classes(
     sample_domain: ArrayLike,
     labels: ArrayLike,
@@ -186,9 +189,9 @@ def couple_classes(
     target_probabilities: ArrayLike | None = None,
     classes: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
-    contrast: Contrast = "pooled",
+    domain_pairing: DomainPairing = "pooled",
     sample_weight: ArrayLike | None = None,
-) -> MeanCoupling:
+) -> MeanContrasts:
     r"""Draw together the mean codes of every class: the class-conditional MMD.
 
     Parameters
@@ -207,12 +210,12 @@ def couple_classes(
     class_weight : array_like of shape (n_classes,), optional
         Weight >= 0 of every class, in the order of `classes`, say its prior probability; one by
         default, as in joint distribution adaptation [1]_.
-    contrast, sample_weight
+    domain_pairing, sample_weight
         As in `couple_domains`.
 
     Returns
     -------
-    MeanCoupling
+    MeanContrasts
         One group of terms per class that at least one source and one target have. With several
         domains, those without the class take no part in it.
 
@@ -255,13 +258,13 @@ def couple_classes(
     parts: list[NDArray[np.float64]] = []
     strengths: list[NDArray[np.float64]] = []
     for share, strength in zip(membership.T, class_weights, strict=True):
-        columns = _contrasts(domains, weight * share, contrast)
+        columns = _mean_weights(domains, weight * share, domain_pairing)
         if columns is not None:
             parts.append(columns)
             strengths.append(np.full(columns.shape[1], strength / columns.shape[1]))
     if not parts:
         raise DomainError("no class occurs in both source and target")
-    return MeanCoupling(np.hstack(parts), np.concatenate(strengths), _pooled(domains, weight))
+    return MeanContrasts(np.hstack(parts), np.concatenate(strengths), _pooled(domains, weight))
 
 
 def _samples(
@@ -307,13 +310,15 @@ def _memberships(
     return known, membership
 
 
-def _contrasts(
-    domains: NDArray[np.int64], mass: NDArray[np.float64], contrast: str
+def _mean_weights(
+    domains: NDArray[np.int64], mass: NDArray[np.float64], domain_pairing: str
 ) -> NDArray[np.float64] | None:
     """Return one column per pair of means, or None if source or target has no mass at all."""
-    if contrast not in _CONTRASTS:
-        raise ValueError(f"contrast must be one of {', '.join(_CONTRASTS)}, got {contrast!r}")
-    numbers = np.sign(domains) if contrast == "pooled" else domains
+    if domain_pairing not in _PAIRINGS:
+        raise ValueError(
+            f"domain_pairing must be one of {', '.join(_PAIRINGS)}, got {domain_pairing!r}"
+        )
+    numbers = np.sign(domains) if domain_pairing == "pooled" else domains
     means = {}
     # Sources first, each side counted away from zero.
     for number in sorted(set(numbers.tolist()), key=lambda p: (p < 0, abs(p))):
@@ -324,11 +329,11 @@ def _contrasts(
     targets = [number for number in means if number < 0]
     if not sources or not targets:
         return None
-    pairs = combinations(means, 2) if contrast == "all" else product(sources, targets)
+    pairs = combinations(means, 2) if domain_pairing == "all" else product(sources, targets)
     return np.column_stack([means[p] - means[q] for p, q in pairs])
 
 
 def _pooled(domains: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    columns = _contrasts(domains, weight, "pooled")
+    columns = _mean_weights(domains, weight, "pooled")
     assert columns is not None
     return np.asarray(columns[:, 0])

@@ -5,7 +5,7 @@ from scipy import sparse
 
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import check_matrix, resolve_threads
-from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.couplings import MeanContrasts
 from sparsetransfer.transfer.problem import (
     Solver,
     check_strengths,
@@ -30,7 +30,7 @@ def transfer_encode(
     *,
     alpha: float = 0.02,
     mmd: float = 60.0,
-    coupling: MeanCoupling | None = None,
+    coupling: MeanContrasts | None = None,
     laplacian: float = 0.0,
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
@@ -58,7 +58,7 @@ def transfer_encode(
     mmd : float, default=60.0
         Scale-free weight of the MMD term, >= 0. Published weights :math:`\mu` correspond to
         :math:`\hat\mu = \mu (1/n_s + 1/n_t)`.
-    coupling : MeanCoupling, optional
+    coupling : MeanContrasts, optional
         Instead of `sample_domain`: the mean codes to draw together, from `couple_domains` (several
         sources and targets, weighted samples) and `couple_classes` (conditional on classes).
     laplacian : float, default=0.0
@@ -113,7 +113,7 @@ def transfer_encode(
        + \tfrac\mu2 \operatorname{tr}(S M S^\top) + \tfrac\gamma2 \operatorname{tr}(S L S^\top)
 
     with samples as columns and :math:`M = m m^\top`, so that the first trace is the squared
-    distance of the domains' mean codes; `MeanCoupling` tells the other forms. It is convex. The
+    distance of the domains' mean codes; `MeanContrasts` tells the other forms. It is convex. The
     MMD term couples all samples but has a low rank: it is solved inside the proximal operator of FISTA, whose step therefore does not
     depend on :math:`\mu`; Newton steps on the active set finish. Alternating directions [2]_ solve
     :math:`(G + \rho I) S + S M' = R` in the eigenvectors of :math:`G = D^\top D`, in closed form

@@ -9,8 +9,8 @@ from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.graph import knn_graph, laplacian, nearest_neighbours
 from sparsetransfer.graph.functional import Metric, Weights
-from sparsetransfer.transfer.couplings import MeanCoupling
-from sparsetransfer.transfer.problem import Coupling, resolve_effort, solve_codes
+from sparsetransfer.transfer.couplings import MeanContrasts
+from sparsetransfer.transfer.problem import CoupledProblem, resolve_effort, solve_codes
 from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = ["GraphExtension", "MeanPull", "encode_shifted"]
@@ -27,7 +27,7 @@ class MeanPull:
     def __init__(
         self,
         domains: NDArray[np.int64] | None,
-        coupling: MeanCoupling | None,
+        coupling: MeanContrasts | None,
         mmd: float,
         codes: FloatArray,
     ) -> None:
@@ -159,7 +159,7 @@ def encode_shifted(
         signals,
         dictionary,
         np.zeros((n, len(dictionary)), signals.dtype),
-        Coupling(np.zeros((n, 0)) if factor is None else factor, laplacian),
+        CoupledProblem(np.zeros((n, 0)) if factor is None else factor, laplacian),
         resolve_effort("auto", 5000, kkt_tol, signals.dtype, positive_code),
         alpha=alpha,
         l2=l2,

@@ -18,7 +18,7 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.couplings import MeanContrasts
 from sparsetransfer.transfer.problem import (
     Solver,
     certify_rounded,
@@ -58,7 +58,7 @@ def transfer_learn(
     *,
     alpha: float = 0.02,
     mmd: float = 60.0,
-    coupling: MeanCoupling | None = None,
+    coupling: MeanContrasts | None = None,
     laplacian: float = 0.0,
     graph: sparse.sparray | sparse.spmatrix | None = None,
     l2: float = 0.0,
@@ -221,7 +221,7 @@ def alternate(
     *,
     alpha: float,
     mmd: float,
-    coupling: MeanCoupling | None,
+    coupling: MeanContrasts | None,
     laplacian: float,
     graph: sparse.sparray | sparse.spmatrix | None,
     l2: float,

@@ -20,11 +20,11 @@ from sparsetransfer._validation import (
     check_vector,
 )
 from sparsetransfer.exceptions import ConvergenceWarning
-from sparsetransfer.transfer.couplings import MeanCoupling, couple_domains
+from sparsetransfer.transfer.couplings import MeanContrasts, couple_domains
 from sparsetransfer.transfer.result import TransferCodes
 
 __all__ = [
-    "Coupling",
+    "CoupledProblem",
     "Effort",
     "Solver",
     "certify_rounded",
@@ -59,7 +59,7 @@ def resolve_kkt_tol(given: float | None, dtype: np.dtype[Any]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Coupling:
+class CoupledProblem:
     """The terms that couple samples, and what codes of weighted samples are scaled by.
 
     Attributes
@@ -70,14 +70,14 @@ class Coupling:
         Row starts, column numbers and values of L, its strength included; empty without.
     roots : numpy.ndarray of shape (n_samples,), optional
         Roots of the sample weights.
-    means : MeanCoupling, optional
+    means : MeanContrasts, optional
         Whose mean difference a result reports.
     """
 
     factor: NDArray[np.float64]
     laplacian: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
     roots: NDArray[np.float64] | None = None
-    means: MeanCoupling | None = None
+    means: MeanContrasts | None = None
 
     def arrays(self, dtype: np.dtype[Any]) -> tuple[FloatArray, Any, Any, FloatArray]:
         """Return E (transposed) and L as the kernels take them."""
@@ -104,12 +104,12 @@ class Coupling:
 def resolve_coupling(
     n_samples: int,
     sample_domain: ArrayLike | None,
-    coupling: MeanCoupling | None,
+    coupling: MeanContrasts | None,
     mmd: float,
     laplacian: float,
     graph: sparse.sparray | sparse.spmatrix | None,
     sample_weight: ArrayLike | None = None,
-) -> Coupling:
+) -> CoupledProblem:
     """Check what couples samples and return it as one object."""
     roots = _root_weights(sample_weight, n_samples)
     if sample_domain is not None:
@@ -124,7 +124,9 @@ def resolve_coupling(
     factor = np.zeros((n_samples, 0)) if coupling is None else coupling.factor(mmd)
     if roots is not None:
         factor = factor / roots[:, None]
-    return Coupling(factor, _laplacian_arrays(n_samples, laplacian, graph, roots), roots, coupling)
+    return CoupledProblem(
+        factor, _laplacian_arrays(n_samples, laplacian, graph, roots), roots, coupling
+    )
 
 
 def _root_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
@@ -226,7 +228,7 @@ def resolve_effort(
     )
 
 
-def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCodes:
+def pack_codes(report: Any, codes: FloatArray, coupling: CoupledProblem) -> TransferCodes:
     """Return codes with the certificate of the solver's report."""
     codes = coupling.unscale(codes)
     difference = None
@@ -247,7 +249,7 @@ def pack_codes(report: Any, codes: FloatArray, coupling: Coupling) -> TransferCo
 def certify_rounded(
     found: TransferCodes,
     solve: Callable[[FloatArray, int], Any],
-    coupling: Coupling,
+    coupling: CoupledProblem,
     max_iter: int,
 ) -> TransferCodes:
     """Certify float32 codes in float64; solve on there, and round, where they fall short.
@@ -258,7 +260,7 @@ def certify_rounded(
         Codes in float32, with a certificate in float32.
     solve : callable
         ``solve(codes, max_iter)`` improves scaled float64 codes in place and returns the report.
-    coupling : Coupling
+    coupling : CoupledProblem
         What scales codes.
     max_iter : int
         Most iterations that are left.
@@ -286,7 +288,7 @@ def certify_rounded(
 
 
 def _recertified(
-    found: TransferCodes, codes: FloatArray, report: Any, coupling: Coupling
+    found: TransferCodes, codes: FloatArray, report: Any, coupling: CoupledProblem
 ) -> TransferCodes:
     certified = pack_codes(report, codes, replace(coupling, roots=None))
     return replace(certified, n_iter=found.n_iter, n_newton=found.n_newton)
@@ -296,7 +298,7 @@ def solve_codes(
     signals: FloatArray,
     dictionary: FloatArray,
     start: FloatArray,
-    coupling: Coupling,
+    coupling: CoupledProblem,
     effort: Effort,
     *,
     alpha: float,

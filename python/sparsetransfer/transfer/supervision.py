@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._validation import check_real
-from sparsetransfer.transfer.problem import Coupling
+from sparsetransfer.transfer.problem import CoupledProblem
 
 __all__ = ["Supervision"]
 
@@ -22,7 +22,7 @@ class Supervision:
         n_components: int,
         label: float,
         label_l2: float,
-        coupling: Coupling,
+        coupling: CoupledProblem,
         solver: str,
         dtype: np.dtype[Any],
     ) -> None:

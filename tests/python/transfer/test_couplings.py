@@ -13,7 +13,7 @@ from sparsetransfer.transfer import (
     transfer_encode,
     transfer_learn,
 )
-from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.couplings import MeanContrasts
 
 DOMAINS = np.array([1, 1, 1, 2, 2, 2, 2, -1, -1, -3, -3, -3])
 LABELS = np.array([0, 1, 1, 0, 0, 1, 2, 0, 1, 1, 1, 0])
@@ -79,7 +79,7 @@ def test_the_conditional_matrix_is_that_of_joint_distribution_adaptation():
 def test_the_factor_gives_the_sum_of_all_terms(contrast):
     rng = np.random.default_rng(1)
     weight = rng.uniform(0.5, 2, size=12)
-    options = {"contrast": contrast, "sample_weight": weight}
+    options = {"domain_pairing": contrast, "sample_weight": weight}
     coupling = couple_domains(DOMAINS, **options) + 0.7 * couple_classes(
         DOMAINS, LABELS, class_weight=[1.0, 2.0, 0.5], **options
     )
@@ -98,7 +98,7 @@ def test_pairs_and_all_are_means_of_squared_distances():
         return np.sum((means[p] - means[q]) ** 2)
 
     def value(contrast):
-        coupling = couple_domains(DOMAINS, contrast=contrast)
+        coupling = couple_domains(DOMAINS, domain_pairing=contrast)
         return np.sum(coupling.weights @ coupling.differences(S) ** 2)
 
     assert value("pairs") == pytest.approx(
@@ -116,7 +116,7 @@ def test_with_one_source_and_one_target_all_contrasts_are_the_same():
     signs = np.sign(DOMAINS)
     pooled = couple_domains(signs)
     for contrast in ("pairs", "all"):
-        other = couple_domains(signs, contrast=contrast)
+        other = couple_domains(signs, domain_pairing=contrast)
         assert_array_equal(other.columns, pooled.columns)
         assert_array_equal(other.weights, pooled.weights)
 
@@ -169,7 +169,11 @@ def test_zero_strengths_leave_no_columns():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: couple_domains(DOMAINS, contrast="none"), ValueError, "contrast must be one of"),
+        (
+            lambda: couple_domains(DOMAINS, domain_pairing="none"),
+            ValueError,
+            "domain_pairing must be one of",
+        ),
         (lambda: couple_domains(np.ones(3, int)), DomainError, "no target sample"),
         (
             lambda: couple_domains(DOMAINS, sample_weight=np.zeros(12)),
@@ -204,12 +208,12 @@ def test_zero_strengths_leave_no_columns():
         ),
         (lambda: -1.0 * couple_domains(DOMAINS), ValueError, "factor must be at least 0"),
         (
-            lambda: MeanCoupling(np.ones((3, 1)), np.ones(2), np.ones(3)),
+            lambda: MeanContrasts(np.ones((3, 1)), np.ones(2), np.ones(3)),
             ValueError,
             "weights must have 1 entries",
         ),
         (
-            lambda: MeanCoupling(np.ones((3, 1)), np.ones(1), np.zeros(3)),
+            lambda: MeanContrasts(np.ones((3, 1)), np.ones(1), np.zeros(3)),
             ValueError,
             "pooled must not be zero",
         ),
@@ -237,8 +241,8 @@ def signals():
 @pytest.mark.parametrize("contrast", ["pooled", "pairs", "all"])
 def test_codes_of_every_coupling_are_certified(signals, contrast, strength):
     X, D, domains, labels = signals
-    coupling = couple_domains(domains, contrast=contrast) + couple_classes(
-        domains, labels, contrast=contrast
+    coupling = couple_domains(domains, domain_pairing=contrast) + couple_classes(
+        domains, labels, domain_pairing=contrast
     )
     result = transfer_encode(X, D, coupling=coupling, alpha=0.05, mmd=strength, kkt_tol=1e-9)
     S, M = result.codes, matrix(coupling, strength)

@@ -49,7 +49,7 @@ def test_certificate_against_finite_differences(sigmas):
         S != 0, np.abs(gradient + 0.05 * np.sign(S)), np.maximum(np.abs(gradient) - 0.05, 0)
     ).max()
     assert violation <= 1e-5 * 0.05 + 1e-8
-    assert_allclose(result.stationarity_violation, violation, atol=1e-8)
+    assert_allclose(result.kkt_violation, violation, atol=1e-8)
 
 
 @pytest.mark.parametrize("positive", [False, True])

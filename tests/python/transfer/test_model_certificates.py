@@ -102,7 +102,7 @@ def test_kernel_codes(judge, kind, dtype):
         assert found.codes.dtype == dtype
         true = kernel_point(X, atoms, found.codes, domains, **given)
         judge.check_certificate(
-            found.stationarity_violation,
+            found.kkt_violation,
             true["violation"],
             found.converged,
             tol * given["alpha"],
@@ -142,9 +142,9 @@ def test_kernel_coder(judge, kind, dtype):
             positive_code=positive,
         )
         # Two alternations settle few objectives: the certificate speaks of the codes alone.
-        codes_converged = coder.stationarity_violation_ <= coder.tol * alpha
+        codes_converged = coder.kkt_violation_ <= coder.tol * alpha
         judge.check_certificate(
-            coder.stationarity_violation_,
+            coder.kkt_violation_,
             true["violation"],
             codes_converged,
             coder.tol * alpha,

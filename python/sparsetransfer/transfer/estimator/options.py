@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sparsetransfer.graph.functional import Weights
-from sparsetransfer.transfer.couplings import Contrast
+from sparsetransfer.transfer.couplings import DomainPairing
 from sparsetransfer.transfer.learn import DictionaryUpdate
 from sparsetransfer.transfer.problem import Solver
 from sparsetransfer.transfer.result import TransferProgress
@@ -55,7 +55,7 @@ class DomainMatching:
         Whether it gives probabilities (`predict_proba`) rather than classes.
     """
 
-    pairing: Contrast = "pooled"
+    pairing: DomainPairing = "pooled"
     conditional: float = 0.0
     class_weight: str | None = None
     n_rounds: int = 0

@@ -10,10 +10,10 @@ from sklearn.utils import check_random_state
 
 from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
-from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
+from sparsetransfer.transfer.couplings import MeanContrasts, couple_classes, couple_domains
 from sparsetransfer.transfer.estimator.options import DomainMatching
 
-__all__ = ["ONE_DOMAIN", "ClassCoupling", "atom_count", "first_dictionary", "source_labels"]
+__all__ = ["ONE_DOMAIN", "PseudoLabelCoupling", "atom_count", "first_dictionary", "source_labels"]
 
 ONE_DOMAIN = "the MMD term is zero and this is plain dictionary learning"
 
@@ -66,7 +66,7 @@ def first_dictionary(
     return np.ascontiguousarray(X[chosen] / np.where(lengths > 0, lengths, 1)[chosen, None])
 
 
-class ClassCoupling:
+class PseudoLabelCoupling:
     """The marginal coupling and, with pseudo-labels of the target, the class-conditional one.
 
     `labels` holds the source's labels; the target's entries are never read. Pseudo-labels are a
@@ -84,7 +84,7 @@ class ClassCoupling:
         self.source = domains > 0
         self.conditional = conditional
         self.pairing = matching.pairing
-        self.marginal = couple_domains(domains, contrast=self.pairing)
+        self.marginal = couple_domains(domains, domain_pairing=self.pairing)
         if conditional == 0:
             return
         labels = None if y is None else label_array(y)
@@ -126,7 +126,7 @@ class ClassCoupling:
             return np.asarray(model.predict_proba(target), dtype=np.float64)
         return np.asarray(model.predict(target)[:, None] == self.classes, dtype=np.float64)
 
-    def coupling(self, probabilities: NDArray[np.float64] | None) -> MeanCoupling:
+    def coupling(self, probabilities: NDArray[np.float64] | None) -> MeanContrasts:
         """Return the marginal terms, and those of the classes if there are pseudo-labels."""
         if probabilities is None:
             return self.marginal
@@ -138,7 +138,7 @@ class ClassCoupling:
             target_probabilities=probabilities,
             classes=self.classes,
             class_weight=self.class_weight,
-            contrast=self.pairing,
+            domain_pairing=self.pairing,
         )
 
     def most_likely(self, probabilities: NDArray[np.float64]) -> NDArray[np.generic]:

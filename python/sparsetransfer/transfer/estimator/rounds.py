@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import FloatArray, check_integer, check_real
-from sparsetransfer.transfer.couplings import MeanCoupling
+from sparsetransfer.transfer.couplings import MeanContrasts
 from sparsetransfer.transfer.estimator.preparation import (
-    ClassCoupling,
+    PseudoLabelCoupling,
     atom_count,
     first_dictionary,
     source_labels,
@@ -33,7 +33,7 @@ def learn_rounds(
     pseudo_labels: ArrayLike | None,
     graph: GraphExtension | None,
     threads: int,
-) -> tuple[TransferDictionary, MeanCoupling | None, NDArray[np.generic] | None]:
+) -> tuple[TransferDictionary, MeanContrasts | None, NDArray[np.generic] | None]:
     """Learn with the parameters of an estimator until pseudo-labels stay as they are.
 
     Parameters
@@ -54,7 +54,7 @@ def learn_rounds(
     Returns
     -------
     learned : TransferDictionary
-    coupling : MeanCoupling or None
+    coupling : MeanContrasts or None
         That of the last round.
     pseudo_labels : ndarray of shape (n_target,) or None
         The most likely classes it took.
@@ -111,7 +111,7 @@ def _class_coupling(
     domains: NDArray[np.int64] | None,
     y: ArrayLike | None,
     given: ArrayLike | None,
-) -> tuple[ClassCoupling | None, NDArray[np.float64] | None]:
+) -> tuple[PseudoLabelCoupling | None, NDArray[np.float64] | None]:
     matching = coder._group("matching")
     conditional = check_real(matching.conditional, "conditional", minimum=0)
     rounds = check_integer(matching.n_rounds, "n_rounds", minimum=0)
@@ -122,7 +122,7 @@ def _class_coupling(
         )
     if domains is None:
         return None, None
-    classes = ClassCoupling(domains, y, matching)
+    classes = PseudoLabelCoupling(domains, y, matching)
     if conditional == 0 or given is None:
         return classes, None
     return classes, classes.check_pseudo_labels(given)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains, resolve_domains
+from sparsetransfer._former import warn_of_former
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
@@ -71,7 +72,7 @@ class KernelTransferSparseCoding(DomainCoder):
         The objective after every alternation; it never rises.
     n_iter_ : int
         Alternations made.
-    stationarity_violation_ : float
+    kkt_violation_ : float
         Distance of 0 from the subdifferential at `codes_`; compare with `alpha`. It tells a
         stationary point, not the global minimum.
     discrepancy_ : float
@@ -117,7 +118,7 @@ class KernelTransferSparseCoding(DomainCoder):
     >>> domain = np.repeat([1, -1], 30)
     >>> coder = KernelTransferSparseCoding(8, alpha=0.1, random_state=0)
     >>> codes = coder.fit_transform(X, sample_domain=domain)
-    >>> codes.shape, bool(coder.stationarity_violation_ <= 1e-3 * coder.alpha)
+    >>> codes.shape, bool(coder.kkt_violation_ <= 1e-3 * coder.alpha)
     ((60, 8), True)
     """
 
@@ -151,6 +152,12 @@ class KernelTransferSparseCoding(DomainCoder):
         self.objective_tol = objective_tol
         self.random_state = random_state
         self.n_jobs = n_jobs
+
+    @property
+    def stationarity_violation_(self) -> float:
+        """The former name of `kkt_violation_`."""
+        warn_of_former("stationarity_violation_", "kkt_violation_")
+        return self.kkt_violation_
 
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None
@@ -224,7 +231,7 @@ class KernelTransferSparseCoding(DomainCoder):
         self.codes_ = learned.codes.codes
         self.objective_ = learned.codes.objective
         self.history_ = learned.history
-        self.stationarity_violation_ = learned.codes.kkt_violation
+        self.kkt_violation_ = learned.codes.kkt_violation
         self.discrepancy_ = 0.0
         self.converged_ = learned.converged and learned.codes.converged
 
@@ -263,7 +270,7 @@ class KernelTransferSparseCoding(DomainCoder):
         self.codes_ = learned.codes.codes
         self.objective_ = learned.codes.objective
         self.history_ = learned.history
-        self.stationarity_violation_ = learned.codes.stationarity_violation
+        self.kkt_violation_ = learned.codes.kkt_violation
         self.discrepancy_ = learned.codes.discrepancy
         self.converged_ = learned.converged and learned.codes.converged
 

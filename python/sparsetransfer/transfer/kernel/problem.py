@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer import mmd as discrepancy
 from sparsetransfer._domains import check_domains
-from sparsetransfer._former import former_keywords
+from sparsetransfer._former import former_keywords, warn_of_former
 from sparsetransfer._linalg import inner, matmul, squared_spectral_norm
 from sparsetransfer._validation import (
     FloatArray,
@@ -39,7 +39,7 @@ class KernelCodes:
     codes : numpy.ndarray of shape (n_samples, n_components)
     objective : float
         Value at `codes`.
-    stationarity_violation : float
+    kkt_violation : float
         The largest distance of 0 from the subdifferential over all entries; compare with alpha.
         Zero at every local minimum: it does not tell a local from the global one, and there is no
         duality gap.
@@ -55,11 +55,17 @@ class KernelCodes:
 
     codes: FloatArray
     objective: float
-    stationarity_violation: float
+    kkt_violation: float
     converged: bool
     history: NDArray[np.float64]
     n_iter: int
     discrepancy: float
+
+    @property
+    def stationarity_violation(self) -> float:
+        """The former name of `kkt_violation`."""
+        warn_of_former("stationarity_violation", "kkt_violation")
+        return self.kkt_violation
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ class KernelProblem:
         return KernelCodes(
             codes=S.astype(self.dtype, copy=False),
             objective=value,
-            stationarity_violation=violation,
+            kkt_violation=violation,
             converged=violation <= tol * self.alpha,
             history=np.array(history),
             n_iter=len(history) - 1,
@@ -374,6 +380,6 @@ def kernel_learn(
 def _describe(result: KernelCodes, alpha: float) -> str:
     return (
         f"the codes stopped at a stationarity violation of "
-        f"{result.stationarity_violation / alpha:.2g} alpha after {result.n_iter} steps; raise "
+        f"{result.kkt_violation / alpha:.2g} alpha after {result.n_iter} steps; raise "
         "max_iter or tol"
     )

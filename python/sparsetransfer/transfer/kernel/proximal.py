@@ -26,8 +26,8 @@ def violations(
     S: FloatArray, gradient: FloatArray, alpha: float, positive_code: bool
 ) -> FloatArray:
     """Return the distance of 0 from the subdifferential, entry by entry."""
-    pull = -gradient if positive_code else np.abs(gradient)
-    at_zero = np.maximum(pull - alpha, 0)
+    slope = -gradient if positive_code else np.abs(gradient)
+    at_zero = np.maximum(slope - alpha, 0)
     return np.asarray(np.where(S != 0, np.abs(gradient + alpha * np.sign(S)), at_zero))
 
 

@@ -20,7 +20,7 @@ from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
-from sparsetransfer.transfer.couplings import MeanCoupling, couple_classes, couple_domains
+from sparsetransfer.transfer.couplings import MeanContrasts, couple_classes, couple_domains
 from sparsetransfer.transfer.regression.solver import (
     QuadraticProblem,
     RegressionCoefficients,
@@ -95,7 +95,7 @@ class TransferRows:
             inner(self.weights, np.square(targets).sum(axis=1)),
         )
 
-    def mean_term(self, coupling: MeanCoupling) -> NDArray[np.float64]:
+    def mean_term(self, coupling: MeanContrasts) -> NDArray[np.float64]:
         """Return the quadratic form of the squared distances of matched means."""
         rows = np.sqrt(coupling.weights)[:, None] * matmul(coupling.columns.T, self.rows)
         return np.asarray(matmul(rows.T, rows))
@@ -298,7 +298,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
             warn_unconverged(fit, stacklevel=4)
 
 
-def domain_coupling(data: TransferRows) -> MeanCoupling | None:
+def domain_coupling(data: TransferRows) -> MeanContrasts | None:
     """Return the marginal term; warn where it is zero for every regression."""
     if data.domains is None:
         return None
@@ -316,7 +316,7 @@ def domain_coupling(data: TransferRows) -> MeanCoupling | None:
 
 def class_coupling(
     data: TransferRows, domains: NDArray[np.int64], guesses: NDArray[np.int64]
-) -> MeanCoupling:
+) -> MeanContrasts:
     """Return the class-conditional term for pseudo-labels (class numbers) of the target."""
     labels = np.empty(len(data.source), np.int64)
     labels[data.source], labels[~data.source] = data.codes, guesses

@@ -7,11 +7,11 @@
 namespace sparsetransfer {
 
 /// Which signals use which atom, in the order of the signals.
-class Users {
+class SupportIndex {
  public:
   /// codes (atoms x samples).
   template <typename T>
-  explicit Users(const ConstMatrixRef<T>& codes)
+  explicit SupportIndex(const ConstMatrixRef<T>& codes)
       : begin_(static_cast<std::size_t>(codes.rows()) + 1, 0) {
     for (Index i = 0; i < codes.cols(); ++i) {
       for (Index j = 0; j < codes.rows(); ++j) {
