@@ -122,7 +122,6 @@ FORMER = [
     ("evaluation", "FrameCodes"),
     ("evaluation", "FrameCodeSet"),
     ("evaluation", "Tuning"),
-    ("evaluation", "join"),
     ("evaluation", "normalise"),
     ("evaluation", "speaker_folds"),
     ("evaluation", "available_methods"),

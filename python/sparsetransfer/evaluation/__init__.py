@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
 from sparsetransfer.evaluation.data.dataset import Dataset
+from sparsetransfer.evaluation.data.joining import join
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import Method, MethodOutput
 from sparsetransfer.evaluation.methods.registry import make_methods, register
@@ -45,6 +46,7 @@ __all__ = [
     "compare",
     "concordance",
     "describe",
+    "join",
     "make_methods",
     "mcnemar",
     "permutation_test",
@@ -66,7 +68,6 @@ if not TYPE_CHECKING:
             "FrameCodes": "evaluation.data.frame_codes",
             "FrameCodeSet": "evaluation.data.frame_codes",
             "Tuning": "evaluation.methods.base",
-            "join": "evaluation.data.joining",
             "normalise": "evaluation.data.normalisation",
             "speaker_folds": "evaluation.data.folds",
             "available_methods": "evaluation.methods.registry",
