@@ -163,7 +163,8 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
             faults.append(f"{each}: {values.shape[1]} columns, the first has {width}")
         elif not np.isfinite(values).all():
             faults.append(f"{each}: values that are not finite")
-        digest.update(f"{values.dtype.str} {values.shape}".encode() + values.tobytes())
+        digest.update(f"{values.dtype.str} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).data)
         lengths.append(len(values))
     if faults:
         raise CorpusError(f"table of sequences '{place}': {listing(faults)}")
@@ -249,7 +250,7 @@ def _read_csv(place: Path) -> pd.DataFrame:
 
 
 def _refuse_spoilt(frame: pd.DataFrame, place: Path) -> None:
-    """Refuse columns that a few cells turn into text: they are features, and would be left out."""
+    """Raise an error for feature columns that a few cells turn into text."""
     named = {*_NOT_FEATURES, *_INDEX, *_FILE_ALIASES}
     spoilt = []
     for column in frame.select_dtypes(exclude="number").columns:
@@ -329,7 +330,7 @@ def _index(frame: pd.DataFrame, place: Path, base: Path) -> tuple[pd.DataFrame, 
 
 
 def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTable:
-    """Tell index and features apart and check both."""
+    """Separate index and feature columns, and validate both."""
     index, alias = _index(frame, place, base)
     values, names = _features(frame.drop(columns=[alias]), place)
     bad = index["file"][~np.isfinite(values).all(axis=1)].tolist()

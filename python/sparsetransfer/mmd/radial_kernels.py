@@ -35,18 +35,8 @@ def laplace(
     bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         The widths :math:`\sigma` of the kernels, in units of distance. Names give those of
         :func:`gaussian`; the gradient holds them fixed.
-    multipliers : sequence of float, optional
+    multipliers, estimator, gradient, source_weights, target_weights, n_jobs
         As for :func:`gaussian`.
-    estimator : {"biased", "unbiased", "linear_time"}, default="biased"
-        As for :func:`gaussian`.
-    gradient : bool, default=False
-        Whether to return the derivatives with respect to both samples.
-    source_weights : array_like of shape (n_source,) or (n_source, n_columns), optional
-        As for :func:`gaussian`.
-    target_weights : array_like of shape (n_target,) or (n_target, n_columns), optional
-        Likewise, with as many columns.
-    n_jobs : int, optional
-        How many threads. The answer is the same for any number, bit for bit.
 
     Returns
     -------
@@ -124,18 +114,8 @@ def inverse_multiquadric(
     bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         The widths :math:`\sigma` of the kernels, in units of distance. Names give those of
         :func:`gaussian`; the gradient holds them fixed.
-    multipliers : sequence of float, optional
+    multipliers, estimator, gradient, source_weights, target_weights, n_jobs
         As for :func:`gaussian`.
-    estimator : {"biased", "unbiased", "linear_time"}, default="biased"
-        As for :func:`gaussian`.
-    gradient : bool, default=False
-        Whether to return the derivatives with respect to both samples.
-    source_weights : array_like of shape (n_source,) or (n_source, n_columns), optional
-        As for :func:`gaussian`.
-    target_weights : array_like of shape (n_target,) or (n_target, n_columns), optional
-        Likewise, with as many columns.
-    n_jobs : int, optional
-        How many threads. The answer is the same for any number, bit for bit.
 
     Returns
     -------

@@ -121,7 +121,8 @@ def test_classes_over_many_tiles_equal_the_mean_of_single_classes(rng, estimator
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("columns", [1, 2])
-def test_threads_change_no_bit(rng, dtype, columns):
+@pytest.mark.parametrize("distance", [mmd.gaussian, mmd.laplace, mmd.inverse_multiquadric])
+def test_threads_change_no_bit(rng, distance, dtype, columns):
     source, target = (rng.normal(size=(n, 9)).astype(dtype) for n in (1200, 1111))
     options = {
         "bandwidths": [1.0, 2.0, 3.0],
@@ -129,9 +130,9 @@ def test_threads_change_no_bit(rng, dtype, columns):
         "source_weights": rng.random((1200, columns)),
         "target_weights": rng.random((1111, columns)),
     }
-    one = mmd.gaussian(source, target, n_jobs=1, **options)
+    one = distance(source, target, n_jobs=1, **options)
     for threads in (2, 5):
-        many = mmd.gaussian(source, target, n_jobs=threads, **options)
+        many = distance(source, target, n_jobs=threads, **options)
         assert one.value == many.value
         np.testing.assert_array_equal(one.gradient_source, many.gradient_source)
         np.testing.assert_array_equal(one.gradient_target, many.gradient_target)

@@ -101,22 +101,6 @@ def test_many_tiles_far_from_the_origin(rng, twin, name, n, m, dtype):
         np.testing.assert_allclose(ours, exact, rtol=0, atol=300 * unit * np.abs(exact).max())
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("columns", [1, 2])
-def test_threads_change_no_bit(rng, name, dtype, columns):
-    source, target = (rng.normal(size=(n, 9)).astype(dtype) for n in (1200, 1111))
-    options = {
-        "bandwidths": [1.0, 2.0, 3.0],
-        "gradient": True,
-        "source_weights": rng.random((1200, columns)),
-        "target_weights": rng.random((1111, columns)),
-    }
-    one, many = (getattr(mmd, name)(source, target, n_jobs=n, **options) for n in (1, 5))
-    assert one.value == many.value
-    np.testing.assert_array_equal(one.gradient_source, many.gradient_source)
-    np.testing.assert_array_equal(one.gradient_target, many.gradient_target)
-
-
 @pytest.mark.parametrize("shift", [0.0, 1e3])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_equal_samples_are_at_no_distance_and_do_not_pull(rng, name, dtype, shift):

@@ -13,6 +13,7 @@ from typing import Any
 from sparsetransfer._files import existing_file
 from sparsetransfer._messages import shortened
 from sparsetransfer.corpora import scheme
+from sparsetransfer.evaluation.data.frame_codes import FrameCodes
 from sparsetransfer.evaluation.data.views import check_features
 from sparsetransfer.evaluation.methods.base import wanted_views
 from sparsetransfer.evaluation.study.config import (
@@ -235,12 +236,12 @@ class _Reader:
                 check_features(name, settings)
             except ValueError as error:
                 raise self.fault(where, str(error)) from None
-            for key in ("path", "frames"):
-                if key in settings and (key == "path" or settings[key].lower().endswith(".csv")):
-                    full = (self.place.parent / Path(settings[key]).expanduser()).absolute()
-                    if not os.path.exists(full):
-                        raise self.fault((*where, key), f"there is no {full}")
-                    settings[key] = str(full)
+            key = "path" if "path" in settings else "frames"
+            if key == "path" or FrameCodes(**settings).are_files:
+                full = (self.place.parent / Path(settings[key]).expanduser()).absolute()
+                if not os.path.exists(full):
+                    raise self.fault((*where, key), f"there is no {full}")
+                settings[key] = str(full)
             sets[name] = settings
         return sets
 
