@@ -47,7 +47,7 @@ def _choose() -> str:
 
 
 def _check_interpreter() -> None:
-    """Refuse sub-interpreters, where loading the core would wait for itself for ever."""
+    """Raise ImportError in a sub-interpreter, where loading the core would deadlock."""
     for name in ("_interpreters", "_xxsubinterpreters"):  # from Python 3.13 on, and before
         if importlib.util.find_spec(name) is not None:
             interpreters = importlib.import_module(name)

@@ -169,7 +169,7 @@ def _matches(
 def _nothing_read(
     facts: Scheme, root: Path, files: Sequence[Path], dropped: Mapping[str, int]
 ) -> str:
-    """Say why no file below a folder is a recording of the corpus."""
+    """Describe why no file below a folder is a recording of the corpus."""
     if dropped.get("name outside the scheme", 0) < len(files):
         listed = [f"{reason}: {count}" for reason, count in dropped.items()]
         return (
@@ -184,7 +184,7 @@ def _nothing_read(
 
 
 def _refuse_pointers(root: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Refuse what Git LFS has not fetched yet: the names are there, the recordings are not."""
+    """Raise an error for files that are Git LFS pointers: their recordings are not fetched yet."""
     pointers = [row["file"] for row in rows if is_lfs_pointer(row["file"])]
     if pointers:
         raise CorpusError(

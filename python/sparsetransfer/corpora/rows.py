@@ -99,7 +99,7 @@ def manifest_in(folder: Path) -> Path | None:
 
 
 def _with_columns(records: list[Row], manifest: Path, required: tuple[str, ...]) -> list[Row]:
-    """Refuse a manifest without rows or required columns."""
+    """Check that a manifest has rows and the required columns."""
     present = list(dict.fromkeys(column for record in records for column in record))
     names = [_ALIASES.get(column, column) for column in present]
     absent = [f"'{name}'" for name in required if name not in names]

@@ -130,7 +130,7 @@ class OnlineState:
         self.n_samples, self._known_length = math.inf, False
 
     def _measure_pass(self, X: FloatArray) -> None:
-        """Take the weight between two returns of the first batch for that of all samples."""
+        """Count the samples of a pass by the weight seen between two visits of its first batch."""
         batch = hashlib.blake2b(np.ascontiguousarray(X).data, digest_size=16).hexdigest()
         if not self._first_batch:
             self._first_batch, self._pass_began = batch, self.n_seen

@@ -177,7 +177,7 @@ class Cluster:
             future.result()
 
     def _places(self) -> list[tuple[str, range]]:
-        """Give every worker a run of neighbouring chunks, whose summaries then merge there."""
+        """Assign a run of adjacent chunks to every worker, which merges their summaries."""
         assert self._chunks is not None
         threads = sorted(self.client.nthreads().items())
         ends = np.cumsum([count for _, count in threads])

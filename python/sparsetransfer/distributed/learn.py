@@ -297,7 +297,7 @@ def learn(
 
 
 def _replace_unused(components: FloatArray, summary: Summary) -> bool:
-    """Put the worst coded samples where an atom has no use; tell whether that happened."""
+    """Replace unused atoms by the worst coded samples; return whether any was."""
     unused = np.flatnonzero(np.diagonal(summary.statistics.A) == 0)
     rows = summary.rows[summary.residuals > 0]
     replaced = False

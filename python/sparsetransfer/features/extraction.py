@@ -235,7 +235,7 @@ def _blas() -> threadpoolctl.ThreadpoolController:
 def _table(
     corpus: Corpus, chosen: FeatureSet, outcomes: Sequence[_Outcome], *, drop: bool
 ) -> FeatureTable:
-    """Put rows together, or raise about those that failed."""
+    """Stack rows, or raise an error that lists those that failed."""
     failed = [outcome for outcome in outcomes if outcome.values is None]
     if failed and (not drop or len(failed) == len(outcomes)):
         listed = listing(outcome.error for outcome in failed)

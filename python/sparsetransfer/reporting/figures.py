@@ -133,7 +133,7 @@ def _ink(ground: ArrayLike) -> str:
 
 
 def _leads(ax: Axes) -> bool:
-    """Tell whether a panel is the first of its row, which bears the labels."""
+    """Return whether a panel is the first of its row, which has the labels."""
     place = ax.get_subplotspec()
     return place is not None and place.is_first_col()
 

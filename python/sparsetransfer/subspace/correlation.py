@@ -16,7 +16,7 @@ __all__ = ["CORAL"]
 
 
 class CORAL(DomainTransformer):
-    r"""Give the source the mean and the covariance of the target.
+    r"""Match the mean and the covariance of the source to those of the target.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class MeanContrasts:
     pooled: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit together."""
+        """Check that shapes agree."""
         columns = check_matrix(self.columns, "columns", dtype=np.float64)
         n_samples, n_terms = columns.shape
         object.__setattr__(self, "columns", columns)
@@ -131,7 +131,7 @@ def couple_domains(
     domain_pairing: DomainPairing = "pooled",
     sample_weight: ArrayLike | None = None,
 ) -> MeanContrasts:
-    r"""Draw together the mean codes of the domains: the marginal MMD.
+    r"""Match the mean codes of the domains: the marginal MMD.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def couple_classes(
     domain_pairing: DomainPairing = "pooled",
     sample_weight: ArrayLike | None = None,
 ) -> MeanContrasts:
-    r"""Draw together the mean codes of every class: the class-conditional MMD.
+    r"""Match the mean codes of every class: the class-conditional MMD.
 
     Parameters
     ----------

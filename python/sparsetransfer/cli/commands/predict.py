@@ -278,7 +278,7 @@ def _journal(
 
 @contextmanager
 def _kept(journal: Journal | None) -> Iterator[Journal | None]:
-    """Say that an interrupted run goes on, where it does."""
+    """Report that an interrupted run is resumed, where it is."""
     try:
         yield journal
     except KeyboardInterrupt as stopped:

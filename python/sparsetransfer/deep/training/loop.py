@@ -200,7 +200,7 @@ def data_digest(*parts: Any) -> str:
 
 
 def _mark(module: nn.Module, settings: Training, identity: Mapping[str, Any]) -> str:
-    """Tell runs apart by their settings, their data and the parameters they start from."""
+    """Compute a digest of the settings, the data and the initial parameters of a run."""
     digest = hashlib.blake2b(digest_size=16)
     limits = [settings.max_epochs, settings.patience, settings.warmup, settings.seed]
     described = [*limits, dict(identity)]

@@ -161,7 +161,7 @@ def wants_spectrograms(method: Method) -> bool:
 
 @dataclass(frozen=True)
 class Majority:
-    """Give every row the most frequent source label: the chance level of the table."""
+    """Predict the most frequent source label for every row: the chance level of the table."""
 
     name: ClassVar[str] = "majority"
     description: ClassVar[str] = "Most frequent source class for every row (chance level)."

@@ -163,7 +163,7 @@ def _within(
 def _notes(
     sources: list[Dataset], objections: dict[str, str], protocol: EvaluationProtocol
 ) -> tuple[str, ...]:
-    """Tell which corpora are not normalised per speaker as asked, and which had better not be."""
+    """Return notes on corpora that are not, or should not be, normalised per speaker."""
     notes = [f"{name} is normalised per corpus: {why}" for name, why in objections.items()]
     if protocol.normalisation in ("speaker", "speaker-or-corpus"):
         for domain in sources:
@@ -206,7 +206,7 @@ _Views = dict[str, NDArray[np.float64]]
 def _sorted(
     domain: Dataset, matrices: list[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], _Views, _Views]:
-    """Tell features, views and named views apart, in the order of `Dataset.matrices`."""
+    """Split matrices, in the order of `Dataset.matrices`, into features, views and named views."""
     count = 1 + len(domain.views)
     views = dict(zip(domain.views, matrices[1:count], strict=True))
     return matrices[0], views, dict(zip(domain.named, matrices[count:], strict=True))

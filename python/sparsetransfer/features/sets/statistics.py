@@ -151,7 +151,7 @@ def _quantiles(
 
 
 def _needs(functionals: tuple[str, ...], percentile: str) -> bool:
-    """Tell whether a percentile is asked for or part of a spread that is."""
+    """Return whether a percentile is requested or needed by a requested spread."""
     return percentile in functionals or any(
         name in functionals and percentile in ends for name, ends in _SPREADS.items()
     )
