@@ -235,6 +235,7 @@ def fit_classifier(
     tuning: Tuning,
     *,
     candidates: tuple[Mapping[str, Any], ...] = (),
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[TunedClassifier, dict[str, Any]]:
     """Tune a classifier of the table on some representation of the rows.
 
@@ -250,6 +251,8 @@ def fit_classifier(
         How to choose the parameters.
     candidates : tuple of mapping, default=()
         Parameters to choose from, instead of those of the family.
+    weights : ndarray of shape (n_source,), optional
+        Weights of the rows, as in `tune`.
 
     Returns
     -------
@@ -269,5 +272,6 @@ def fit_classifier(
         target=unknown,
         rule=tuning.rule,
         candidates=candidates,
+        weights=weights,
     )
     return tuned, {"classifier": {"family": family, **tuned.choice.as_dict()}}

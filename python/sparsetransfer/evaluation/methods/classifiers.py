@@ -195,6 +195,7 @@ def tune(
     target: NDArray[np.float64] | None = None,
     rule: Rule = "source",
     candidates: tuple[Mapping[str, Any], ...] = (),
+    weights: NDArray[np.float64] | None = None,
 ) -> TunedClassifier:
     """Fit a classifier whose parameters are chosen on held-out speakers.
 
@@ -212,6 +213,8 @@ def tune(
         Seed of the folds and of the solver.
     candidates : tuple of mapping, default=()
         Parameters to choose from instead of the family's grid, the preferred ones first.
+    weights : ndarray of shape (n,), optional
+        Weights of the rows in the fit on all of them; parameters are chosen without.
 
     Returns
     -------
@@ -264,7 +267,7 @@ def tune(
         n_folds=n_folds,
         seed=seed,
     )
-    best = kind.make(choice.parameters, seed).fit(scaled, labels)
+    best = kind.make(choice.parameters, seed).fit(scaled, labels, sample_weight=weights)
     return TunedClassifier(best, scale, choice)
 
 

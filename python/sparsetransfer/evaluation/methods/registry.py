@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from sparsetransfer.evaluation.data.frame_codes import FrameCodes
 from sparsetransfer.evaluation.methods.base import ClassifierMethod, Majority, Method
@@ -169,6 +169,26 @@ def _estimator(name: str, description: str, estimator: str, **params: Any) -> No
     register(name, make)
 
 
+def _transport() -> Method:
+    from sparsetransfer.evaluation.methods.covariate_shift import TransportMethod
+
+    return TransportMethod(
+        "optimal-transport",
+        "Source rows moved to the target by class-regularised optimal transport, tuned linear SVM "
+        "(extra transport).",
+    )
+
+
+def _weighting(estimator: Literal["kliep", "kmm"], what: str) -> None:
+    def make() -> Method:
+        from sparsetransfer.evaluation.methods.covariate_shift import WeightingMethod
+
+        description = f"Linear SVM, tuned without weights, on source rows weighted by {what}."
+        return WeightingMethod(estimator, description, estimator)
+
+    register(estimator, make)
+
+
 def _multi_view(name: str, description: str, **settings: Any) -> None:
     def make() -> Method:
         from sparsetransfer.evaluation.methods.multi_view import MultiViewMethod
@@ -305,6 +325,9 @@ for _name, _what, _class in (
         f"sparsetransfer.subspace:{_class}",
         n_components=40,
     )
+register("optimal-transport", _transport)
+_weighting("kliep", "the Kullback-Leibler importance estimation procedure (KLIEP)")
+_weighting("kmm", "kernel mean matching")
 for _class in ("DoSL", "JDAR", "TRaSL", "AKTLR", "TDLR", "ImplicitDistributionAlignment"):
     _estimator(
         "idar" if _class.startswith("Implicit") else _class.lower(),

@@ -22,6 +22,8 @@ _RANGES: Mapping[str, str] = {
         ("mmd", "laplacian", "graph", "conditional", "ridge", "l2", "label", "reconstruction"),
         "[0, inf)",
     ),
+    "reg_e": "(0, inf)",
+    "reg_cl": "[0, inf)",
     **dict.fromkeys(("alignment", "threshold", "tol", "rounds", "n_rounds"), "[0, inf)"),
     **dict.fromkeys(("n_resamples", "pretrain_epochs", "objective_tol"), "[0, inf)"),
     **dict.fromkeys(
