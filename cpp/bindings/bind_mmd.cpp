@@ -16,7 +16,7 @@ py::tuple discrepancy(const Array<T>& source, const Array<T>& target, KernelFami
                       const std::vector<double>& bandwidths, const Array<T>& source_weights,
                       const Array<T>& target_weights, const Array<T>& within_source,
                       const Array<T>& within_target, const Array<T>& between, bool exclude_diagonal,
-                      bool gradient, int num_threads) {
+                      bool gradient, int num_threads, const std::vector<double>& kernel_weights) {
   const auto left = as_columns(source, "source");
   const auto right = as_columns(target, "target");
   const Coefficients<T> coefficients{as_columns(source_weights, "source_weights"),
@@ -25,7 +25,7 @@ py::tuple discrepancy(const Array<T>& source, const Array<T>& target, KernelFami
                                      as_vector(within_target, "within_target"),
                                      as_vector(between, "between"),
                                      exclude_diagonal};
-  const KernelMixture kernel(bandwidths, family);
+  const KernelMixture kernel(bandwidths, family, kernel_weights);
   const Execution execution = make_execution(num_threads);
   double value = 0;
   if (!gradient) {
@@ -49,11 +49,12 @@ py::tuple discrepancy(const Array<T>& source, const Array<T>& target, KernelFami
 
 template <typename T>
 Array<double> sums(const Array<T>& points, const Array<T>& samples, const Array<T>& weights,
-                   KernelFamily family, const std::vector<double>& bandwidths, int num_threads) {
+                   KernelFamily family, const std::vector<double>& bandwidths, int num_threads,
+                   const std::vector<double>& kernel_weights) {
   const auto to = as_columns(points, "points");
   const auto from = as_columns(samples, "samples");
   const auto by = as_columns(weights, "weights");
-  const KernelMixture kernel(bandwidths, family);
+  const KernelMixture kernel(bandwidths, family, kernel_weights);
   Array<double> result = make_array<double>(by.cols(), to.cols());
   auto result_out = as_mutable_columns(result, "result");
   const Execution execution = make_execution(num_threads);
@@ -66,10 +67,10 @@ Array<double> sums(const Array<T>& points, const Array<T>& samples, const Array<
 
 py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& weights,
                           KernelFamily family, const std::vector<double>& bandwidths,
-                          int num_threads) {
+                          int num_threads, const std::vector<double>& kernel_weights) {
   const auto from = as_columns(samples, "samples");
   const auto by = as_columns(weights, "weights");
-  const KernelMixture kernel(bandwidths, family);
+  const KernelMixture kernel(bandwidths, family, kernel_weights);
   Array<double> forms(by.cols());
   Array<double> row_sums(from.cols());
   auto forms_out = as_mutable_vector(forms, "forms");
@@ -88,10 +89,11 @@ void bind(py::module_& m) {
         py::arg("family"), py::arg("bandwidths"), py::arg("source_weights").noconvert(),
         py::arg("target_weights").noconvert(), py::arg("within_source").noconvert(),
         py::arg("within_target").noconvert(), py::arg("between").noconvert(),
-        py::arg("exclude_diagonal"), py::arg("gradient"), py::arg("num_threads"));
+        py::arg("exclude_diagonal"), py::arg("gradient"), py::arg("num_threads"),
+        py::arg("kernel_weights") = std::vector<double>{});
   m.def("kernel_sums", &sums<T>, py::arg("points").noconvert(), py::arg("samples").noconvert(),
         py::arg("weights").noconvert(), py::arg("family"), py::arg("bandwidths"),
-        py::arg("num_threads"));
+        py::arg("num_threads"), py::arg("kernel_weights") = std::vector<double>{});
 }
 
 }  // namespace
@@ -105,7 +107,7 @@ void bind_mmd(py::module_& m) {
   bind<double>(m);
   m.def("kernel_quadratic_forms", &quadratic_forms, py::arg("samples").noconvert(),
         py::arg("weights").noconvert(), py::arg("family"), py::arg("bandwidths"),
-        py::arg("num_threads"));
+        py::arg("num_threads"), py::arg("kernel_weights") = std::vector<double>{});
 }
 
 }  // namespace sparsetransfer::python

@@ -458,6 +458,16 @@ def dictionary_separable(
     positive: bool,
     l1_ratio: typing.SupportsFloat | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[typing.Any]: ...
+def gram(
+    dictionary: numpy.typing.NDArray[typing.Any],
+    num_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[typing.Any]: ...
+def graph_laplacian(
+    starts: numpy.typing.NDArray[numpy.int64],
+    columns: numpy.typing.NDArray[numpy.int64],
+    values: numpy.typing.NDArray[typing.Any],
+    normalised: bool,
+) -> tuple[typing.Any, ...]: ...
 def kernel_mmd(
     source: numpy.typing.NDArray[typing.Any],
     target: numpy.typing.NDArray[typing.Any],
@@ -471,6 +481,7 @@ def kernel_mmd(
     exclude_diagonal: bool,
     gradient: bool,
     num_threads: typing.SupportsInt | typing.SupportsIndex,
+    kernel_weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
 ) -> tuple[typing.Any, ...]: ...
 def kernel_quadratic_forms(
     samples: numpy.typing.NDArray[typing.Any],
@@ -478,6 +489,7 @@ def kernel_quadratic_forms(
     family: KernelFamily,
     bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
+    kernel_weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
 ) -> tuple[typing.Any, ...]: ...
 def kernel_sums(
     points: numpy.typing.NDArray[typing.Any],
@@ -486,17 +498,8 @@ def kernel_sums(
     family: KernelFamily,
     bandwidths: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     num_threads: typing.SupportsInt | typing.SupportsIndex,
+    kernel_weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
 ) -> numpy.typing.NDArray[typing.Any]: ...
-def gram(
-    dictionary: numpy.typing.NDArray[typing.Any],
-    num_threads: typing.SupportsInt | typing.SupportsIndex,
-) -> numpy.typing.NDArray[typing.Any]: ...
-def graph_laplacian(
-    starts: numpy.typing.NDArray[numpy.int64],
-    columns: numpy.typing.NDArray[numpy.int64],
-    values: numpy.typing.NDArray[typing.Any],
-    normalised: bool,
-) -> tuple[typing.Any, ...]: ...
 def lars(
     gram: numpy.typing.NDArray[typing.Any],
     correlations: numpy.typing.NDArray[typing.Any],

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist
 
-from sparsetransfer._validation import FloatArray, check_real
+from sparsetransfer._validation import FloatArray, check_real, check_vector
 
-__all__ = ["Bandwidths", "resolve_bandwidths"]
+__all__ = ["Bandwidths", "resolve_bandwidths", "resolve_shares"]
 
 Bandwidths: TypeAlias = float | Sequence[float] | Literal["median", "mean", "quantiles"]
 
@@ -54,6 +54,19 @@ def resolve_bandwidths(
     if not base or not factors:
         raise ValueError("bandwidths and multipliers must not be empty")
     return [width * math.sqrt(factor) for width in base for factor in factors]
+
+
+def resolve_shares(kernel_weights: ArrayLike | None, count: int) -> list[float]:
+    """Return the shares, of sum one, of so many kernels in their mean."""
+    if kernel_weights is None:
+        return [1 / count] * count
+    weights = check_vector(
+        kernel_weights, "kernel_weights", size=count, dtype=np.float64, minimum=0
+    )
+    if not weights.max() > 0:
+        raise ValueError("kernel_weights must not all be zero")
+    weights = weights / weights.max()
+    return [float(share) for share in weights / weights.sum()]
 
 
 def _refuse_overflow(squared: float) -> None:

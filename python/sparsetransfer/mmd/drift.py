@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import check_integer, check_matrix, column_names
 from sparsetransfer.mmd.permutation import TwoSampleTest, two_sample_test
 
@@ -31,9 +32,9 @@ class DriftDetector:
     max_reference : int, default=1000
         Rows of the reference that are kept: so many are drawn without replacement from a larger
         one.
-    random_state : int, optional
+    rng : numpy.random.Generator or int, optional
         Draws the rows of the reference and the permutations. The test of a window depends on the
-        seed and its number in the stream alone.
+        seed (of a generator: what it draws once, here) and its number in the stream alone.
     **options
         Of `two_sample_test`. By default the fused test of ten bandwidths with 199 permutations.
 
@@ -71,7 +72,7 @@ class DriftDetector:
     >>> import numpy as np
     >>> from sparsetransfer import mmd
     >>> rng = np.random.default_rng(0)
-    >>> detector = mmd.DriftDetector(rng.normal(size=(400, 5)), window=100, random_state=0)
+    >>> detector = mmd.DriftDetector(rng.normal(size=(400, 5)), window=100, rng=0)
     >>> detector.push(rng.normal(size=(60, 5)))  # less than a window
     []
     >>> [test.p_value > 0.05 for test in detector.push(rng.normal(size=(140, 5)))]
@@ -80,20 +81,23 @@ class DriftDetector:
     [0.005]
     """
 
+    @former_keywords(random_state="rng")
     def __init__(
         self,
         reference: ArrayLike,
         *,
         window: int = 250,
         max_reference: int = 1000,
-        random_state: int | None = None,
+        rng: np.random.Generator | int | None = None,
         **options: Any,
     ) -> None:
         self._columns = column_names(reference)
         rows = check_matrix(reference, "reference", dtype=np.float64, min_samples=2)
         self._window = check_integer(window, "window", minimum=2)
         kept = check_integer(max_reference, "max_reference", minimum=2)
-        self._seeds = np.random.SeedSequence(random_state)
+        self._seeds = np.random.SeedSequence(
+            rng.integers(1 << 63, size=2).tolist() if isinstance(rng, np.random.Generator) else rng
+        )
         if len(rows) > kept:
             drawn = np.random.default_rng(self._seeds.spawn(1)[0])
             rows = rows[np.sort(drawn.choice(len(rows), kept, replace=False))]

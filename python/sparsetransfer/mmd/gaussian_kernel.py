@@ -14,7 +14,7 @@ from sparsetransfer._validation import (
     common_dtype,
     resolve_threads,
 )
-from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
+from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths, resolve_shares
 from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import resolve_weights
@@ -34,6 +34,7 @@ def gaussian(
     *,
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
+    kernel_weights: ArrayLike | None = None,
     estimator: Estimator = "biased",
     gradient: bool = False,
     source_weights: ArrayLike | None = None,
@@ -60,6 +61,9 @@ def gaussian(
         Positive factors of :math:`\sigma^2`; every bandwidth is used with each. By default
         (1/4, 1/2, 1, 2, 4) for "median" and "mean", else (1,). Kernels whose :math:`\sigma^2` differ
         by powers of two share one exponential.
+    kernel_weights : array_like of shape (n_kernels,), optional
+        Non-negative weights of the kernels in their mean, scaled to sum one; equal by default. In
+        the order of the result's `bandwidths`: every bandwidth with every multiplier.
     estimator : {"biased", "unbiased", "linear_time"}, default="biased"
         With the pairs of a sample with itself (never negative), without them, or over disjoint
         pairs of samples in their given order, in :math:`O(n d)` time (needs equally many samples
@@ -132,6 +136,7 @@ def gaussian(
         target,
         bandwidths,
         multipliers,
+        kernel_weights,
         estimator,
         gradient,
         source_weights,
@@ -154,6 +159,7 @@ def estimate(
     target: ArrayLike,
     bandwidths: Bandwidths,
     multipliers: Sequence[float] | None,
+    kernel_weights: ArrayLike | None,
     estimator: Estimator,
     gradient: bool,
     source_weights: ArrayLike | None,
@@ -164,9 +170,10 @@ def estimate(
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
+    shares = resolve_shares(kernel_weights, len(widths))
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
-        return _linear_time(kernel, xs, xt, widths, gradient)
+        return _linear_time(kernel, xs, xt, widths, shares, gradient)
     mmd_weights = resolve_weights(len(xs), len(xt), estimator, source_weights, target_weights)
     factor = max(mmd_weights.within_source.max(), mmd_weights.within_target.max())
     single = factor <= _LARGEST_SINGLE_FACTOR and kernel != "laplace"
@@ -184,6 +191,7 @@ def estimate(
         mmd_weights.unbiased,
         gradient,
         resolve_threads(n_jobs),
+        shares,
     )
     if not gradient:
         return MMDResult(value, bandwidths=tuple(widths))
@@ -200,6 +208,7 @@ def witness(
     kernel: Kernel = "gaussian",
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
+    kernel_weights: ArrayLike | None = None,
     source_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
     n_jobs: int | None = None,
@@ -218,7 +227,7 @@ def witness(
         The kernel, as in the function of this name.
     bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
         As for :func:`gaussian`; names refer to the two samples, not to `points`.
-    multipliers : sequence of float, optional
+    multipliers, kernel_weights : optional
         As for :func:`gaussian`.
     source_weights : array_like of shape (n_source,), optional
         Non-negative sample weights, equal by default.
@@ -260,15 +269,16 @@ def witness(
     xs, xt = check_pair(source, target, dtype=dtype)
     at = check_pair(source, points, ("source", "points"), dtype=dtype)[1]
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
+    shares = resolve_shares(kernel_weights, len(widths))
     mmd_weights = resolve_weights(len(xs), len(xt), "biased", source_weights, target_weights)
     if mmd_weights.source.shape[1] != 1:
         raise ValueError("the witness function takes one column of weights per domain")
     threads = resolve_threads(n_jobs)
     above = _core.kernel_sums(
-        at, xs, _by_column(mmd_weights.source, dtype), chosen, widths, threads
+        at, xs, _by_column(mmd_weights.source, dtype), chosen, widths, threads, shares
     )
     below = _core.kernel_sums(
-        at, xt, _by_column(mmd_weights.target, dtype), chosen, widths, threads
+        at, xt, _by_column(mmd_weights.target, dtype), chosen, widths, threads, shares
     )
     return np.asarray(above[0] - below[0], dtype=np.float64)
 
@@ -293,7 +303,12 @@ def _profile(
 
 
 def _linear_time(
-    kernel: Kernel, xs: FloatArray, xt: FloatArray, widths: Sequence[float], gradient: bool
+    kernel: Kernel,
+    xs: FloatArray,
+    xt: FloatArray,
+    widths: Sequence[float],
+    shares: Sequence[float],
+    gradient: bool,
 ) -> MMDResult:
     pairs = len(xs) // 2
     (s, s_next), (t, t_next) = pair_up(xs), pair_up(xt)
@@ -310,11 +325,11 @@ def _linear_time(
         difference = left - right
         squared = np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
         slope = np.zeros_like(squared)
-        for width in widths:
+        for width, share in zip(widths, shares, strict=True):
             kernels, slopes = _profile(kernel, squared, width)
-            share = sign / (pairs * len(widths))
-            value += share * float(kernels.sum())
-            slope -= share * slopes
+            factor = sign * share / pairs
+            value += factor * float(kernels.sum())
+            slope -= factor * slopes
         if gradient:
             step = slope.astype(xs.dtype)[:, None] * difference
             left_gradient += step

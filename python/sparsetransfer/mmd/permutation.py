@@ -14,7 +14,7 @@ from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import check_integer, check_pair, resolve_threads
-from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
+from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths, resolve_shares
 from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 
 __all__ = ["TwoSampleTest", "two_sample_test"]
@@ -55,6 +55,7 @@ def two_sample_test(
     kernel: Kernel = "gaussian",
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
+    kernel_weights: ArrayLike | None = None,
     combine: Literal["mean", "fuse"] = "mean",
     estimator: Literal["biased", "unbiased"] = "unbiased",
     rng: np.random.Generator | int | None = None,
@@ -77,6 +78,9 @@ def two_sample_test(
         so that the level of the test holds.
     multipliers : sequence of float, optional
         As for :func:`gaussian`.
+    kernel_weights : array_like of shape (n_kernels,), optional
+        As for :func:`gaussian`; with "fuse", the weights of the kernels in the soft maximum. The
+        level of the test holds for weights that were not chosen on these samples.
     combine : {"mean", "fuse"}, default="mean"
         What to make of several bandwidths: the discrepancy of their mean kernel, or a soft maximum
         of their normalised discrepancies [3]_. "fuse" finds differences at a scale that is not
@@ -107,12 +111,13 @@ def two_sample_test(
     :math:`z_p^\top K z_p` at once. Time :math:`O(n^2 (d + B))`; memory: a copy of the samples and
     at most 64 MB. "fuse" takes this time for each of the `r` bandwidths. Its statistic is
 
-    .. math:: \frac{1}{\lambda} \log \frac{1}{r} \sum_k
+    .. math:: \frac{1}{\lambda} \log \sum_k w_k
        \exp\Bigl(\lambda \, \mathrm{MMD}_k^2 / \sqrt{N_k}\Bigr), \quad
        N_k = \frac{1}{N (N - 1)} \sum_{i \ne j} k(z_i, z_j)^2, \quad \lambda = \sqrt{m (m - 1)}
 
-    over the `N` pooled samples `z`, with `m` the number of samples of the smaller domain. No
-    permutation changes :math:`N_k`, so that the p-value is valid as before.
+    over the `N` pooled samples `z`, with the kernels' weights :math:`w_k`, :math:`1/r` by default,
+    and with `m` the number of samples of the smaller domain. No permutation changes :math:`N_k`, so
+    that the p-value is valid as before.
 
     References
     ----------
@@ -155,11 +160,14 @@ def two_sample_test(
     check_integer(n_permutations, "n_permutations", minimum=1)
     threads = resolve_threads(n_jobs)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
+    shares = resolve_shares(kernel_weights, len(widths))
     generator = np.random.default_rng(rng)
     pooled = np.concatenate([xs, xt])
     indicator = np.zeros(len(pooled))
     indicator[: len(xs)] = 1
-    mixtures = [[width] for width in widths] if combine == "fuse" else [widths]
+    mixtures = [(widths, shares)]
+    if combine == "fuse":
+        mixtures = [([width], [1.0]) for width in widths]
     chunk = int(np.clip(_FORMS_BYTES // indicator.nbytes, 8, n_permutations + 1))
     values: list[NDArray[np.float64]] = []
     for start in range(0, n_permutations + 1, chunk):
@@ -168,9 +176,9 @@ def two_sample_test(
         shuffled = indicators[1:] if start == 0 else indicators
         generator.permuted(shuffled, axis=1, out=shuffled)
         discrepancies = []
-        for mixture in mixtures:
+        for mixture, mixed in mixtures:
             forms, row_sums = _core.kernel_quadratic_forms(
-                pooled, indicators, chosen, mixture, threads
+                pooled, indicators, chosen, mixture, threads, mixed
             )
             touched = matmul(indicators, row_sums)
             discrepancies.append(
@@ -181,7 +189,7 @@ def two_sample_test(
     statistics = every[0]
     if combine == "fuse":
         statistics = _fused(
-            every, _mean_squares(kernel, pooled, widths, threads), min(len(xs), len(xt))
+            every, _mean_squares(kernel, pooled, widths, threads), min(len(xs), len(xt)), shares
         )
     statistic, null = float(statistics[0]), statistics[1:]
     # Permutations that only reorder the domains tie with the statistic up to rounding.
@@ -238,12 +246,15 @@ def _mean_squares(
 
 
 def _fused(
-    discrepancies: NDArray[np.float64], mean_squares: NDArray[np.float64], smaller: int
+    discrepancies: NDArray[np.float64],
+    mean_squares: NDArray[np.float64],
+    smaller: int,
+    shares: Sequence[float],
 ) -> NDArray[np.float64]:
     """Return the soft maximum over kernels (rows) of their normalised discrepancies."""
     # A kernel so narrow that no two samples meet tells nothing.
     scale = np.sqrt(np.where(mean_squares > 0, mean_squares, np.inf))
     sharpness = math.sqrt(smaller * (smaller - 1))
     exponents = sharpness * discrepancies / scale[:, None]
-    fused = logsumexp(exponents, axis=0) - math.log(len(exponents))
+    fused = logsumexp(exponents, axis=0, b=np.array(shares)[:, None])
     return np.asarray(fused / sharpness, dtype=np.float64)

@@ -17,6 +17,7 @@ def laplace(
     *,
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
+    kernel_weights: ArrayLike | None = None,
     estimator: Estimator = "biased",
     gradient: bool = False,
     source_weights: ArrayLike | None = None,
@@ -35,7 +36,7 @@ def laplace(
     bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         The widths :math:`\sigma` of the kernels, in units of distance. Names give those of
         :func:`gaussian`; the gradient holds them fixed.
-    multipliers, estimator, gradient, source_weights, target_weights, n_jobs
+    multipliers, kernel_weights, estimator, gradient, source_weights, target_weights, n_jobs
         As for :func:`gaussian`.
 
     Returns
@@ -82,6 +83,7 @@ def laplace(
         target,
         bandwidths,
         multipliers,
+        kernel_weights,
         estimator,
         gradient,
         source_weights,
@@ -96,6 +98,7 @@ def inverse_multiquadric(
     *,
     bandwidths: Bandwidths = "median",
     multipliers: Sequence[float] | None = None,
+    kernel_weights: ArrayLike | None = None,
     estimator: Estimator = "biased",
     gradient: bool = False,
     source_weights: ArrayLike | None = None,
@@ -114,7 +117,7 @@ def inverse_multiquadric(
     bandwidths : float, sequence of float, or {"median", "mean", "quantiles"}, default="median"
         The widths :math:`\sigma` of the kernels, in units of distance. Names give those of
         :func:`gaussian`; the gradient holds them fixed.
-    multipliers, estimator, gradient, source_weights, target_weights, n_jobs
+    multipliers, kernel_weights, estimator, gradient, source_weights, target_weights, n_jobs
         As for :func:`gaussian`.
 
     Returns
@@ -159,6 +162,7 @@ def inverse_multiquadric(
         target,
         bandwidths,
         multipliers,
+        kernel_weights,
         estimator,
         gradient,
         source_weights,

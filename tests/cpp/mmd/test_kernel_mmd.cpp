@@ -35,7 +35,6 @@ double kernel(const Matrix<double>& x, Index i, const Matrix<double>& y, Index j
 TEST(bandwidths_share_exponentials_if_their_squares_differ_by_powers_of_two) {
   const KernelMixture shared({2, 1, std::sqrt(2.0), 4});
   CHECK(shared.chains().size() == 1);
-  CHECK(shared.size() == 4);
   CHECK_NEAR(shared.scale(), 0.25, 0);
   int squarings = 0;
   for (const auto& step : shared.chains()[0].steps) {
@@ -46,6 +45,17 @@ TEST(bandwidths_share_exponentials_if_their_squares_differ_by_powers_of_two) {
   CHECK(KernelMixture({1, 1}).chains().size() == 1);
   CHECK(KernelMixture({1, 1.3, 2}).chains().size() == 2);
   CHECK(KernelMixture({1, 1024}).chains().size() == 2);  // too many squarings
+  const KernelMixture weighted({2, 1, 4}, KernelFamily::gaussian, {6, 3, 1});
+  CHECK(weighted.chains().size() == 1);
+  const double shares[] = {0.1, 0.6, 0.3};  // from the widest to the narrowest
+  for (std::size_t k = 0; k < 3; ++k)
+    CHECK_NEAR(weighted.chains()[0].steps[k].share, shares[k], 1e-15);
+  const auto mix = [](const std::vector<double>& weights) {
+    return KernelMixture({1, 2}, KernelFamily::laplace, weights);
+  };
+  CHECK_THROWS(std::invalid_argument, "as many kernel weights", mix({1}));
+  CHECK_THROWS(std::invalid_argument, "not negative", mix({1, -1}));
+  CHECK_THROWS(std::invalid_argument, "positive, finite sum", mix({0, 0}));
   CHECK_THROWS(std::invalid_argument, "at least one bandwidth", KernelMixture({}));
   CHECK_THROWS(std::invalid_argument, "positive and finite", KernelMixture({1, 0}));
   CHECK_THROWS(std::invalid_argument, "positive and finite",

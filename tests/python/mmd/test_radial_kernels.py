@@ -184,8 +184,6 @@ def test_unknown_kernels_are_refused(domains):
 
 
 def test_a_drift_detector_takes_a_kernel(rng):
-    detector = mmd.DriftDetector(
-        rng.normal(size=(200, 3)), window=60, kernel="laplace", random_state=0
-    )
+    detector = mmd.DriftDetector(rng.normal(size=(200, 3)), window=60, kernel="laplace", rng=0)
     (test,) = detector.push(rng.normal(loc=1.0, size=(60, 3)))
     assert test.p_value == 0.005

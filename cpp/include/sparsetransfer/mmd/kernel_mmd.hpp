@@ -11,14 +11,15 @@ namespace sparsetransfer {
 /// Functions of r = |x-y| / s: exp(-r^2 / 2), exp(-r) and (1 + r^2)^(-1/2).
 enum class KernelFamily { gaussian, laplace, inverse_multiquadric };
 
-/// The mean over the bandwidths s of the kernels of a family. Gaussians whose squared bandwidths
-/// differ by powers of two share one exponential: the narrower kernel is a square.
+/// The weighted mean over the bandwidths s of the kernels of a family. Gaussians whose squared
+/// bandwidths differ by powers of two share one exponential: the narrower kernel is a square.
 class KernelMixture {
  public:
-  /// One more kernel: the last one squared `squarings` times.
+  /// One more kernel: the last one squared `squarings` times, with its share of the mean.
   struct Step {
     int squarings;
     double rate;
+    double share;
   };
   /// Kernels that share the exponential of `rate` times the widest kernel's exponent.
   struct Chain {
@@ -26,13 +27,15 @@ class KernelMixture {
     std::vector<Step> steps;
   };
 
-  /// Throws std::invalid_argument unless there are bandwidths and all are positive and finite.
+  /// Weights are scaled to sum one; none are equal ones. Throws std::invalid_argument unless there
+  /// are bandwidths, all are positive and finite, and as many weights, not negative and not all
+  /// zero.
   explicit KernelMixture(const std::vector<double>& bandwidths,
-                         KernelFamily family = KernelFamily::gaussian);
+                         KernelFamily family = KernelFamily::gaussian,
+                         const std::vector<double>& weights = {});
 
   KernelFamily family() const { return family_; }
   const std::vector<Chain>& chains() const { return chains_; }
-  std::size_t size() const { return size_; }
   /// Samples times this have a widest kernel of bandwidth one. Rates are those of the squared
   /// distance relative to it.
   double scale() const { return scale_; }
@@ -40,7 +43,6 @@ class KernelMixture {
  private:
   KernelFamily family_;
   std::vector<Chain> chains_;
-  std::size_t size_ = 0;
   double scale_ = 1;
 };
 

@@ -32,12 +32,13 @@ inline constexpr T kFar = T(1e30);
 template <typename T>
 inline constexpr T kNoise = T(16) * std::numeric_limits<T>::epsilon();
 
-/// The mixture's chains in the working precision, with the mean over kernels in `weight`.
+/// The mixture's chains in the working precision.
 template <typename T>
 struct Program {
   struct Step {
     int squarings;
-    T rate;
+    T share;
+    T slope;  // share times rate
   };
   struct Chain {
     T rate;
@@ -45,18 +46,17 @@ struct Program {
   };
   KernelFamily family;
   std::vector<Chain> chains;
-  T weight;
 
-  explicit Program(const KernelMixture& mixture)
-      : family(mixture.family()), weight(T(1) / static_cast<T>(mixture.size())) {
+  explicit Program(const KernelMixture& mixture) : family(mixture.family()) {
     for (const auto& chain : mixture.chains()) {
       chains.push_back({static_cast<T>(chain.rate), {}});
       for (const auto& step : chain.steps)
-        chains.back().steps.push_back({step.squarings, static_cast<T>(step.rate)});
+        chains.back().steps.push_back(
+            {step.squarings, static_cast<T>(step.share), static_cast<T>(step.share * step.rate)});
     }
   }
 
-  /// From products of samples and half their squared norms: kernels += sum of the kernels;
+  /// From products of samples and half their squared norms: kernels += mean of the kernels;
   /// slopes += sum of their derivatives by -|x-y|^2 / 2.
   template <KernelFamily family>
   void add(const PacketOf<T>& products, const PacketOf<T>& row_half_norms,
@@ -71,8 +71,8 @@ struct Program {
         Packet value = exp_of_nonpositive<Packet>(pmul(exponent, pset1<Packet>(chain.rate)));
         for (const Step& step : chain.steps) {
           for (int s = 0; s < step.squarings; ++s) value = pmul(value, value);
-          kernels = padd(kernels, value);
-          slopes = pmadd(value, pset1<Packet>(step.rate), slopes);
+          kernels = pmadd(value, pset1<Packet>(step.share), kernels);
+          slopes = pmadd(value, pset1<Packet>(step.slope), slopes);
         }
       }
     } else {
@@ -83,18 +83,20 @@ struct Program {
       const Packet distance = psqrt(pand(squared, apart));
       for (const Chain& chain : chains) {
         const Packet rate = pset1<Packet>(chain.rate);
+        const Packet share = pset1<Packet>(chain.steps.front().share);  // of its only kernel
         if constexpr (family == KernelFamily::laplace) {
           const Packet root = pset1<Packet>(std::sqrt(chain.rate));
           const Packet value = exp_of_nonpositive<Packet>(pnegate(pmul(distance, root)));
-          kernels = padd(kernels, value);
+          kernels = pmadd(value, share, kernels);
           const Packet slope =
-              pdiv(pmul(value, root), pselect(apart, distance, pset1<Packet>(T(1))));
+              pdiv(pmul(pmul(value, share), root), pselect(apart, distance, pset1<Packet>(T(1))));
           slopes = padd(slopes, pand(slope, apart));
         } else {
           const Packet one = pset1<Packet>(T(1));
           const Packet value = pdiv(one, psqrt(pmadd(squared, rate, one)));
-          kernels = padd(kernels, value);
-          slopes = pmadd(pmul(value, value), pmul(value, rate), slopes);
+          const Packet shared = pmul(value, share);
+          kernels = padd(kernels, shared);
+          slopes = pmadd(pmul(value, value), pmul(shared, rate), slopes);
         }
       }
     }
@@ -140,8 +142,7 @@ double weigh_tile(const Program<T>& program, const TileVectors<T>& vectors, cons
     T* column = products + j * rows;
     const T* pairs = pair_weights ? pair_weights + j * rows : nullptr;
     const Packet half_norm = pset1<Packet>(vectors.column_half_norms[j]);
-    const Packet weight =
-        pset1<Packet>(program.weight * (pairs ? T(1) : vectors.column_weights[j]));
+    const Packet weight = pset1<Packet>(pairs ? T(1) : vectors.column_weights[j]);
     Packet value_sum = zero;
     Packet slope_sum = zero;
     for (Index i = 0; i < rows; i += kPacket<T>) {
@@ -170,7 +171,6 @@ void kernel_tile(const Program<T>& program, const T* row_half_norms, const T* co
   using namespace Eigen::internal;
   using Packet = PacketOf<T>;
   const Packet zero = pset1<Packet>(T(0));
-  const Packet weight = pset1<Packet>(program.weight);
   for (Index j = 0; j < columns; ++j) {
     T* column = products + j * rows;
     const Packet half_norm = pset1<Packet>(column_half_norms[j]);
@@ -179,7 +179,7 @@ void kernel_tile(const Program<T>& program, const T* row_half_norms, const T* co
       Packet slopes = zero;
       program.template add<family>(ploadu<Packet>(column + i), ploadu<Packet>(row_half_norms + i),
                                    half_norm, kernels, slopes);
-      pstoreu(column + i, pmul(kernels, weight));
+      pstoreu(column + i, kernels);
     }
   }
 }
