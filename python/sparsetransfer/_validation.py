@@ -9,7 +9,7 @@ import math
 import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -336,6 +336,13 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
             return value
     if sparse.issparse(value):
         raise TypeError(f"{name} must be a dense array, got a sparse {type(value).__name__}")
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        try:
+            value = np.from_dlpack(cast("Any", value))  # shares the memory
+        except (BufferError, RuntimeError) as error:
+            raise TypeError(
+                f"{name} must lie in the memory of the CPU, got a {type(value).__name__}: {error}"
+            ) from error
     array = np.asarray(value)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got dtype {array.dtype}")

@@ -156,3 +156,40 @@ def test_whatever_is_not_float32_gives_float64_everywhere(given):
             TransferComponentAnalysis(2).fit_transform(X, sample_domain=domains),
         ]
     assert [one.dtype for one in found] == [wanted] * len(found)
+
+
+class Exported:
+    """An array of another library, known by the exchange protocol alone."""
+
+    def __init__(self, array, device=(1, 0)):
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.device
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_of_other_libraries_share_their_memory(dtype):
+    array = np.arange(6, dtype=dtype).reshape(2, 3)
+    taken = validation.check_matrix(Exported(array), "X")
+    assert taken.dtype == dtype
+    assert np.shares_memory(taken, array)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tensors_share_their_memory(dtype):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    tensor = torch.ones(2, 3, dtype=getattr(torch, dtype))
+    assert np.shares_memory(validation.check_matrix(tensor, "X"), tensor.numpy())
+
+
+def test_an_array_on_another_device_is_refused():
+    class Elsewhere(Exported):
+        def __dlpack__(self, **options):
+            raise BufferError("unsupported device")
+
+    with pytest.raises(TypeError, match="X must lie in the memory of the CPU, got a Elsewhere"):
+        validation.check_matrix(Elsewhere(np.zeros((2, 2)), (2, 0)), "X")

@@ -3,8 +3,8 @@
 `DIDAN` aligns two corpora by rebuilding target features sparsely from source features,
 `SpeakerResNet` carries over what a network learnt from telling speakers apart,
 `FineTunedCampplus` does so with a published network, and `MetricAutoencoder` shapes an embedding by
-how active and how pleasant speech sounds. `losses` holds their terms, with exact gradients, for
-networks of one's own.
+how active and how pleasant speech sounds. For networks of one's own, `losses` holds their terms and
+`layers` sparse codes, both with exact gradients.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     raise missing_extra("sparsetransfer.deep", "deep") from error
 
-from sparsetransfer.deep import losses
+from sparsetransfer.deep import layers, losses
 from sparsetransfer.deep.affect import AFFECT, EMODB_AFFECT
 from sparsetransfer.deep.didan import DIDAN
 from sparsetransfer.deep.fine_tuned import FineTunedCampplus
@@ -35,6 +35,7 @@ __all__ = [
     "FineTunedCampplus",
     "MetricAutoencoder",
     "SpeakerResNet",
+    "layers",
     "losses",
     "normalise_levels",
     "train_speaker_network",

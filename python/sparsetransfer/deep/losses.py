@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sparsetransfer import mmd
+from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer import sparse_regression
 
@@ -113,8 +114,9 @@ def discrepancy(
     target: Tensor,
     *,
     bandwidths: float | Sequence[float] | Literal["median", "mean"] = "median",
+    kernel: Kernel = "gaussian",
 ) -> Tensor:
-    r"""Return the squared maximum mean discrepancy under Gaussian kernels.
+    r"""Return the squared maximum mean discrepancy under kernels of the distance.
 
     Parameters
     ----------
@@ -123,7 +125,9 @@ def discrepancy(
     target : Tensor of shape (n_target, d)
         Target features.
     bandwidths : float, sequence of float, or {"median", "mean"}, default="median"
-        As in `sparsetransfer.mmd.gaussian`; the gradient holds them fixed.
+        As in the function of the kernel in `sparsetransfer.mmd`; the gradient holds them fixed.
+    kernel : {"gaussian", "laplace", "inverse_multiquadric"}, default="gaussian"
+        The kernels, of several bandwidths each.
 
     Returns
     -------
@@ -139,15 +143,17 @@ def discrepancy(
     Notes
     -----
     Value and gradient come from one pass of the compiled kernel on the CPU; no n × n matrix is
-    formed, and nothing but the two gradients is kept for the backward pass.
+    formed, and nothing but the two gradients is kept for the backward pass. The gradient itself is
+    not differentiable.
     """
     _check_rows(source, target, "the maximum mean discrepancy")
+    family(kernel)
     if bool((source == source[0]).all() and (target == source[0]).all()):
         raise ValueError(
             f"all {len(source) + len(target)} embeddings are equal, so that no bandwidth fits them: "
             "the network is dead; lower learning_rate or weight, or standardise the features"
         )
-    value: Tensor = _Discrepancy.apply(source, target, bandwidths)
+    value: Tensor = _Discrepancy.apply(source, target, bandwidths, kernel)
     return value
 
 
@@ -288,7 +294,8 @@ def _unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
     return unit, alive.squeeze(1)
 
 
-def _as_array(values: Tensor) -> Any:
+def as_array(values: Tensor) -> Any:
+    """Return the values of a tensor as an array, which shares the memory of a tensor on the CPU."""
     array = values.detach().cpu()
     return (
         array.float().numpy() if array.dtype in (torch.float16, torch.bfloat16) else array.numpy()
@@ -328,7 +335,7 @@ class _SparseReconstruction(torch.autograd.Function):
         allowed: Tensor | None,
     ) -> Tensor:
         mask = None if allowed is None else allowed.cpu().numpy().astype(bool)
-        found = _coefficients(_as_array(source), _as_array(target), alpha, penalty, mask)
+        found = _coefficients(as_array(source), as_array(target), alpha, penalty, mask)
         coefficients = torch.from_numpy(found).to(target)
         residual = target - coefficients @ source
         count = len(target)
@@ -361,9 +368,9 @@ def _row_norms(coefficients: Tensor, allowed: Tensor | None) -> Tensor:
 
 class _Discrepancy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, source: Tensor, target: Tensor, bandwidths: Any) -> Tensor:
-        result = mmd.gaussian(
-            _as_array(source), _as_array(target), bandwidths=bandwidths, gradient=True
+    def forward(ctx: Any, source: Tensor, target: Tensor, bandwidths: Any, kernel: str) -> Tensor:
+        result = getattr(mmd, kernel)(
+            as_array(source), as_array(target), bandwidths=bandwidths, gradient=True
         )
         assert result.gradient_source is not None
         assert result.gradient_target is not None
@@ -377,7 +384,7 @@ class _Discrepancy(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         by_source, by_target = ctx.saved_tensors
-        return gradient * by_source, gradient * by_target, None
+        return gradient * by_source, gradient * by_target, None, None
 
 
 class _Reversal(torch.autograd.Function):

@@ -13,7 +13,14 @@ from sparsetransfer._validation import FloatArray, check_matrix, resolve_threads
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding.functional import _settings
 
-__all__ = ["PooledCodes", "PoolingStatistic", "check_pooling", "lasso_pooled"]
+__all__ = [
+    "PooledCodes",
+    "PoolingStatistic",
+    "arrange",
+    "check_lengths",
+    "check_pooling",
+    "lasso_pooled",
+]
 
 PoolingStatistic: TypeAlias = Literal["mean", "rms", "max"]
 
@@ -110,7 +117,7 @@ def lasso_pooled(
     """
     frames = check_matrix(X, "X", min_samples=0)
     atoms = check_matrix(dictionary, "dictionary", dtype=frames.dtype, n_features=frames.shape[1])
-    sizes = _lengths(lengths, len(frames))
+    sizes = check_lengths(lengths, len(frames))
     statistics = check_pooling(pooling)
     values = np.empty((len(sizes), len(statistics), 2, len(atoms)), frames.dtype)
     kkt, unconverged = _core.lasso_pooled(
@@ -151,7 +158,21 @@ def check_pooling(pooling: Sequence[PoolingStatistic]) -> list[PoolingStatistic]
     return [name for name in names if name in known]
 
 
-def _lengths(lengths: ArrayLike, n_frames: int) -> NDArray[np.intp]:
+def arrange(
+    values: FloatArray, pooling: Sequence[PoolingStatistic], split_sign: bool, power: float
+) -> FloatArray:
+    """Return pooled values (sequences, statistics, signs, atoms) as columns, raised to a power."""
+    if not split_sign:
+        merge = {"mean": np.add, "rms": np.hypot, "max": np.maximum}
+        names = check_pooling(pooling)
+        values = np.stack(
+            [merge[n](values[:, i, 0], values[:, i, 1]) for i, n in enumerate(names)], axis=1
+        )
+    return np.asarray(values.reshape(len(values), -1) ** values.dtype.type(power))
+
+
+def check_lengths(lengths: ArrayLike, n_frames: int) -> NDArray[np.intp]:
+    """Return the lengths of sequences that have `n_frames` frames together."""
     sizes = np.asarray(lengths)
     if sizes.ndim != 1 or (sizes.size and sizes.dtype.kind not in "iu"):
         raise TypeError(

@@ -237,3 +237,20 @@ def test_metric_loss_is_zero_without_two_different_labels(label):
 def test_metric_loss_is_zero_where_distances_are_those_of_the_label():
     label = torch.tensor([0.0, 0.5, -1.0])
     assert losses.continuous_metric(label, label[:, None] + 3).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "laplace", "inverse_multiquadric"])
+def test_the_discrepancy_of_a_kernel_has_its_value_and_its_gradient(kernel):
+    source, target = tensor(7, 3), tensor(5, 3, seed=1)
+    value = losses.discrepancy(source, target, bandwidths=[0.7, 1.5], kernel=kernel)
+    arrays = source.detach().numpy(), target.detach().numpy()
+    assert value.item() == getattr(mmd, kernel)(*arrays, bandwidths=[0.7, 1.5]).value
+    assert torch.autograd.gradcheck(
+        lambda s, t: losses.discrepancy(s, t, bandwidths=[0.7, 1.5], kernel=kernel),
+        (source, target),
+    )
+
+
+def test_an_unknown_kernel_is_refused():
+    with pytest.raises(ValueError, match="kernel must be 'gaussian', 'laplace'"):
+        losses.discrepancy(tensor(3, 2), tensor(3, 2), kernel="linear")

@@ -15,7 +15,7 @@ from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import MiniBatchDictionaryLearning, learn_dictionary_online
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso_pooled
-from sparsetransfer.sparse_coding.pooled import PoolingStatistic, check_pooling
+from sparsetransfer.sparse_coding.pooled import PoolingStatistic, arrange, check_pooling
 from sparsetransfer.transfer.pooled.file import FittedArrays
 from sparsetransfer.transfer.pooled.sequences import WhitenedSequences
 
@@ -339,7 +339,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
                     pooling=self.pooling,
                     n_jobs=self.n_jobs,
                 )
-            columns.append(self._columns(pooled.values))
+            columns.append(arrange(pooled.values, self.pooling, self.split_sign, self.power))
             worst = max(worst, float(pooled.kkt_violation.max()))
             unconverged += int(pooled.n_unconverged.sum())
         return np.hstack(columns), worst, unconverged
@@ -387,13 +387,3 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
         signs = 2 if self.split_sign else 1
         n_dictionaries, n_components, _ = self.components_.shape
         return [len(check_pooling(self.pooling)) * signs * n_components] * n_dictionaries
-
-    def _columns(self, values: FloatArray) -> FloatArray:
-        """Arrange pooled values (sequences, statistics, signs, atoms) as columns."""
-        if not self.split_sign:
-            merge = {"mean": np.add, "rms": np.hypot, "max": np.maximum}
-            names = check_pooling(self.pooling)
-            values = np.stack(
-                [merge[n](values[:, i, 0], values[:, i, 1]) for i, n in enumerate(names)], axis=1
-            )
-        return np.asarray(values.reshape(len(values), -1) ** values.dtype.type(self.power))
