@@ -1,8 +1,8 @@
 """Fast, certified sparse transfer solvers for cross-corpus speech emotion recognition.
 
 Importing the package loads the compiled core and nothing else; a subpackage is imported when it is
-first named. The staircase of solvers takes and returns arrays and knows no audio; the staircase of
-data reads recordings and knows no solver; `evaluation` brings the two together.
+first named. Solvers take and return arrays and import nothing of audio; the packages of data read
+recordings and import no solver; `evaluation` brings the two together.
 
 ===================== ==========================================================================
 `sparse_coding`       codes of signals in a given dictionary, each with its duality gap

@@ -18,10 +18,24 @@ from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "fetchable"]
 
 _TIMEOUT = 30.0
 _BLOCK = 1 << 16
+
+
+def fetchable(name: str) -> Scheme:
+    """Return what is known of a corpus that can be fetched, or say which ones can."""
+    ready = ", ".join(other for other in names() if scheme(other).archive)
+    try:
+        facts = scheme(name)
+    except CorpusError:
+        raise CorpusError(f"no corpus is named {name!r}; what can be fetched: {ready}") from None
+    if not facts.archive:
+        raise CorpusError(
+            f"'{facts.name}' cannot be fetched (only {ready} can); obtain it by hand: {facts.obtain}"
+        )
+    return facts
 
 
 def fetch(
@@ -66,14 +80,9 @@ def fetch(
     >>> fetch("urdu", "recordings/urdu")
     Traceback (most recent call last):
     ...
-    sparsetransfer.exceptions.CorpusError: 'urdu' cannot be fetched, but emodb; obtain it by hand: ...
+    sparsetransfer.exceptions.CorpusError: 'urdu' cannot be fetched (only emodb can); obtain it by hand: ...
     """
-    facts = scheme(name)
-    if not facts.archive:
-        ready = ", ".join(other for other in names() if scheme(other).archive)
-        raise CorpusError(
-            f"'{facts.name}' cannot be fetched, but {ready}; obtain it by hand: {facts.obtain}"
-        )
+    facts = fetchable(name)
     place = Path(os.path.expanduser(folder)).absolute()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         if place.is_dir() and _digest(facts, place) == facts.samples_sha256:

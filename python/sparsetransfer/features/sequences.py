@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,8 @@ class SequenceTable:
     """
     Where the sequences of a corpus lie.
 
-    ``table[row]`` reads one: an array of float32, shape (n_frames, len(names)), mapped into memory.
+    ``table[row]`` reads one: an array of shape (n_frames, len(names)), mapped into memory; float32
+    where this package computed it, otherwise of the type that its file has.
 
     Attributes
     ----------
@@ -59,7 +61,7 @@ class SequenceTable:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, row: int) -> NDArray[np.float32]:
+    def __getitem__(self, row: int) -> NDArray[Any]:
         return np.asarray(np.load(self.paths[row], mmap_mode="r", allow_pickle=False))
 
 

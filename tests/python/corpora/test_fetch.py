@@ -185,7 +185,9 @@ def test_what_is_there_already_is_not_replaced(server, published, tmp_path, cont
 
 
 def test_other_corpora_say_how_they_are_obtained(tmp_path):
-    with pytest.raises(CorpusError, match=r"'urdu' cannot be fetched, but emodb; obtain it by"):
+    with pytest.raises(
+        CorpusError, match=r"'urdu' cannot be fetched \(only emodb can\); obtain it by"
+    ):
         function("urdu", tmp_path / "urdu")
 
 
@@ -212,3 +214,10 @@ def test_the_command_shows_the_licence_first_and_the_next_step_last(server, publ
     assert lines[-2] == f"complete: {place}"
     assert lines[-1].endswith(f"--demo 'emodb={place}'")
     assert len(corpora.read("emodb", place)) == 3
+
+
+def test_a_corpus_that_does_not_exist_is_refused_with_those_that_can_be_fetched(tmp_path):
+    with pytest.raises(
+        CorpusError, match="no corpus is named 'nosuch'; what can be fetched: emodb"
+    ):
+        function("nosuch", tmp_path / "nosuch")

@@ -71,10 +71,10 @@ def fetch(
     An interrupted download goes on where it was; nothing half-written counts as the corpus.
     """
     from sparsetransfer.corpora import fetch as fetch_corpus
-    from sparsetransfer.corpora import scheme
+    from sparsetransfer.corpora.fetch import fetchable
 
     with one_line_errors():
-        facts = scheme(name)
+        facts = fetchable(name)
         place = folder or cache_folder(cache) / "corpora" / facts.name
         for line in _facts(facts):
             typer.echo(line)

@@ -108,7 +108,8 @@ class Regularisation:
     Parameters
     ----------
     l2 : float, default=0.0
-        Weight of half the squared norm of the codes, >= 0.
+        Weight of half the squared norm of the codes, >= 0. With chunks, coupled domains and more
+        atoms than features 1e-3 is found in far fewer passes; `distributed.learn` takes it there.
     positive_code : bool, default=False
         Whether codes are non-negative.
     positive_dict : bool, default=False

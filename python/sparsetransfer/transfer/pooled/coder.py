@@ -91,9 +91,9 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
     There is no MMD term. Where pooled codes are z-scored per corpus, as the studies of this package
     do, their means are equal and a linear MMD term of the pooled codes is zero by construction.
     Methods that act beyond the means take the pooled codes as features: `CORAL` (second moments,
-    which gains one to two points of recall on them), `KernelTransferSparseCoding` (a kernel), `JDAR`
-    and `ImplicitDistributionAlignment` (class-conditional means, which gain on some pairs of corpora
-    and lose as much on others).
+    which gains one to two points of recall on them), `JDAR` and `ImplicitDistributionAlignment`
+    (class-conditional means, which gain on some pairs of corpora and lose as much on others). Kernels
+    on pooled codes gain nothing.
 
     Sequences are read one at a time and more than once: once for the moments, once for the drawn
     frames, once for the codes. Anything with a length and numbered items serves, as a list or a

@@ -1,4 +1,4 @@
-"""Imports and includes go down; the Python floors stand in pyproject.toml, the C++ ones here."""
+"""Imports and includes go down; the Python layers stand in pyproject.toml, the C++ ones here."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Low to high; folders of one floor are siblings and do not know each other.
-CPP_FLOORS = (
+# Low to high; folders of one layer are siblings and do not know each other.
+CPP_LAYERS = (
     ("numerics",),
     ("sparse_coding", "mmd", "graph"),
     ("dictionary",),
@@ -53,11 +53,11 @@ def test_an_import_that_goes_up_is_noticed(tmp_path):
     assert "_validation -> sparsetransfer._threads" in finished.stdout
 
 
-def floor_of(folder):
-    for number, folders in enumerate(CPP_FLOORS):
+def layer_of(folder):
+    for number, folders in enumerate(CPP_LAYERS):
         if folder in folders:
             return number
-    raise AssertionError(f"cpp folder {folder!r} has no floor: add it to CPP_FLOORS")
+    raise AssertionError(f"cpp folder {folder!r} has no layer: add it to CPP_LAYERS")
 
 
 def is_allowed(folder, quote, target):
@@ -71,7 +71,7 @@ def is_allowed(folder, quote, target):
         return False
     if len(parts) == 2:
         return parts[1] in BASE_HEADERS
-    return folder != "" and (parts[1] == folder or floor_of(parts[1]) < floor_of(folder))
+    return folder != "" and (parts[1] == folder or layer_of(parts[1]) < layer_of(folder))
 
 
 def include_violations(folder, text):
