@@ -23,7 +23,7 @@ TEXT = """\
 
 Written by `python benchmarks/peers/page.py` from `benchmarks/peers/measured.json`; not edited by hand. Everybody gets the same data in
 one process, rounds are interleaved, codes are scored by one objective in float64, and a time counts only beside the gap
-that it reached. {machine}
+that it reached. {machine} [One command](reproducing.md) measures this page anew.
 
 Dictionaries are random (`gaussian`) or as coherent as speech frames (`spectral`); `non-zeros` are of the atoms, and the
 penalty is the one that gives so many. Ratios are times of the peer over ours: below one we lose.
