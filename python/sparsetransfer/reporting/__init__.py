@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sparsetransfer._former import former_names
+from sparsetransfer.reporting.emobox import write_emobox
 from sparsetransfer.reporting.folder import read, write
 from sparsetransfer.reporting.page import render
 from sparsetransfer.reporting.predictions import write_predictions
@@ -13,6 +14,7 @@ __all__ = [
     "render",
     "verdict",
     "write",
+    "write_emobox",
     "write_predictions",
 ]
 

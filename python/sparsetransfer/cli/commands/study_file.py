@@ -1,4 +1,4 @@
-"""``sparsetransfer study init``: a study file to begin with."""
+"""``sparsetransfer study``: a study file to begin with, and the export of a finished study."""
 
 from __future__ import annotations
 
@@ -56,12 +56,9 @@ path = "recordings/own.csv"
 """
 """Text of a new study file; ``{name}`` is its path."""
 
-study = typer.Typer(help="Begin a study file.", no_args_is_help=True, add_completion=False)
-
-
-@study.callback()
-def _group() -> None:
-    """Begin a study file."""
+study = typer.Typer(
+    help="Begin a study file, export a finished study.", no_args_is_help=True, add_completion=False
+)
 
 
 @study.command()
@@ -82,3 +79,25 @@ def init(
         check_file(file)
         write_text(file, TEMPLATE.format(name=file))
     typer.echo(f"{file}: fill in the corpora, then sparsetransfer evaluate --config {file}")
+
+
+@study.command()
+def export(
+    report: Annotated[Path, typer.Argument(help="Report folder.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    seed: Annotated[
+        int | None, typer.Option(help="Whose folds and predictions.", show_default="the first one")
+    ] = None,
+) -> None:
+    """Write a study in the layout of EmoBox.
+
+    Recordings, folds, predictions and scores. The corpora have to be where they were when the study ran.
+    """
+    with one_line_errors():
+        from sparsetransfer import reporting
+        from sparsetransfer.evaluation import read_config
+        from sparsetransfer.evaluation.study.prepare import read_corpora
+
+        finished = reporting.read(report)
+        corpora, _ = read_corpora(read_config(report / "study.json"))
+        typer.echo(reporting.write_emobox(finished, corpora, folder, seed=seed))

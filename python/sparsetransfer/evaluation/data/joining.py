@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from sparsetransfer.features.sequences import SequenceTable
     from sparsetransfer.features.table import FeatureTable
 
-__all__ = ["join"]
+__all__ = ["identifiers", "join"]
 
 
-def _identifiers(index: pd.DataFrame) -> list[str]:
+def identifiers(index: pd.DataFrame) -> list[str]:
+    """Name the rows of a corpus as `Dataset.files` does, from ``file``, ``start`` and ``end``."""
     files = index["file"].to_list()
     root = os.path.commonpath([os.path.dirname(file) for file in files])
     named = []
@@ -137,7 +138,7 @@ def join(
         features=np.asarray(table.values, dtype=np.float64)[rows[kept]],
         labels=facts["label"].to_numpy(dtype=np.str_),
         speakers=facts["speaker"].to_numpy(dtype=np.str_),
-        files=np.array(_identifiers(index), dtype=np.str_),
+        files=np.array(identifiers(index), dtype=np.str_),
         feature_names=tuple(table.names),
         feature_set=table.feature_set,
         digests=np.array(_digests(index), dtype=np.str_),

@@ -17,7 +17,7 @@ from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.exceptions import CorpusError
 
-__all__ = ["Split", "splits"]
+__all__ = ["Split", "folds_within", "splits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +98,46 @@ def splits(
         yield _between([domains[name] for name in task.sources], domains[task.target], protocol)
         return
     domain = domains[task.target]
-    for train, test in _speaker_folds(domain, task.n_folds, seed):
+    folds = folds_within(domain.name, domain.labels, domain.speakers, task.n_folds, seed)
+    for train, test in folds:
         yield _within(domain, train, test, protocol)
 
 
-def _speaker_folds(domain: Dataset, n_folds: int, seed: int) -> list[Fold]:
+def folds_within(
+    name: str, labels: NDArray[np.str_], speakers: NDArray[np.str_], n_folds: int, seed: int
+) -> list[Fold]:
+    """Split the rows of one corpus into folds of speakers.
+
+    Parameters
+    ----------
+    name : str
+        The corpus, for messages.
+    labels, speakers : ndarray of shape (n,), str
+        Label and speaker of each row.
+    n_folds : int
+        `Task.n_folds`: 0 for one fold per speaker.
+    seed : int
+        Seed of the assignment of speakers to folds.
+
+    Returns
+    -------
+    list of (train, test)
+        Row indices.
+
+    Raises
+    ------
+    CorpusError
+        If a speaker is unknown, or there are too few.
+    """
     if n_folds:
-        return speaker_folds(domain.labels, domain.speakers, n_folds=n_folds, seed=seed)
-    if (domain.speakers == "").any():
-        raise CorpusError(f"corpus {domain.name!r}: the speaker of every recording must be known")
-    if len(set(domain.speakers.tolist())) < 3:
+        return speaker_folds(labels, speakers, n_folds=n_folds, seed=seed)
+    if (speakers == "").any():
+        raise CorpusError(f"corpus {name!r}: the speaker of every recording must be known")
+    if len(set(speakers.tolist())) < 3:
         # One is held out; parameters are then chosen across the others.
-        raise CorpusError(f"corpus {domain.name!r}: fewer than three speakers cannot be left out")
-    folds = list(LeaveOneGroupOut().split(domain.labels, groups=domain.speakers))
-    check_folds(folds, domain.speakers)
+        raise CorpusError(f"corpus {name!r}: fewer than three speakers cannot be left out")
+    folds = list(LeaveOneGroupOut().split(labels, groups=speakers))
+    check_folds(folds, speakers)
     return folds
 
 
