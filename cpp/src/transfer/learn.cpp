@@ -151,6 +151,11 @@ class Alternation {
     gram<T>(execution_, dictionary_, gram_);
     gram_.diagonal().array() += static_cast<T>(settings_.l2);
     correlations<T>(execution_, dictionary_, signals_, correlations_);
+    const Supervision<T>& supervision = problem_.supervision;
+    const LabelTerm<T> labels =
+        supervision.empty()
+            ? LabelTerm<T>{}
+            : LabelTerm<T>{{map_.data(), map_.rows(), map_.cols()}, supervision.weights};
     CodeProblem<T> problem{{gram_.data(), gram_.rows(), gram_.cols()},
                            {correlations_.data(), correlations_.rows(), correlations_.cols()},
                            energy_,
@@ -158,15 +163,12 @@ class Alternation {
                            problem_.alpha,
                            settings_.positive_codes,
                            problem_.penalties,
-                           {}};
-    const Supervision<T>& supervision = problem_.supervision;
-    if (supervision.empty()) return problem;
+                           labels};
+    if (labels.empty()) return problem;
     correlations_.noalias() += map_.transpose() * weighted_targets_;
     problem.signal_energy +=
         static_cast<double>(weighted_targets_.cwiseProduct(supervision.targets).sum()) +
         static_cast<double>(supervision.ridge) * static_cast<double>(map_.squaredNorm());
-    new (&problem.labels.map) Eigen::Map<const Matrix<T>>(map_.data(), map_.rows(), map_.cols());
-    new (&problem.labels.weights) Eigen::Map<const Vector<T>>(supervision.weights);
     return problem;
   }
 

@@ -25,7 +25,7 @@ def run_mark(
     described = [
         [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
         [task.alpha, task.l2, task.positive_code, tol, coupling_tol, str(task.components.dtype)],
-        [strengths.tolist(), task.contrasts.tolist()],
+        [strengths.tolist(), task.mean_weights.tolist()],
         None if task.graph is None else vars(task.graph),
     ]
     digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
@@ -40,7 +40,7 @@ def save(path: str | os.PathLike[str], mark: str, state: State) -> None:
             file,
             mark=np.array(mark),
             components=state.task.components,
-            pull=np.zeros(0) if state.task.pull is None else state.task.pull,
+            multipliers=np.zeros(0) if state.task.multipliers is None else state.task.multipliers,
             history=np.array(state.history),
             passes=np.array(state.passes),
         )
@@ -53,7 +53,9 @@ def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
         with open(existing_file(path), "rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         same = str(found["mark"]) == mark
-        components, pull = found["components"], found["pull"]
+        components = found["components"]
+        # Its name in files of the version before.
+        multipliers = found["multipliers" if "multipliers" in found else "pull"]
         history, passes = found["history"].tolist(), int(found["passes"])
     except Exception as error:
         raise ValueError(f"checkpoint {os.fspath(path)} cannot be read: {error}") from error
@@ -65,6 +67,6 @@ def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
     if components.shape != state.task.components.shape or not np.isfinite(components).all():
         raise ValueError(f"checkpoint {os.fspath(path)} holds no dictionary of this run")
     task = replace(state.task, components=components)
-    if state.task.pull is not None:
-        task = replace(task, pull=pull)
+    if state.task.multipliers is not None:
+        task = replace(task, multipliers=multipliers)
     return State(task, state.strengths, history, passes)

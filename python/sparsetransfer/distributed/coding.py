@@ -111,9 +111,9 @@ def _solve(
     components = task.components.astype(dtype, copy=False)
     gram = matmul(components, components.T)
     correlations = matmul(rows, components.T)
-    if task.pull is not None:
+    if task.multipliers is not None:
         for members, weights in groups:
-            correlations[members] -= matmul(task.pull, weights).astype(dtype)
+            correlations[members] -= matmul(task.multipliers, weights).astype(dtype)
     norms = np.einsum("ij,ij->i", rows, rows)
     if task.graph is None or links is None:
         with warnings.catch_warnings():

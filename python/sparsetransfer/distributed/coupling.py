@@ -57,34 +57,36 @@ class State:
         Codes that miss their tolerance, as where they are hardly bounded, lie above their minimum,
         and would make a step that leads nowhere rise.
         """
-        assert self.task.pull is not None
-        pull = self.task.pull
+        assert self.task.multipliers is not None
+        multipliers = self.task.multipliers
         terms = [
             self.primal_without_coupling(summary),
-            float((pull * summary.offset).sum()),
-            -0.5 * float((np.square(pull) / self.strengths).sum()),
+            float((multipliers * summary.offset).sum()),
+            -0.5 * float((np.square(multipliers) / self.strengths).sum()),
             -summary.gap,
         ]
         return sum(terms) - float(np.finfo(float).eps * np.abs(terms).sum())
 
     def mismatch(self, summary: Summary) -> NDArray[np.float64]:
         """Return δ − w/μ, the gradient of the dual; zero at the optimum."""
-        assert self.task.pull is not None
-        return summary.offset - self.task.pull / self.strengths
+        assert self.task.multipliers is not None
+        return summary.offset - self.task.multipliers / self.strengths
 
     def gap(self, summary: Summary) -> float:
         """Return the duality gap of the codes of a pass."""
-        if self.task.pull is None:
+        if self.task.multipliers is None:
             return summary.gap
         missed = self.strengths * np.square(self.mismatch(summary))
         return 0.5 * float(missed.sum()) + summary.gap
 
     def kkt(self, summary: Summary) -> float:
         """Return a bound of the violation of the coupled problem."""
-        if self.task.pull is None:
+        if self.task.multipliers is None:
             return summary.kkt
         missed = self.strengths * np.abs(self.mismatch(summary))
-        return summary.kkt + float((missed * np.abs(self.task.contrasts).max(axis=1)).sum(1).max())
+        return summary.kkt + float(
+            (missed * np.abs(self.task.mean_weights).max(axis=1)).sum(1).max()
+        )
 
     def step(self, gradient: NDArray[np.float64], supports: Supports) -> NDArray[np.float64]:
         """Return Newton's step of the multipliers, by the curvature of some samples."""
@@ -128,7 +130,7 @@ def _curvature(
 def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
     """Encode all chunks with the dictionary as it is, and return the sums."""
     summary = state.run(engine)
-    if state.task.pull is None:
+    if state.task.multipliers is None:
         return summary
     value = state.dual(summary)
     moves: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
@@ -137,9 +139,9 @@ def code_chunks(engine: Engine, state: State, tol: float) -> Summary:
             break
         gradient = state.mismatch(summary)
         before = state.task
-        assert before.pull is not None
+        assert before.multipliers is not None
         for step in _steps(state, summary, moves, gradient):
-            state.task = replace(before, pull=before.pull + step)
+            state.task = replace(before, multipliers=before.multipliers + step)
             tried = state.run(engine)
             risen = state.dual(tried)
             if np.isfinite(risen) and risen >= value - 1e-12 * abs(value):

@@ -60,7 +60,7 @@ class ChunkedDictionary:
         The difference of the domains' mean codes; zero where there is one domain.
     multiplier : ndarray of shape (n_components,)
         The multiplier w of the coupling, summed over the domains and the classes: 1/n_source times
-        it is the mean pull on a source sample, -1/n_target times it that on a target sample.
+        it is the mean linear term of a source sample, -1/n_target times it that on a target sample.
     converged : bool
         Whether the objective settled within `tol`.
     n_iter : int
@@ -210,7 +210,7 @@ def learn(
     """
     k = check_integer(n_components, "n_components", minimum=1)
     alpha = check_real(alpha, "alpha", minimum=0)
-    contrasts, strengths = _contrasts(
+    mean_weights, strengths = _mean_weights(
         chunks,
         check_real(mmd, "mmd", minimum=0),
         check_real(conditional, "conditional", minimum=0),
@@ -233,8 +233,8 @@ def learn(
         l2=_ridge(l2, mmd > 0 and k > chunks.n_features),
         positive_code=bool(positive_code),
         graph=graph,
-        pull=None if mmd == 0 else np.zeros((k, len(contrasts))),
-        contrasts=contrasts,
+        multipliers=None if mmd == 0 else np.zeros((k, len(mean_weights))),
+        mean_weights=mean_weights,
         curved_rows=0 if mmd == 0 else max(1, -(-_CURVED_ROWS // len(chunks))),
         n_jobs=getattr(engine, "n_threads", n_jobs),
     )
@@ -289,7 +289,9 @@ def learn(
         duality_gap=gap,
         kkt_violation=state.kkt(summary),
         offset=summary.offset[:, 0] if mmd > 0 else np.zeros(k),
-        multiplier=np.zeros(k) if state.task.pull is None else state.task.pull.sum(axis=1),
+        multiplier=np.zeros(k)
+        if state.task.multipliers is None
+        else state.task.multipliers.sum(axis=1),
         converged=converged,
         n_iter=len(state.history),
         n_passes=state.passes,
@@ -319,7 +321,7 @@ def _ridge(l2: float | None, undetermined: bool) -> float:
     return check_real(l2, "l2", minimum=0)
 
 
-def _contrasts(
+def _mean_weights(
     chunks: Chunks, mmd: float, conditional: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the weights of source and target rows in every difference, and the strengths."""
@@ -342,17 +344,19 @@ def _contrasts(
             f"{int(rows[1])} target samples"
         )
     strength = mmd / (1 / rows).sum()  # |m|² = 1/n_source + 1/n_target
-    contrasts = [np.array([1, -1]) / rows]
+    mean_weights = [np.array([1, -1]) / rows]
     if conditional > 0:
         both = (counts[:, 0] > 0) & (counts[:, 1] > 0)
         if not both.any():
             raise DomainError(
                 "conditional needs labels by which a class occurs in source and target chunks"
             )
-        contrasts += list(np.where(both[:, None], np.array([1, -1]) / np.maximum(counts, 1), 0.0))
+        mean_weights += list(
+            np.where(both[:, None], np.array([1, -1]) / np.maximum(counts, 1), 0.0)
+        )
     return (
-        np.stack(contrasts),
-        strength * np.array([1.0] + [conditional] * (len(contrasts) - 1)),
+        np.stack(mean_weights),
+        strength * np.array([1.0] + [conditional] * (len(mean_weights) - 1)),
     )
 
 

@@ -83,10 +83,10 @@ class Pass:
         Whether codes are non-negative.
     graph : Graph or None
         The graph term; None without one.
-    pull : ndarray of shape (n_components, n_terms) or None
+    multipliers : ndarray of shape (n_components, n_terms) or None
         The multipliers w of the coupled means: that of the domains, then one per class; None
         without coupling.
-    contrasts : ndarray of shape (n_terms, 2)
+    mean_weights : ndarray of shape (n_terms, 2)
         The weight of a source and of a target row in the difference of every pair of means.
     curved_rows : int
         Rows of a chunk from which the curvature of the coupling is estimated; 0 for none.
@@ -99,14 +99,14 @@ class Pass:
     l2: float
     positive_code: bool
     graph: Graph | None
-    pull: NDArray[np.float64] | None
-    contrasts: NDArray[np.float64]
+    multipliers: NDArray[np.float64] | None
+    mean_weights: NDArray[np.float64]
     curved_rows: int
     n_jobs: int | None
 
     def groups(self, chunk: Chunk) -> list[tuple[Any, NDArray[np.float64]]]:
         """Return the rows of every class of a chunk, with their weights in all differences."""
-        side = self.contrasts[:, 0 if chunk.domain > 0 else 1]
+        side = self.mean_weights[:, 0 if chunk.domain > 0 else 1]
 
         def weights(number: int) -> NDArray[np.float64]:
             terms = np.arange(len(side))

@@ -13,14 +13,15 @@ from sparsetransfer.transfer.couplings import MeanContrasts
 from sparsetransfer.transfer.problem import CoupledProblem, resolve_effort, solve_codes
 from sparsetransfer.transfer.result import TransferCodes
 
-__all__ = ["GraphExtension", "MeanPull", "encode_shifted"]
+__all__ = ["GraphExtension", "LinearTerm", "encode_shifted"]
 
 
-class MeanPull:
+class LinearTerm:
     """The gradient of the mean terms for one code, by domain.
 
-    A marginal term pulls all samples of a domain equally. A class-conditional one pulls by class,
-    which a new sample does not tell: it gets the mean pull of its domain's fitted samples. Domains
+    It is the same for all samples of a domain under a marginal term. Under a class-conditional one it
+    depends on the class, which a new sample does not tell: it gets the mean of its domain's fitted
+    samples. Domains
     that were not fitted get that of all source, or all target, samples.
     """
 
@@ -44,14 +45,14 @@ class MeanPull:
         )
 
     @classmethod
-    def of_sides(cls, rows: NDArray[np.float64], dtype: np.dtype[np.floating]) -> "MeanPull":
-        """Return the pull that is the first row for any source, the second for any target."""
-        pull = cls(None, None, 0.0, np.zeros((0, rows.shape[1]), dtype))
-        pull.rows = rows.astype(dtype)
-        return pull
+    def of_sides(cls, rows: NDArray[np.float64], dtype: np.dtype[np.floating]) -> "LinearTerm":
+        """Return the term that is the first row for any source, the second for any target."""
+        term = cls(None, None, 0.0, np.zeros((0, rows.shape[1]), dtype))
+        term.rows = rows.astype(dtype)
+        return term
 
     def of(self, sample_domain: ArrayLike | None, n_samples: int) -> FloatArray:
-        """Return the pull of every new sample; without domains all are target."""
+        """Return the term of every new sample; without domains all are target."""
         if sample_domain is None:
             return np.broadcast_to(self.rows[1], (n_samples, self.rows.shape[1]))
         domains = new_domains(sample_domain, n_samples)

@@ -248,7 +248,8 @@ def test_codes_are_written_and_belong_to_the_objective(tmp_path, keep):
     assert found.objective == pytest.approx(value, rel=1e-7)
 
 
-def test_a_killed_run_goes_on_to_the_same_answer(tmp_path):
+@pytest.mark.parametrize("former", [False, True], ids=["", "former names"])
+def test_a_killed_run_goes_on_to_the_same_answer(tmp_path, former):
     class Killed(Exception):
         pass
 
@@ -262,6 +263,10 @@ def test_a_killed_run_goes_on_to_the_same_answer(tmp_path):
     path = tmp_path / "run.npz"
     with pytest.raises(Killed):
         quiet(chunks, 9, **options, checkpoint=path, progress=kill)
+    if former:
+        with np.load(path) as file:
+            found = {name: file[name] for name in file.files}
+        np.savez(path, pull=found.pop("multipliers"), **found)
     numbers = []
     resumed = quiet(
         chunks, 9, **options, checkpoint=path, progress=lambda number, *_: numbers.append(number)

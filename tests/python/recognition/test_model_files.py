@@ -45,7 +45,7 @@ def coder(tree):
         (lambda d, h: coder(d).update({"class": "Popen"}), "keeps a fitted 'Popen'"),
         (lambda d, h: coder(d)["params"].update(shell=True), "damaged"),
         (lambda d, h: coder(d)["state"].update(transform="evil"), "exactly"),
-        (lambda d, h: coder(d)["state"].pop("_pull"), "exactly"),
+        (lambda d, h: coder(d)["state"].pop("_linear_term"), "exactly"),
         (lambda d, h: coder(d)["state"].update(components_=None), "no model"),
         (lambda d, h: coder(d)["state"].update(codes_={"array": "99"}), "damaged"),
         (lambda d, h: coder(d)["state"]["_graph"]["state"].update(n_neighbors=10**9), "no model"),
@@ -117,3 +117,19 @@ def test_random_bytes_never_do_more_than_being_refused(content, tmp_path):
             Recogniser.load(place)
         except ModelError:
             continue
+
+
+def test_a_file_with_former_names_is_read(content, tmp_path):
+    place, earlier = tmp_path / "model.st", tmp_path / "earlier.st"
+    place.write_bytes(content)
+
+    def rename(description, header):
+        state = coder(description)["state"]
+        state["_pull"] = state.pop("_linear_term")
+        assert state["_pull"]["class"] == "LinearTerm"
+        state["_pull"]["class"] = "MeanPull"
+
+    earlier.write_bytes(changed(content, rename))
+    rows = np.random.default_rng(0).normal(size=(3, 8)), np.zeros((3, 5))
+    found = [Recogniser.load(each).predict_proba(rows) for each in (place, earlier)]
+    np.testing.assert_array_equal(*found)

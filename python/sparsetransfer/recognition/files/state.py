@@ -38,7 +38,7 @@ from sparsetransfer.transfer import (
     TransferSparseCoding,
 )
 from sparsetransfer.transfer.estimator.options import grouped
-from sparsetransfer.transfer.inductive import GraphExtension, MeanPull
+from sparsetransfer.transfer.inductive import GraphExtension, LinearTerm
 
 __all__ = ["StateError", "pack_state", "unpack_state"]
 
@@ -54,7 +54,7 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
         *("metric", "bandwidth", "degrees", "laplacian"),
     ),
     JointDistributionAdaptation: ("_mean", "projection_", "n_features_in_"),
-    MeanPull: ("numbers", "rows"),
+    LinearTerm: ("numbers", "rows"),
     MultiView: ("classes_", "columns_", "encoders_", "ridges_", "balances_", "n_features_in_"),
     PooledSparseCoder: ("components_", "whitening_", "domains_", "means_", "scales_"),
     SubspaceAlignment: (
@@ -62,7 +62,7 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
         *("alignment_", "n_features_in_"),
     ),
     TransferComponentAnalysis: ("_mean", "projection_", "n_features_in_"),
-    TransferSparseCoding: ("components_", "codes_", "_pull", "_graph", "n_features_in_"),
+    TransferSparseCoding: ("components_", "codes_", "_linear_term", "_graph", "n_features_in_"),
     **{
         found: tuple(field.name for field in fields(found))
         for found in (
@@ -76,6 +76,9 @@ _ATTRIBUTES: Mapping[type, tuple[str, ...]] = {
 
 _LATER: Mapping[type, set[str]] = {Calibration: {"offsets"}}
 """Attributes with a default that earlier files of the same layout lack."""
+
+_FORMER = {"MeanPull": "LinearTerm", "_pull": "_linear_term"}
+"""Names in files of the version before."""
 
 _CLASSES = {found.__name__: found for found in _ATTRIBUTES}
 _KINDS = "fiub"
@@ -205,10 +208,12 @@ def _unpacked(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
 
 
 def _object(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
-    found = _CLASSES.get(tree["class"])
+    name = tree["class"]
+    found = _CLASSES.get(_FORMER.get(name, name))
     if found is None:
-        raise StateError(f"no model file keeps a fitted {tree['class']!r}")
-    kept, state = _ATTRIBUTES[found], tree["state"]
+        raise StateError(f"no model file keeps a fitted {name!r}")
+    kept = _ATTRIBUTES[found]
+    state = {_FORMER.get(key, key): value for key, value in tree["state"].items()}
     if not set(kept) - _LATER.get(found, set()) <= set(state) <= set(kept):
         raise StateError(f"{found.__name__} must have exactly {', '.join(kept)}, got {list(state)}")
     values = {name: _unpacked(state[name], arrays) for name in kept if name in state}

@@ -15,7 +15,7 @@ from sparsetransfer.distributed.engine import Engine
 from sparsetransfer.distributed.learn import ChunkedDictionary
 from sparsetransfer.transfer.estimator.options import ABSENT
 from sparsetransfer.transfer.estimator.preparation import atom_count
-from sparsetransfer.transfer.inductive import MeanPull
+from sparsetransfer.transfer.inductive import LinearTerm
 
 if TYPE_CHECKING:
     from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
@@ -40,7 +40,7 @@ def fit_chunks(
         )
     if given["y"] is not None or given["sample_domain"] is not None:
         raise ValueError("chunks know their domains; give neither y nor sample_domain")
-    learned, pulls = learn_chunks(coder, chunks, engine)
+    learned, linear_terms = learn_chunks(coder, chunks, engine)
     for name in ("_stream", "codes_", "feature_names_in_"):
         coder.__dict__.pop(name, None)
     coder.components_ = learned.components
@@ -53,7 +53,7 @@ def fit_chunks(
     coder.mean_difference_ = learned.offset
     coder.pseudo_labels_ = coder.label_classes_ = coder.label_map_ = None
     coder._graph = None
-    coder._pull = MeanPull.of_sides(pulls, coder.components_.dtype)
+    coder._linear_term = LinearTerm.of_sides(linear_terms, coder.components_.dtype)
     coder._n_features_out = len(coder.components_)
     coder.n_features_in_ = chunks.n_features
     return coder
@@ -77,7 +77,7 @@ def learn_chunks(
     -------
     learned : ChunkedDictionary
         The dictionary and its certificates.
-    pulls : ndarray of shape (2, n_components)
+    linear_terms : ndarray of shape (2, n_components)
         The mean gradient of the MMD terms for a source and for a target code.
 
     Raises
@@ -124,10 +124,10 @@ def learn_chunks(
         rng=_seed(coder.random_state),
         n_jobs=coder.n_jobs,
     )
-    pulls = np.zeros((2, n_components))
+    linear_terms = np.zeros((2, n_components))
     if mmd > 0:
-        pulls = np.outer([1 / source, -1 / target], learned.multiplier)
-    return learned, pulls
+        linear_terms = np.outer([1 / source, -1 / target], learned.multiplier)
+    return learned, linear_terms
 
 
 def _seed(random_state: Any) -> np.random.Generator | int:

@@ -25,7 +25,7 @@ from sparsetransfer.transfer.estimator.options import (
 )
 from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN
 from sparsetransfer.transfer.estimator.rounds import learn_rounds
-from sparsetransfer.transfer.inductive import GraphExtension, MeanPull, encode_shifted
+from sparsetransfer.transfer.inductive import GraphExtension, LinearTerm, encode_shifted
 from sparsetransfer.transfer.learn import warn_unsettled
 from sparsetransfer.transfer.problem import warn_unconverged
 
@@ -119,8 +119,8 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
 
     `transform` codes samples one by one with the dictionary, the mean codes and the fitted codes of the graph's neighbours held fixed; a
     sample that was fitted gets the code it had (if that was its only optimal one: an l2 norm or a
-    graph make sure of it; and without class-conditional terms, whose pull on a new sample is the
-    mean pull on its domain, and without the supervised term, since new samples have no labels).
+    graph make sure of it; and without class-conditional terms, of which a new sample gets the
+    mean of its domain, and without the supervised term, since new samples have no labels).
 
     References
     ----------
@@ -271,7 +271,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
         )
         self.label_classes_ = learned.classes
         self.label_map_ = learned.label_map
-        self._pull = MeanPull(domains, coupling, mmd, self.codes_)
+        self._linear_term = LinearTerm(domains, coupling, mmd, self.codes_)
         self._n_features_out = len(self.components_)
         return self
 
@@ -375,7 +375,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
         )
         signals = given.astype(self.components_.dtype, copy=False)
         threads = resolve_threads(self.n_jobs)
-        linear = self._pull.of(sample_domain, len(signals))
+        linear = self._linear_term.of(sample_domain, len(signals))
         ridge = None
         if self._graph is not None:
             weight = self._group("graph").weight

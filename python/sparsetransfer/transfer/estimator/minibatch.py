@@ -13,7 +13,7 @@ from sparsetransfer._validation import FloatArray, check_real, resolve_threads
 from sparsetransfer.dictionary import Statistics, update_dictionary
 from sparsetransfer.transfer.estimator.options import ABSENT
 from sparsetransfer.transfer.estimator.preparation import atom_count, first_dictionary
-from sparsetransfer.transfer.inductive import MeanPull, encode_shifted
+from sparsetransfer.transfer.inductive import LinearTerm, encode_shifted
 from sparsetransfer.transfer.problem import warn_unconverged
 from sparsetransfer.transfer.result import TransferCodes
 
@@ -80,7 +80,7 @@ def fit_batch(
     coder.components_ = stream.components
     coder.mean_difference_ = stream.mean_difference().astype(dtype)
     coder._graph = None
-    coder._pull = MeanPull.of_sides(stream.pulls(mmd), dtype)
+    coder._linear_term = LinearTerm.of_sides(stream.linear_terms(mmd), dtype)
     coder._n_features_out = len(coder.components_)
     return coder
 
@@ -160,7 +160,7 @@ class TransferStream:
             return np.zeros(len(self.components))
         return np.asarray(self.sums[0] / self.counts[0] - self.sums[1] / self.counts[1])
 
-    def pulls(self, mmd: float) -> NDArray[np.float64]:
+    def linear_terms(self, mmd: float) -> NDArray[np.float64]:
         """Return the gradient of the MMD term for a source and for a target code."""
         if mmd == 0 or not (self.counts > 0).all():
             return np.zeros((2, len(self.components)))
