@@ -1,5 +1,7 @@
 """Databases in audEERING's audformat: a header ``db.yaml`` and tables beside it."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ __all__ = ["read_audformat"]
 _LABELS = ("emotion", "label")
 _OPTIONAL = ("speaker", "gender", "language", "sentence", "split", "activation", "valence")
 _OTHER_NAMES = {"arousal": "activation", "transcription": "sentence", "sex": "gender"}
-_OF_SPEAKERS = ("gender", "sex", "language")
 
 
 def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
@@ -31,7 +32,8 @@ def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
     -------
     list of dict
         Text by column. ``speaker``, ``language`` and the like are taken from the same table, from
-        any other table about the same files, or from what the scheme says of the speakers.
+        any other table about the same files, or from what a scheme or a misc table says of the
+        values of such a column, for example of the speakers.
 
     Raises
     ------
@@ -91,24 +93,21 @@ def _facts(database: Any, name: str, frame: pd.DataFrame) -> dict[str, "pd.Serie
         if other != name and not part.is_filewise:
             continue
         for column in part.columns:
-            known_as = _OTHER_NAMES.get(column, column)
-            if known_as not in _OPTIONAL or known_as in facts:
+            if column in _LABELS:
                 continue
-            values = part[column].get()
-            facts[known_as] = values if other == name else pd.Series(values.reindex(files))
-            if known_as == "speaker":
-                for fact in _OF_SPEAKERS:
-                    told = _of_speakers(part[column], fact)
-                    as_fact = _OTHER_NAMES.get(fact, fact)
-                    if told is not None and as_fact not in facts:
-                        facts[as_fact] = told if other == name else pd.Series(told.reindex(files))
+            for fact, values in _told(column, part[column]):
+                if fact not in facts:
+                    facts[fact] = values if other == name else pd.Series(values.reindex(files))
     return facts
 
 
-def _of_speakers(column: Any, fact: str) -> "pd.Series[Any] | None":
-    """Return what the scheme says of the speakers, if it says that."""
-    try:
-        values: pd.Series[Any] = column.get(map=fact)
-    except (ValueError, KeyError):
-        return None
-    return values
+def _told(name: str, column: Any) -> Iterator[tuple[str, "pd.Series[Any]"]]:
+    """Yield the facts in a column, then those that its scheme or a misc table has of its values."""
+    if _OTHER_NAMES.get(name, name) in _OPTIONAL:
+        yield _OTHER_NAMES.get(name, name), column.get()
+    scheme = column.scheme
+    if scheme is None or not (scheme.uses_table or isinstance(scheme.labels, dict)):
+        return
+    for fact in (*_OPTIONAL, *_OTHER_NAMES):
+        with suppress(ValueError, KeyError):
+            yield _OTHER_NAMES.get(fact, fact), column.get(map=fact)

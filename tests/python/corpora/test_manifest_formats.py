@@ -132,6 +132,58 @@ def test_audformat(folder, expected, segmented):
         corpora.read_manifest(folder, table="files")
 
 
+def _misc(database, audformat, name, values, columns):
+    """Put a misc table into a database, and a scheme `name` whose labels it describes."""
+    database[name] = audformat.MiscTable(pd.Index(values, name=name, dtype="string"))
+    for column, entries in columns.items():
+        database.schemes[column] = audformat.Scheme("str")
+        database[name][column] = audformat.Column(scheme_id=column)
+        database[name][column].set(entries)
+    database.schemes[name] = audformat.Scheme("str", labels=name)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("segmented", [True, False])
+def test_misc_tables_of_audformat_are_kept(folder, expected, segmented):
+    audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    database = _database(folder, audformat, segmented=segmented)
+    database.drop_tables("files")
+    database.schemes.pop("speaker")
+    about = {"sex": ["female", "male", "male"], "language": ["de"] * 3, "age": ["31", "40", "25"]}
+    _misc(database, audformat, "speaker", ["s1", "s2", "s3"], about)
+    _misc(database, audformat, "take", ["t1", "t2"], {"transcription": ["eins", "zwei"]})
+    files = FRAME["file"].unique()
+    database["files"] = audformat.Table(audformat.filewise_index(files))
+    for column, values in {"speaker": ["s1", "s2"], "take": ["t2", "t1"]}.items():
+        database["files"][column] = audformat.Column(scheme_id=column)
+        database["files"][column].set(values)
+    database.save(str(folder))
+    table = corpora.read_manifest(folder, name="mine").table
+    known = expected.table if segmented else expected.table.iloc[[0, 2]].reset_index(drop=True)
+    for column in ("speaker", "gender", "language", "label"):
+        assert table[column].tolist() == known[column].tolist()
+    said = {files[0]: "zwei", files[1]: "eins"}
+    for file, sentence in zip(table["file"], table["sentence"], strict=True):
+        assert sentence == next(text for name, text in said.items() if file.endswith(name))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_no_ratings_are_taken_from_what_a_scheme_says_of_emotions(folder):
+    audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    database = audformat.Database("mine")
+    database.schemes["emotion"] = audformat.Scheme(
+        labels={"anger": {"valence": -0.6}, "sad": {"valence": -0.5}}
+    )
+    files = FRAME["file"].unique()
+    database["emotion"] = audformat.Table(audformat.filewise_index(files))
+    database["emotion"]["emotion"] = audformat.Column(scheme_id="emotion")
+    database["emotion"]["emotion"].set(["anger", "sad"])
+    database.save(str(folder))
+    table = corpora.read_manifest(folder, name="mine").table
+    assert table["valence"].isna().all()
+    assert table["label"].tolist() == ["anger", "sadness"]
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_several_audformat_tables_need_a_choice(folder):
     audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
