@@ -91,6 +91,8 @@ def note_down(entry, output, **times):
 def compute(entry, output, data, again):
     """Run the commands of a result; return an error, or nothing."""
     folder = output / entry["name"]
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "note.json").is_file():
+        return f"'{folder}' holds something else; choose another OUTPUT"
     if again or not noted(entry, output):
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)

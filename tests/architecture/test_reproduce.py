@@ -138,6 +138,15 @@ def test_what_is_done_is_kept(toy, tmp_path, capsys):
     assert 0 < note["wall_s"] < 600
 
 
+def test_what_is_not_ours_is_kept(toy, tmp_path, capsys):
+    own = tmp_path / "out" / "one" / "mine.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("kept")
+    assert toy("--again") == (1, "")
+    assert "holds something else; choose another OUTPUT" in capsys.readouterr().out
+    assert own.read_text() == "kept"
+
+
 def test_a_failure_is_told_and_tried_again(toy, capsys):
     assert toy(status=3) == (1, "x")
     assert "exit status 3 of" in capsys.readouterr().out
