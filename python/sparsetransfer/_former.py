@@ -62,11 +62,14 @@ def former_keywords(**present: str) -> Callable[[_Function], _Function]:
     callable
         The decorator. The function raises TypeError if a keyword is given by both names.
     """
+    names = frozenset(present)
 
     def decorate(function: _Function) -> _Function:
         @wraps(function)
         def accepting(*args: Any, **kwargs: Any) -> Any:
-            for former in present.keys() & kwargs.keys():
+            if names.isdisjoint(kwargs):
+                return function(*args, **kwargs)
+            for former in names & kwargs.keys():
                 name = present[former]
                 if name in kwargs:
                     raise TypeError(f"{former} is the former name of {name}: give one of them")

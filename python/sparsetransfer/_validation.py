@@ -7,8 +7,6 @@ argument, what it got and what was expected.
 
 import math
 import numbers
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -20,6 +18,7 @@ from sparsetransfer import _threads
 __all__ = [
     "FloatArray",
     "Mask",
+    "NamingInfinite",
     "check_integer",
     "check_masked",
     "check_matrix",
@@ -28,7 +27,6 @@ __all__ = [
     "check_vector",
     "column_names",
     "common_dtype",
-    "naming_infinite",
     "resolve_threads",
 ]
 
@@ -71,7 +69,7 @@ def check_matrix(
         The least number of rows.
     finite : bool, default=True
         Whether to look at every entry. Where a kernel finds NaN and infinity out by the way,
-        `naming_infinite` gives its error the argument's name.
+        `NamingInfinite` gives its error the argument's name.
 
     Returns
     -------
@@ -319,14 +317,18 @@ def column_names(value: object) -> list[str] | None:
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
-@contextmanager
-def naming_infinite(array: FloatArray, name: str) -> Iterator[None]:
+class NamingInfinite:
     """Raise ValueError for an array that turns out not to be finite by an overflow in a kernel."""
-    try:
-        yield
-    except ArithmeticError:
-        _require_finite(array, name)
-        raise
+
+    def __init__(self, array: FloatArray, name: str) -> None:
+        self._checked = array, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, ArithmeticError):
+            _require_finite(*self._checked)
 
 
 def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArray:
@@ -359,7 +361,7 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
 
 
 def _require_finite(array: FloatArray, name: str) -> FloatArray:
-    if array.size <= _SMALL and np.isfinite(array).all():
+    if array.size <= _SMALL and np.count_nonzero(np.isfinite(array)) == array.size:
         return array
     # A finite sum proves that every entry is finite, without a temporary of the array's size.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -122,11 +122,13 @@ UpdatableCholesky::UpdatableCholesky(Index capacity)
 template <Index Width>
 Index UpdatableCholesky::append_rows(Index count, double* cross, double* corner, double tolerance,
                                      bool* accepted) {
-  forward_block<Width>(size_, inverse_diagonal_.data(), cross,
-                       [this](Index i) { return static_cast<const double*>(row(i)); });
   double diagonal[Width];
   for (Index q = 0; q < count; ++q) diagonal[q] = corner[q * kRhs + q];
-  subtract_inner_products<Width>(size_, cross, corner);
+  if (size_ > 0) {
+    forward_block<Width>(size_, inverse_diagonal_.data(), cross,
+                         [this](Index i) { return static_cast<const double*>(row(i)); });
+    subtract_inner_products<Width>(size_, cross, corner);
+  }
   // The corner turns into its factor row by row (of L'), dependent rows left as they are;
   // kept[i] is the i-th that is not.
   const Index old = size_;

@@ -73,7 +73,13 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
       double* row = corner + q * kBatch;
       std::fill(row, row + width, 0.0);
       if (q >= batch) continue;
-      for (Index r = 0; r < batch; ++r) row[r] = product(begin + r, begin + q);
+      // What is left of the diagonal is not read.
+      if (fresh.data()) {
+        for (Index r = q; r < batch; ++r) row[r] = product(begin + r, begin + q);
+      } else {
+        const Index begin_of_column = gram.place(chosen[q]) * height;
+        for (Index r = q; r < batch; ++r) row[r] = static_cast<double>(rows[r][begin_of_column]);
+      }
       row[q] += ridge;
     }
     bool accepted[kBatch];

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "sparsetransfer/numerics/max_or_nan.hpp"
 
@@ -15,9 +17,14 @@ constexpr Index kPanel = PanelGram<double>::kRows;
 // are large and the doubling soon lifts the limit.
 constexpr Index kMostAdded = 12;
 constexpr Index kMostDoubled = 64;
+// In a dictionary so small another round costs less than atoms that enter and leave. Where more
+// than a quarter of all atoms would enter, few of them will stay.
+constexpr Index kSmall = 256;
+constexpr Index kCrowd = 4;
 constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
 constexpr Index kStrip = 16;      // atoms that are passed over together if none is chosen
 constexpr int kMaxStalled = 4;
+constexpr Index kWorkPerCheck = 1 << 14;
 
 }  // namespace
 
@@ -30,6 +37,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
       width_(shape.width),
       settings_(settings),
       thresholds_(penalties<T>(settings, weights, atoms_, padded_)),
+      uniform_(weights.size() == 0),
       certifier_(shape, settings, weights),
       gradient_(padded_, width_),
       over_(padded_),
@@ -74,8 +82,14 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     require_columns(block.gram);
     refresh(block.gram);
     std::size_t kept = 0;
+    Index work = kWorkPerCheck;
     for (const Index index : running_) {
-      block.execution.check();
+      // Reading the clock takes as long as a round of a small problem.
+      work += padded_ + signals_[index].active.size() * signals_[index].active.size();
+      if (work >= kWorkPerCheck) {
+        block.execution.check();
+        work = 0;
+      }
       if (advance(block, index)) {
         running_[kept++] = index;
       } else {
@@ -183,10 +197,17 @@ double ActiveSetBlock<T>::inspect(Index index, double& stationarity) {
 template <typename T>
 Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   const Signal& signal = signals_[index];
-  const Index most = signal.single ? 1 : std::clamp(signal.active.size(), kMostAdded, kMostDoubled);
+  Index most = signal.single ? 1 : std::clamp(signal.active.size(), kMostAdded, kMostDoubled);
   const T largest = static_cast<T>(excess);
   T high = largest;
   T low = signal.single ? high : static_cast<T>(std::max(tolerance, signal.growth * excess));
+  const Index old = signal.active.size();
+  if (atoms_ <= kSmall && old < kMostAdded && most > 1 &&
+      count_above(low) > std::max(most, atoms_ / kCrowd)) {
+    // So many atoms have much in common, and most would leave again: take a few and look anew.
+    most = old + 1;
+    if (most == 1) low = high;
+  }
   Index found = list_above(low);
   const auto count = [&](T limit) {
     int above = 0;
@@ -213,6 +234,15 @@ Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
     if (chosen_over_[q] == largest) std::swap(chosen_[q], chosen_[0]);
   for (Index q = 0; q < found; ++q) chosen_signs_[q] = gradient[chosen_[q]] > T(0) ? 1.0 : -1.0;
   return found;
+}
+
+template <typename T>
+Index ActiveSetBlock<T>::count_above(T limit) const {
+  using Count = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // one per entry
+  const T* over = over_.data();
+  Count found = 0;
+  for (Index j = 0; j < padded_; ++j) found += over[j] >= limit;
+  return static_cast<Index>(found);
 }
 
 // Lists the atoms that violate by `limit` or more, and by how much.
@@ -335,13 +365,19 @@ void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code
   terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
                                        : std::numeric_limits<double>::quiet_NaN();
   // Unpenalised atoms have a vanishing gradient up to the reported violation: they set no scale.
+  const auto upward = [&](T c) { return settings_.nonnegative ? c : std::abs(c); };
   const T* gradient = gradient_.col(index).data();
   const T* limits = thresholds_.data();
-  for (Index j = 0; j < padded_; ++j) {
-    const T size = settings_.nonnegative ? gradient[j] : std::abs(gradient[j]);
-    over_.data()[j] = limits[j] > T(0) ? size / limits[j] : T(0);
+  T largest = 0;
+  if (uniform_ && limits[0] > T(0)) {
+    const auto column = gradient_.col(index).head(atoms_);
+    largest =
+        (settings_.nonnegative ? column.maxCoeff() : column.cwiseAbs().maxCoeff()) / limits[0];
+  } else {
+    for (Index j = 0; j < padded_; ++j)
+      over_.data()[j] = limits[j] > T(0) ? upward(gradient[j]) / limits[j] : T(0);
+    largest = over_.maxCoeff();
   }
-  const T largest = over_.maxCoeff();
   terms.dual_scale = largest > T(1) ? 1.0 / static_cast<double>(largest) : 1.0;
   // A maximum may pass over NaN; a sum does not.
   const double unbounded = static_cast<double>((gradient_.col(index) * T(0)).sum());

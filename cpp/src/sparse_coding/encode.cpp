@@ -276,7 +276,7 @@ void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals
                          stricter, wide, start, fresh);
         },
         [&](Index i) -> Vector<float> { return dictionary.transpose() * signals.col(i); });
-  } else {
+  } else if (!stalled(signals.cols(), settings, reports).empty()) {
     const Vector<double> norms = squared_norms<double>(signals);
     code_stalled(
         execution, gram,

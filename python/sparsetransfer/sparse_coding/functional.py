@@ -11,13 +11,13 @@ from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
+    NamingInfinite,
     check_integer,
     check_masked,
     check_matrix,
     check_real,
     check_vector,
     common_dtype,
-    naming_infinite,
     resolve_threads,
 )
 from sparsetransfer.sparse_coding.prepared import PreparedDictionary
@@ -164,7 +164,7 @@ def lasso(
         alpha, tol, max_iter, positive_code, code_init is not None, signals.dtype, algorithm
     )
     options: dict[str, Any] = {} if observed is None else {"mask": observed}
-    with naming_infinite(atoms, "dictionary"):
+    with NamingInfinite(atoms, "dictionary"):
         reports = _core.lasso(
             signals,
             core,

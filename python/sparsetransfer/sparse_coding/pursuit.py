@@ -9,13 +9,13 @@ from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     Mask,
+    NamingInfinite,
     check_integer,
     check_masked,
     check_matrix,
     check_real,
     check_vector,
     common_dtype,
-    naming_infinite,
     resolve_threads,
 )
 from sparsetransfer.sparse_coding.functional import check_dictionary, check_gram, check_seconds
@@ -109,7 +109,7 @@ def omp(
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive_code, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
     options: dict[str, Any] = {} if observed is None else {"mask": observed}
-    with naming_infinite(atoms, "dictionary"):
+    with NamingInfinite(atoms, "dictionary"):
         reports = _core.pursue(
             signals,
             core,

@@ -81,7 +81,7 @@ def collect(
     """Collect the arrays of a kernel, and warn once if some codes did not converge."""
     n_iter, status, gap, kkt, objective = reports
     converged = status == 0
-    if status.any():
+    if np.count_nonzero(status):
         failed = ~converged
         gaps = gap[failed][np.isfinite(gap[failed])]
         stopped = np.count_nonzero(status == STATUS.index("stopped"))

@@ -106,6 +106,18 @@ def test_a_code_that_did_not_arrive_says_so(make, judge, algorithm):
     np.testing.assert_allclose(early.kkt_violation, violation, atol=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore::sparsetransfer.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [1, 1000])
+@pytest.mark.parametrize("positive", [False, True])
+def test_weights_of_one_change_no_bit(problem, algorithm, max_iter, positive):
+    X, D = problem
+    options = {"positive_code": positive, "max_iter": max_iter, "algorithm": algorithm}
+    plain = lasso(X, D, 0.05, **options)
+    weighted = lasso(X, D, 0.05, weights=np.ones(len(D)), **options)
+    for name in ("codes", "duality_gap", "kkt_violation", "objective", "n_iter"):
+        assert np.array_equal(getattr(plain, name), getattr(weighted, name)), name
+
+
 def test_unknown_algorithm(make):
     X, D = make.gaussian(np.random.default_rng(8))
     with pytest.raises(ValueError, match="algorithm must be one of"):

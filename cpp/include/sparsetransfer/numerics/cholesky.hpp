@@ -24,10 +24,10 @@ class UpdatableCholesky {
 
   /// Appends up to `count` <= 16 rows. `cross` (size x 16, row-major: entry (i, q) at 16 i + q, is
   /// overwritten) holds the matrix entries between old rows and new ones, `corner` (16 x 16,
-  /// overwritten) those among the new ones; both are zero beyond `count`, up to 8 if there are no
-  /// more than 8 rows, else up to 16. A row whose pivot is not above `tolerance` times its diagonal
-  /// entry depends on the others: accepted[q] becomes false and the row is left out. Returns the
-  /// number of rows appended.
+  /// overwritten) those among the new ones, of which the entries left of the diagonal do not
+  /// matter; both are zero beyond `count`, up to 8 if there are no more than 8 rows, else up to 16.
+  /// A row whose pivot is not above `tolerance` times its diagonal entry depends on the others:
+  /// accepted[q] becomes false and the row is left out. Returns the number of rows appended.
   Index append(Index count, double* cross, double* corner, double tolerance, bool* accepted);
 
   /// Removes row and column `position` by Givens rotations; `rhs` (size), if not null, is rotated

@@ -57,6 +57,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
+  Index count_above(T limit) const;
   Index list_above(T limit);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void restore(Index index);
@@ -72,6 +73,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   CodingSettings settings_;
   double scale_ = 0.0;    // the largest squared norm of an atom
   Vector<T> thresholds_;  // penalty per atom, padded with infinity
+  bool uniform_;          // whether all atoms have the same
   Certifier<T> certifier_;
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_;
