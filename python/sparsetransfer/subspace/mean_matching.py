@@ -64,6 +64,7 @@ class MeanMatching(DomainTransformer):
             # Distances are differences of squares there: centred, they do not cancel.
             self._anchors = np.asarray(rows - self._mean, dtype=rows.dtype)
             features = self._features(rows)
+            self._check_width(features)
             return features, np.eye(len(rows), dtype=rows.dtype)
         features = self._features(rows)
         if features.shape[1] <= features.shape[0]:
@@ -78,6 +79,20 @@ class MeanMatching(DomainTransformer):
                 return np.asarray(rbf_kernel(centred, self._anchors, gamma=self.gamma))
         return centred
 
+    def _check_width(self, kernel: FloatArray) -> None:
+        """Refuse a `gamma` that tells nothing about the samples: none are alike, or all are."""
+        rounding = 16 * np.finfo(kernel.dtype).eps
+        largest = (kernel - np.eye(len(kernel), dtype=kernel.dtype)).max(initial=0.0)
+        apart = float(1 - kernel.min())
+        equal = not np.ptp(self._anchors, axis=0).any()
+        if len(kernel) > 1 and (largest < rounding or (apart < rounding and not equal)):
+            raise ValueError(
+                f"gamma={self.gamma or 1 / self._anchors.shape[1]:.3g} does not fit the scale of X: "
+                f"kernel values of different samples lie between {kernel.min():.3g} and "
+                f"{largest or kernel.min():.3g}; take gamma about 1 over the median squared "
+                "distance, or scale the features, for example by StandardScaler"
+            )
+
     def _solve(self, features: FloatArray, basis: FloatArray, matched: FloatArray) -> None:
         """Set projection_ and eigenvalues_ for matched means in the columns of `matched`."""
         wide = features.astype(np.float64)
@@ -91,7 +106,8 @@ class MeanMatching(DomainTransformer):
         centred = wide - wide.mean(axis=0)
         scale = float(np.abs(centred).max(initial=0.0)) or 1.0
         strength = self.regularization / scale / scale
-        if not 1e-280 < strength < np.inf:
+        # Above the upper limit rounding hides the means; below the lower one squares underflow.
+        if not 1e-280 < strength < 1 / np.finfo(np.float64).eps:
             raise ValueError(
                 f"X must have entries whose squares are comparable with regularization="
                 f"{self.regularization:g}, got deviations of {scale:.3g} from the means; scale "
@@ -107,11 +123,12 @@ class MeanMatching(DomainTransformer):
             return np.asarray(columns + matmul(axes, shrinkage[:, None] * matmul(axes.T, columns)))
 
         white = whiten(centred.T / scale)
+        gram = matmul(white, white.T)
         values, vectors = lapack(
-            scipy.linalg.eigh,
-            matmul(white, white.T),
-            subset_by_index=[unknowns - count, unknowns - 1],
+            scipy.linalg.eigh, gram, subset_by_index=[unknowns - count, unknowns - 1]
         )
+        if len(values) < count:  # LAPACK gives fewer out of many that are equal
+            values, vectors = (part[..., -count:] for part in lapack(scipy.linalg.eigh, gram))
         values, vectors = values / strength, whiten(vectors)
         values, vectors = values[::-1], vectors[:, ::-1]
         # Unit length, not the constraint's unit variance: see the notes of the classes.

@@ -427,10 +427,33 @@ def test_mean_matching_of_large_numbers_keeps_its_ridge(scale):
     assert np.abs(Z[:60].mean(axis=0) - Z[60:].mean(axis=0)).max() < 1e-8
 
 
-def test_numbers_beyond_every_ridge_are_refused_by_name():
-    X = 1e200 * np.random.default_rng(0).normal(size=(20, 3))
+@pytest.mark.parametrize("scale", [1e200, 1e-9])
+def test_numbers_beyond_every_ridge_are_refused_by_name(scale):
+    X = scale * np.random.default_rng(0).normal(size=(20, 3))
     with pytest.raises(ValueError, match=r"X must .*StandardScaler"):
         TransferComponentAnalysis(2).fit(X, sample_domain=np.repeat([1, -1], 10))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+@pytest.mark.parametrize("make", [TransferComponentAnalysis, JointDistributionAdaptation])
+def test_a_kernel_that_tells_nothing_about_the_samples_is_refused(make, scale, dtype):
+    X = (scale * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
+    with pytest.raises(
+        ValueError, match=r"gamma=0.333 does not fit the scale of X.*StandardScaler"
+    ):
+        make(2, kernel="rbf").fit(X, np.arange(20) % 2, sample_domain=np.repeat([1, -1], 10))
+
+
+def test_equal_eigenvalues_give_as_many_components_as_asked_for():
+    """Of samples that a kernel hardly relates all directions are alike; LAPACK returns some."""
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(60, 6)), rng.normal(0.5, size=(50, 6))])
+    domains, y = np.repeat([1, -1], [60, 50]), np.arange(110) % 3
+    squared = np.sort(((X[:, None] - X[None]) ** 2).sum(axis=2), axis=None)[110]
+    for weakest in (1e-14, 1e-12, 1e-8):
+        model = JointDistributionAdaptation(3, kernel="rbf", gamma=-np.log(weakest) / squared)
+        assert model.fit_transform(X, y, sample_domain=domains).shape == (110, 3)
 
 
 def test_other_methods_at_large_offsets_and_scales():
