@@ -226,3 +226,19 @@ def test_weights_reach_the_last_fit_only(domains, protocol):
     assert list(weighted.predictions) == expected
     effective = weighted.diagnostics["weights"]["effective_rows"]
     assert effective == pytest.approx(weights.sum() ** 2 / np.square(weights).sum())
+
+
+def test_domains_that_no_kernel_relates_are_refused(shifted):
+    source, target = shifted
+    with pytest.raises(ValueError, match=r"so far apart that a Gaussian of width .* by corpus"):
+        kliep(source, target + 1e3)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_rows_of_the_target_are_enough(shifted, name, count):
+    source, target = shifted
+    weights = WEIGHTS[name](source, target[:count])
+    assert weights.shape == (len(source),)
+    assert np.isfinite(weights).all()
+    assert weights.max() > weights.min() >= 0

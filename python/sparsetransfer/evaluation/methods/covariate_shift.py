@@ -190,6 +190,11 @@ def kliep(
     ndarray of shape (n_source,)
         Non-negative weights of the source rows, of mean one.
 
+    Raises
+    ------
+    ValueError
+        If the domains are too far apart for any weights.
+
     Notes
     -----
     The ratio is :math:`w(x) = \sum_l \alpha_l k(x, c_l)` with :math:`\alpha \ge 0`, Gaussians
@@ -209,8 +214,13 @@ def kliep(
     count = min(_N_CENTRES, len(target))
     centres = target[np.sort(rng.choice(len(target), count, replace=False))]
     near, far = (cdist(rows, centres, "sqeuclidean") for rows in (target, source))
-    widths = resolve_bandwidths("median", _MULTIPLIERS, source, target)
-    folds = list(KFold(min(_N_FOLDS, len(target)), shuffle=True, random_state=seed).split(target))
+    widths = list(resolve_bandwidths("median", _MULTIPLIERS, source, target))
+    if len(target) == 1:
+        widths = [float(np.median(widths))]
+        folds = []
+    else:
+        splitter = KFold(min(_N_FOLDS, len(target)), shuffle=True, random_state=seed)
+        folds = list(splitter.split(target))
 
     def likelihood(width: float) -> float:
         kernel, mean = _gaussian(near, width), _gaussian(far, width).mean(axis=0)
@@ -223,6 +233,11 @@ def kliep(
     width = max(widths, key=likelihood)
     kernel = _gaussian(far, width)
     weights = matmul(kernel, _ratio(_gaussian(near, width), kernel.mean(axis=0)))
+    if not weights.any():
+        raise ValueError(
+            f"source and target are so far apart that a Gaussian of width {width:.3g} relates no row "
+            "of one to the other: normalise the features by corpus"
+        )
     return np.asarray(weights)
 
 
