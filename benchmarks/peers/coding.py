@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from coders import LASSO, OMP, ours
-from problems import KINDS, SIZES, penalty_for
+from problems import GRID, KINDS, SIZES, penalty_for
 from summary import summarise
 from threadpoolctl import threadpool_limits
 
@@ -48,15 +48,17 @@ def violation(X, D, codes, alpha):
 def race(coders, X, D, parameter, threads, rounds):
     """CPU and wall seconds of every coder with every number of threads, and its codes.
 
-    Rounds are interleaved, after a few signals each.
+    Rounds are interleaved, after a few signals each. Where numbers of threads are compared, all
+    signals are coded once before, and the numbers change their order from round to round: memory
+    that a process touches for the first time is paid by whoever comes first.
     """
     times = {number: {name: [] for name in coders} for number in threads}
     codes = {}
     for code in coders.values():
-        code(X[:32], D, parameter, threads[0])
-    for _ in range(rounds):
+        code(X[:32] if len(threads) == 1 else X, D, parameter, threads[-1])
+    for round_number in range(rounds):
         for name, code in coders.items():
-            for number in threads:
+            for number in threads[:: 1 - 2 * (round_number % 2)]:
                 wall, cpu = time.perf_counter(), time.process_time()
                 codes[name] = code(X, D, parameter, number)
                 spent = (time.perf_counter() - wall, time.process_time() - cpu)
@@ -91,6 +93,7 @@ def measure(problem, coders, size, kind, share, options):
         return {}
     signals = min(max(int(signals * options.signals), 1), options.max_signals or signals)
     X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
+    signals = len(X)
     alpha = 0.0
     if problem == "lasso":
         alpha = penalty_for(lambda X, D, a: ours(X, D, a, None), X[:50], D, share)
@@ -113,6 +116,7 @@ def measure(problem, coders, size, kind, share, options):
             "size": size,
             "kind": kind,
             "share": share,
+            **({"non_zeros": round(share * atoms)} if options.non_zeros else {}),
             "signals": signals,
             "alpha": alpha,
             "threads": number,
@@ -126,13 +130,25 @@ def measure(problem, coders, size, kind, share, options):
     }
 
 
+def amounts(options):
+    """Return the wanted non-zeros: shares of the atoms, or numbers; none for pursuits."""
+    if options.problem == "omp":
+        return [0.0]
+    return [float(part) for part in (options.non_zeros or options.shares).split(",")]
+
+
+def share_of(amount, size, options):
+    return amount / SIZES[size][1] if options.non_zeros else amount
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", choices=["lasso", "omp"], default="lasso")
     parser.add_argument("--coders", default="ours,ours_float32,spams")
-    parser.add_argument("--sizes", "--grid", default=",".join(SIZES))
-    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--sizes", "--grid", default=",".join(GRID))
+    parser.add_argument("--kinds", default="gaussian,spectral")
     parser.add_argument("--shares", default="0.05,0.1,0.25", help="of atoms, for the lasso")
+    parser.add_argument("--non-zeros", help="of a code, instead of shares")
     parser.add_argument("--count", type=int, default=10, help="atoms, for omp")
     parser.add_argument("--signals", type=float, default=1.0, help="share of the grid's signals")
     parser.add_argument("--max-signals", type=int, help="and at most so many")
@@ -145,10 +161,9 @@ def main():
     coders = {name: table[name] for name in options.coders.split(",")}
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)
-    shares = map(float, options.shares.split(",")) if options.problem == "lasso" else [0.0]
     cells = [
-        (size, kind, share)
-        for share in shares
+        (size, kind, share_of(amount, size, options))
+        for amount in amounts(options)
         for kind in options.kinds.split(",")
         for size in options.sizes.split(",")
     ]

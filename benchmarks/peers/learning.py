@@ -110,6 +110,24 @@ def ours(X, start, alpha, target, score, options):
     return reached or None
 
 
+def one_pass(X, start, alpha, options):
+    """Our dictionary after one pass over the data, and its seconds."""
+    clock = Clock()
+    learned = learn_dictionary_online(
+        X,
+        len(start),
+        alpha=alpha,
+        batch_size=options.our_batch,
+        n_epochs=1,
+        dict_init=start,
+        return_codes=False,
+        rng=0,
+        n_jobs=options.threads,
+    )
+    clock.pause()
+    return learned.components, clock.read()
+
+
 PEERS = {"spams": spams, "scikit_learn": scikit_learn}
 
 
@@ -152,8 +170,11 @@ def main():
                 )
                 target = score(D)
                 own = ours(X, start, alpha, target, score, options)
+                after_one, seconds_of_one = one_pass(X, start, alpha, options)
                 row = {
                     "size": size,
+                    "kind": options.data or options.kind,
+                    "signals": len(X),
                     "alpha": alpha,
                     "peer": name,
                     "round": round_,
@@ -161,6 +182,7 @@ def main():
                     "objective": target,
                     "seconds": seconds,
                     "ours": own,
+                    "our_pass": seconds_of_one | {"objective": score(after_one)},
                 }
                 results.append(row)
                 text = "not reached"
@@ -177,6 +199,7 @@ def main():
                 )
     if options.output:
         record = {
+            "learning": True,
             "machine": processor(),
             "cores": os.cpu_count(),
             "versions": versions(),

@@ -28,6 +28,22 @@ def test_the_page_is_the_one_that_the_measurements_give(writer, records):
     assert written == writer.page(records)
 
 
+def test_the_readme_quotes_the_mean_and_the_least_of_all_cells(writer, records):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert writer.first_page(records) in text
+    cells = writer.lasso_cells(records, 1)
+    least = min(writer.ratio(record, "spams", "ours") for record in cells)
+    assert any("non_zeros" in record for record in cells)
+    assert f"(least {least:.2f})" in text
+
+
+def test_new_discrepancies_replace_those_of_their_size(writer, records):
+    old = [record for record in records if "median" in record]
+    merged = writer.merge(records, [dict(old[0], rounds=99)])
+    assert merged[0]["rounds"] == 99
+    assert [record for record in merged[1:] if "median" in record] == old[1:]
+
+
 def test_new_cells_replace_all_of_their_benchmark_and_nothing_else(writer, records):
     cell = next(record for record in records if record.get("problem") == "omp")
     merged = writer.merge(records, [cell])
