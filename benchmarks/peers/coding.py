@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from coders import LASSO, OMP, ours
-from problems import GRID, KINDS, SIZES, penalty_for
+from problems import GRID, KINDS, REAL_KINDS, SIZES, penalty_for
 from summary import summarise
 from threadpoolctl import threadpool_limits
 
@@ -92,7 +92,7 @@ def measure(problem, coders, size, kind, share, options):
     if share and share >= features / atoms:
         return {}
     signals = min(max(int(signals * options.signals), 1), options.max_signals or signals)
-    X, D = KINDS[kind](np.random.default_rng(0), features, atoms, signals)
+    X, D = (KINDS | REAL_KINDS)[kind](np.random.default_rng(0), features, atoms, signals)
     signals = len(X)
     alpha = 0.0
     if problem == "lasso":
