@@ -106,3 +106,15 @@ def _split(rng, rows, atoms, signals):
 
 KINDS = {"gaussian": gaussian, "spectral": spectral}
 REAL_KINDS = {"frames": frames, "digits": digits, "patches": patches}
+
+
+def penalty_for(code, X, D, share):
+    """The alpha at which `code(X, D, alpha)` has the wanted share of non-zeros."""
+    low, high = 0.0, np.abs(X @ D.T).max()
+    for _ in range(25):
+        alpha = np.sqrt(max(low, 1e-6 * high) * high)
+        if np.mean(code(X, D, alpha) != 0) > share:
+            low = alpha
+        else:
+            high = alpha
+    return float(alpha)
