@@ -8,10 +8,12 @@ import sklearn
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_validate
 from sklearn.preprocessing import StandardScaler
 
 from sparsetransfer.classification import (
     LabelledOnly,
+    MultiView,
     make_transfer_pipeline,
     unlabelled_scorer,
 )
@@ -40,7 +42,7 @@ TRANSFORMERS = [
     TransferComponentAnalysis(5),
     JointDistributionAdaptation(5),
     TSDSL(),
-    TransferSparseCoding(16, alpha=0.5, random_state=0),
+    TransferSparseCoding(8, alpha=0.5, random_state=0),
 ]
 CLASSIFIERS = [DoSL(), JDAR(), TRaSL(), AKTLR(), TDLR(), ImplicitDistributionAlignment()]
 
@@ -96,6 +98,47 @@ def test_classifiers_run_in_skadas_pipeline(skada, arrays, estimator):
     # The masked target must have reached the fit, which a pipeline may also drop.
     assert_allclose(pipeline[-1].base_estimator_.coef_, direct.coef_, atol=1e-12)
     assert set(pipeline.predict(arrays["Xt"], sample_domain=np.full(60, -1))) == {0, 1, 2}
+
+
+SCORERS = (
+    *("SupervisedScorer", "ImportanceWeightedScorer", "PredictionEntropyScorer"),
+    *("SoftNeighborhoodDensity", "DeepEmbeddedValidation", "CircularValidation"),
+    *("MixValScorer", "MaNoScorer"),
+)
+SPLITTERS = ("SourceTargetShuffleSplit", "StratifiedDomainShuffleSplit", "DomainShuffleSplit")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("splitter", SPLITTERS)
+@pytest.mark.parametrize("estimator", by_name([*TRANSFORMERS, *CLASSIFIERS, MultiView()]))
+def test_skadas_scorers_rate_every_estimator_on_its_splits(skada, arrays, estimator, splitter):
+    X, y, domains = pack(**arrays)
+    final = clone(estimator)
+    if hasattr(final, "transform") and not hasattr(final, "predict"):
+        final = LabelledOnly(LogisticRegression())
+    steps = [] if type(final) is type(estimator) else [clone(estimator)]
+    # skada gives importance weights to the score of the last step.
+    pipeline = skada.make_da_pipeline(*steps, final.set_score_request(sample_weight=True))
+    metrics = importlib.import_module("skada.metrics")
+    splits = getattr(importlib.import_module("skada.model_selection"), splitter)
+    for name in SCORERS:
+        found = cross_validate(
+            pipeline,
+            X,
+            y,
+            cv=splits(n_splits=1, random_state=0),
+            params={
+                "sample_domain": domains,
+                **(
+                    {"target_labels": np.tile(arrays["ys"], 2)}
+                    if name == "SupervisedScorer"
+                    else {}
+                ),
+            },
+            scoring=getattr(metrics, name)(),
+            error_score="raise",
+        )
+        assert np.isfinite(found["test_score"]).all(), name
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning")
