@@ -33,7 +33,7 @@ def test_the_commands_name_extras_and_scripts_that_exist(commands):
         assert extra in project["optional-dependencies"]
     assert f" && .venv/bin/{project['name']} evaluate" in commands["job"]
     assert project["name"] in project["scripts"]
-    assert commands["tests"].endswith("&& .venv/bin/python -m pytest -n 2")
+    assert commands["tests"].endswith("&& .venv/bin/python -m pytest")
 
 
 def test_continuous_integration_runs_the_test_command_from_the_readme():
