@@ -89,6 +89,8 @@ def python_blocks():
 @pytest.mark.parametrize("program", list(python_blocks()))
 def test_page_examples(program, tmp_path, monkeypatch):
     """The blocks of one page are one program."""
+    if "import torch" in program:
+        pytest.importorskip("torch", reason="the extra 'deep' is not installed")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "example.py"
     path.write_text(program, encoding="utf-8")
