@@ -125,7 +125,7 @@ def resumed(command):
 
 
 def share_studies(place, data):
-    """Put the study files beside a link `recordings` to the corpora, as they expect it."""
+    """Copy the study files to a folder with a link `recordings` to the corpora, which they read."""
     place.mkdir(exist_ok=True)
     for file in (ROOT / "benchmarks" / "studies").glob("*.toml"):
         shutil.copyfile(file, place / file.name)

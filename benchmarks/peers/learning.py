@@ -95,37 +95,31 @@ def ours(X, start, alpha, target, score, options):
         clock.resume()
         return bool(reached)
 
-    learn_dictionary_online(
-        X,
-        len(start),
-        alpha=alpha,
-        batch_size=options.our_batch,
-        n_epochs=options.max_epochs,
-        dict_init=start,
-        return_codes=False,
-        callback=callback,
-        rng=0,
-        n_jobs=options.threads,
-    )
+    learn(X, start, alpha, options, options.max_epochs, callback)
     return reached or None
 
 
 def one_pass(X, start, alpha, options):
     """Our dictionary after one pass over the data, and its seconds."""
     clock = Clock()
-    learned = learn_dictionary_online(
+    learned = learn(X, start, alpha, options, 1)
+    clock.pause()
+    return learned.components, clock.read()
+
+
+def learn(X, start, alpha, options, n_epochs, callback=None):
+    return learn_dictionary_online(
         X,
         len(start),
         alpha=alpha,
         batch_size=options.our_batch,
-        n_epochs=1,
+        n_epochs=n_epochs,
         dict_init=start,
         return_codes=False,
+        callback=callback,
         rng=0,
         n_jobs=options.threads,
     )
-    clock.pause()
-    return learned.components, clock.read()
 
 
 PEERS = {"spams": spams, "scikit_learn": scikit_learn}
@@ -205,7 +199,7 @@ def main():
             "machine": processor(),
             "cores": os.cpu_count(),
             "versions": versions(),
-            "options": vars(options),
+            "options": {name: value for name, value in vars(options).items() if name != "output"},
             "results": results,
         }
         with open(options.output, "w") as file:

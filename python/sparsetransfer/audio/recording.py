@@ -100,6 +100,30 @@ class Recording:
         if self.n_frames is not None and position < min(last or self.n_frames, self.n_frames):
             raise self._cut(position)
 
+    def duration(self) -> float:
+        """
+        Return the length, decoded where the header cannot be relied on.
+
+        Returns
+        -------
+        float
+            Seconds, > 0.
+
+        Raises
+        ------
+        CorpusError
+            If there are no samples, or as for `blocks`.
+        """
+        n_frames = self.n_frames
+        if n_frames is None:
+            n_frames = sum(len(block) for block in self.blocks())
+        elif n_frames:  # the last frame is there
+            for _ in self.blocks(n_frames - 1):
+                pass
+        if n_frames == 0:
+            raise CorpusError(f"'{self.name}' holds no samples")
+        return n_frames / self.sample_rate
+
     def _seek(self, stream: "soundfile.SoundFile", frame: int) -> int:
         """Go to a frame; behind the end of a stream of unknown length nothing is left to read."""
         import soundfile
@@ -199,15 +223,7 @@ def duration(path: str | os.PathLike[str]) -> float:
     0.5
     """
     with open_recording(path) as recording:
-        n_frames = recording.n_frames
-        if n_frames is None:
-            n_frames = sum(len(block) for block in recording.blocks())
-        elif n_frames:  # the last frame is there
-            for _ in recording.blocks(n_frames - 1):
-                pass
-        if n_frames == 0:
-            raise CorpusError(f"'{os.fspath(path)}' holds no samples")
-        return n_frames / recording.sample_rate
+        return recording.duration()
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ import numpy as np
 
 from sparsetransfer._files import check_folder, write_text
 from sparsetransfer._messages import listing
-from sparsetransfer.audio.recording import duration, open_recording
+from sparsetransfer.audio.recording import open_recording
 from sparsetransfer.evaluation import Study, score
 from sparsetransfer.evaluation.data.joining import identifiers
 from sparsetransfer.evaluation.protocol.splits import folds_within
@@ -167,11 +167,11 @@ def _records(summary: CorpusSummary, corpus: Corpus) -> list[Record]:
     found = []
     for key, file, label in zip(keys, summary.files, summary.labels, strict=True):
         path, start, end = rows[file]
+        whole = math.isnan(start)
         with open_recording(path) as recording:
             rate = recording.sample_rate
-        whole = math.isnan(start)
-        if whole or math.isnan(end):
-            end = duration(path)
+            if whole or math.isnan(end):
+                end = recording.duration()
         length = end if whole else end - start
         found.append(
             {

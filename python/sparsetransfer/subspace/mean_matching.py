@@ -80,16 +80,15 @@ class MeanMatching(DomainTransformer):
         return centred
 
     def _check_width(self, kernel: FloatArray) -> None:
-        """Refuse a `gamma` that tells nothing about the samples: none are alike, or all are."""
+        """Refuse a `gamma` for which the kernel matrix is the identity, or all ones, up to rounding."""
         rounding = 16 * np.finfo(kernel.dtype).eps
         largest = (kernel - np.eye(len(kernel), dtype=kernel.dtype)).max(initial=0.0)
-        apart = float(1 - kernel.min())
-        equal = not np.ptp(self._anchors, axis=0).any()
-        if len(kernel) > 1 and (largest < rounding or (apart < rounding and not equal)):
+        constant = 1 - kernel.min() < rounding and np.ptp(self._anchors, axis=0).any()
+        if len(kernel) > 1 and (largest < rounding or constant):
             raise ValueError(
                 f"gamma={self.gamma or 1 / self._anchors.shape[1]:.3g} does not fit the scale of X: "
                 f"kernel values of different samples lie between {kernel.min():.3g} and "
-                f"{largest or kernel.min():.3g}; take gamma about 1 over the median squared "
+                f"{largest:.3g}; take gamma about 1 over the median squared "
                 "distance, or scale the features, for example by StandardScaler"
             )
 

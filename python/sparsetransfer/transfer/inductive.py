@@ -21,8 +21,7 @@ class LinearTerm:
 
     It is the same for all samples of a domain under a marginal term. Under a class-conditional one it
     depends on the class, which a new sample does not tell: it gets the mean of its domain's fitted
-    samples. Domains
-    that were not fitted get that of all source, or all target, samples.
+    samples. Domains that were not fitted get that of all source, or all target, samples.
     """
 
     def __init__(

@@ -133,7 +133,7 @@ def test_audformat(folder, expected, segmented):
 
 
 def _misc(database, audformat, name, values, columns):
-    """Put a misc table into a database, and a scheme `name` whose labels it describes."""
+    """Add a misc table, and a scheme `name` whose labels are its rows, to a database."""
     database[name] = audformat.MiscTable(pd.Index(values, name=name, dtype="string"))
     for column, entries in columns.items():
         database.schemes[column] = audformat.Scheme("str")

@@ -155,16 +155,16 @@ def kernels(source, target):
     rows = np.vstack([source, target])
     median = np.median(cdist(rows, rows, "sqeuclidean")[np.triu_indices(len(rows), 1)])
     kernel = np.exp(-cdist(source, source, "sqeuclidean") / median)
-    pull = len(source) * np.exp(-cdist(source, target, "sqeuclidean") / median).mean(axis=1)
-    return kernel, pull
+    kappa = len(source) * np.exp(-cdist(source, target, "sqeuclidean") / median).mean(axis=1)
+    return kernel, kappa
 
 
 def test_no_feasible_direction_improves_kernel_mean_matching(shifted):
-    kernel, pull = kernels(*shifted)
+    kernel, kappa = kernels(*shifted)
     weights = kernel_mean_matching(*shifted)
-    slope = kernel @ weights - pull
-    assert_allclose(slope[weights > 1e-6], 0, atol=1e-4 * pull.max())
-    assert slope.min() > -1e-4 * pull.max()
+    slope = kernel @ weights - kappa
+    assert_allclose(slope[weights > 1e-6], 0, atol=1e-4 * kappa.max())
+    assert slope.min() > -1e-4 * kappa.max()
 
 
 @pytest.mark.parametrize("distance", [30.0, 3e3])
@@ -185,14 +185,14 @@ def skada():
 @pytest.mark.filterwarnings("ignore")
 def test_kernel_mean_matching_is_not_worse_than_skadas(skada, shifted):
     source, target = shifted[0][:60], shifted[1][:50]
-    kernel, pull = kernels(source, target)
+    kernel, kappa = kernels(source, target)
     rows = np.vstack([source, target])
     median = np.median(cdist(rows, rows, "sqeuclidean")[np.triu_indices(110, 1)])
     peer = skada.KMMReweightAdapter(gamma=1 / median, solver="scipy", tol=1e-12, max_iter=3000)
     peer.fit(rows, sample_domain=np.repeat([1, -1], [60, 50]))
 
     def loss(weights):
-        return weights @ kernel @ weights / 2 - pull @ weights
+        return weights @ kernel @ weights / 2 - kappa @ weights
 
     ours = kernel_mean_matching(source, target)
     assert loss(ours) <= loss(peer.source_weights_) + 1e-6 * abs(loss(ours))

@@ -219,12 +219,8 @@ class ClassifierMethod(FitBeforePredict):
         tuned, chosen = fit_classifier(
             self.family, rows, unknown, source, tuning, candidates=self.candidates
         )
-        return FittedMethod(
-            classes=tuned.classes,
-            output=MethodOutput(tuned.predict(unknown), chosen),
-            target_scores=tuned.scores(unknown),
-            model=tuned.row_model(every_view=self.every_view),
-        )
+        output = MethodOutput(tuned.predict(unknown), chosen)
+        return tuned.fitted(output, unknown, every_view=self.every_view)
 
 
 def fit_classifier(

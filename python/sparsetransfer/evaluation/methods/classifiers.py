@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,17 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from sparsetransfer._linalg import lapack
-from sparsetransfer.evaluation.methods.fitted import LinearScores, RowModel, class_scores
+from sparsetransfer.evaluation.methods.fitted import (
+    FittedMethod,
+    LinearScores,
+    RowModel,
+    class_scores,
+)
 from sparsetransfer.evaluation.methods.settings import check_estimator
 from sparsetransfer.evaluation.protocol.selection import Choice, Predict, Rule, select
+
+if TYPE_CHECKING:
+    from sparsetransfer.evaluation.methods.base import MethodOutput
 
 __all__ = [
     "FAMILIES",
@@ -174,6 +182,18 @@ class TunedClassifier:
         linear = hasattr(self.classifier, "coef_") and not isinstance(self.classifier, SVC)
         kept = LinearScores.of(self.classifier) if linear else self.classifier
         return RowModel(encoders, kept, self.scale, every_view)
+
+    def fitted(
+        self,
+        output: MethodOutput,
+        target: NDArray[np.float64],
+        encoders: tuple[Any, ...] = (),
+        *,
+        every_view: bool = False,
+    ) -> FittedMethod:
+        """Return a method that ends in this classifier, with its `output` on the `target` rows."""
+        model = self.row_model(encoders, every_view=every_view)
+        return FittedMethod(self.classes, output, self.scores(target), model)
 
 
 def family_obstacle(family: str) -> str:

@@ -107,17 +107,13 @@ class TransportMethod(FitBeforePredict):
             )
         tuned, chosen = fit_classifier(self.classifier, moved, target.features, source, tuning)
         error = float(np.abs(margins - 1).max())
-        return FittedMethod(
-            classes=tuned.classes,
-            output=MethodOutput(
-                tuned.predict(target.features),
-                {**chosen, "transport": {"largest_relative_error_of_margins": error}},
-                moved,
-                target.features,
-            ),
-            target_scores=tuned.scores(target.features),
-            model=tuned.row_model(),
+        output = MethodOutput(
+            tuned.predict(target.features),
+            {**chosen, "transport": {"largest_relative_error_of_margins": error}},
+            moved,
+            target.features,
         )
+        return tuned.fitted(output, target.features)
 
 
 @dataclass(frozen=True)
@@ -165,12 +161,8 @@ class WeightingMethod(FitBeforePredict):
         )
         effective = float(weights.sum() ** 2 / np.square(weights).sum())
         seen = {"effective_rows": effective, "largest": float(weights.max() / weights.mean())}
-        return FittedMethod(
-            classes=tuned.classes,
-            output=MethodOutput(tuned.predict(unknown), {**chosen, "weights": seen}),
-            target_scores=tuned.scores(unknown),
-            model=tuned.row_model(),
-        )
+        output = MethodOutput(tuned.predict(unknown), {**chosen, "weights": seen})
+        return tuned.fitted(output, unknown)
 
 
 def kliep(
@@ -291,11 +283,11 @@ def kernel_mean_matching(
     (width,) = resolve_bandwidths("median", (1.0,), source, target)
     n = len(source)
     kernel = _gaussian(cdist(source, source, "sqeuclidean"), width)
-    pull = n * _gaussian(cdist(source, target, "sqeuclidean"), width).mean(axis=1)
+    kappa = n * _gaussian(cdist(source, target, "sqeuclidean"), width).mean(axis=1)
     slack = (np.sqrt(n) - 1) / np.sqrt(n)
 
     def matched(multiplier: float) -> NDArray[np.float64]:
-        linear = pull + multiplier
+        linear = kappa + multiplier
 
         def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             product = matmul(kernel, beta)
@@ -307,8 +299,8 @@ def kernel_mean_matching(
     limit = float(np.clip(weights.mean(), 1 - slack, 1 + slack))
     if limit == weights.mean():
         return weights
-    # K 1 <= n: with this multiplier all weights are at least, without any pull at most, the limit.
-    span = (-float(pull.max()), n * limit)
+    # K 1 <= n: with this multiplier all weights are at least, with the least one at most, the limit.
+    span = (-float(kappa.max()), n * limit)
     multiplier = brentq(lambda value: matched(value).mean() - limit, *span, rtol=1e-6)
     return matched(multiplier)
 

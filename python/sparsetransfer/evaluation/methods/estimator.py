@@ -175,12 +175,8 @@ class EstimatorMethod(FitBeforePredict):
         codes = self._transform(estimator, everything, labels, domain)
         codes_source, codes_target = codes[: len(rows)], codes[len(rows) :]
         tuned, chosen = fit_classifier(self.classifier, codes_source, codes_target, source, tuning)
-        return FittedMethod(
-            classes=tuned.classes,
-            output=MethodOutput(tuned.predict(codes_target), chosen, codes_source, codes_target),
-            target_scores=tuned.scores(codes_target),
-            model=tuned.row_model((estimator,), every_view=self.every_view),
-        )
+        output = MethodOutput(tuned.predict(codes_target), chosen, codes_source, codes_target)
+        return tuned.fitted(output, codes_target, (estimator,), every_view=self.every_view)
 
     def _classified(self, estimator: Any, unknown: NDArray[np.float64]) -> FittedMethod:
         output = MethodOutput(np.asarray(estimator.predict(unknown), dtype=np.str_))

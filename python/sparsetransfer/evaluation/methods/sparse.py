@@ -131,12 +131,7 @@ class SparseCodingMethod(FitBeforePredict):
             source_codes=codes[:split],
             target_codes=codes[split:],
         )
-        return FittedMethod(
-            classes=tuned.classes,
-            output=output,
-            target_scores=tuned.scores(codes[split:]),
-            model=tuned.row_model((components, coder)),
-        )
+        return tuned.fitted(output, codes[split:], (components, coder))
 
 
 @dataclass(frozen=True, eq=False)
