@@ -221,10 +221,10 @@ class PooledSparseCodes(nn.Module):
         ]
         return torch.stack(powers, dim=1).flatten(1)
 
-    @torch.no_grad()
     def shorten(self) -> None:
         """Divide atoms longer than one by their norms, in place."""
-        self.dictionary.div_(self.dictionary.norm(dim=1, keepdim=True).clamp_min(1.0))
+        with torch.no_grad():
+            self.dictionary.div_(self.dictionary.norm(dim=1, keepdim=True).clamp_min(1.0))
 
     def extra_repr(self) -> str:
         """Return what the layer does, for its printed form."""
