@@ -117,13 +117,17 @@ def _curvature(
     kinds, kind = np.unique(supports.weights, axis=0, return_inverse=True)
     totals = np.zeros((len(kinds), *gram.shape))
     ends = np.cumsum(supports.counts)
-    for row, atoms in enumerate(np.split(supports.atoms, ends[:-1])):
-        if atoms.size:
-            block = gram[np.ix_(atoms, atoms)]
-            block[np.diag_indices(len(atoms))] += supports.ridges[row]
-            # Atoms in use may depend on each other; then the least-norm answer is one of many.
-            inverse = supports.shares[row] * lapack(scipy.linalg.pinvh, block)
-            totals[kind[row]][np.ix_(atoms, atoms)] += inverse
+
+    def add_inverses() -> None:
+        for row, atoms in enumerate(np.split(supports.atoms, ends[:-1])):
+            if atoms.size:
+                block = gram[np.ix_(atoms, atoms)]
+                block[np.diag_indices(len(atoms))] += supports.ridges[row]
+                # Atoms in use may depend on each other; then the least-norm answer is one of many.
+                inverse = supports.shares[row] * scipy.linalg.pinvh(block)
+                totals[kind[row]][np.ix_(atoms, atoms)] += inverse
+
+    lapack(add_inverses)
     return list(zip(kinds, totals, strict=True))
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a command with one line, at any time, and lose nothing that is done."""
 
+import contextlib
 import os
 import re
 import signal
@@ -8,8 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from sparsetransfer import _interrupts
+from sparsetransfer.cli.application import application
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -36,6 +39,12 @@ def run(folder, *arguments, strike=None):
         [sys.executable, "-m", "sparsetransfer", *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, env=environment, check=False,
     )  # fmt: skip
+
+
+def finish(folder, *arguments):
+    """Run a command that nobody stops in this process."""
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(application, [str(part) for part in arguments])
 
 
 def last_line(finished):
@@ -88,8 +97,8 @@ def corpora(tmp_path):
     return ["--source", "A=A/m.csv", "--target", "B=B/m.csv", "--cache", "cache", "--jobs", "1"]
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_study_that_is_stopped_keeps_its_cells_and_goes_on(tmp_path, corpora, number):
+def test_a_study_that_is_stopped_keeps_its_cells_and_goes_on(tmp_path, corpora, monkeypatch):
+    number = signal.SIGINT
     pytest.importorskip("jinja2")
     pytest.importorskip("matplotlib")
     methods = ["--methods", "majority,striking:Striking", "--output", "report"]
@@ -103,48 +112,53 @@ def test_a_study_that_is_stopped_keeps_its_cells_and_goes_on(tmp_path, corpora, 
     assert sorted(os.listdir(place)) == ["cells", "study.json"]
     (done,) = (place / "cells").iterdir()
     before = done.stat().st_mtime_ns
-    resumed = run(tmp_path, "resume", "report", "--cache", "cache")
-    assert resumed.returncode == 0, resumed.stderr
+    monkeypatch.syspath_prepend(tmp_path)
+    resumed = finish(tmp_path, "resume", "report", "--cache", "cache")
+    assert resumed.exit_code == 0, resumed.output
     assert done.stat().st_mtime_ns == before
     assert len(os.listdir(place / "cells")) == 2
     assert (place / "report.html").exists()
     assert not [name for name in os.listdir(place) if name.startswith(".")]
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_study_that_is_stopped_before_its_first_cell_leaves_nothing(tmp_path, corpora, number):
+def test_a_study_that_is_stopped_before_its_first_cell_leaves_nothing(tmp_path, corpora):
+    number = signal.SIGTERM
     methods = ["--methods", "striking:Striking", "--output", "report"]
     stopped = run(tmp_path, "evaluate", *corpora, *methods, strike=number)
     assert (stopped.returncode, last_line(stopped)) == SIGNALS[number]
     assert not (tmp_path / "report").exists()
 
 
-AT = (
-    "import os, sys\n"
-    "if 'STRIKE' in os.environ:\n"
-    "    file, name = os.environ['AT'].split(':')\n"
-    "    def watch(frame, event, value):\n"
-    "        code = frame.f_code\n"
-    "        if event == 'call' and code.co_name == name and code.co_filename.endswith(file):\n"
-    "            sys.setprofile(None)\n"
-    "            os.kill(os.getpid(), int(os.environ['STRIKE']))\n"
-    "    sys.setprofile(watch)\n"
-)
-"""Strikes when a function is first called."""
+AT = """
+import builtins, os, sys
+if 'STRIKE' in os.environ:
+    module, name = os.environ['AT'].split(':')
+    bring = builtins.__import__
+    def strike(*arguments, **options):
+        os.kill(os.getpid(), int(os.environ['STRIKE']))
+    def watch(*arguments, **options):
+        brought = bring(*arguments, **options)
+        if hasattr(sys.modules.get('sparsetransfer.' + module), name):
+            builtins.__import__ = bring
+            setattr(sys.modules['sparsetransfer.' + module], name, strike)
+        return brought
+    builtins.__import__ = watch
+"""
+"""Strikes where a function is called: it is replaced before others import it by name."""
 
 STEPS = [
-    ("fit A=A/m.csv -o new/out.st", "features/extraction.py:_compute", []),
-    ("fit A=A/m.csv -o new/out.st", "recognition/linear.py:_calibrate", []),
-    ("fit A=A/m.csv -o new/out.st", "sparsetransfer/_files.py:_rename", []),
-    ("features extract A=A/m.csv functionals -o new/out.csv", "audio/io.py:load", []),
-    ("features extract A=A/m.csv functionals -o new/out.csv", "features/files.py:write_table", []),
-    ("predict m.st B --csv new/out.csv", "recordings/parts.py:examined", []),
+    ("fit A=A/m.csv -o new/out.st", "features.extraction:_compute", []),
+    ("fit A=A/m.csv -o new/out.st", "recognition.linear:_calibrate", []),
+    ("fit A=A/m.csv -o new/out.st", "_files:_rename", []),
+    ("features extract A=A/m.csv functionals -o new/out.csv", "audio.io:load", []),
+    ("features extract A=A/m.csv functionals -o new/out.csv", "features.files:write_table", []),
+    ("predict m.st B --csv new/out.csv", "recognition.recordings.parts:examined", []),
     (
         "predict m.st B --csv new/out.csv",
-        "reporting/timeline.py:windows_csv",
+        "reporting.timeline:windows_csv",
         ["out.csv.unfinished"],
     ),
-    ("corpora check emodb emodb", "audio/level.py:levels", []),
+    ("corpora check emodb emodb", "audio.level:levels", []),
 ]
 
 
@@ -168,8 +182,8 @@ def fitted(tmp_path_factory):
     for number, speaker in enumerate(("03", "08", "09")):
         signal_ = generator.normal(0, 0.1 + 0.1 * number, 8000)
         soundfile.write(place / "emodb" / f"{speaker}a01Wa.wav", signal_, 16000)
-    finished = run(place, "fit", "A=A/m.csv", "-o", "m.st", "--cache", "kept", "--jobs", "1")
-    assert finished.returncode == 0, finished.stderr
+    finished = finish(place, "fit", "A=A/m.csv", "-o", "m.st", "--cache", "kept", "--jobs", "1")
+    assert finished.exit_code == 0, finished.output
     (place / "sitecustomize.py").write_text(AT)
     return place
 
@@ -195,9 +209,8 @@ def test_a_command_that_is_stopped_leaves_nothing_half_written(
     hidden = [name for *_, names in os.walk(tmp_path) for name in names if name.startswith(".")]
     assert not hidden
     # The same command, undisturbed, ends well.
-    monkeypatch.delenv("AT")
-    again = run(tmp_path, *text.split(), *jobs)
-    assert again.returncode == (1 if "check" in text else 0), again.stderr
+    again = finish(tmp_path, *text.split(), *jobs)
+    assert again.exit_code == (1 if "check" in text else 0), again.stderr
     assert ("recognised by an interrupted run" in again.stderr) is bool(left)
 
 
