@@ -206,7 +206,10 @@ def kliep(
     count = min(_N_CENTRES, len(target))
     centres = target[np.sort(rng.choice(len(target), count, replace=False))]
     near, far = (cdist(rows, centres, "sqeuclidean") for rows in (target, source))
-    widths = list(resolve_bandwidths("median", _MULTIPLIERS, source, target))
+    given = resolve_bandwidths("median", _MULTIPLIERS, source, target)
+    widths = [width for width in given if _gaussian(far, width).any()]
+    if not widths:
+        raise _too_far(max(given))
     if len(target) == 1:
         widths = [float(np.median(widths))]
         folds = []
@@ -226,11 +229,15 @@ def kliep(
     kernel = _gaussian(far, width)
     weights = matmul(kernel, _ratio(_gaussian(near, width), kernel.mean(axis=0)))
     if not weights.any():
-        raise ValueError(
-            f"source and target are so far apart that a Gaussian of width {width:.3g} relates no row "
-            "of one to the other: normalise the features by corpus"
-        )
+        raise _too_far(width)
     return np.asarray(weights)
+
+
+def _too_far(width: float) -> ValueError:
+    return ValueError(
+        f"source and target are so far apart that a Gaussian of width {width:.3g} relates no row of "
+        "one to the other: normalise the features by corpus"
+    )
 
 
 def _gaussian(squared: NDArray[np.float64], width: float) -> NDArray[np.float64]:
