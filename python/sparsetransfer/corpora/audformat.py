@@ -1,12 +1,15 @@
 """Databases in audEERING's audformat: a header ``db.yaml`` and tables beside it."""
 
+import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
+from sparsetransfer._files import existing_file
 from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.exceptions import CorpusError
 
@@ -47,7 +50,10 @@ def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
     except ModuleNotFoundError as error:
         raise missing_extra("an audformat database", "data") from error
     try:
-        database = audformat.Database.load(str(header.parent), name=header.stem, load_data=True)
+        with _without_code(header) as place:
+            database = audformat.Database.load(str(place), name=header.stem, load_data=True)
+    except CorpusError:
+        raise
     except Exception as error:  # a foreign parser: whatever it raises is about the file
         raise CorpusError(f"'{header}' cannot be read as an audformat database: {error}") from error
     name = _chosen(database, table, header)
@@ -64,6 +70,35 @@ def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
             rows[column] = seconds.where(~whole)
     text = rows.astype(object).where(rows.notna(), "").astype(str)
     return [{str(key): value for key, value in row.items()} for row in text.to_dict("records")]
+
+
+@contextmanager
+def _without_code(header: Path) -> Iterator[Path]:
+    """Yield a folder with the database that runs no code when audformat reads it.
+
+    Its parser of YAML runs what some tags name, and it prefers tables that are pickles.
+    """
+    import yaml  # which audformat needs
+
+    with header.open("rb") as stream:
+        yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    beside = [file for file in header.parent.iterdir() if file.name.startswith(f"{header.stem}.")]
+    tables = [existing_file(file) for file in beside if file.suffix in (".csv", ".parquet")]
+    pickles = [file for file in beside if file.suffix == ".pkl"]
+    alone = [f"'{file}'" for file in pickles if file.stem not in {each.stem for each in tables}]
+    if alone:
+        raise CorpusError(
+            f"'{header}' has tables as pickles only, which can run code when they are read: "
+            f"{listing(alone)}; write them as .csv or .parquet, for example with "
+            "audformat's Database.save"
+        )
+    if not pickles:
+        yield header.parent
+        return
+    with TemporaryDirectory() as place:
+        for file in (header, *tables):
+            shutil.copyfile(file, Path(place, file.name))
+        yield Path(place)
 
 
 def _chosen(database: Any, table: str | None, header: Path) -> str:

@@ -1,6 +1,8 @@
 """One corpus in every manifest format gives one table."""
 
 import json
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -130,6 +132,40 @@ def test_audformat(folder, expected, segmented):
     assert len(corpora.read_manifest(folder / "db.yaml", table="emotion")) == len(known)
     with pytest.raises(CorpusError, match=r"table must be one of.*'emotion'; got 'files'"):
         corpora.read_manifest(folder, table="files")
+
+
+def _writes(path):
+    """Return what writes a file when it is unpickled, and the tag of YAML that does the same."""
+
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (path,)
+
+    return Trap(), f"!!python/object/apply:os.mkdir [{str(path)!r}]"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("trap", ["yaml", "pickle", "pickle alone"])
+def test_no_code_in_an_audformat_database_is_run(folder, tmp_path_factory, trap):
+    audformat = pytest.importorskip("audformat", reason="the extra 'data' is not installed")
+    _database(folder, audformat, segmented=False)
+    mark = tmp_path_factory.mktemp("trap") / "was_run"
+    pickled, tag = _writes(mark)
+    if trap == "yaml":
+        with (folder / "db.yaml").open("a") as header:
+            header.write(f"\nmeta: {tag}\n")
+    else:
+        (folder / "db.emotion.pkl").write_bytes(pickle.dumps(pickled))
+    if trap == "pickle alone":
+        for ending in (".csv", ".parquet"):
+            (folder / f"db.emotion{ending}").unlink(missing_ok=True)
+    if trap == "pickle":
+        assert len(corpora.read_manifest(folder)) == 2
+    else:
+        reason = "python/object" if trap == "yaml" else "can run code when they are read"
+        with pytest.raises(CorpusError, match=reason):
+            corpora.read_manifest(folder)
+    assert not mark.exists()
 
 
 def _misc(database, audformat, name, values, columns):
