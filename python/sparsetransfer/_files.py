@@ -75,7 +75,7 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
     place = Path(path)
     try:
         about = place.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # of null characters
         broken = " (it is a link to a file that does not)" if place.is_symlink() else ""
         raise FileNotFoundError(f"'{place}' does not exist{broken}") from None
     if not stat.S_ISREG(about.st_mode):

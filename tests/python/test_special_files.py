@@ -5,10 +5,12 @@ import signal
 
 import pytest
 
-from sparsetransfer import corpora, features
+from sparsetransfer import audio, corpora, features
+from sparsetransfer._files import existing_file
 from sparsetransfer.cli.inputs import parse_label_map
 from sparsetransfer.dictionary import Statistics
 from sparsetransfer.evaluation import read_config
+from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.recognition import load_model
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
@@ -49,6 +51,13 @@ def test_fifo_folder_and_pointer_are_refused(tmp_path, name):
     place.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
     with pytest.raises((ValueError, OSError), match="git lfs pull"):
         READERS[name](place)
+
+
+@pytest.mark.parametrize("name", ["a\0.wav", "\ud800.wav"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    for read in (existing_file, audio.duration):
+        with pytest.raises((CorpusError, FileNotFoundError), match="does not exist"):
+            read(name)
 
 
 def test_fifo_among_recordings_costs_only_itself(tmp_path):

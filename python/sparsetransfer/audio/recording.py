@@ -172,9 +172,10 @@ def open_recording(path: str | os.PathLike[str]) -> Iterator[Recording]:
     name = os.fspath(path)
     try:
         about = existing_file(name).stat()
+        layout = _layout(name, about.st_size, about.st_mtime_ns)
     except OSError as error:
-        raise CorpusError(str(error)) from error
-    layout = _layout(name, about.st_size, about.st_mtime_ns)
+        why = f"'{name}' cannot be read: {error.strerror}" if error.strerror else str(error)
+        raise CorpusError(why) from error
     if layout.shortage:
         raise CorpusError(f"'{name}' is truncated or damaged: {layout.shortage}")
     with contextlib.ExitStack() as stack:

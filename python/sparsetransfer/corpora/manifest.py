@@ -171,7 +171,7 @@ def read_unlabelled(
         }
         if wrong:
             raise CorpusError(f"manifest '{manifest}': {listing(wrong)}")
-        frame = pd.DataFrame(columns)
+        frame = pd.DataFrame(columns, dtype=object)
     elif place.exists():
         frame = pd.DataFrame({"file": [str(place)]}, dtype=object)
     else:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,8 @@ def read_arff(path: Path) -> pd.DataFrame:
         lines = [line.strip() for line in stream]
     if not names:
         raise CorpusError(f"'{path}' declares no @attribute")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise CorpusError(f"'{path}' declares more than one @attribute {listing(twice)}")
     lines = [line for line in lines if line and not line.startswith("%")]
     cells = list(csv.reader(lines, quotechar="'", skipinitialspace=True))
     crooked = [str(row) for row, values in enumerate(cells, 1) if len(values) != len(names)]

@@ -1,5 +1,6 @@
 """Feature tables as files: written for others, and read however others made them."""
 
+import csv
 import hashlib
 import logging
 import os
@@ -35,6 +36,10 @@ _NOT_FEATURES = {
     "sentence", "split", "fold", "corpus", "dataset", "activation", "arousal", "valence",
     "dominance", "frametime", "frameindex",
 }  # fmt: skip
+
+_NAMELESS = re.compile(r"Unnamed: \d+$")
+"""What pandas calls a column without a name: mostly the number of the row, which tells the label of
+a sorted table."""
 
 # Numbers, also with a decimal comma, and what is none in the spellings of Windows.
 _NEARLY_NUMBERS = re.compile(
@@ -104,7 +109,9 @@ def read_table(
             frame = _READERS[ending](existing_file(place))
         except CorpusError:
             raise
-        except (OSError, ValueError, ImportError) as error:
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"feature table '{place}' is not UTF-8; save it as UTF-8") from error
+        except (OSError, ValueError, ImportError, csv.Error) as error:
             raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
     else:
         known = ", ".join([*_READERS, ".npy"])
@@ -136,7 +143,12 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
         finite; lists them all.
     """
     place = Path(os.path.expanduser(path)).absolute()
-    frame = _read_csv(existing_file(place))
+    try:
+        frame = _read_csv(existing_file(place))
+    except CorpusError:
+        raise
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"table of sequences '{place}' cannot be read: {error}") from error
     index, _ = _index(frame, place, place.parent)
     if "sequence" not in frame.columns or not len(frame):
         raise CorpusError(
@@ -163,9 +175,10 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
             faults.append(f"{each}: {values.shape[1]} columns, the first has {width}")
         elif not np.isfinite(values).all():
             faults.append(f"{each}: values that are not finite")
-        digest.update(f"{values.dtype.str} {values.shape}".encode())
-        digest.update(np.ascontiguousarray(values).data)
-        lengths.append(len(values))
+        else:
+            digest.update(f"{values.dtype.str} {values.shape}".encode())
+            digest.update(np.ascontiguousarray(values).data)
+            lengths.append(len(values))
     if faults:
         raise CorpusError(f"table of sequences '{place}': {listing(faults)}")
     return SequenceTable(
@@ -244,7 +257,9 @@ def _read_csv(place: Path) -> pd.DataFrame:
     frame.columns = frame.columns.map(plain_cell)
     for column in frame.columns:
         if column.lower() in _FILE_ALIASES:
-            frame[column] = frame[column].astype(str).map(plain_cell)
+            frame[column] = frame[column].map(
+                lambda cell: plain_cell(str(cell)), na_action="ignore"
+            )
     _refuse_spoilt(frame, place)
     return frame
 
@@ -306,6 +321,9 @@ def _index(frame: pd.DataFrame, place: Path, base: Path) -> tuple[pd.DataFrame, 
             f"feature table '{place}' has no column that names the file "
             f"({', '.join(_FILE_ALIASES)}); it has {listing(frame.columns)}"
         )
+    nameless = np.flatnonzero(frame[alias].isna() | (frame[alias] == "")) + 1
+    if len(nameless):
+        raise CorpusError(f"feature table '{place}': no file in the rows {listing(nameless)}")
     # openSMILE's own program puts names between apostrophes
     files = [
         os.path.normpath(base / re.sub(r"^'(.+)'$", r"\1", str(file))) for file in frame[alias]
@@ -346,7 +364,11 @@ def _table(frame: pd.DataFrame, place: Path, base: Path, name: str) -> FeatureTa
 def _features(frame: pd.DataFrame, place: Path) -> tuple[NDArray[np.float64], list[str]]:
     """Choose the columns that are features."""
     numeric = frame.select_dtypes("number", exclude="timedelta").columns
-    chosen = [name for name in numeric if str(name).lower() not in {*_NOT_FEATURES, *_INDEX}]
+    chosen = [
+        name
+        for name in numeric
+        if str(name).lower() not in {*_NOT_FEATURES, *_INDEX} and not _NAMELESS.match(str(name))
+    ]
     left = [str(name) for name in frame.columns if name not in chosen and name not in _INDEX]
     if left:
         _log.info("feature table '%s': no features: %s", place, listing(left))

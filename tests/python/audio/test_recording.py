@@ -1,5 +1,6 @@
 """A recording is decoded whole or refused as truncated, whatever its header states."""
 
+import errno
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from sparsetransfer import audio
+from sparsetransfer.audio import recording
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.audio.level import levels
 from sparsetransfer.exceptions import CorpusError
@@ -348,6 +350,17 @@ def test_git_lfs_pointer_is_named(tmp_path, read):
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 75324\n"
     )
     with pytest.raises(CorpusError, match=re.escape("`git lfs pull`")):
+        read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("read", [audio.load, audio.duration, levels])
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch, read):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    soundfile.write(tmp_path / "a.wav", NOISE, RATE)
+    monkeypatch.setattr(recording, "_layout", refuse)
+    with pytest.raises(CorpusError, match=r"a\.wav' cannot be read: Permission denied"):
         read(tmp_path / "a.wav")
 
 

@@ -325,3 +325,35 @@ def test_a_row_without_a_sequence_is_named(tmp_path):
     index.write_text("file,sequence\na.wav,right.npy\nb.wav,\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="row 2 names no sequence"):
         read_sequences(index)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\0\1", b'file,sequence\n"a'])
+def test_a_table_of_sequences_that_cannot_be_read_is_named(tmp_path, content):
+    place = tmp_path / "sequences.csv"
+    if content is not None:
+        place.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"sequences\.csv"):
+        read_sequences(place)
+
+
+def test_a_column_without_a_name_is_no_feature(tmp_path):
+    place = tmp_path / "table.csv"
+    frame = pd.DataFrame({"file": ["a.wav", "b.wav"], "energy": [0.5, 0.25]})
+    frame.to_csv(place)  # with the number of the row
+    assert features.read_table(place).names == ["energy"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "content", "message"),
+    [
+        ("csv", "file,energy\n,1\nb.wav,2\n", "no file in the rows 1"),
+        ("csv", "file,energy\na.wav,1\n".encode("utf-16"), "is not UTF-8; save it as UTF-8"),
+        ("arff", "@attribute a numeric\n@attribute a numeric\n@data\n1,2\n", "more than one .* a"),
+        ("arff", f"@attribute name string\n@data\n'{'x' * 200_000}'\n", "field limit"),
+    ],
+)
+def test_damaged_tables_are_named(tmp_path, ending, content, message):
+    place = tmp_path / f"table.{ending}"
+    place.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CorpusError, match=rf"(?s)table.*{message}"):
+        features.read_table(place)
