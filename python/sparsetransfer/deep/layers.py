@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from sparsetransfer._validation import check_matrix, check_real
-from sparsetransfer.deep.losses import as_array
+from sparsetransfer.deep.tensors import as_array, check_floating
 from sparsetransfer.sparse_coding import lasso, lasso_pooled
 from sparsetransfer.sparse_coding.pooled import (
     PoolingStatistic,
@@ -25,7 +25,7 @@ __all__ = ["PooledSparseCodes", "sparse_codes"]
 _BLOCK = 1 << 22
 """Entries of the systems of a block of codes."""
 _DEPENDENT = 1e-12
-"""A pivot below this part of the longest atom's squared norm: atoms of a code are dependent."""
+"""A pivot below this part of its atom's squared norm: atoms of a code are dependent."""
 
 
 def sparse_codes(
@@ -240,10 +240,10 @@ _POOL = {
 
 
 def _check_rows(value: Tensor, name: str) -> None:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    check_floating(value, name)
     if value.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, got shape {tuple(value.shape)}")
+    check_matrix(as_array(value), name)
 
 
 class _SparseCodes(torch.autograd.Function):
@@ -293,8 +293,8 @@ def _on_supports(codes: Tensor, gradient: Tensor, gram: Tensor) -> Tensor:
         systems = torch.where(pairs, gram[atoms[:, :, None], atoms[:, None, :]], 0.0)
         systems.diagonal(dim1=1, dim2=2).add_((~used) * longest)
         factors, failed = torch.linalg.cholesky_ex(systems)
-        pivots = factors.diagonal(dim1=1, dim2=2).square()
-        if bool(failed.any()) or float(pivots.min()) < _DEPENDENT * longest:
+        pivots, norms = (part.diagonal(dim1=1, dim2=2) for part in (factors, systems))
+        if bool(failed.any()) or bool((pivots.square() < _DEPENDENT * norms).any()):
             raise ArithmeticError(
                 "dictionary: atoms that take part in one code depend on each other (equal, or more "
                 "than the rank of the dictionary), so that the codes have no gradient; remove equal "

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sparsetransfer import mmd
+from sparsetransfer.deep.tensors import as_array, check_floating
 from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer import sparse_regression
@@ -269,6 +270,8 @@ def continuous_metric(labels: Tensor, latent: Tensor) -> Tensor:
 
 
 def _check_widths(source: Tensor, target: Tensor) -> None:
+    check_floating(source, "source")
+    check_floating(target, "target")
     if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
         raise ValueError(
             "source and target must have shapes (n_source, d) and (n_target, d), got "
@@ -292,14 +295,6 @@ def _unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
     alive = norms > _NO_DIRECTION
     unit = torch.where(alive, features / torch.where(alive, norms, 1.0), 0.0)
     return unit, alive.squeeze(1)
-
-
-def as_array(values: Tensor) -> Any:
-    """Return the values of a tensor as an array, which shares the memory of a tensor on the CPU."""
-    array = values.detach().cpu()
-    return (
-        array.float().numpy() if array.dtype in (torch.float16, torch.bfloat16) else array.numpy()
-    )
 
 
 def _coefficients(

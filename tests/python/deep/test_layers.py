@@ -85,6 +85,16 @@ def test_codes_without_atoms_pass_no_gradient():
     assert not dictionary.grad.any()
 
 
+def test_lengths_of_atoms_do_not_make_them_dependent():
+    signals = torch.ones(1, 2, dtype=torch.float64, requires_grad=True)
+    dictionary = torch.diag(torch.tensor([1.0, 1e-7], dtype=torch.float64))
+    codes = sparse_codes(signals, dictionary, alpha=1e-9)
+    assert (codes != 0).all()
+    # Atoms that span the space rebuild every signal, up to a constant.
+    (codes @ dictionary).sum().backward()
+    torch.testing.assert_close(signals.grad, torch.ones_like(signals))
+
+
 def test_a_second_derivative_is_refused():
     signals, dictionary = problem()
     loss = sparse_codes(signals, dictionary, 0.3).square().sum()
@@ -179,9 +189,20 @@ def test_a_layer_is_saved_and_loaded_with_its_network():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"signals": torch.full((2, 5), torch.nan)}, ValueError, "X must be finite, got nan"),
+        ({"signals": torch.full((2, 5), torch.nan)}, ValueError, "signals must be finite, got nan"),
         ({"signals": torch.zeros(2, 4)}, ValueError, "dictionary must have 4 features, got 5"),
-        ({"signals": torch.zeros(0, 5)}, ValueError, r"X must have at least 1 sample\(s\), got 0"),
+        (
+            {"signals": torch.zeros(0, 5)},
+            ValueError,
+            r"signals must have at least 1 sample\(s\), got 0",
+        ),
+        (
+            {"signals": torch.ones(2, 5).long()},
+            TypeError,
+            "signals must hold floating.*torch.int64",
+        ),
+        ({"signals": torch.ones(2, 5).cfloat()}, TypeError, "signals must hold floating-point"),
+        ({"dictionary": torch.eye(5).bool()}, TypeError, "dictionary must hold floating-point"),
         ({"signals": torch.zeros(5)}, ValueError, r"signals must have two dimensions"),
         ({"signals": [[0.0] * 5]}, TypeError, "signals must be a tensor, got list"),
         ({"dictionary": torch.zeros(0, 5)}, ValueError, "dictionary must have at least 1"),
