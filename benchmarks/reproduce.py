@@ -74,18 +74,28 @@ def commands(entry, output, data):
     return found
 
 
-def noted(entry, output):
-    """Return what was noted when these commands were run, or an empty note."""
+def last_note(entry, output):
+    """Return the note in the folder of a result, or an empty one."""
     try:
         note = json.loads((output / entry["name"] / "note.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return note if note["run"] == entry["run"] else {}
+    return note if isinstance(note, dict) else {}
 
 
-def note_down(entry, output, **times):
-    text = json.dumps({"run": entry["run"], **times})
+def noted(entry, output):
+    """Return what was noted when these commands were run, or an empty note."""
+    note = last_note(entry, output)
+    return note if note.get("run") == entry["run"] else {}
+
+
+def note_down(entry, output, files, **times):
+    text = json.dumps({"run": entry["run"], "files": sorted(files), **times})
     (output / entry["name"] / "note.json").write_text(text, encoding="utf-8")
+
+
+def files_in(folder):
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir()}
 
 
 def compute(entry, output, data, again):
@@ -93,22 +103,30 @@ def compute(entry, output, data, again):
     folder = output / entry["name"]
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "note.json").is_file():
         return f"'{folder}' holds something else; choose another OUTPUT"
+    made = set(last_note(entry, output).get("files", ()))
     if again or not noted(entry, output):
-        shutil.rmtree(folder, ignore_errors=True)
+        for name in made:
+            (folder / name).unlink(missing_ok=True)
+        made.clear()
     folder.mkdir(parents=True, exist_ok=True)
+    others = files_in(folder) - made | {"note.json"}
     (output / "figures").mkdir(exist_ok=True)
     if data is not None:
         share_studies(output / "studies", data)
-    note_down(entry, output)
+    note_down(entry, output, made)
     variables = {**os.environ, "MPLBACKEND": "agg", "SPARSETRANSFER_DATA": str(data or "")}
     began, cpu = time.time(), children_seconds()
-    for number, command in enumerate(commands(entry, output, data), start=1):
-        command = resumed(command)
-        with (folder / f"{number}.txt").open("w") as printed:
-            code = subprocess.call(command, cwd=ROOT, env=variables, stdout=printed)
-        if code:
-            return f"exit status {code} of {shlex.join(command)}"
-    note_down(entry, output, wall_s=time.time() - began, cpu_s=children_seconds() - cpu)
+    times = {}
+    try:
+        for number, command in enumerate(commands(entry, output, data), start=1):
+            command = resumed(command)
+            with (folder / f"{number}.txt").open("w") as printed:
+                code = subprocess.call(command, cwd=ROOT, env=variables, stdout=printed)
+            if code:
+                return f"exit status {code} of {shlex.join(command)}"
+        times = {"wall_s": time.time() - began, "cpu_s": children_seconds() - cpu}
+    finally:
+        note_down(entry, output, files_in(folder) - others, **times)
     return None
 
 
@@ -130,7 +148,8 @@ def share_studies(place, data):
     for file in (ROOT / "benchmarks" / "studies").glob("*.toml"):
         shutil.copyfile(file, place / file.name)
     link = place / "recordings"
-    link.unlink(missing_ok=True)
+    if link.is_symlink():
+        link.unlink()
     link.symlink_to(data, target_is_directory=True)
 
 
@@ -156,7 +175,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="compute nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="by default all")
     parser.add_argument("--again", action="store_true", help="also what is done")
-    parser.add_argument("--data", type=Path, default=os.environ.get("SPARSETRANSFER_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("SPARSETRANSFER_DATA") or None)
     options = parser.parse_args()
     output = options.output.resolve()
     data = options.data and options.data.resolve()
@@ -173,7 +192,10 @@ def main():
         if options.list:
             print(*(f"    {line}" for line in (*entry["shows"], *entry["run"])), sep="\n")
         elif state == "ready":
-            error = compute(entry, output, data, options.again)
+            try:
+                error = compute(entry, output, data, options.again)
+            except OSError as reason:  # costs this result only
+                error = str(reason)
             failed += error is not None
             print(f"    {error or duration(entry, noted(entry, output))}", flush=True)
     if options.list and not options.only:
@@ -183,4 +205,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from here")

@@ -147,6 +147,27 @@ def test_what_is_not_ours_is_kept(toy, tmp_path, capsys):
     assert own.read_text() == "kept"
 
 
+def test_what_the_user_put_beside_a_result_is_kept(toy, tmp_path):
+    assert toy()[0] == 0
+    folder = tmp_path / "out" / "one"
+    (folder / "mine.txt").write_text("kept")
+    for content in (None, "[]", '{"run": [], "files": ["1.txt"]}'):
+        if content is not None:
+            (folder / "note.json").write_text(content)
+        (folder / "1.txt").write_text("old")
+        assert toy("--again")[0] == 0
+        assert (folder / "mine.txt").read_text() == "kept"
+        assert (folder / "1.txt").read_text() == ""
+
+
+def test_a_result_that_cannot_be_written_costs_itself_only(toy, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "one").write_text("a file")
+    assert toy() == (1, "")
+    assert "one'" in capsys.readouterr().out
+    assert (tmp_path / "out" / "one").read_text() == "a file"
+
+
 def test_a_failure_is_told_and_tried_again(toy, capsys):
     assert toy(status=3) == (1, "x")
     assert "exit status 3 of" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from typing import Any
 
 import soundfile
 
-from sparsetransfer._files import ASIDE
+from sparsetransfer._files import ASIDE, existing_file
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
 from sparsetransfer.corpora.reader import read
@@ -52,8 +52,8 @@ def fetch(
     name : str
         A corpus with an `Scheme.archive`, for example ``"emodb"``.
     folder : path-like
-        The folder to make. What of the download is there stays beside it as ``FOLDER.zip.part``
-        until it is complete, and the next call goes on from there.
+        The folder to make. What of the download is there stays beside it, or in it if it exists and
+        is empty, as ``FOLDER.zip.part`` until it is complete, and the next call goes on from there.
     progress : callable, optional
         Called with the bytes that are there and their total, 0 if the server does not tell it.
 
@@ -83,28 +83,32 @@ def fetch(
     sparsetransfer.exceptions.CorpusError: 'urdu' cannot be fetched (only emodb can); obtain it by hand: ...
     """
     facts = fetchable(name)
-    place = Path(os.path.expanduser(folder)).absolute()
-    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+    place = Path(os.path.realpath(os.path.expanduser(folder)))
+    # An existing folder may be a mount point: it stays, and all happens on its file system.
+    home = place if place.is_dir() else place.parent
+    part = home / f"{place.name}.zip.part"
+    if place.exists() and not (place.is_dir() and {*place.iterdir()} <= {part}):
         if place.is_dir() and _digest(facts, place) == facts.samples_sha256:
             return place
         raise FileExistsError(
             f"'{place}' exists and is not the whole corpus; remove it or choose another folder"
         )
-    place.parent.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     with (
-        locked(place.parent.resolve()),
-        TemporaryDirectory(prefix=f"{ASIDE}{place.name}-", dir=place.parent) as scratch,
+        locked(home),
+        TemporaryDirectory(prefix=f"{ASIDE}{place.name}-", dir=home) as scratch,
     ):
-        part = place.with_name(f"{place.name}.zip.part")
         unpacked = _unpacked(facts, part, Path(scratch), progress)
         if (found := _digest(facts, unpacked)) != facts.samples_sha256:
             raise CorpusError(
                 f"'{facts.archive}' does not hold the published recordings: SHA-256 of their samples "
                 f"{found}, expected {facts.samples_sha256}; nothing was kept, try again later"
             )
-        if place.exists():
-            place.rmdir()
-        unpacked.rename(place)
+        if home == place:
+            for each in unpacked.iterdir():
+                each.rename(place / each.name)
+        else:
+            unpacked.rename(place)
     return place
 
 
@@ -184,8 +188,8 @@ def _digest(facts: Scheme, folder: Path) -> str:
     try:
         files = [Path(file) for file in read(facts.name, folder).table["file"]]
         for file in sorted(files, key=lambda file: file.stem.lower()):
-            samples, _ = soundfile.read(file, dtype="int16")
+            samples, _ = soundfile.read(existing_file(file), dtype="int16")
             digest.update(file.stem.lower().encode() + samples.astype("<i2").tobytes())
-    except (CorpusError, soundfile.SoundFileError) as error:
+    except (CorpusError, OSError, soundfile.SoundFileError) as error:
         return f"none ({error})"
     return digest.hexdigest()

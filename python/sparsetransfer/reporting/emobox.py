@@ -7,11 +7,12 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsetransfer._files import check_folder, write_text
+from sparsetransfer._files import ASIDE, check_folder, write_text
 from sparsetransfer._messages import listing
 from sparsetransfer.audio.recording import open_recording
 from sparsetransfer.evaluation import Study, score
@@ -123,11 +124,10 @@ def write_emobox(
         raise ValueError(f"corpora must hold those of the study, got none named {listing(absent)}")
     records = {corpus.name: _records(corpus, given[corpus.name]) for corpus in study.corpora}
     classes = study.protocol.classes
+    contents = {"label2idx.json": _json({name: n for n, name in enumerate(classes)})}
     for name, rows in records.items():
-        _write_rows(place / "data" / name / name, rows)
-        write_text(
-            place / "data" / name / "label_map.json", _json({each: each for each in classes})
-        )
+        contents |= _rows(f"data/{name}/{name}", rows)
+        contents[f"data/{name}/label_map.json"] = _json({each: each for each in classes})
     folds = {}
     for task in study.tasks:
         if task.n_folds is None:
@@ -137,16 +137,20 @@ def write_emobox(
         folds[task.name] = folds_within(corpus.name, labels, speakers, task.n_folds, seed)
         for number, sides in enumerate(folds[task.name], start=1):
             for side, chosen in zip(("train", "test"), sides, strict=True):
-                stem = f"{corpus.name}_{side}_fold_{number}"
-                inside = place / "data" / corpus.name / f"fold_{number}" / stem
-                _write_rows(inside, [rows[row] for row in chosen])
-    write_text(place / "label2idx.json", _json({name: n for n, name in enumerate(classes)}))
+                stem = f"fold_{number}/{corpus.name}_{side}_fold_{number}"
+                contents |= _rows(f"data/{corpus.name}/{stem}", [rows[row] for row in chosen])
     predictions, scores = [], []
     for answers, figures in _results(study, records, folds, seed):
         predictions += answers
         scores.append(figures)
-    write_text(place / "predictions.jsonl", _lines(predictions))
-    write_text(place / "scores.jsonl", _lines(scores))
+    contents["predictions.jsonl"] = _lines(predictions)
+    contents["scores.jsonl"] = _lines(scores)
+    place.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=ASIDE, dir=place) as aside:
+        for path, text in contents.items():
+            write_text(Path(aside, path), text)
+        for part in Path(aside).iterdir():
+            part.rename(place / part.name)
     return place
 
 
@@ -234,10 +238,9 @@ def _results(
             )
 
 
-def _write_rows(stem: Path, rows: Sequence[Record]) -> None:
-    write_text(stem.parent / f"{stem.name}.jsonl", _lines(rows))
+def _rows(stem: str, rows: Sequence[Record]) -> dict[str, str]:
     short = {row["key"]: {name: row[name] for name in _SHORT if name in row} for row in rows}
-    write_text(stem.parent / f"{stem.name}.json", _json(short))
+    return {f"{stem}.jsonl": _lines(rows), f"{stem}.json": _json(short)}
 
 
 def _lines(rows: Iterable[Record]) -> str:

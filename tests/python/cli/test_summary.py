@@ -2,6 +2,7 @@
 
 import io
 import json
+import tomllib
 
 import pytest
 from typer.testing import CliRunner
@@ -106,6 +107,18 @@ def test_a_new_study_file_is_one_that_can_be_read(tmp_path):
     refused = invoke("study", "init", file)
     assert refused.exit_code == 2
     assert "exists" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("my study.toml", "'my study.toml'"), ("a\nb", "FILE")]
+)
+def test_a_new_study_file_may_have_any_name(tmp_path, monkeypatch, name, shown):
+    monkeypatch.chdir(tmp_path)
+    finished = invoke("study", "init", name)
+    assert f"evaluate --config {shown}\n" in finished.stdout
+    text = (tmp_path / name).read_text()
+    assert f"evaluate --config {shown} --output" in text
+    tomllib.loads(text)
 
 
 @pytest.mark.parametrize("option", ["--features", "--feature-set"])

@@ -184,6 +184,32 @@ def test_what_is_there_already_is_not_replaced(server, published, tmp_path, cont
     assert server.asked == []
 
 
+def test_an_empty_folder_stays_as_it_may_be_a_mount_point(server, published, monkeypatch, tmp_path):
+    place, far = tmp_path / "emodb", tmp_path / "volume"
+    far.mkdir()
+    place.symlink_to(far)
+    identity = far.stat().st_ino
+    monkeypatch.setattr(module, "_BLOCK", 1000)
+    server.breaks = 5500
+    with pytest.raises(ConnectionError, match="5000 bytes are kept"):
+        function("emodb", place)
+    assert [path.name for path in far.iterdir()] == ["volume.zip.part"]
+    server.breaks = None
+    assert len(corpora.read("emodb", function("emodb", place))) == 3
+    assert place.is_symlink()
+    assert far.stat().st_ino == identity
+    assert function("emodb", place) == far
+    assert server.asked == [None, "bytes=5000-"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_in_the_folder_does_not_hold_it_up(server, published, tmp_path):
+    os.mkfifo(tmp_path / "03a01Fa.wav")
+    with pytest.raises(FileExistsError, match="is not the whole corpus"):
+        function("emodb", tmp_path)
+    assert server.asked == []
+
+
 def test_other_corpora_say_how_they_are_obtained(tmp_path):
     with pytest.raises(
         CorpusError, match=r"'urdu' cannot be fetched \(only emodb can\); obtain it by"

@@ -1,6 +1,7 @@
 """The layout of EmoBox: what is written is read back as its documentation says."""
 
 import dataclasses
+import errno
 import json
 import os
 
@@ -10,6 +11,7 @@ import sklearn.metrics
 import soundfile
 from typer.testing import CliRunner
 
+from sparsetransfer import _files as files
 from sparsetransfer import corpora, evaluation
 from sparsetransfer.cli.application import application
 from sparsetransfer.evaluation import StudyConfig, prepare
@@ -242,6 +244,25 @@ def test_what_does_not_belong_together_is_refused(between, tmp_path):
     with pytest.raises(FileExistsError, match="is not empty"):
         write_emobox(study, both, tmp_path / "out")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_full_disk_leaves_nothing_half_written(between, tmp_path, monkeypatch):
+    config, _, study = between
+    both, _ = read_corpora(config)
+    written = []
+
+    def full(path, text):
+        written.append(path)
+        if len(written) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        files.write_text(path, text)
+
+    monkeypatch.setattr(emobox, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_emobox(study, both, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.undo()
+    assert (write_emobox(study, both, tmp_path / "out") / "scores.jsonl").is_file()
 
 
 def test_a_name_that_no_folder_can_have_is_refused(between, tmp_path):

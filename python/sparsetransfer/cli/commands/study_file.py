@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -77,8 +78,9 @@ def init(
         from sparsetransfer._files import check_file, write_text
 
         check_file(file)
-        write_text(file, TEMPLATE.format(name=file))
-    typer.echo(f"{file}: fill in the corpora, then sparsetransfer evaluate --config {file}")
+        name = shlex.quote(str(file)) if str(file).isprintable() else "FILE"
+        write_text(file, TEMPLATE.format(name=name))
+    typer.echo(f"{file}: fill in the corpora, then sparsetransfer evaluate --config {name}")
 
 
 @study.command()
