@@ -111,12 +111,15 @@ def ridge(
     penalty = check_real(alpha, "alpha", minimum=0.0, strict=True)
     used = w > 0
     x, y, w = x[used], y[used], w[used]
+    # A power of two apart, which changes no digit: squares neither overflow nor underflow.
+    exponent = int(np.frexp(np.abs(x).max())[1])
+    x = np.ldexp(x, -exponent)
     share = w / w.sum()
     penalty *= inner(share, np.einsum("ij,ij->i", x, x))
     centre, level = matmul(share, x), matmul(share, y)
     root = np.sqrt(w)[:, None]
     coef = _solve(root * (x - centre), root * (y - level), penalty)
-    return RidgeFit(coef, level - matmul(centre, coef))
+    return RidgeFit(np.ldexp(coef, -exponent), level - matmul(centre, coef))
 
 
 def _solve(x: NDArray[np.float64], y: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:

@@ -70,8 +70,16 @@ class CORAL(DomainTransformer):
         target = source if domains is None else domains < 0
         self.source_mean_ = rows[source].mean(axis=0, dtype=np.float64).astype(rows.dtype)
         self.target_mean_ = rows[target].mean(axis=0, dtype=np.float64).astype(rows.dtype)
-        self._whitening = _CovariancePower(rows[source] - self.source_mean_, added, -0.5)
-        self._colouring = _CovariancePower(rows[target] - self.target_mean_, added, 0.5)
+        eps = np.finfo(rows.dtype).eps
+        rows = rows.astype(np.float64, copy=False)
+        self._whitening = _CovariancePower(rows[source] - self.source_mean_, added, -0.5, eps)
+        self._colouring = _CovariancePower(rows[target] - self.target_mean_, added, 0.5, eps)
+        spread = max(self._whitening.spread, self._colouring.spread)
+        if 0 < spread < added * np.finfo(np.float64).eps:
+            raise ValueError(
+                f"regularization={added:g} hides the covariances of X, of at most {spread:.3g}; scale "
+                "the features, for example by StandardScaler, or take regularization=0"
+            )
         if added == 0 and self._colouring.rank > self._whitening.rank:
             self._colouring.truncate(self._whitening.rank)
         self._n_features_out = rows.shape[1]
@@ -98,7 +106,8 @@ class CORAL(DomainTransformer):
         )
         source = new_domains(sample_domain, len(rows)) > 0
         if self._aligns and source.any():
-            white = self._whitening.apply(rows[source] - self.source_mean_)
+            wide = rows[source].astype(np.float64, copy=False)
+            white = self._whitening.apply(wide - self.source_mean_)
             rows[source] = self._colouring.apply(white) + self.target_mean_
         return rows
 
@@ -106,16 +115,18 @@ class CORAL(DomainTransformer):
 class _CovariancePower:
     """A power of covariance + added * identity, as a scaled identity plus a low-rank term."""
 
-    def __init__(self, centred: FloatArray, added: float, power: float) -> None:
+    def __init__(self, centred: FloatArray, added: float, power: float, eps: float) -> None:
         _, lengths, self.directions = lapack(scipy.linalg.svd, centred, full_matrices=False)
         # A power of two apart, whose square would overflow.
         unit = 2.0 ** max(0, int(np.frexp(lengths.max(initial=0.0))[1]) - 500)
-        variances = (lengths.astype(np.float64) / unit) ** 2 / max(1, len(centred) - 1)
+        variances = (lengths / unit) ** 2 / max(1, len(centred) - 1)
+        self.spread = float(variances.max(initial=0.0)) * unit * unit
         # Singular values below this are rounding: their inverses would be noise.
-        noise = max(centred.shape) * np.finfo(centred.dtype).eps * lengths.max(initial=0.0)
+        noise = max(centred.shape) * eps * lengths.max(initial=0.0)
         self.rank = int((lengths > noise).sum())
         self.directions = self.directions[: self.rank]
-        self.elsewhere = added**power if added > 0 else 0.0
+        # Without an elsewhere, whose rounding would exceed what is whitened from far larger rows.
+        self.elsewhere = added**power if added > 0 and self.rank < centred.shape[1] else 0.0
         scaled = (variances[: self.rank] + added / unit / unit) ** power
         self.weights = scaled * unit ** (2 * power) - self.elsewhere
 

@@ -49,8 +49,10 @@ def test_agrees_with_scikit_learn(problem):
 
 def test_scores_do_not_depend_on_the_scale_of_rows(problem):
     x, y, w = problem
-    first, second = ridge(x, y, w), ridge(1000.0 * x, y, w)
-    np.testing.assert_allclose(second.scores(1000.0 * x), first.scores(x), rtol=1e-8)
+    first = ridge(x, y, w)
+    for scale in (1000.0, 2.0**1000, 2.0**-1000):
+        second = ridge(scale * x, y, w)
+        np.testing.assert_allclose(second.scores(scale * x), first.scores(x), rtol=1e-8)
 
 
 def test_weight_two_is_a_row_that_occurs_twice(problem):

@@ -456,6 +456,24 @@ def test_equal_eigenvalues_give_as_many_components_as_asked_for():
         assert model.fit_transform(X, y, sample_domain=domains).shape == (110, 3)
 
 
+@pytest.mark.parametrize("scale", [1e8, 1e15])
+def test_coral_in_single_precision_at_any_scale(scale):
+    X, domains = draw(80, 60, 5)
+    plain = CORAL(regularization=0.0).fit_transform(X, sample_domain=domains)
+    single = (scale * X).astype(np.float32)
+    large = CORAL().fit_transform(single, sample_domain=domains)
+    assert large.dtype == np.float32
+    np.testing.assert_allclose(large / scale, plain, atol=1e-5 * abs(plain).max())
+
+
+def test_a_ridge_that_hides_both_covariances_is_refused():
+    X, domains = draw(80, 60, 5)
+    with pytest.raises(ValueError, match="regularization=1 hides the covariances of X"):
+        CORAL().fit(1e-9 * X, sample_domain=domains)
+    CORAL(0.0).fit(1e-9 * X, sample_domain=domains)
+    CORAL().fit(np.ones((140, 2)), sample_domain=domains)
+
+
 def test_other_methods_at_large_offsets_and_scales():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal(size=(60, 6)), 2 * rng.normal(0.5, size=(50, 6))])

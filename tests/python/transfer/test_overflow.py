@@ -104,6 +104,8 @@ def test_regression_to_labels(model):
         X[:, 2] *= scale
         found = solved_or_refused(lambda: model.fit(X, LABELS, sample_domain=DOMAINS))  # noqa: B023
         assert found or scale > 1e100
+    with pytest.raises(ValueError, match="X must have entries whose squares do not underflow"):
+        model.fit(1e-160 * rng.normal(size=(12, 5)), LABELS, sample_domain=DOMAINS)
 
 
 @pytest.mark.parametrize("groups", [None, [0, 0, 1]])

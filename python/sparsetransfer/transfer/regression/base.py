@@ -27,6 +27,7 @@ from sparsetransfer.transfer.regression.solver import (
     SparsePenalty,
     group_strengths,
     refuse_overflow,
+    refuse_underflow,
     warn_unconverged,
 )
 
@@ -181,6 +182,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
         prepared = self._prepare(given, y, sample_domain)
+        refuse_underflow(prepared.rows)
         self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs))
         self.intercept_ = (prepared.prior - matmul(self.coef_, prepared.centre)).astype(given.dtype)
         return self

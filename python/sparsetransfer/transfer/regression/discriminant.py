@@ -16,7 +16,11 @@ from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
 from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.regression.base import relative_penalty
-from sparsetransfer.transfer.regression.solver import QuadraticProblem, warn_unconverged
+from sparsetransfer.transfer.regression.solver import (
+    QuadraticProblem,
+    refuse_underflow,
+    warn_unconverged,
+)
 
 __all__ = ["TSDSL"]
 
@@ -145,6 +149,7 @@ class TSDSL(DomainTransformer):
         rows = given.astype(np.float64)
         mean = rows[source].mean(axis=0)
         rows -= mean
+        refuse_underflow(rows)
         problem = self._problem(rows, source, codes, threads)
         penalty = relative_penalty(
             problem.linear, l21=check_real(self.l21, "l21", minimum=0, maximum=1)

@@ -20,10 +20,13 @@ __all__ = [
     "SparsePenalty",
     "group_strengths",
     "refuse_overflow",
+    "refuse_underflow",
     "warn_unconverged",
 ]
 
 _core = _simd.load()
+
+_LEAST = 1e-140  # deviation of a sample, whose square and its sums keep all digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +230,16 @@ def refuse_overflow(*products: NDArray[np.float64] | float) -> None:
         raise _core.NumericalError(
             "the squares of the samples or targets, or their sums, overflow float64: divide the "
             "samples by their largest norm, and the targets likewise"
+        )
+
+
+def refuse_underflow(rows: NDArray[np.float64]) -> None:
+    """Raise an error for samples of which the squares lose digits, or vanish."""
+    largest = float(np.abs(rows).max(initial=0.0))
+    if 0 < largest < _LEAST:
+        raise ValueError(
+            f"X must have entries whose squares do not underflow, got deviations of {largest:.3g} "
+            "from the means; scale the features, for example by StandardScaler"
         )
 
 
