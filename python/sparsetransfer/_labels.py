@@ -207,11 +207,13 @@ def class_values(labels: NDArray[Any]) -> NDArray[Any]:
     return np.array(labels.tolist())
 
 
-def refuse_missing(labels: NDArray[Any], name: str = "y") -> None:
+def refuse_missing(
+    labels: NDArray[Any], name: str = "y", what: str = "a label for every row"
+) -> None:
     """Raise ValueError if a label is missing."""
     count = int(missing_labels(labels).sum())
     if count:
-        raise ValueError(f"{name} must have a label for every row, got {count} missing ones")
+        raise ValueError(f"{name} must have {what}, got {count} missing ones")
 
 
 class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]

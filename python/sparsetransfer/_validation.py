@@ -39,9 +39,16 @@ _SMALL = 2**16  # entries whose temporary of booleans costs less than the care f
 
 def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
     """Return float32 if every given value is a float32 array, otherwise float64."""
-    given = [np.asarray(value).dtype for value in values if value is not None]
-    narrow = all(dtype == np.float32 for dtype in given)
+    given = [value for value in values if value is not None]
+    narrow = all(_is_single(value) for value in given)
     return np.dtype(np.float32 if given and narrow else np.float64)
+
+
+def _is_single(value: ArrayLike) -> bool:
+    try:
+        return np.asarray(value).dtype == np.float32
+    except (RuntimeError, TypeError, ValueError):  # whoever reads the values says so
+        return False
 
 
 def check_matrix(
@@ -82,6 +89,8 @@ def check_matrix(
     ValueError
         If the shape does not fit, or an entry is NaN or infinite.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, which would be read; fill or leave them out")
     array = _as_float(value, name, dtype)
     if array.ndim != 2:
         hint = "; use reshape(1, -1) for a single sample" if array.ndim == 1 else ""
@@ -345,7 +354,10 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
             raise TypeError(
                 f"{name} must lie in the memory of the CPU, got a {type(value).__name__}: {error}"
             ) from error
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from error
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got dtype {array.dtype}")
     if array.dtype.kind not in "fiubO":

@@ -128,6 +128,7 @@ def test_channels_are_averaged_and_silence_is_a_line(model):
     [
         (("-",), b"", "no WAV file of integers"),
         (("-",), b"noise" * 99, "no WAV file of integers"),
+        (("-",), wav(bytes(80))[:34] + b"\x28" + wav(bytes(80))[35:], "of 40 bits a sample"),
         (("-", "--rate", "8000"), b"", "holds no samples"),
         (("-", "--rate", "8000", "--format", "mp3"), b"", "must be s16 or f32"),
         (("-", "a.wav"), b"", "go with no other recording"),

@@ -59,6 +59,8 @@ def test_common_dtype_is_narrow_only_if_all_are():
         (np.array([["a", "b", "c", "d"]]), TypeError, "X must consist of numbers"),
         (np.array([["a", 1, 1, 1]], object), TypeError, "X must consist of numbers"),
         (sparse.csr_array(np.eye(4)), TypeError, "X must be a dense array, got a sparse"),
+        (np.ma.masked_equal([[1, 2, 3, 4]], 2), ValueError, "X has masked entries"),
+        ([[1.0, 2.0], [3.0]], TypeError, "X cannot be read as an array of numbers"),
     ],
 )
 def test_unfit_matrices_are_refused(value, kind, message):

@@ -56,7 +56,7 @@ def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
         components = found["components"]
         # Its name in files of the version before.
         multipliers = found["multipliers" if "multipliers" in found else "pull"]
-        history, passes = found["history"].tolist(), int(found["passes"])
+        history, passes = [float(value) for value in found["history"]], int(found["passes"])
     except Exception as error:
         raise ValueError(f"checkpoint {os.fspath(path)} cannot be read: {error}") from error
     if not same:
@@ -64,9 +64,13 @@ def resume(path: str | os.PathLike[str], mark: str, state: State) -> State:
             f"checkpoint {os.fspath(path)} belongs to a run with other data or settings; remove it "
             "or name another file"
         )
-    if components.shape != state.task.components.shape or not np.isfinite(components).all():
-        raise ValueError(f"checkpoint {os.fspath(path)} holds no dictionary of this run")
     task = replace(state.task, components=components)
     if state.task.multipliers is not None:
         task = replace(task, multipliers=multipliers)
+    for name in ("components", "multipliers"):
+        wanted, given = getattr(state.task, name), getattr(task, name)
+        if wanted is not None and not (
+            given.shape == wanted.shape and given.dtype == wanted.dtype and np.isfinite(given).all()
+        ):
+            raise ValueError(f"checkpoint {os.fspath(path)} holds no {name} of this run")
     return State(task, state.strengths, history, passes)

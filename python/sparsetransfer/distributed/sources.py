@@ -88,7 +88,10 @@ def parquet(path: _Path, columns: Sequence[str] | None, domain: int) -> Iterator
     """Return a chunk per row group of a Parquet file."""
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(existing_file(path))
+    try:
+        file = parquet.ParquetFile(existing_file(path))
+    except ValueError as error:  # pyarrow's own errors are of this kind
+        raise ValueError(f"{os.fspath(path)} cannot be read: {error}") from error
     names = list(columns) if columns is not None else list(file.schema_arrow.names)
     missing = sorted(set(names) - set(file.schema_arrow.names))
     if missing:

@@ -1,6 +1,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
@@ -133,3 +134,9 @@ def test_folds_hold_out_speakers_of_the_source_only():
         next(SourceGroupKFold(7).split(X, y, speakers))
     with pytest.raises(DomainError, match="no known label"):
         next(SourceGroupKFold(3).split(X[120:], y[120:]))
+    # Speakers of the target may be unknown, those of labelled rows may not.
+    names = [f"s{number}" if number < 6 else None for number in speakers]
+    assert len(list(SourceGroupKFold(3).split(X, y, names))) == 3
+    for missing in (None, np.nan, pd.NA):
+        with pytest.raises(ValueError, match="groups must have a group for every labelled row"):
+            next(SourceGroupKFold(3).split(X, y, [missing, *names[1:]]))

@@ -123,5 +123,8 @@ def test_bad_arguments():
     X, y, domain, _, speakers = planted("helps", 0)
     with pytest.raises(ValueError, match="sample_group must have shape"):
         Safeguard(views=WIDTHS).fit(X, y, sample_domain=domain, sample_group=speakers[1:])
+    unknown = np.where(domain < 0, None, speakers.astype(object))
+    with pytest.raises(ValueError, match="sample_group must have a group for every target row"):
+        Safeguard(views=WIDTHS).fit(X, y, sample_domain=domain, sample_group=unknown)
     with pytest.raises(ValueError, match="threshold must be at least"):
         Safeguard(views=WIDTHS, threshold=-1.0).fit(X, y, sample_domain=domain)

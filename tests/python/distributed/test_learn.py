@@ -280,6 +280,13 @@ def test_a_killed_run_goes_on_to_the_same_answer(tmp_path, former):
     assert again.objective <= whole.objective
     with pytest.raises(ValueError, match="other data or settings"):
         quiet(chunks, 9, **{**options, "alpha": 0.2}, checkpoint=path)
+    with np.load(path) as file:
+        found = {name: file[name] for name in file.files}
+    for name in ("components", "multipliers"):
+        for damaged in (found[name] * np.nan, found[name][:-1], found[name].astype(str)):
+            np.savez(path, **{**found, name: damaged})
+            with pytest.raises(ValueError, match=f"holds no {name} of this run"):
+                quiet(chunks, 9, **options, checkpoint=path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="cannot be read"):
         quiet(chunks, 9, **options, checkpoint=path)

@@ -159,6 +159,8 @@ def test_a_generator_gives_the_seed_and_the_former_keyword_warns():
     again, other = (mmd.DriftDetector(reference, rng=one, **options) for _ in range(2))
     np.testing.assert_array_equal(again.reference, first.reference)
     assert not np.array_equal(other.reference, first.reference)
+    seeded = mmd.DriftDetector(reference, rng=np.random.SeedSequence(7), **options)
+    np.testing.assert_array_equal(seeded.reference, first.reference)
     with pytest.warns(DeprecationWarning, match="random_state is now rng"):
         former = mmd.DriftDetector(reference, random_state=3, **options)
     np.testing.assert_array_equal(

@@ -14,6 +14,7 @@ from sparsetransfer.cli.inputs import (
     CacheFolder,
     Classes,
     DropUnmapped,
+    DropUnreadable,
     FeatureJobs,
     LabelMap,
     SpeakerWeights,
@@ -63,6 +64,7 @@ def fit(
     classes: Classes = None,
     label_map: LabelMap = None,
     drop_unmapped: DropUnmapped = False,
+    drop_unreadable: DropUnreadable = False,
     feature_set: Annotated[
         str | None,
         typer.Option(
@@ -158,6 +160,7 @@ def fit(
                 classes=emotions,
                 feature_sets=sets,
                 drop_unmapped=drop_unmapped,
+                drop_unreadable=drop_unreadable,
             )
             domain: Dataset | None = None
             frame_codes: dict[str, FrameCodeSet] = {}
@@ -167,6 +170,7 @@ def fit(
                     cache=place,
                     n_jobs=jobs,
                     progress=show,
+                    unreadable="drop" if drop_unreadable else "raise",
                 )
             else:
                 sources, _ = prepare(study, cache=place, n_jobs=jobs, progress=show)

@@ -131,7 +131,8 @@ def predict(
             )
             return
         page = None if report is None else report / "predictions.html"
-        check_outputs({"--csv": csv, "--json": as_json, "--report": page}, [model, *recordings])
+        outputs = {"--csv": csv, "--json": as_json, "--report": page}
+        check_outputs(outputs, [model, *recordings])
         if cache is not None:
             cache_folder(cache)
         if timelines is not None:
@@ -145,6 +146,7 @@ def predict(
         found: list[RecordingAnswer] = []
         journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
         corpus = _corpus(recordings)
+        check_outputs(outputs, corpus.table["file"].tolist())
         if labelled is not None:
             check_labels(labelled, list(corpus.table["file"]))
         answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)

@@ -20,6 +20,8 @@ __all__ = ["FORMATS", "predict_stream"]
 FORMATS: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
 """Samples of raw streams, little-endian, one channel."""
 
+_WIDEST = 4  # bytes of a sample
+
 _BLOCK = 0.02
 """Seconds that are read at a time: a window is answered at most so long after its end."""
 
@@ -107,6 +109,10 @@ def _wav(source: BinaryIO) -> tuple[int, Iterator[NDArray[Any]]]:
             "need --rate, and --format f32 for floats"
         ) from error
     rate, channels, width = reader.getframerate(), reader.getnchannels(), reader.getsampwidth()
+    if width > _WIDEST:
+        raise ValueError(
+            f"the standard input is a WAV file of {8 * width} bits a sample; expected at most 32"
+        )
 
     def blocks() -> Iterator[NDArray[Any]]:
         while content := reader.readframes(round(rate * _BLOCK) or 1):

@@ -270,6 +270,7 @@ def describe_adaptation(
     cache: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     progress: FeatureProgress | None = None,
+    unreadable: Literal["raise", "drop"] = "raise",
 ) -> tuple[list[Dataset], Dataset, dict[str, FrameCodeSet]]:
     """Compute the same feature sets of labelled corpora and of the recordings to adapt to.
 
@@ -284,6 +285,8 @@ def describe_adaptation(
         second and later ones are views.
     cache, n_jobs, progress
         As in `describe`.
+    unreadable : {"raise", "drop"}, default="raise"
+        What to do about recordings of a source that cannot be read.
 
     Returns
     -------
@@ -299,7 +302,8 @@ def describe_adaptation(
     ValueError
         If a name is not known.
     CorpusError
-        If recordings of a source cannot be read, or none of the target can.
+        If recordings of a source cannot be read and `unreadable` is "raise", or none of the target
+        can.
 
     Notes
     -----
@@ -316,7 +320,7 @@ def describe_adaptation(
     (1, 8, {})
     """
     corpora = [*sources, target]
-    how = [Extraction(cache, n_jobs, "raise", progress) for _ in sources]
+    how = [Extraction(cache, n_jobs, unreadable, progress) for _ in sources]
     how.append(Extraction(cache, n_jobs, "drop", progress))
     parts: list[dict[str, Dataset]] = [{} for _ in corpora]
     frame_codes = {}
