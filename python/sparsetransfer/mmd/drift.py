@@ -95,9 +95,11 @@ class DriftDetector:
         rows = check_matrix(reference, "reference", dtype=np.float64, min_samples=2)
         self._window = check_integer(window, "window", minimum=2)
         kept = check_integer(max_reference, "max_reference", minimum=2)
-        if not isinstance(rng, (int, np.integer, type(None))):
-            rng = np.random.default_rng(rng).integers(1 << 63, size=2).tolist()
-        self._seeds = np.random.SeedSequence(rng)
+        if rng is None or isinstance(rng, (int, np.integer)):
+            self._seeds = np.random.SeedSequence(rng)
+        else:
+            drawn_once = np.random.default_rng(rng).integers(1 << 63, size=2)
+            self._seeds = np.random.SeedSequence(drawn_once.tolist())
         if len(rows) > kept:
             drawn = np.random.default_rng(self._seeds.spawn(1)[0])
             rows = rows[np.sort(drawn.choice(len(rows), kept, replace=False))]

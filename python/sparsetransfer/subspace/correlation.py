@@ -70,7 +70,7 @@ class CORAL(DomainTransformer):
         target = source if domains is None else domains < 0
         self.source_mean_ = rows[source].mean(axis=0, dtype=np.float64).astype(rows.dtype)
         self.target_mean_ = rows[target].mean(axis=0, dtype=np.float64).astype(rows.dtype)
-        eps = np.finfo(rows.dtype).eps
+        eps = float(np.finfo(rows.dtype).eps)
         rows = rows.astype(np.float64, copy=False)
         self._whitening = _CovariancePower(rows[source] - self.source_mean_, added, -0.5, eps)
         self._colouring = _CovariancePower(rows[target] - self.target_mean_, added, 0.5, eps)
