@@ -10,10 +10,7 @@ __all__ = ["configuration", "show_config"]
 def configuration() -> dict[str, str]:
     """Return what `show_config` prints.
 
-    Returns
-    -------
-    dict of str to str
-        In the order of `show_config`.
+    Returns: in the order of `show_config`.
     """
     # Not above: a third of the time of importing the package, for what is seldom asked.
     import importlib.metadata

@@ -18,15 +18,8 @@ _SEPARATORS = ",;\t"
 def csv_cell(value: object) -> object:
     """Escape a text that spreadsheet programs would execute as a formula, by an apostrophe.
 
-    Parameters
-    ----------
-    value : object
-        A cell. Numbers, also those in a text, stay as they are.
-
-    Returns
-    -------
-    object
-        The cell; `plain_cell` returns what it was.
+    `value`: a cell. Numbers, also those in a text, stay as they are. Returns: the cell;
+    `plain_cell` returns what it was.
     """
     if not isinstance(value, str) or not _FORMULA.match(value):
         return value
@@ -40,15 +33,7 @@ def csv_cell(value: object) -> object:
 def plain_cell(text: str) -> str:
     """Remove the apostrophe that `csv_cell` put before a text.
 
-    Parameters
-    ----------
-    text : str
-        A cell.
-
-    Returns
-    -------
-    str
-        The text.
+    `text`: a cell.
     """
     return text[1:] if _ESCAPED.match(text) else text
 
@@ -56,17 +41,9 @@ def plain_cell(text: str) -> str:
 def csv_separator(header: str, wanted: Collection[str]) -> str:
     """Return the separator of a table: comma, semicolon or tab.
 
-    Parameters
-    ----------
-    header : str
-        The line with the names of the columns.
-    wanted : collection of str
-        Names, in lower case, of which a table has some.
-
-    Returns
-    -------
-    str
-        The one that shows most of the names; of equals the one that stands there most.
+    `header`: the line with the names of the columns. `wanted`: names, in lower case, of which a
+    table has some. Returns: the one that shows most of the names; of equals the one that stands
+    there most.
     """
 
     def rank(separator: str) -> tuple[int, int]:
@@ -79,15 +56,7 @@ def csv_separator(header: str, wanted: Collection[str]) -> str:
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
     """Write rows as CSV with line feeds, escaped by `csv_cell`.
 
-    Parameters
-    ----------
-    rows : iterable of sequence
-        The cells, row by row.
-
-    Returns
-    -------
-    str
-        The lines.
+    `rows`: the cells, row by row.
     """
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(map(csv_cell, row) for row in rows)

@@ -36,23 +36,9 @@ __all__ = [
 def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
     """Return domain labels as integers; positive means source, negative means target.
 
-    Parameters
-    ----------
-    sample_domain : array_like of shape (n_samples,), int
-        One domain number per sample.
-    n_samples : int
-        The expected number of entries.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64
-
-    Raises
-    ------
-    ValueError
-        If the length differs or an entry is not an integer.
-    DomainError
-        If an entry is 0, or source or target has no sample.
+    `sample_domain` (n_samples,): one domain number per sample. `n_samples`: the expected number of
+    entries. Returns (n_samples,). Raises ValueError if the length differs or an entry is not an
+    integer. Raises DomainError if an entry is 0, or source or target has no sample.
     """
     domains = _one_per_sample(sample_domain, n_samples)
     for name, present in (("source", domains > 0), ("target", domains < 0)):
@@ -68,23 +54,10 @@ def check_domains(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]
 def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.int64]:
     """Return domain labels of samples to transform, of which one domain may be all there is.
 
-    Parameters
-    ----------
-    sample_domain : array_like of shape (n_samples,), optional
-        Positive for source, negative for target; by default all are target, as in prediction.
-    n_samples : int
-        The expected number of entries.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64
-
-    Raises
-    ------
-    ValueError
-        If the length differs or an entry is not an integer.
-    DomainError
-        If an entry is 0.
+    `sample_domain` (n_samples,): positive for source, negative for target; by default all are
+    target, as in prediction. `n_samples`: the expected number of entries. Returns (n_samples,).
+    Raises ValueError if the length differs or an entry is not an integer. Raises DomainError if an
+    entry is 0.
     """
     if sample_domain is None:
         return np.full(n_samples, -1)
@@ -94,15 +67,8 @@ def new_domains(sample_domain: ArrayLike | None, n_samples: int) -> NDArray[np.i
 def domains_from_labels(y: ArrayLike) -> NDArray[np.int64] | None:
     """Return domains in which rows with a known label are source and the others target.
 
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels, masked as in `labelled`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64, or None
-        1 for source, -1 for target; None if all labels are known or none is.
+    `y` (n_samples,): labels, masked as in `labelled`. Returns (n_samples,): 1 for source, -1 for
+    target; None if all labels are known or none is.
     """
     known = labelled(y)
     if known.all() or not known.any():
@@ -120,31 +86,16 @@ def resolve_domains(
 ) -> NDArray[np.int64] | None:
     """Return the domain of every sample, as given or from masked labels.
 
-    Parameters
-    ----------
-    y : array_like, optional
-        Labels. Without `sample_domain`, samples with a masked label are target and the others
-        source; `y` of more than one dimension holds no labels.
-    sample_domain : array_like of shape (n_samples,), int, optional
-        Positive for source, negative for target.
-    n_samples : int
-        Number of samples.
-    alone : str, default=""
-        What one domain means for the caller; where given, one domain is warned about.
-    stacklevel : int, default=3
-        Of that warning.
+    - `y`: labels. Without `sample_domain`, samples with a masked label are target and the others
+      source; `y` of more than one dimension holds no labels.
+    - `sample_domain` (n_samples,): positive for source, negative for target.
+    - `n_samples`: number of samples.
+    - `alone`: what one domain means for the caller; where given, one domain is warned about.
+    - `stacklevel`: of that warning.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), int64, or None
-        Positive for source, negative for target; None if all samples form one domain.
-
-    Raises
-    ------
-    ValueError
-        If the length of `sample_domain` or `y` differs, or a domain is not an integer.
-    DomainError
-        If a domain is 0, or source or target has no sample.
+    Returns (n_samples,): positive for source, negative for target; None if all samples form one
+    domain. Raises ValueError if the length of `sample_domain` or `y` differs, or a domain is not an
+    integer. Raises DomainError if a domain is 0, or source or target has no sample.
     """
     if sample_domain is not None:
         return check_domains(sample_domain, n_samples)
@@ -179,18 +130,10 @@ def require_labels(y: ArrayLike | None, n_samples: int, owner: str) -> NDArray[A
 class SourceLabels:
     """The domains of samples and the classes of the source.
 
-    Attributes
-    ----------
-    domains : numpy.ndarray of shape (n_samples,), int64, or None
-        As from `resolve_domains`.
-    source : numpy.ndarray of shape (n_samples,), bool
-        Which samples are source.
-    known : numpy.ndarray of shape (n_samples,), bool
-        Which samples are source and have a label.
-    classes : numpy.ndarray of shape (n_classes,)
-        Sorted labels of the source, at least two.
-    codes : numpy.ndarray of shape (n_known,), int64
-        Class numbers of the known samples.
+    `domains` (n_samples,): as from `resolve_domains`. `source` (n_samples,): which samples are
+    source. `known` (n_samples,): which samples are source and have a label. `classes` (n_classes,):
+    sorted labels of the source, at least two. `codes` (n_known,): class numbers of the known
+    samples.
     """
 
     domains: NDArray[np.int64] | None
@@ -212,25 +155,12 @@ def read_source_labels(
 ) -> SourceLabels:
     """Return what a classifier learns from; labels of the target are not read.
 
-    Parameters
-    ----------
-    y, sample_domain, n_samples, alone, stacklevel
-        As in `resolve_domains`; `y` is required.
-    owner : str
-        The classifier, for messages.
-    partly : bool, default=False
-        Whether labels of some source samples may be unknown.
-
-    Returns
-    -------
-    SourceLabels
-
-    Raises
-    ------
-    ValueError
-        As from `resolve_domains`, and if `y` is missing, holds no classes or fewer than two.
-    DomainError
-        As from `resolve_domains`, and if a source sample (with `partly`, every one) has no label.
+    `y`, `sample_domain`, `n_samples`, `alone`, `stacklevel`: as in `resolve_domains`; `y` is
+    required. `owner`: the classifier, for messages. `partly`: whether labels of some source samples
+    may be unknown.
+    Raises ValueError as from `resolve_domains`, and if `y` is missing, holds no classes or fewer
+    than two. Raises DomainError as from `resolve_domains`, and if a source sample (with `partly`,
+    every one) has no label.
     """
     labels = require_labels(y, n_samples, owner)
     domains = resolve_domains(labels, sample_domain, n_samples, alone=alone, stacklevel=stacklevel)
@@ -248,28 +178,10 @@ def encode_source_labels(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Assign numbers to the classes of the source; labels of the target are not read.
 
-    Parameters
-    ----------
-    y : numpy.ndarray of shape (n_samples,)
-        Labels.
-    source : numpy.ndarray of shape (n_samples,), bool
-        Which samples are source.
-    n_least : int, default=1
-        The least number of classes.
-
-    Returns
-    -------
-    classes : numpy.ndarray of shape (n_classes,)
-        Sorted labels of the source.
-    codes : numpy.ndarray of shape (n_source,), int64
-        Their numbers.
-
-    Raises
-    ------
-    DomainError
-        If a source sample has no label.
-    ValueError
-        If there are fewer classes than `n_least`, or the labels are 1 and -1.
+    `y` (n_samples,): labels. `source` (n_samples,): which samples are source. `n_least`: the least
+    number of classes. Returns `classes` (n_classes,): sorted labels of the source. `codes`
+    (n_source,): their numbers. Raises DomainError if a source sample has no label. Raises
+    ValueError if there are fewer classes than `n_least`, or the labels are 1 and -1.
     """
     labels = y[source]
     unknown = int((~labelled(labels)).sum())

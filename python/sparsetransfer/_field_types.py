@@ -18,18 +18,9 @@ __all__ = ["check_fields"]
 def check_fields(value: Any, at: str = "") -> None:
     """Check the fields of a dataclass, and those of the dataclasses in it.
 
-    Parameters
-    ----------
-    value : dataclass instance
-        Made of values that nobody has checked.
-    at : str, default=""
-        Where it stands, for the message.
-
-    Raises
-    ------
-    ValueError
-        If a value is not of the declared type, or a number is infinite. NaN is a float; what is
-        declared as Any is not looked at.
+    `value`: made of values that nobody has checked. `at`: where it stands, for the message. Raises
+    ValueError if a value is not of the declared type, or a number is infinite. NaN is a float; what
+    is declared as Any is not looked at.
     """
     hints = get_type_hints(type(value))
     for entry in fields(value):

@@ -54,23 +54,9 @@ _KINDS = {
 def existing_file(path: str | os.PathLike[str]) -> Path:
     """Check that a path can be read like a file, before it is opened.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to read.
-
-    Returns
-    -------
-    Path
-        The path.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    OSError
-        If the path is a folder, FIFO, socket or device, which may block for ever, or a pointer
-        that Git LFS left in place of the file.
+    `path`: the file to read. Raises FileNotFoundError if there is no such file. Raises OSError if
+    the path is a folder, FIFO, socket or device, which may block for ever, or a pointer that Git
+    LFS left in place of the file.
     """
     place = Path(path)
     try:
@@ -91,15 +77,7 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
 def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is a Git LFS pointer.
 
-    Parameters
-    ----------
-    path : path-like
-        Any path.
-
-    Returns
-    -------
-    bool
-        False for what is no regular file.
+    `path`: any path. Returns: false for what is no regular file.
     """
     place = Path(path)
     if not place.is_file() or place.stat().st_size >= _POINTER_SIZE:
@@ -111,16 +89,8 @@ def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
 def check_file(path: str | os.PathLike[str]) -> None:
     """Check, before the work, that a file can be written after it.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, as in `replacing`. Nothing is made yet.
-
-    Raises
-    ------
-    OSError
-        If the path names a folder, a read-only file, a disk or a socket, or lies in a place where
-        no file can be made.
+    `path`: the file, as in `replacing`. Nothing is made yet. Raises OSError if the path names a
+    folder, a read-only file, a disk or a socket, or lies in a place where no file can be made.
     """
     place = _follow(path)
     if isinstance(place, int):
@@ -140,20 +110,9 @@ def check_file(path: str | os.PathLike[str]) -> None:
 def check_folder(path: str | os.PathLike[str]) -> Path:
     """Check, before the work, that files can be written into a folder after it.
 
-    Parameters
-    ----------
-    path : path-like
-        The folder, which need not exist. Nothing is made yet.
-
-    Returns
-    -------
-    Path
-        The absolute path, with links followed.
-
-    Raises
-    ------
-    OSError
-        If there is something else of that name, or no file can be made there.
+    `path`: the folder, which need not exist. Nothing is made yet. Returns: the absolute path, with
+    links followed. Raises OSError if there is something else of that name, or no file can be made
+    there.
     """
     place = Path(os.path.realpath(os.path.expanduser(path)))
     if (place.exists() or place.is_symlink()) and not place.is_dir():
@@ -179,15 +138,8 @@ def _check_nearest_folder(place: Path, path: str | os.PathLike[str]) -> None:
 def regular_file(path: str | os.PathLike[str]) -> Path | None:
     """Return the regular file that a path means, with links followed.
 
-    Parameters
-    ----------
-    path : path-like
-        A file, which need not exist.
-
-    Returns
-    -------
-    Path or None
-        The file; None for devices, pipes and open descriptors.
+    `path`: a file, which need not exist. Returns: the file; None for devices, pipes and open
+    descriptors.
     """
     place = _follow(path)
     if isinstance(place, int) or (place.exists() and not place.is_file()):
@@ -199,20 +151,11 @@ def regular_file(path: str | os.PathLike[str]) -> Path | None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the name of a file to write, which replaces another when it is done.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write or to replace. Missing folders are made, links are followed and stay.
+    `path`: the file to write or to replace. Missing folders are made, links are followed and stay.
+    Yields: a new, empty file of the same name in a hidden folder. If the block ends well it is
+    renamed to `path`, with the permissions of the file that it replaces, else it is removed and
+    `path` stays as it was.
 
-    Yields
-    ------
-    Path
-        A new, empty file of the same name in a hidden folder. If the block ends well it is renamed
-        to `path`, with the permissions of the file that it replaces, else it is removed and `path`
-        stays as it was.
-
-    Notes
-    -----
     A new file is readable as the user's umask says, unlike those of `tempfile`, which only their
     owner may read: caches and reports are shared. What cannot be replaced by a rename is written
     plainly once the new file is complete: devices, pipes, open descriptors such as ``/dev/stdout``,
@@ -264,13 +207,8 @@ def _named(path: str | os.PathLike[str], aside: Path) -> Iterator[None]:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     r"""Write a text at once or not at all.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, as in `replacing`.
-    text : str
-        Its content, written as UTF-8 with line feeds. Bytes of a file name that are no text are
-        written as escapes, for example ``\udcff``.
+    `path`: the file, as in `replacing`. `text`: its content, written as UTF-8 with line feeds.
+    Bytes of a file name that are no text are written as escapes, for example ``\udcff``.
     """
     with replacing(path) as aside:
         aside.write_bytes(text.encode("utf-8", errors="backslashreplace"))

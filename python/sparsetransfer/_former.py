@@ -14,19 +14,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Return a package's ``__getattr__`` that finds former names and warns.
 
-    Parameters
-    ----------
-    package : str
-        Name of the package.
-    homes : mapping of str to str
-        Package below ``sparsetransfer`` that a former name has moved to, or the internal module
-        that it stays in; ``module:name`` where it is called otherwise today.
-
-    Returns
-    -------
-    callable
-        Returns what a former name stands for and warns with `DeprecationWarning`; raises
-        AttributeError for other names.
+    `package`: name of the package. `homes`: package below ``sparsetransfer`` that a former name has
+    moved to, or the internal module that it stays in; ``module:name`` where it is called otherwise
+    today. Returns: what a former name stands for and warns with `DeprecationWarning`; raises
+    AttributeError for other names.
     """
 
     def find(name: str) -> Any:
@@ -52,15 +43,8 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
 def former_keywords(**present: str) -> Callable[[_Function], _Function]:
     """Decorate a function to take former names of its keywords, with a warning.
 
-    Parameters
-    ----------
-    **present : str
-        The name of today by the former one.
-
-    Returns
-    -------
-    callable
-        The decorator. The function raises TypeError if a keyword is given by both names.
+    `**present`: the name of today by the former one. Returns: the decorator. The function raises
+    TypeError if a keyword is given by both names.
     """
     names = frozenset(present)
 

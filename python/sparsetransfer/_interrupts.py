@@ -37,15 +37,8 @@ class Terminated(KeyboardInterrupt):
 def interruption(end: BaseException | None) -> KeyboardInterrupt | None:
     """Return the signal that an error comes from, if it does.
 
-    Parameters
-    ----------
-    end : BaseException or None
-        The error.
-
-    Returns
-    -------
-    KeyboardInterrupt or None
-        The first in its chain. Commands raise ``from None`` once they have said what happened.
+    `end`: the error. Returns: the first in its chain. Commands raise ``from None`` once they have
+    said what happened.
     """
     while end is not None and not isinstance(end, KeyboardInterrupt):
         end = end.__cause__ or (None if end.__suppress_context__ else end.__context__)
@@ -60,15 +53,7 @@ def status_and_word(cause: KeyboardInterrupt) -> tuple[int, str]:
 def leave(cause: KeyboardInterrupt) -> NoReturn:
     """End the process with one line on the standard error.
 
-    Parameters
-    ----------
-    cause : KeyboardInterrupt
-        The signal.
-
-    Raises
-    ------
-    SystemExit
-        Always.
+    `cause`: the signal. Raises SystemExit: always.
     """
     status, word = status_and_word(cause)
     print(word, file=sys.stderr)

@@ -38,23 +38,10 @@ _PROMOTED = 21
 def label_array(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     """Return labels as an array in which a missing one is None, or NaN among floats.
 
-    Parameters
-    ----------
-    y : array_like
-        Labels: a sequence, an array (masked arrays too) or a pandas column of any dtype.
-    name : str, default="y"
-        The argument, for the message.
-
-    Returns
-    -------
-    numpy.ndarray
-        As from `names_array`.
-
-    Raises
-    ------
-    ValueError
-        If a label is the text of a missing one, as ``numpy.array(["anger", numpy.nan])`` and
-        ``astype(str)`` make them.
+    `y`: labels: a sequence, an array (masked arrays too) or a pandas column of any dtype. `name`:
+    the argument, for the message. Returns: as from `names_array`. Raises ValueError if a label is
+    the text of a missing one, as ``numpy.array(["anger", numpy.nan])`` and ``astype(str)`` make
+    them.
     """
     labels = names_array(y)
     _refuse_texts_of_masks(labels, name)
@@ -64,17 +51,9 @@ def label_array(y: ArrayLike, name: str = "y") -> NDArray[Any]:
 def names_array(y: ArrayLike) -> NDArray[Any]:
     """Return names as an array in which a missing one is None, or NaN among floats.
 
-    Parameters
-    ----------
-    y : array_like
-        Labels, speakers or files: a sequence, an array (masked arrays too) or a pandas column of
-        any dtype.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of the same shape. Missing entries of anything but float arrays (None, NaN, pandas.NA,
-        masked ones) are None.
+    `y`: labels, speakers or files: a sequence, an array (masked arrays too) or a pandas column of
+    any dtype. Returns: of the same shape. Missing entries of anything but float arrays (None, NaN,
+    pandas.NA, masked ones) are None.
     """
     if isinstance(y, np.ma.MaskedArray):
         y = np.where(np.ma.getmaskarray(y), np.array(None), y.data)
@@ -116,21 +95,9 @@ def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
 def labelled(y: ArrayLike) -> NDArray[np.bool_]:
     """Return which labels are known.
 
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels. Unknown are -1 among integers, NaN among floats, and -1, NaN, None and pandas.NA
-        among objects.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,), bool
-        True where the label is known.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not one-dimensional.
+    `y` (n_samples,): labels. Unknown are -1 among integers, NaN among floats, and -1, NaN, None and
+    pandas.NA among objects. Returns (n_samples,): true where the label is known. Raises ValueError
+    if `y` is not one-dimensional.
 
     Examples
     --------
@@ -155,21 +122,9 @@ def labelled(y: ArrayLike) -> NDArray[np.bool_]:
 def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
     """Return class labels as an array of one dimension; masked labels may be among them.
 
-    Parameters
-    ----------
-    y : array_like of shape (n_samples,)
-        Labels, masked as in `labelled`.
-    n_samples : int
-        The expected number of entries.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If the length or the number of dimensions does not fit, or a label is infinite.
+    `y` (n_samples,): labels, masked as in `labelled`. `n_samples`: the expected number of entries.
+    Returns (n_samples,). Raises ValueError if the length or the number of dimensions does not fit,
+    or a label is infinite.
     """
     labels: NDArray[Any] = column_or_1d(label_array(y), warn=True)
     if labels.dtype.kind == "f" and np.isinf(labels).any():
@@ -182,19 +137,8 @@ def check_labels(y: ArrayLike, n_samples: int) -> NDArray[Any]:
 def class_values(labels: NDArray[Any]) -> NDArray[Any]:
     """Return known labels as an array of their own type: objects compare as what they hold.
 
-    Parameters
-    ----------
-    labels : numpy.ndarray of shape (n_samples,)
-        Labels, none of them missing.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If there are both strings and numbers.
+    `labels` (n_samples,): labels, none of them missing. Returns (n_samples,). Raises ValueError if
+    there are both strings and numbers.
     """
     if labels.dtype.kind != "O":
         return labels

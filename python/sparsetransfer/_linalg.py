@@ -21,17 +21,9 @@ T = TypeVar("T")
 def matmul(left: FloatArray, right: FloatArray, n_threads: int | None = None) -> Any:
     """Compute ``left @ right`` of matrices or vectors by the package's own kernel.
 
-    Parameters
-    ----------
-    left, right : numpy.ndarray of float32 or float64, of one or two dimensions
-        Converted to their common type.
-    n_threads : int, optional
-        How many threads; the result does not depend on it. By default `get_num_threads`.
-
-    Returns
-    -------
-    numpy.ndarray
-        With the shape of ``left @ right``.
+    `left`, `right` (one or two dimensions): converted to their common type. `n_threads`: how many
+    threads; the result does not depend on it. By default `get_num_threads`. Returns: with the shape
+    of ``left @ right``.
     """
     dtype = np.result_type(left, right)
     rows = np.require(np.atleast_2d(left), dtype, ["C_CONTIGUOUS", "ALIGNED"])

@@ -34,17 +34,9 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 def locked(folder: Path) -> Iterator[None]:
     """Lock a folder against other processes while the block runs.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder that exists, with links followed. This process may lock it several times.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process has locked it; the message says which.
-    FileExistsError
-        If something that is no lock of this package has its name; it is left as it is.
+    `folder`: a folder that exists, with links followed. This process may lock it several times.
+    Raises BlockingIOError if another process has locked it; the message says which. Raises
+    FileExistsError if something that is no lock of this package has its name; it is left as it is.
     """
     if folder in _held:
         _held[folder] += 1
@@ -81,10 +73,7 @@ def locked(folder: Path) -> Iterator[None]:
 def marked(folder: Path) -> Iterator[None]:
     """Create a folder, marked as that of a process that runs until the block or the process ends.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder, which gets a locked file. Only its owner may read it.
+    `folder`: the folder, which gets a locked file. Only its owner may read it.
     """
     while True:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -102,11 +91,8 @@ def marked(folder: Path) -> Iterator[None]:
 def remove_abandoned(folder: Path) -> None:
     """Remove a folder that was `marked` by a process that ended before it could.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder that this process has not marked. It stays where the end of its process cannot be
-        known, as on file systems without locks.
+    `folder`: a folder that this process has not marked. It stays where the end of its process
+    cannot be known, as on file systems without locks.
     """
     with suppress(OSError):
         folder.rmdir()  # its process was killed before it could mark it

@@ -16,15 +16,7 @@ _LONGEST = 300
 def listing(items: Iterable[object]) -> str:
     """List the first five offenders of a message and count the rest.
 
-    Parameters
-    ----------
-    items : iterable
-        All offenders.
-
-    Returns
-    -------
-    str
-        For example ``a, b, c, d, e and 7 more``.
+    `items`: all offenders. Returns: for example ``a, b, c, d, e and 7 more``.
     """
     every = [str(item) for item in items]
     shown = ", ".join(map(shortened, every[:_LISTED]))
@@ -34,15 +26,7 @@ def listing(items: Iterable[object]) -> str:
 def shortened(text: str) -> str:
     """Shorten a text that is too long for a message, in its middle.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The text, of 301 characters at most.
+    `text`: any text. Returns: the text, of 301 characters at most.
     """
     half = _LONGEST // 2
     return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
@@ -51,17 +35,8 @@ def shortened(text: str) -> str:
 def missing_extra(what: str, extra: str) -> ModuleNotFoundError:
     """Return the error of an optional dependency that is not installed.
 
-    Parameters
-    ----------
-    what : str
-        What needs it, as the subject of a sentence in the singular.
-    extra : str
-        The extra of this package that brings it.
-
-    Returns
-    -------
-    ModuleNotFoundError
-        To be raised, with the command that installs it.
+    `what`: what needs it, as the subject of a sentence in the singular. `extra`: the extra of this
+    package that brings it. Returns: to be raised, with the command that installs it.
     """
     return ModuleNotFoundError(
         f"{what} needs the extra '{extra}': pip install \"sparsetransfer[{extra}]\""

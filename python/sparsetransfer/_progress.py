@@ -30,15 +30,8 @@ class Bars(Protocol):
 class PlainBars:
     """Progress as plain lines, for logs and pipes.
 
-    Parameters
-    ----------
-    stream : file, optional
-        Where lines are written; nowhere with None.
-    seconds : float, default=5
-        Least time between two lines about the same thing; the first and the last are always
-        written.
-    clock : callable, default=time.monotonic
-        Time in seconds.
+    `stream`: where lines are written; nowhere with None. `seconds`: least time between two lines
+    about the same thing; the first and the last are always written. `clock`: time in seconds.
     """
 
     def __init__(
@@ -166,10 +159,7 @@ class ProgressBar:
     def __call__(self, *step: Any) -> None:
         """Show a step.
 
-        Parameters
-        ----------
-        *step : object
-            ``done, total``, ``title, done, total`` or ``done, total, ...``.
+        `*step`: ``done, total``, ``title, done, total`` or ``done, total, ...``.
         """
         named = isinstance(step[0], str)
         title = step[0] if named else self._title

@@ -62,32 +62,16 @@ def check_matrix(
 ) -> FloatArray:
     """Return `value` as a finite, C-ordered (n_samples, n_features) array of floats.
 
-    Parameters
-    ----------
-    value : array_like of shape (n_samples, n_features)
-        Copied only if its dtype or memory order does not fit.
-    name : str
-        The argument's name, for error messages.
-    dtype : {numpy.float32, numpy.float64}, optional
-        By default float32 is kept, and all else becomes float64.
-    n_features : int, optional
-        The expected number of columns.
-    min_samples : int, default=1
-        The least number of rows.
-    finite : bool, default=True
-        Whether to look at every entry. Where a kernel finds NaN and infinity out by the way,
-        `NamingInfinite` gives its error the argument's name.
+    - `value` (n_samples, n_features): copied only if its dtype or memory order does not fit.
+    - `name`: the argument's name, for error messages.
+    - `dtype`: by default float32 is kept, and all else becomes float64.
+    - `n_features`: the expected number of columns.
+    - `min_samples`: the least number of rows.
+    - `finite`: whether to look at every entry. Where a kernel finds NaN and infinity out by the
+      way, `NamingInfinite` gives its error the argument's name.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples, n_features)
-
-    Raises
-    ------
-    TypeError
-        If `value` is sparse or does not consist of real numbers.
-    ValueError
-        If the shape does not fit, or an entry is NaN or infinite.
+    Returns (n_samples, n_features). Raises TypeError if `value` is sparse or does not consist of
+    real numbers. Raises ValueError if the shape does not fit, or an entry is NaN or infinite.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} has masked entries, which would be read; fill or leave them out")
@@ -116,29 +100,11 @@ def check_pair(
 ) -> tuple[FloatArray, FloatArray]:
     """Return two samples of the same features, each as `check_matrix` does.
 
-    Parameters
-    ----------
-    source : array_like of shape (n_source, n_features)
-        One sample.
-    target : array_like of shape (n_target, n_features)
-        The other. If both are data frames with named columns, its columns are put in the order of
-        those of `source`.
-    names : tuple of str, default=("source", "target")
-        The arguments' names, for error messages.
-    dtype, min_samples
-        As in `check_matrix`.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n_source, n_features)
-    numpy.ndarray of shape (n_target, n_features)
-
-    Raises
-    ------
-    TypeError
-        As in `check_matrix`.
-    ValueError
-        If the named columns differ, or as in `check_matrix`.
+    `source` (n_source, n_features): one sample. `target` (n_target, n_features): the other. If both
+    are data frames with named columns, its columns are put in the order of those of `source`.
+    `names`: the arguments' names, for error messages. `dtype`, `min_samples`: as in `check_matrix`.
+    Returns (n_source, n_features) and (n_target, n_features). Raises TypeError as in
+    `check_matrix`. Raises ValueError if the named columns differ, or as in `check_matrix`.
     """
     wanted, given = column_names(source), column_names(target)
     if wanted is not None and given is not None and wanted != given:
@@ -167,30 +133,15 @@ def check_masked(
 ) -> tuple[FloatArray, NDArray[np.bool_] | None]:
     """Return `value` as `check_matrix` does, and which of its entries count.
 
-    Parameters
-    ----------
-    value : array_like of shape (n_samples, n_features)
-        Missing entries may be anything; they become zero in a copy.
-    name : str
-        The argument's name, for error messages.
-    mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
-        True where an entry was observed. "nan" takes NaN for missing. By default nothing is
-        missing, and NaN is refused.
-    dtype, n_features
-        As in `check_matrix`.
+    - `value` (n_samples, n_features): missing entries may be anything; they become zero in a copy.
+    - `name`: the argument's name, for error messages.
+    - `mask` (n_samples, n_features): true where an entry was observed. "nan" takes NaN for missing.
+      By default nothing is missing, and NaN is refused.
+    - `dtype`, `n_features`: as in `check_matrix`.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_samples, n_features)
-    numpy.ndarray of bool, shape (n_samples, n_features), or None
-        None if every entry was observed.
-
-    Raises
-    ------
-    TypeError
-        If `mask` is not boolean, or as in `check_matrix`.
-    ValueError
-        If shapes do not fit, or an observed entry is NaN or infinite.
+    Returns (n_samples, n_features). (n_samples, n_features): none if every entry was observed.
+    Raises TypeError if `mask` is not boolean, or as in `check_matrix`. Raises ValueError if shapes
+    do not fit, or an observed entry is NaN or infinite.
     """
     if mask is None:
         return check_matrix(value, name, dtype=dtype, n_features=n_features), None
@@ -221,29 +172,11 @@ def check_vector(
 ) -> FloatArray:
     """Return `value` as a finite, contiguous 1-D array of floats.
 
-    Parameters
-    ----------
-    value : array_like of shape (size,)
-        Copied only if its dtype or memory order does not fit.
-    name : str
-        The argument's name, for error messages.
-    size : int, optional
-        The expected length.
-    dtype : {numpy.float32, numpy.float64}, optional
-        By default the caller's precision is kept, as in `check_matrix`.
-    minimum : float, optional
-        The least value an entry may have.
-
-    Returns
-    -------
-    numpy.ndarray of shape (size,)
-
-    Raises
-    ------
-    TypeError
-        If `value` is sparse or does not consist of real numbers.
-    ValueError
-        If the shape does not fit, or an entry is NaN, infinite or below `minimum`.
+    `value` (size,): copied only if its dtype or memory order does not fit. `name`: the argument's
+    name, for error messages. `size`: the expected length. `dtype`: by default the caller's
+    precision is kept, as in `check_matrix`. `minimum`: the least value an entry may have.
+    Returns (size,). Raises TypeError if `value` is sparse or does not consist of real numbers.
+    Raises ValueError if the shape does not fit, or an entry is NaN, infinite or below `minimum`.
     """
     array = _as_float(value, name, dtype)
     if array.ndim != 1:
@@ -290,24 +223,11 @@ def check_real(
 def resolve_threads(n_jobs: int | None) -> int:
     """Return how many threads a kernel may use.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        A positive number is taken as it is; -1 means every processor this process may use (or
-        the limit given to `sparsetransfer.set_num_threads`), -2 all but one, and so on. None means
-        `sparsetransfer.get_num_threads`.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    TypeError
-        If `n_jobs` is not an integer.
-    ValueError
-        If `n_jobs` is 0 or above 2**31 - 1, or an environment variable is not a positive integer.
+    `n_jobs`: a positive number is taken as it is; -1 means every processor this process may use (or
+    the limit given to `sparsetransfer.set_num_threads`), -2 all but one, and so on. None means
+    `sparsetransfer.get_num_threads`. Returns: at least 1. Raises TypeError if `n_jobs` is not an
+    integer. Raises ValueError if `n_jobs` is 0 or above 2**31 - 1, or an environment variable is
+    not a positive integer.
     """
     if n_jobs is None:
         return _threads.get_num_threads()

@@ -19,23 +19,12 @@ _SEGMENT = 100  # frames of a local context in the context-aware mask
 
 
 class Campplus(nn.Module):
-    r"""
-    CAM++, by the names of the published state dict.
+    """CAM++, by the names of the published state dict.
 
-    Parameters
-    ----------
-    n_bands : int, default=80
-        Mel bands of a frame; a multiple of 8.
-    channels : int, default=32
-        Channels of the two-dimensional front end.
-    width : int, default=128
-        Channels that enter the first dense block, and of every layer's bottleneck.
-    growth : int, default=32
-        Channels that a dense layer adds.
-    blocks : sequence of int, default=(12, 24, 16)
-        Layers of the dense blocks, whose dilations are 1, 2 and 2.
-    embedding : int, default=192
-        Size of the speaker embedding.
+    `n_bands`: Mel bands of a frame; a multiple of 8. `channels`: channels of the two-dimensional
+    front end. `width`: channels that enter the first dense block, and of every layer's bottleneck.
+    `growth`: channels that a dense layer adds. `blocks`: layers of the dense blocks, whose
+    dilations are 1, 2 and 2. `embedding`: size of the speaker embedding.
 
     References
     ----------
@@ -98,23 +87,13 @@ class Campplus(nn.Module):
     def forward(
         self, frames: Tensor, lengths: Tensor | None = None, layers: Sequence[str] = ("embedding",)
     ) -> dict[str, Tensor]:
-        """
-        Compute the outputs of layers.
+        """Compute the outputs of layers.
 
-        Parameters
-        ----------
-        frames : Tensor, shape (n_utterances, n_frames, n_bands)
-            Log mel energies, each utterance's mean removed.
-        lengths : Tensor of int, shape (n_utterances,), optional
-            Frames of each utterance, the rest of its row is padding; None: all of them.
-        layers : sequence of str, default=("embedding",)
-            Keys of `widths`. Nothing beyond the last of them is computed.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``embedding`` has the shape (n_utterances, width), every other layer
-            (n_utterances, width, (n_frames + 1) // 2) with undefined values in padded frames.
+        `frames` (n_utterances, n_frames, n_bands): log mel energies, each utterance's mean removed.
+        `lengths` (n_utterances,): frames of each utterance, the rest of its row is padding; None:
+        all of them. `layers`: keys of `widths`. Nothing beyond the last of them is computed.
+        Returns: ``embedding`` has the shape (n_utterances, width), every other layer (n_utterances,
+        width, (n_frames + 1) // 2) with undefined values in padded frames.
         """
         wanted, found = set(layers), {}
         hidden, mask = self.parts(["head", "tdnn"], frames, lengths), None
@@ -137,23 +116,15 @@ class Campplus(nn.Module):
         return found
 
     def parts(self, names: Sequence[str], hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """
-        Run consecutive parts of the network.
+        """Run consecutive parts of the network.
 
-        Parameters
-        ----------
-        names : sequence of str
-            Parts in their order: ``head``, then layers of frames.
-        hidden : Tensor
-            Frames, shape (n_utterances, n_frames, n_bands), before ``head``; after it, what the
-            part before has returned, shape (n_utterances, channels, n_frames).
-        lengths : Tensor of int, shape (n_utterances,), optional
-            Frames of each utterance at the input of the network; None: all of them.
+        - `names`: parts in their order: ``head``, then layers of frames.
+        - `hidden`: frames, shape (n_utterances, n_frames, n_bands), before ``head``; after it, what
+          the part before has returned, shape (n_utterances, channels, n_frames).
+        - `lengths` (n_utterances,): frames of each utterance at the input of the network; None: all
+          of them.
 
-        Returns
-        -------
-        Tensor, shape (n_utterances, channels, n_frames)
-            ``tdnn`` halves the frames.
+        Returns (n_utterances, channels, n_frames): ``tdnn`` halves the frames.
         """
         for name in names:
             if name == "head":
@@ -180,21 +151,12 @@ class Campplus(nn.Module):
 
 
 def folded(network: Campplus) -> Campplus:
-    """
-    Return a copy for inference on the CPU, equal up to rounding.
+    """Return a copy for inference on the CPU, equal up to rounding.
 
     Normalisations that follow a convolution are folded into it, and the two-dimensional front end
     keeps its channels last in memory, which takes its convolutions less than two thirds of the time.
 
-    Parameters
-    ----------
-    network : Campplus
-        In evaluation mode.
-
-    Returns
-    -------
-    Campplus
-        Without the names of the published state dict.
+    `network`: in evaluation mode. Returns: without the names of the published state dict.
     """
     network = copy.deepcopy(network)
     for module in network.modules():
@@ -219,20 +181,11 @@ def _fold(owner: nn.Module, convolution: str, other: nn.Module, normalisation: s
 
 
 def statistics(hidden: Tensor, mask: Tensor | None = None) -> Tensor:
-    """
-    Pool mean and standard deviation over time (one degree of freedom removed).
+    """Pool mean and standard deviation over time (one degree of freedom removed).
 
-    Parameters
-    ----------
-    hidden : Tensor, shape (n_utterances, channels, n_frames)
-        Activations.
-    mask : Tensor, shape (n_utterances, 1, n_frames), optional
-        1 where a frame is the utterance's, 0 where it is padding.
-
-    Returns
-    -------
-    Tensor, shape (n_utterances, 2 * channels)
-        Means, then standard deviations.
+    `hidden` (n_utterances, channels, n_frames): activations. `mask` (n_utterances, 1, n_frames): 1
+    where a frame is the utterance's, 0 where it is padding. Returns (n_utterances, 2 * channels):
+    means, then standard deviations.
     """
     if mask is None:
         mask = torch.ones_like(hidden[:1, :1])
@@ -326,20 +279,12 @@ class _Context(nn.Module):
 
 
 def segment_context(hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """
-    Return the utterance's mean plus each segment's mean (equation 5 of the paper).
+    """Return the utterance's mean plus each segment's mean (equation 5 of the paper).
 
-    Parameters
-    ----------
-    hidden : Tensor, shape (n_utterances, channels, n_frames)
-        Activations, zero in padded frames.
-    mask : Tensor, shape (n_utterances, 1, n_frames), optional
-        1 where a frame is the utterance's, 0 where it is padding.
-
-    Returns
-    -------
-    Tensor, shape (n_utterances, channels, ceil(n_frames / 100))
-        One context per segment of 100 frames, the last of which may be shorter.
+    `hidden` (n_utterances, channels, n_frames): activations, zero in padded frames. `mask`
+    (n_utterances, 1, n_frames): 1 where a frame is the utterance's, 0 where it is padding. Returns
+    (n_utterances, channels, ceil(n_frames / 100)): one context per segment of 100 frames, the last
+    of which may be shorter.
     """
     n_frames = hidden.shape[-1]
     n_segments = math.ceil(n_frames / _SEGMENT)

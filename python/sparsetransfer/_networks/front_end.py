@@ -23,23 +23,10 @@ def long_enough(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def filter_bank(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """
-    Compute log mel energies of 25 ms every 10 ms, less their mean over the signal.
+    """Compute log mel energies of 25 ms every 10 ms, less their mean over the signal.
 
-    Parameters
-    ----------
-    signal : ndarray of float32, shape (n_samples,)
-        Mono signal at 16 kHz.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_frames, 80)
-        ``1 + (n_samples - 400) // 160`` frames, eight at least.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If kaldi-native-fbank is not installed.
+    `signal` (n_samples,): mono signal at 16 kHz. Returns (n_frames, 80): ``1 + (n_samples - 400) //
+    160`` frames, eight at least. Raises ModuleNotFoundError if kaldi-native-fbank is not installed.
     """
     try:
         import kaldi_native_fbank as kaldi

@@ -11,15 +11,9 @@ __all__ = ["Ge2e"]
 
 
 class Ge2e(nn.Module):
-    r"""
-    LSTM trained with the generalised end-to-end loss, by the names of the published state dict.
+    """LSTM trained with the generalised end-to-end loss, by the names of the published state dict.
 
-    Parameters
-    ----------
-    n_bands : int, default=40
-        Mel bands of a frame.
-    width : int, default=256
-        Units of every layer, and size of the embedding.
+    `n_bands`: Mel bands of a frame. `width`: units of every layer, and size of the embedding.
 
     References
     ----------
@@ -39,23 +33,12 @@ class Ge2e(nn.Module):
     def forward(
         self, frames: Tensor, lengths: Tensor | None = None, layers: Sequence[str] = ("embedding",)
     ) -> dict[str, Tensor]:
-        """
-        Compute the outputs of layers.
+        """Compute the outputs of layers.
 
-        Parameters
-        ----------
-        frames : Tensor, shape (n_windows, n_frames, n_bands)
-            Mel powers.
-        lengths : Tensor of int, shape (n_windows,), optional
-            Frames of each window, the rest of its row is padding; None: all of them.
-        layers : sequence of str, default=("embedding",)
-            Keys of `widths`.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``embedding``, of unit length, has the shape (n_windows, width); the LSTM's layers
-            (n_windows, width, n_frames) with undefined values in padded frames.
+        `frames` (n_windows, n_frames, n_bands): Mel powers. `lengths` (n_windows,): frames of each
+        window, the rest of its row is padding; None: all of them. `layers`: keys of `widths`.
+        Returns: ``embedding``, of unit length, has the shape (n_windows, width); the LSTM's layers
+        (n_windows, width, n_frames) with undefined values in padded frames.
         """
         found, hidden = {}, frames
         for number, cell in enumerate(self._layers(), 1):

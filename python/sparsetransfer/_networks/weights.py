@@ -24,17 +24,10 @@ _LISTED = 3  # tensors named in a message
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """
-    An installable package that carries the weights of a network.
+    """An installable package that carries the weights of a network.
 
-    Attributes
-    ----------
-    package : str
-        Name to import it by, which never happens: its folder is enough.
-    requirement : str
-        Name and version to install it by.
-    file : str
-        Weights below the package's folder.
+    `package`: name to import it by, which never happens: its folder is enough. `requirement`: name
+    and version to install it by. `file`: weights below the package's folder.
     """
 
     package: str
@@ -53,29 +46,14 @@ SOURCES: Mapping[str, Source] = {
 
 
 def locate(kind: str, weights: str | os.PathLike[str] | None = None) -> Path:
-    """
-    Find the weights of a network.
+    """Find the weights of a network.
 
-    Parameters
-    ----------
-    kind : {"campplus", "ge2e"}
-        The network.
-    weights : path-like, optional
-        Their file. By default the one in the environment variable
-        ``SPARSETRANSFER_SPEAKER_WEIGHTS`` (CAM++ only; ``SPARSETRANSFER_SPEAKER_WEIGHTS_GE2E`` for
-        GE2E), else the one of an installed package.
-
-    Returns
-    -------
-    Path
-        Absolute path of an existing file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file was named that does not exist.
-    ModuleNotFoundError
-        If none was named and no installed package carries them.
+    `kind`: the network. `weights`: their file. By default the one in the environment variable
+    ``SPARSETRANSFER_SPEAKER_WEIGHTS`` (CAM++ only; ``SPARSETRANSFER_SPEAKER_WEIGHTS_GE2E`` for
+    GE2E), else the one of an installed package.
+    Returns: absolute path of an existing file. Raises FileNotFoundError if a file was named that
+    does not exist. Raises ModuleNotFoundError if none was named and no installed package carries
+    them.
     """
     variable = VARIABLE if kind == "campplus" else f"{VARIABLE}_{kind.upper()}"
     named = weights if weights is not None else os.environ.get(variable) or None
@@ -104,23 +82,10 @@ def digest(path: Path) -> str:
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
-    """
-    Read a state dict, from PyTorch's format without unpickling objects, or from safetensors.
+    """Read a state dict, from PyTorch's format without unpickling objects, or from safetensors.
 
-    Parameters
-    ----------
-    path : Path
-        The file; ``.safetensors``, or whatever ``torch.save`` has written.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Tensors by name, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the file holds no state dict.
+    `path`: the file; ``.safetensors``, or whatever ``torch.save`` has written. Returns: tensors by
+    name, on the CPU. Raises ValueError if the file holds no state dict.
     """
     import torch
 
@@ -152,27 +117,11 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 
 
 def network(kind: str, path: Path) -> torch.nn.Module:
-    """
-    Build a network with the weights of a file, in evaluation mode.
+    """Build a network with the weights of a file, in evaluation mode.
 
-    Parameters
-    ----------
-    kind : {"campplus", "ge2e"}
-        The network.
-    path : Path
-        File that `read` can read.
-
-    Returns
-    -------
-    torch.nn.Module
-        Of float32 on the CPU.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If PyTorch is not installed.
-    ValueError
-        If the file is damaged or belongs to another network.
+    `kind`: the network. `path`: file that `read` can read. Returns: of float32 on the CPU. Raises
+    ModuleNotFoundError if PyTorch is not installed. Raises ValueError if the file is damaged or
+    belongs to another network.
     """
     try:
         from sparsetransfer._networks.campplus import Campplus
@@ -185,22 +134,11 @@ def network(kind: str, path: Path) -> torch.nn.Module:
 
 
 def load(built: torch.nn.Module, state: Mapping[str, torch.Tensor], what: str, kind: str) -> None:
-    """
-    Copy weights into a network, if they are all there and nothing else is.
+    """Copy weights into a network, if they are all there and nothing else is.
 
-    Parameters
-    ----------
-    built : torch.nn.Module
-        Where they go.
-    state : mapping of str to Tensor
-        Weights by name.
-    what, kind : str
-        Their origin and the network, for messages.
-
-    Raises
-    ------
-    ValueError
-        If tensors are missing, surplus, of another shape, or not finite.
+    `built`: where they go. `state`: weights by name. `what`, `kind`: their origin and the network,
+    for messages. Raises ValueError if tensors are missing, surplus, of another shape, or not
+    finite.
     """
     expected = built.state_dict()
     # Counters of batches and the scale of the training loss have no part in inference.

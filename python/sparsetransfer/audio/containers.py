@@ -199,22 +199,11 @@ def _end_of_chunk(file: BinaryIO, name: bytes, order: Literal["big", "little"]) 
 
 
 def flac_without_length(data: bytes) -> tuple[int, bytes, bool]:
-    """
-    Remove the number of frames from the header of a FLAC file.
+    """Remove the number of frames from the header of a FLAC file.
 
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-
-    Returns
-    -------
-    start : int
-        Position of the stream, behind the tags.
-    stream : bytes
-        The stream as an encoder writes it into a pipe; empty if there is no such header.
-    joined : bool
-        Whether the header of another stream follows, as in files that were put together.
+    `data`: the file's content. Returns `start`: position of the stream, behind the tags. `stream`:
+    the stream as an encoder writes it into a pipe; empty if there is no such header. `joined`:
+    whether the header of another stream follows, as in files that were put together.
     """
     start = _behind_id3(data)
     if data[start : start + len(_FLAC)] != _FLAC:
@@ -266,22 +255,11 @@ def _without_end(open_streams: set[bytes]) -> str:
 
 
 def mp3_frames(data: bytes) -> tuple[int | None, int, int, int]:
-    """
-    Compare the number of frames in the first frame's Xing or Info tag with the frames there are.
+    """Compare the number of frames in the first frame's Xing or Info tag with the frames there are.
 
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-
-    Returns
-    -------
-    stated : int or None
-        Frames by the tag; None where no tag states them.
-    found : int
-        Complete frames, without that of the tag.
-    first, end : int
-        Position of the first frame with sound, and behind the last without zeros that follow it.
+    `data`: the file's content. Returns `stated`: frames by the tag; None where no tag states them.
+    `found`: complete frames, without that of the tag. `first`, `end`: position of the first frame
+    with sound, and behind the last without zeros that follow it.
     """
     position = start = _behind_id3(data)
     while (length := _frame_length(data, position)) == 0 or (

@@ -21,25 +21,13 @@ _BLOCK = 1 << 20
 
 
 def find_files(root: str | os.PathLike[str]) -> list[Path]:
-    """
-    Find the audio files below a folder.
+    """Find the audio files below a folder.
 
-    Parameters
-    ----------
-    root : path-like
-        Folder that is searched with all its sub-folders; links to folders are followed once.
-
-    Returns
-    -------
-    list of Path
-        Absolute paths of the files with an ending in `EXTENSIONS` (any case), sorted. Hidden
-        files and folders (leading dot) are left out: archives made on macOS carry a ``._name``
-        companion for every recording that is no audio.
-
-    Raises
-    ------
-    CorpusError
-        If `root` is not a folder or holds no audio file.
+    `root`: folder that is searched with all its sub-folders; links to folders are followed once.
+    Returns: absolute paths of the files with an ending in `EXTENSIONS` (any case), sorted. Hidden
+    files and folders (leading dot) are left out: archives made on macOS carry a ``._name``
+    companion for every recording that is no audio. Raises CorpusError if `root` is not a folder or
+    holds no audio file.
 
     Examples
     --------
@@ -82,23 +70,10 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:
-    """
-    Hash the bytes of a file.
+    """Hash the bytes of a file.
 
-    Parameters
-    ----------
-    path : path-like
-        File to read.
-
-    Returns
-    -------
-    str
-        BLAKE2b digest, 32 hexadecimal digits: equal for equal bytes whatever the file's name.
-
-    Raises
-    ------
-    CorpusError
-        If the file cannot be read.
+    `path`: file to read. Returns: BLAKE2b digest, 32 hexadecimal digits: equal for equal bytes
+    whatever the file's name. Raises CorpusError if the file cannot be read.
 
     Examples
     --------

@@ -14,31 +14,14 @@ __all__ = ["levels"]
 def levels(
     path: str | os.PathLike[str], *, full_scale: float = 0.99, run: int = 3
 ) -> tuple[float, float, float]:
-    """
-    Measure the level of a recording at its own rate, in blocks of bounded memory.
+    """Measure the level of a recording at its own rate, in blocks of bounded memory.
 
-    Parameters
-    ----------
-    path : path-like
-        Audio file.
-    full_scale : float, default=0.99
-        Magnitude from which a sample counts as being at the end of the scale.
-    run : int, default=3
-        Samples in a row at the end of the scale that make a clipped stretch, at least 1.
-
-    Returns
-    -------
-    peak : float
-        Largest magnitude, full scale 1.
-    clipped : float
-        Share of the samples that belong to clipped stretches.
-    rms : float
-        Root of the mean square of all samples, full scale 1.
-
-    Raises
-    ------
-    CorpusError
-        If the file cannot be read or holds no samples.
+    `path`: audio file. `full_scale`: magnitude from which a sample counts as being at the end of
+    the scale. `run`: samples in a row at the end of the scale that make a clipped stretch, at least
+    1.
+    Returns `peak`: largest magnitude, full scale 1. `clipped`: share of the samples that belong to
+    clipped stretches. `rms`: root of the mean square of all samples, full scale 1. Raises
+    CorpusError if the file cannot be read or holds no samples.
 
     Examples
     --------

@@ -40,17 +40,10 @@ class _Layout:
 
 @dataclass(frozen=True)
 class Recording:
-    """
-    An open recording.
+    """An open recording.
 
-    Attributes
-    ----------
-    name : str
-        Path of the file.
-    sample_rate : int
-        Rate in Hz.
-    n_frames : int or None
-        Samples per channel; None where only decoding can tell.
+    `name`: path of the file. `sample_rate`: rate in Hz. `n_frames`: samples per channel; None where
+    only decoding can tell.
     """
 
     name: str
@@ -59,25 +52,12 @@ class Recording:
     _streams: tuple["soundfile.SoundFile", ...]
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """
-        Decode the frames of a part.
+        """Decode the frames of a part.
 
-        Parameters
-        ----------
-        first : int, default=0
-            First frame.
-        last : int, optional
-            Frame after the last one; the end of the recording by default.
-
-        Yields
-        ------
-        ndarray of float32, shape (n_frames, n_channels)
-            Frames in their order; fewer than asked for only if the recording ends before `last`.
-
-        Raises
-        ------
-        CorpusError
-            If the file ends before the recording does, or holds NaN or infinite samples.
+        `first`: first frame. `last`: frame after the last one; the end of the recording by default.
+        Yields (n_frames, n_channels): frames in their order; fewer than asked for only if the
+        recording ends before `last`. Raises CorpusError if the file ends before the recording does,
+        or holds NaN or infinite samples.
         """
         position = 0
         for stream in self._streams:
@@ -101,18 +81,9 @@ class Recording:
             raise self._cut(position)
 
     def duration(self) -> float:
-        """
-        Return the length, decoded where the header cannot be relied on.
+        """Return the length, decoded where the header cannot be relied on.
 
-        Returns
-        -------
-        float
-            Seconds, > 0.
-
-        Raises
-        ------
-        CorpusError
-            If there are no samples, or as for `blocks`.
+        Returns: seconds, > 0. Raises CorpusError if there are no samples, or as for `blocks`.
         """
         n_frames = self.n_frames
         if n_frames is None:
@@ -163,11 +134,8 @@ class Recording:
 def open_recording(path: str | os.PathLike[str]) -> Iterator[Recording]:
     """Open a recording for decoding; chained Ogg streams are one.
 
-    Raises
-    ------
-    CorpusError
-        If the path is missing or no regular file, or the file is not audio, truncated, or of a
-        sample rate that no recording has. The message names the file and the remedy.
+    Raises CorpusError if the path is missing or no regular file, or the file is not audio,
+    truncated, or of a sample rate that no recording has. The message names the file and the remedy.
     """
     name = os.fspath(path)
     try:

@@ -28,24 +28,11 @@ _Segment = tuple[float, float, int]
 
 
 def seconds(times: Any) -> NDArray[np.float64]:
-    """
-    Convert times to seconds.
+    """Convert times to seconds.
 
-    Parameters
-    ----------
-    times : sequence or pandas.Series
-        Numbers of seconds, time differences or their text ("0 days 00:00:01.5"); None, NA, NaT,
-        NaN and empty text stand for no time.
-
-    Returns
-    -------
-    ndarray of float64
-        Seconds, NaN for no time.
-
-    Raises
-    ------
-    ValueError
-        If an element is none of these.
+    `times`: numbers of seconds, time differences or their text ("0 days 00:00:01.5"); None, NA,
+    NaT, NaN and empty text stand for no time. Returns: seconds, NaN for no time. Raises ValueError
+    if an element is none of these.
     """
     import pandas as pd
 
@@ -74,25 +61,13 @@ def canonical_bounds(
 
 
 def match_segments(wanted: pd.DataFrame, found: pd.DataFrame) -> NDArray[np.intp]:
-    """
-    Find the rows of one index in another.
+    """Find the rows of one index in another.
 
-    Parameters
-    ----------
-    wanted, found : pandas.DataFrame
-        ``file``, ``start`` and ``end`` in seconds. Times are the same within half a sample. The
-        end of a file may be spelt as NaN or as its duration, which is read from the file where
-        that matters. File names are the same if they lead to the same file.
-
-    Returns
-    -------
-    ndarray of int, shape (len(wanted),)
-        Row in `found`, -1 where there is none.
-
-    Raises
-    ------
-    ValueError
-        If two rows of one index are the same; the message names the files.
+    `wanted`, `found`: ``file``, ``start`` and ``end`` in seconds. Times are the same within half a
+    sample. The end of a file may be spelt as NaN or as its duration, which is read from the file
+    where that matters. File names are the same if they lead to the same file. Returns
+    (len(wanted),): row in `found`, -1 where there is none. Raises ValueError if two rows of one
+    index are the same; the message names the files.
     """
     left, right = _by_file(wanted), _by_file(found)
     names = _same_files(left, right)

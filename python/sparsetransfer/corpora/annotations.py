@@ -16,20 +16,14 @@ __all__ = ["Annotations"]
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """
-    How a corpus writes down its labels.
+    """How a corpus writes down its labels.
 
-    Attributes
-    ----------
-    files : str
-        Regular expression of the end of a path, of the files that hold annotations.
-    line : str
-        Regular expression of a line with the named groups ``file`` and ``label``, optionally
-        ``speaker``, ``gender``, ``split``, ``activation``, ``valence``. Other lines are skipped.
-    columns : mapping of str to str
-        Instead of `line`, for tables with a header: what to read and the name of its column.
-    example : str
-        What a line looks like, for messages.
+    - `files`: regular expression of the end of a path, of the files that hold annotations.
+    - `line`: regular expression of a line with the named groups ``file`` and ``label``, optionally
+      ``speaker``, ``gender``, ``split``, ``activation``, ``valence``. Other lines are skipped.
+    - `columns`: instead of `line`, for tables with a header: what to read and the name of its
+      column.
+    - `example`: what a line looks like, for messages.
     """
 
     files: str
@@ -38,24 +32,11 @@ class Annotations:
     example: str = ""
 
     def read(self, root: Path) -> dict[str, dict[str, str]]:
-        """
-        Read all annotations below a folder.
+        """Read all annotations below a folder.
 
-        Parameters
-        ----------
-        root : Path
-            Folder of the corpus.
-
-        Returns
-        -------
-        dict
-            What is known of every recording, by its name without folder and ending.
-
-        Raises
-        ------
-        CorpusError
-            If there is no file or no line with annotations, if a column is missing, or if two
-            lines disagree about a recording; lists all such recordings.
+        `root`: folder of the corpus. Returns: what is known of every recording, by its name without
+        folder and ending. Raises CorpusError if there is no file or no line with annotations, if a
+        column is missing, or if two lines disagree about a recording; lists all such recordings.
         """
         pattern = re.compile(rf"(?:^|.*/)(?:{self.files})$")
         places = [

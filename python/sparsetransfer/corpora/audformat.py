@@ -21,29 +21,14 @@ _OTHER_NAMES = {"arousal": "activation", "transcription": "sentence", "sex": "ge
 
 
 def read_audformat(header: Path, table: str | None) -> list[dict[str, str]]:
-    """
-    Read the labels of a database and what it knows of their files.
+    """Read the labels of a database and what it knows of their files.
 
-    Parameters
-    ----------
-    header : Path
-        The database's ``db.yaml``.
-    table : str, optional
-        The table with a column ``emotion`` or ``label``; needed if several have one.
-
-    Returns
-    -------
-    list of dict
-        Text by column. ``speaker``, ``language`` and the like are taken from the same table, from
-        any other table about the same files, or from what a scheme or a misc table says of the
-        values of such a column, for example of the speakers.
-
-    Raises
-    ------
-    CorpusError
-        If the database cannot be read, or no table fits.
-    ModuleNotFoundError
-        If the extra ``data`` is not installed.
+    `header`: the database's ``db.yaml``. `table`: the table with a column ``emotion`` or ``label``;
+    needed if several have one.
+    Returns: text by column. ``speaker``, ``language`` and the like are taken from the same table,
+    from any other table about the same files, or from what a scheme or a misc table says of the
+    values of such a column, for example of the speakers. Raises CorpusError if the database cannot
+    be read, or no table fits. Raises ModuleNotFoundError if the extra ``data`` is not installed.
     """
     try:
         import audformat

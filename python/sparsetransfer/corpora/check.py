@@ -24,32 +24,21 @@ _NEAR_SILENT = 10 ** (-45 / 20)  # RMS, full scale 1
 
 @dataclasses.dataclass(frozen=True)
 class CorpusCheck:
-    """
-    What a folder has of a corpus.
+    """What a folder has of a corpus.
 
-    Attributes
-    ----------
-    corpus : Corpus
-        What was read; its `dropped` tells what was left out.
-    facts : Scheme
-        What is publicly known.
-    counts : mapping of str to (int, int)
-        Recordings found and published, per emotion; empty where nothing is published.
-    missing_speakers, unknown_speakers : tuple of str
-        Published speakers of whom nothing was found, and speakers nobody published.
-    extra : tuple of str
-        Audio files below the folder that are no recording of the corpus, or a second copy.
-    duplicates : tuple of tuple of str
-        Groups of files with different names and identical bytes.
-    unreadable : mapping of str to str
-        Files that cannot be read, with the reason.
-    clipped : mapping of str to float
-        Files with at least three samples in a row at full scale, and the share of such samples.
-    near_silent : mapping of str to float
-        Files whose mean level is below -45 dB of full scale, and the level in dB.
-    left_out : mapping of str to int
-        Every reason why files are no part of the corpus, with their number: those of
-        `Corpus.dropped`, and formats that have to be converted first.
+    - `corpus`: what was read; its `dropped` tells what was left out.
+    - `facts`: what is publicly known.
+    - `counts`: recordings found and published, per emotion; empty where nothing is published.
+    - `missing_speakers`, `unknown_speakers`: published speakers of whom nothing was found, and
+      speakers nobody published.
+    - `extra`: audio files below the folder that are no recording of the corpus, or a second copy.
+    - `duplicates`: groups of files with different names and identical bytes.
+    - `unreadable`: files that cannot be read, with the reason.
+    - `clipped`: files with at least three samples in a row at full scale, and the share of such
+      samples.
+    - `near_silent`: files whose mean level is below -45 dB of full scale, and the level in dB.
+    - `left_out`: every reason why files are no part of the corpus, with their number: those of
+      `Corpus.dropped`, and formats that have to be converted first.
     """
 
     corpus: Corpus

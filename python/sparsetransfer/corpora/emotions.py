@@ -32,14 +32,10 @@ EMOTIONS = (
 
 
 def synonyms() -> dict[str, str]:
-    """
-    Return the usual spellings of the common emotions.
+    """Return the usual spellings of the common emotions.
 
-    Returns
-    -------
-    dict of str to str
-        Lower-case spelling ("happy", "angry", ...) to common emotion; every common emotion maps
-        to itself. This is what a manifest's labels are read with.
+    Returns: lower-case spelling ("happy", "angry", ...) to common emotion; every common emotion
+    maps to itself. This is what a manifest's labels are read with.
 
     Examples
     --------
@@ -64,24 +60,11 @@ def vocabularies() -> tuple[str, ...]:
 
 
 def vocabulary(name: str) -> dict[str, str]:
-    """
-    Return a map from common emotions to the classes of a vocabulary.
+    """Return a map from common emotions to the classes of a vocabulary.
 
-    Parameters
-    ----------
-    name : str
-        ``four`` (anger, happiness, neutral, sadness), ``six`` (the basic emotions), ``arousal``
-        (high, low) or ``valence`` (negative, positive).
-
-    Returns
-    -------
-    dict of str to str
-        Common emotion to class; an emotion that is not in it has no class there.
-
-    Raises
-    ------
-    ValueError
-        If no such vocabulary is known.
+    `name`: ``four`` (anger, happiness, neutral, sadness), ``six`` (the basic emotions), ``arousal``
+    (high, low) or ``valence`` (negative, positive). Returns: common emotion to class; an emotion
+    that is not in it has no class there. Raises ValueError if no such vocabulary is known.
 
     Examples
     --------
@@ -119,32 +102,14 @@ def check_label_map(label_map: Mapping[str, str]) -> None:
 def map_labels(
     labels: Iterable[str], label_map: Mapping[str, str], *, drop_unmapped: bool, where: str
 ) -> tuple[list[str | None], Counter[str]]:
-    """
-    Map raw labels to common emotions.
+    """Map raw labels to common emotions.
 
-    Parameters
-    ----------
-    labels : iterable of str
-        Raw labels.
-    label_map : mapping of str to str
-        Raw label to emotion.
-    drop_unmapped : bool
-        Whether a raw label outside the map is dropped and counted instead of refused.
-    where : str
-        What the labels belong to, for the message.
-
-    Returns
-    -------
-    mapped : list of str or None
-        The emotion of every label, None where it is dropped.
-    dropped : Counter
-        Dropped raw labels with their counts.
-
-    Raises
-    ------
-    CorpusError
-        If a label is in no map and `drop_unmapped` is false; all such labels are listed with
-        their counts.
+    `labels`: raw labels. `label_map`: raw label to emotion. `drop_unmapped`: whether a raw label
+    outside the map is dropped and counted instead of refused. `where`: what the labels belong to,
+    for the message.
+    Returns `mapped`: the emotion of every label, None where it is dropped. `dropped`: dropped raw
+    labels with their counts. Raises CorpusError if a label is in no map and `drop_unmapped` is
+    false; all such labels are listed with their counts.
     """
     mapped: list[str | None] = []
     unmapped: Counter[str] = Counter()

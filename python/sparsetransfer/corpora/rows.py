@@ -37,29 +37,13 @@ Row = dict[str, str]
 def manifest_rows(
     manifest: Path, table: str | None, required: tuple[str, ...] = ("file", "label")
 ) -> list[Row]:
-    """
-    Read the rows of a manifest.
+    """Read the rows of a manifest.
 
-    Parameters
-    ----------
-    manifest : Path
-        A file in one of `FORMATS`, or the header ``db.yaml`` of an audformat database.
-    table : str, optional
-        Table of an audformat database.
-    required : tuple of str, default=("file", "label")
-        Columns that must be there.
-
-    Returns
-    -------
-    list of dict
-        Text by column, with the column names of `COLUMNS`; empty where a value is missing.
-
-    Raises
-    ------
-    CorpusError
-        If the manifest cannot be read, has no row, or lacks a required column.
-    ValueError
-        If `table` is given for another format.
+    `manifest`: a file in one of `FORMATS`, or the header ``db.yaml`` of an audformat database.
+    `table`: table of an audformat database. `required`: columns that must be there.
+    Returns: text by column, with the column names of `COLUMNS`; empty where a value is missing.
+    Raises CorpusError if the manifest cannot be read, has no row, or lacks a required column.
+    Raises ValueError if `table` is given for another format.
     """
     if not os.path.lexists(manifest):
         name = shortened(str(manifest))

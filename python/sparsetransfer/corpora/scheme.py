@@ -23,59 +23,38 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Scheme:
-    """
-    What is publicly known of a corpus.
+    """What is publicly known of a corpus.
 
-    Attributes
-    ----------
-    name : str
-        Name under which the corpus is read.
-    title, kind, language, licence, obtain, reference, notes : str
-        Full title, kind of speech, language (BCP 47), licence, where to get it, the paper to
-        cite, and what a user should beware of (may be empty).
-    paths : tuple of str
-        Regular expressions of the end of a path without the file's ending; the first that matches
-        counts, with the capitals of the scheme before any others. Named groups: ``label`` and ``speaker`` where the path tells them, optionally
-        ``gender``, ``sentence``, ``split``, ``file`` (by which annotations name the recording)
-        and whatever `keep` asks for.
-    example : str
-        A path without ending that follows the scheme.
-    labels : mapping of str to str
-        Raw label to common emotion.
-    no_emotion : tuple of str
-        Raw labels that stand for no common emotion ("other", "no agreement"): they are dropped
-        and counted.
-    counts : mapping of str to int
-        Number of recordings per emotion in the complete corpus; empty where no public source that
-        could be checked tells.
-    n_recordings : int, optional
-        Number of recordings, where the count per emotion is not known.
-    genders : mapping of str to str
-        Speaker, as in the path, to "f" or "m", or "" where no public source tells.
-    languages : mapping of str to str
-        Speaker, as in the path, to language, in corpora of several languages.
-    gender_codes : mapping of str to str
-        Group ``gender`` to "f" or "m".
-    aliases : mapping of str to str
-        Other spellings of a speaker; an empty one stands for an unknown speaker.
-    n_speakers : int, optional
-        Number of speakers, where they are not listed one by one.
-    keep : mapping of str to str
-        Group of the path to the only value that is read; anything else is dropped and counted.
-    excluded : mapping of str to str
-        What a group and a value that `keep` leaves out stand for: "channel 02" to "song".
-    folder : str
-        Folder of the distribution that holds the recordings; where there is one, what lies beside
-        it is dropped and counted. Clones of repositories hold copies and other formats.
-    speaker_format : str
-        How a speaker is called, ``{}`` standing for the group ``speaker`` and ``{name}`` for any
-        other.
-    annotations : Annotations, optional
-        Where labels are read from, if the path does not tell them.
-    archive : str
-        Address of a zip archive that `fetch` may download; empty where there is none.
-    samples_sha256 : str
-        SHA-256 of names and samples of its recordings, see `fetch`.
+    - `name`: name under which the corpus is read.
+    - `title`, `kind`, `language`, `licence`, `obtain`, `reference`, `notes`: full title, kind of
+      speech, language (BCP 47), licence, where to get it, the paper to cite, and what a user should
+      beware of (may be empty).
+    - `paths`: regular expressions of the end of a path without the file's ending; the first that
+      matches counts, with the capitals of the scheme before any others. Named groups: ``label`` and
+      ``speaker`` where the path tells them, optionally ``gender``, ``sentence``, ``split``,
+      ``file`` (by which annotations name the recording) and whatever `keep` asks for.
+    - `example`: a path without ending that follows the scheme.
+    - `labels`: raw label to common emotion.
+    - `no_emotion`: raw labels that stand for no common emotion ("other", "no agreement"): they are
+      dropped and counted.
+    - `counts`: number of recordings per emotion in the complete corpus; empty where no public
+      source that could be checked tells.
+    - `n_recordings`: number of recordings, where the count per emotion is not known.
+    - `genders`: speaker, as in the path, to "f" or "m", or "" where no public source tells.
+    - `languages`: speaker, as in the path, to language, in corpora of several languages.
+    - `gender_codes`: group ``gender`` to "f" or "m".
+    - `aliases`: other spellings of a speaker; an empty one stands for an unknown speaker.
+    - `n_speakers`: number of speakers, where they are not listed one by one.
+    - `keep`: group of the path to the only value that is read; anything else is dropped and
+      counted.
+    - `excluded`: what a group and a value that `keep` leaves out stand for: "channel 02" to "song".
+    - `folder`: folder of the distribution that holds the recordings; where there is one, what lies
+      beside it is dropped and counted. Clones of repositories hold copies and other formats.
+    - `speaker_format`: how a speaker is called, ``{}`` standing for the group ``speaker`` and
+      ``{name}`` for any other.
+    - `annotations`: where labels are read from, if the path does not tell them.
+    - `archive`: address of a zip archive that `fetch` may download; empty where there is none.
+    - `samples_sha256`: SHA-256 of names and samples of its recordings, see `fetch`.
     """
 
     name: str
@@ -113,19 +92,11 @@ class Scheme:
         return tuple(sorted(self.speaker_format.format(code) for code in self.genders))
 
     def match(self, path: str) -> re.Match[str] | None:
-        """
-        Match the end of a path against the scheme.
+        """Match the end of a path against the scheme.
 
-        Parameters
-        ----------
-        path : str
-            Path with slashes, without the ending of the file; what lies before the part that the
-            scheme describes does not matter.
-
-        Returns
-        -------
-        re.Match or None
-            The parts of the name, or None if it does not follow the scheme.
+        `path`: path with slashes, without the ending of the file; what lies before the part that
+        the scheme describes does not matter. Returns: the parts of the name, or None if it does not
+        follow the scheme.
         """
         for flags in (re.NOFLAG, re.IGNORECASE):
             for pattern in self.paths:
@@ -134,18 +105,10 @@ class Scheme:
         return None
 
     def parts(self, match: re.Match[str]) -> dict[str, str]:
-        """
-        Return the named parts of a path, in the capitals of the scheme.
+        """Return the named parts of a path, in the capitals of the scheme.
 
-        Parameters
-        ----------
-        match : re.Match
-            What `match` returned.
-
-        Returns
-        -------
-        dict of str to str
-            Name of a group to its text; empty where the path lacks it.
+        `match`: what `match` returned. Returns: name of a group to its text; empty where the path
+        lacks it.
         """
         found = {name: value or "" for name, value in match.groupdict().items()}
         for name, known in (("speaker", {**self.genders, **self.aliases}), ("label", self.labels)):
