@@ -31,26 +31,11 @@ def speaker_folds(
 ) -> list[Fold]:
     """Split rows into stratified folds of whole speakers.
 
-    Parameters
-    ----------
-    labels, speakers : ndarray of shape (n,), str
-        Label and speaker of each row.
-    n_folds : int
-        Wanted number of folds, at least 2; fewer speakers give fewer folds.
-    seed : int
-        Seed of the assignment of speakers to folds.
-
-    Returns
-    -------
-    list of (train, test)
-        Row indices, ascending.
-
-    Raises
-    ------
-    CorpusError
-        If a speaker is unknown, there are fewer than two speakers, no class has two rows, or a training
-        part has rows of
-        one class only.
+    `labels`, `speakers` (n,): label and speaker of each row. `n_folds`: wanted number of folds, at
+    least 2; fewer speakers give fewer folds. `seed`: seed of the assignment of speakers to folds.
+    Returns (list of (train, test)): row indices, ascending. Raises CorpusError if a speaker is
+    unknown, there are fewer than two speakers, no class has two rows, or a training part has rows
+    of one class only.
 
     Examples
     --------

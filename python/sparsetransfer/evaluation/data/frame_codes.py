@@ -37,23 +37,10 @@ _SPELLING = re.compile(r"frame-codes\(([^()]+)\)")
 def frame_set(name: str) -> LogMel | SpeakerFrames:
     """Return what computes the frames of a name.
 
-    Parameters
-    ----------
-    name : str
-        ``log-mel``; ``speaker`` for the second transition of CAM++, ``speaker:LAYER`` or
-        ``speaker-ge2e:LAYER`` for another layer of a speaker network.
-
-    Returns
-    -------
-    LogMel or SpeakerFrames
-        As `features.extract_sequences` takes it.
-
-    Raises
-    ------
-    ValueError
-        If the name is another one.
-    ModuleNotFoundError
-        If a network or its weights are not installed.
+    `name`: ``log-mel``; ``speaker`` for the second transition of CAM++, ``speaker:LAYER`` or
+    ``speaker-ge2e:LAYER`` for another layer of a speaker network. Returns: as
+    `features.extract_sequences` takes it. Raises ValueError if the name is another one. Raises
+    ModuleNotFoundError if a network or its weights are not installed.
     """
     from sparsetransfer.features import LogMel, SpeakerFrames
 
@@ -74,19 +61,14 @@ def frame_set(name: str) -> LogMel | SpeakerFrames:
 class FrameCodes:
     """Settings of pooled sparse codes of frames.
 
-    Parameters
-    ----------
-    frames : str
-        What is coded, as in `frame_set`, or a CSV file of sequences of the user's, as in
-        `features.files.read_sequences`. Log-mel bands are coded in patches of nine frames, less
-        the level of the loudest frame of the utterance.
-    n_components, alpha, n_whitened, max_frames
-        As in `PooledSparseCoder`.
-    n_dictionaries : int, default=4
-        Dictionaries, whose columns stand side by side. One ridge of all columns recognises as
-        well as the average of one per dictionary, and is one view among others.
-    seed : int, default=0
-        Seed of the dictionaries. It is not the seed of the study: dictionaries are learned once.
+    - `frames`: what is coded, as in `frame_set`, or a CSV file of sequences of the user's, as in
+      `features.files.read_sequences`. Log-mel bands are coded in patches of nine frames, less the
+      level of the loudest frame of the utterance.
+    - `n_components`, `alpha`, `n_whitened`, `max_frames`: as in `PooledSparseCoder`.
+    - `n_dictionaries`: dictionaries, whose columns stand side by side. One ridge of all columns
+      recognises as well as the average of one per dictionary, and is one view among others.
+    - `seed`: seed of the dictionaries. It is not the seed of the study: dictionaries are learned
+      once.
     """
 
     frames: str
@@ -139,21 +121,9 @@ class FrameCodes:
     ) -> tuple[list[FeatureTable], list[FrameCodeSet]]:
         """Learn dictionaries on the unlabelled frames of all corpora, and code every recording.
 
-        Parameters
-        ----------
-        sequences : sequence of SequenceTable
-            The frames of each corpus.
-        cache : path-like, optional
-            Folder where the coder and the codes are kept.
-        n_jobs : int, optional
-            Threads.
-
-        Returns
-        -------
-        tables : list of FeatureTable
-            Pooled codes of each corpus, not normalised.
-        sets : list of FrameCodeSet
-            What codes new recordings of each corpus.
+        `sequences`: the frames of each corpus. `cache`: folder where the coder and the codes are
+        kept. `n_jobs`: threads. Returns `tables`: pooled codes of each corpus, not normalised.
+        `sets`: what codes new recordings of each corpus.
         """
         from sparsetransfer.features.table import FeatureTable
         from sparsetransfer.transfer import PooledSparseCoder
@@ -217,16 +187,8 @@ class FrameCodes:
 class FrameCodeSet:
     """Codes of new recordings of one corpus, in dictionaries that were learned: a feature set.
 
-    Parameters
-    ----------
-    frames : str
-        Name of the frames, as in `frame_set`.
-    coder : PooledSparseCoder
-        The fitted coder.
-    domain : int
-        The fitted domain by whose moments frames are standardised.
-    id : str
-        Name and version.
+    `frames`: name of the frames, as in `frame_set`. `coder`: the fitted coder. `domain`: the fitted
+    domain by whose moments frames are standardised. `id`: name and version.
     """
 
     frames: str
@@ -247,11 +209,8 @@ class FrameCodeSet:
     def extractor(self) -> LogMel | SpeakerFrames:
         """What computes the frames.
 
-        Raises
-        ------
-        ValueError
-            If the frames have another version, or weights of another network, than those that were
-            learned on.
+        Raises ValueError if the frames have another version, or weights of another network, than
+        those that were learned on.
         """
         found = frame_set(self.frames)
         learned = self.id.removeprefix(_PREFIX).rpartition("-")[0]
@@ -280,15 +239,8 @@ class FrameCodeSet:
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         """Encode one utterance.
 
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            The pooled codes.
+        `signal` (n_samples,): mono signal at `sample_rate`, full scale 1, at least one finite
+        sample. Returns (len(names),): the pooled codes.
         """
         frames = _patches(self.frames, self.extractor.compute(signal))
         codes = self.coder.transform([frames], sample_domain=[self.domain])

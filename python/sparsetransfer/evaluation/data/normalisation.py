@@ -39,12 +39,8 @@ _NORMAL_QUARTILES = 1.3489795003921634
 class Scaler:
     """Centre and spread of columns.
 
-    Parameters
-    ----------
-    centre : ndarray of shape (d,)
-        What is taken away.
-    spread : ndarray of shape (d,)
-        What the rest is divided by; where it is 0, the column was constant and becomes zero.
+    `centre` (d,): what is taken away. `spread` (d,): what the rest is divided by; where it is 0,
+    the column was constant and becomes zero.
     """
 
     centre: NDArray[np.float64]
@@ -67,19 +63,10 @@ def _scaler(
 def standardise(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standardise every column to zero mean and unit variance.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n, d)
-        Rows of one corpus, of all its speakers.
+    `features` (n, d): rows of one corpus, of all its speakers. Returns (n, d): centred columns,
+    divided by their standard deviation. A column that is constant up to rounding becomes zero,
+    instead of blown-up rounding noise.
 
-    Returns
-    -------
-    ndarray of shape (n, d)
-        Centred columns, divided by their standard deviation. A column that is constant up to
-        rounding becomes zero, instead of blown-up rounding noise.
-
-    Notes
-    -----
     No labels are used. Where all corpora are treated so, all their means are zero and a *linear*
     MMD between the features of two corpora vanishes by construction.
 
@@ -107,22 +94,9 @@ def _moments(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 def running_scaler(scaler: Scaler, n_rows: int, features: NDArray[np.float64]) -> Scaler:
     """Return the z-scores of earlier rows and new ones together, from the moments of the earlier.
 
-    Parameters
-    ----------
-    scaler : Scaler
-        Mean and standard deviation of the earlier rows.
-    n_rows : int
-        How many they were.
-    features : ndarray of shape (n, d)
-        New rows, n > 0.
+    `scaler`: mean and standard deviation of the earlier rows. `n_rows`: how many they were.
+    `features` (n, d): new rows, n > 0. Returns: mean and standard deviation of all rows.
 
-    Returns
-    -------
-    Scaler
-        Mean and standard deviation of all rows.
-
-    Notes
-    -----
     The update of pairs of moments by Chan, Golub and LeVeque [1]_, which does not cancel.
 
     References
@@ -147,24 +121,10 @@ def _robust(features: NDArray[np.float64]) -> Scaler:
 def target_scalers(sources: Sequence[Dataset], target: Dataset, scope: Scope) -> tuple[Scaler, ...]:
     """Return what `normalise` does to each feature set of the target, for rows still to come.
 
-    Parameters
-    ----------
-    sources : sequence of Dataset
-        Labelled corpora.
-    target : Dataset
-        Corpus to recognise; its labels are not looked at.
-    scope : {"corpus", "robust", "source"}
-        As for `normalise`. Per speaker there is no map for speakers still to come.
-
-    Returns
-    -------
-    tuple of Scaler
-        One per feature set, in the order of `Dataset.matrices`.
-
-    Raises
-    ------
-    ValueError
-        If the scope is another.
+    `sources`: labelled corpora. `target`: corpus to recognise; its labels are not looked at.
+    `scope`: as for `normalise`. Per speaker there is no map for speakers still to come. Returns:
+    one per feature set, in the order of `Dataset.matrices`. Raises ValueError if the scope is
+    another.
     """
     if scope == "source":
         return tuple(
@@ -187,8 +147,6 @@ def speaker_objection(domain: Dataset, n_classes: int, *, labelled: bool) -> str
     looked at depends on the role: labels in a source, nothing but the number of recordings in a
     target.
 
-    Notes
-    -----
     There are three: speakers are unknown; more than half of the speakers have fewer than two
     recordings per class, so that they cannot have shown all of them; and, in a source, more than
     half of the speakers occur with one class. A target whose speakers have many recordings of one
@@ -256,34 +214,18 @@ def normalise(
 ) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]], dict[str, str]]:
     """Normalise every feature set of sources and target.
 
-    Parameters
-    ----------
-    sources : sequence of Dataset
-        Labelled corpora.
-    target : Dataset
-        Corpus to recognise; its labels are not looked at.
-    scope : {"corpus", "speaker", "speaker-or-corpus", "robust", "source"}
-        "corpus": z-score over the rows of each corpus. "speaker": over those of each speaker;
-        speakers with fewer than two recordings per class take the figures of their corpus.
-        "speaker-or-corpus": the same where `speaker_objection` has none, else per corpus.
-        "robust": median and quartiles of each corpus in place of mean and standard deviation.
-        "source": mean and deviation of all source rows together, for the target too.
-    n_classes : int
-        Number of evaluated classes.
+    - `sources`: labelled corpora.
+    - `target`: corpus to recognise; its labels are not looked at.
+    - `scope`: "corpus": z-score over the rows of each corpus. "speaker": over those of each
+      speaker; speakers with fewer than two recordings per class take the figures of their corpus.
+      "speaker-or-corpus": the same where `speaker_objection` has none, else per corpus. "robust":
+      median and quartiles of each corpus in place of mean and standard deviation. "source": mean
+      and deviation of all source rows together, for the target too.
+    - `n_classes`: number of evaluated classes.
 
-    Returns
-    -------
-    sources : list of list of ndarray
-        Per source its feature sets, in the order of `Dataset.matrices`.
-    target : list of ndarray
-        The same of the target.
-    objections : dict of str to str
-        Corpora that fell back to z-scores per corpus, and why.
-
-    Raises
-    ------
-    DomainError
-        If the scope is "speaker" and there is an objection.
+    Returns `sources`: per source its feature sets, in the order of `Dataset.matrices`. `target`:
+    the same of the target. `objections`: corpora that fell back to z-scores per corpus, and why.
+    Raises DomainError if the scope is "speaker" and there is an objection.
 
     Examples
     --------

@@ -44,16 +44,9 @@ FeatureProgress = Callable[[str, int, int], None]
 class Extraction:
     """How features are computed.
 
-    Parameters
-    ----------
-    cache : path-like, optional
-        Folder of features, as in `features.extract`.
-    n_jobs : int, optional
-        Processes; all CPUs by default.
-    unreadable : {"raise", "drop"}, default="raise"
-        What to do about recordings that cannot be read.
-    progress : callable, optional
-        Called as ``progress(what, done, total)``.
+    `cache`: folder of features, as in `features.extract`. `n_jobs`: processes; all CPUs by default.
+    `unreadable`: what to do about recordings that cannot be read. `progress`: called as
+    ``progress(what, done, total)``.
     """
 
     cache: str | os.PathLike[str] | None = None
@@ -108,28 +101,10 @@ def feature_tables(
 ) -> list[FeatureTable]:
     """Return a feature set of all corpora of a study.
 
-    Parameters
-    ----------
-    name : str
-        A key of `settings`; ``frame-codes(FRAMES)``; or a name that `features.feature_set` knows.
-    corpora : sequence of Corpus
-        The corpora.
-    settings : mapping of str to mapping
-        Feature sets of the study, as in `check_features`.
-    extraction : Extraction
-        How to compute.
-
-    Returns
-    -------
-    list of FeatureTable
-        One per corpus.
-
-    Raises
-    ------
-    CorpusError
-        If recordings cannot be read, or a table has no row of some.
-    ValueError
-        If the name is not known.
+    `name`: a key of `settings`; ``frame-codes(FRAMES)``; or a name that `features.feature_set`
+    knows. `settings`: feature sets of the study, as in `check_features`. `extraction`: how to
+    compute. Returns: one per corpus. Raises CorpusError if recordings cannot be read, or a table
+    has no row of some. Raises ValueError if the name is not known.
     """
     from sparsetransfer import features
 
@@ -162,21 +137,10 @@ def frame_code_tables(
 ) -> tuple[list[FeatureTable], list[FrameCodeSet]]:
     """Learn dictionaries on the frames of all corpora, and code every recording.
 
-    Parameters
-    ----------
-    codes : FrameCodes
-        The settings.
-    corpora : sequence of Corpus
-        The order of their recordings decides which frames are drawn.
-    extractions : sequence of Extraction
-        How to compute the frames of each corpus; the first says where the coder is kept.
-
-    Returns
-    -------
-    tables : list of FeatureTable
-        Pooled codes of each corpus, not normalised.
-    sets : list of FrameCodeSet
-        Feature sets for new recordings of each corpus.
+    `codes`: the settings. `corpora`: the order of their recordings decides which frames are drawn.
+    `extractions`: how to compute the frames of each corpus; the first says where the coder is kept.
+    Returns `tables`: pooled codes of each corpus, not normalised. `sets`: feature sets for new
+    recordings of each corpus.
     """
     from sparsetransfer import features
 

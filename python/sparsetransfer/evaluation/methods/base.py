@@ -42,16 +42,8 @@ __all__ = [
 class Tuning:
     """How hyper-parameters are chosen without target labels, and the seed.
 
-    Parameters
-    ----------
-    c_grid : tuple of float
-        Costs of the linear SVM, ascending.
-    n_folds : int
-        Speaker-disjoint folds.
-    seed : int
-        Seed of everything random.
-    rule : {"source", "reverse", "importance"}, default="source"
-        How candidates are scored, as in `select`.
+    `c_grid`: costs of the linear SVM, ascending. `n_folds`: speaker-disjoint folds. `seed`: seed of
+    everything random. `rule`: how candidates are scored, as in `select`.
     """
 
     c_grid: tuple[float, ...]
@@ -181,18 +173,10 @@ class Majority:
 class ClassifierMethod(FitBeforePredict):
     """Train a tuned classifier on the source features only: a baseline to beat.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    family : str
-        A name in `FAMILIES`.
-    every_view : bool, default=False
-        Whether all feature sets are put side by side, instead of the first one alone.
-    candidates : tuple of mapping, default=()
-        Parameters to choose from, the most regularised first, instead of those of the family.
+    `name`: name in tables. `description`: one sentence for the report. `family`: a name in
+    `FAMILIES`. `every_view`: whether all feature sets are put side by side, instead of the first
+    one alone. `candidates`: parameters to choose from, the most regularised first, instead of those
+    of the family.
     """
 
     name: str
@@ -235,27 +219,15 @@ def fit_classifier(
 ) -> tuple[TunedClassifier, dict[str, Any]]:
     """Tune a classifier of the table on some representation of the rows.
 
-    Parameters
-    ----------
-    family : str
-        A name in `FAMILIES`.
-    rows, unknown : ndarray of shape (n_source, k) and (n_target, k)
-        Source and target in this representation.
-    source : LabelledRows
-        Labels and speakers of `rows`.
-    tuning : Tuning
-        How to choose the parameters.
-    candidates : tuple of mapping, default=()
-        Parameters to choose from, instead of those of the family.
-    weights : ndarray of shape (n_source,), optional
-        Weights of the rows, as in `tune`.
+    - `family`: a name in `FAMILIES`.
+    - `rows`, `unknown` (n_source, k) and (n_target, k): source and target in this representation.
+    - `source`: labels and speakers of `rows`.
+    - `tuning`: how to choose the parameters.
+    - `candidates`: parameters to choose from, instead of those of the family.
+    - `weights` (n_source,): weights of the rows, as in `tune`.
 
-    Returns
-    -------
-    tuned : TunedClassifier
-        The classifier.
-    diagnostics : dict
-        The choice under ``classifier``, as plain JSON values.
+    Returns `tuned`: the classifier. `diagnostics`: the choice under ``classifier``, as plain JSON
+    values.
     """
     tuned = tune(
         family,

@@ -82,14 +82,9 @@ def _logistic(candidate: Mapping[str, Any], seed: int) -> Any:
 class Family:
     """Classifiers that differ in the parameters of a grid.
 
-    Parameters
-    ----------
-    make : callable
-        ``make(candidate, seed)`` returns a scikit-learn classifier.
-    grid : callable
-        From the costs of the protocol to the candidates, the most regularised first.
-    usual : mapping of str to float
-        Parameters that are taken unless others are better by more than the standard error.
+    `make`: ``make(candidate, seed)`` returns a scikit-learn classifier. `grid`: from the costs of
+    the protocol to the candidates, the most regularised first. `usual`: parameters that are taken
+    unless others are better by more than the standard error.
     """
 
     make: Callable[[Mapping[str, Any], int], Any]
@@ -150,14 +145,9 @@ def check_family(method: str, family: str, candidates: Sequence[Mapping[str, Any
 class TunedClassifier:
     """A classifier whose parameters were chosen without target labels.
 
-    Parameters
-    ----------
-    classifier : object
-        A scikit-learn classifier, fitted on all source rows, scaled by `scale`.
-    scale : float
-        Factor that gives the source rows unit mean energy.
-    choice : Choice
-        The parameters and how they were chosen.
+    `classifier`: a scikit-learn classifier, fitted on all source rows, scaled by `scale`. `scale`:
+    factor that gives the source rows unit mean energy. `choice`: the parameters and how they were
+    chosen.
     """
 
     classifier: Any
@@ -219,37 +209,18 @@ def tune(
 ) -> TunedClassifier:
     """Fit a classifier whose parameters are chosen on held-out speakers.
 
-    Parameters
-    ----------
-    family : str
-        A name in `FAMILIES`.
-    features : ndarray of shape (n, d)
-        Source rows.
-    labels, speakers, n_folds, target, rule
-        As in `select`.
-    c_grid : tuple of float
-        Costs to try, ascending.
-    seed : int
-        Seed of the folds and of the solver.
-    candidates : tuple of mapping, default=()
-        Parameters to choose from instead of the family's grid, the preferred ones first.
-    weights : ndarray of shape (n,), optional
-        Weights of the rows in the fit on all of them; parameters are chosen without.
+    - `family`: a name in `FAMILIES`.
+    - `features` (n, d): source rows.
+    - `labels`, `speakers`, `n_folds`, `target`, `rule`: as in `select`.
+    - `c_grid`: costs to try, ascending.
+    - `seed`: seed of the folds and of the solver.
+    - `candidates`: parameters to choose from instead of the family's grid, the preferred ones
+      first.
+    - `weights` (n,): weights of the rows in the fit on all of them; parameters are chosen without.
 
-    Returns
-    -------
-    TunedClassifier
-        The classifier refitted on all rows.
+    Returns: the classifier refitted on all rows. Raises ValueError if `family` is unknown or the
+    rule lacks its target rows. Raises CorpusError if speakers do not allow disjoint folds.
 
-    Raises
-    ------
-    ValueError
-        If `family` is unknown or the rule lacks its target rows.
-    CorpusError
-        If speakers do not allow disjoint folds.
-
-    Notes
-    -----
     Rows are divided by the root of their mean squared norm, so that one grid fits z-scored features
     and sparse codes alike: a cost C here is C/d for d z-scored features. Within a corpus, recall
     hardly depends on the cost over several decades, and a source of few speakers tells costs

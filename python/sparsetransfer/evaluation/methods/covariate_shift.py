@@ -34,27 +34,16 @@ _LARGEST = 1000.0  # weight of kernel mean matching
 class TransportMethod(FitBeforePredict):
     r"""Transport the source to the target, then fit a tuned classifier.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    reg_e : float, default=0.1
-        Weight of the entropy of the plan, in units of the median squared distance of a source row
-        and a target row.
-    reg_cl : float, default=0.1
-        Weight of the class regularisation, in the same unit.
-    classifier : str, default="svm"
-        Family of the classifier, a name in `FAMILIES`.
+    - `name`: name in tables.
+    - `description`: one sentence for the report.
+    - `reg_e`: weight of the entropy of the plan, in units of the median squared distance of a
+      source row and a target row.
+    - `reg_cl`: weight of the class regularisation, in the same unit.
+    - `classifier`: family of the classifier, a name in `FAMILIES`.
 
-    Raises
-    ------
-    ValueError
-        If POT, which solves for the plan, is not installed, or a setting is out of range.
+    Raises ValueError if POT, which solves for the plan, is not installed, or a setting is out of
+    range.
 
-    Notes
-    -----
     The plan :math:`\gamma` minimises :math:`\langle\gamma, C\rangle + e \sum_{ij} \gamma_{ij}
     \log\gamma_{ij} + c \sum_{jk} (\sum_{i \in I_k} \gamma_{ij})^{1/2}` with uniform margins: mass of
     several classes (source rows :math:`I_k`) on one target row costs more [1]_. Each source row
@@ -123,16 +112,8 @@ class WeightingMethod(FitBeforePredict):
     The cost of the classifier is chosen as for the classifier without weights, so that a difference
     between the two is one of the weights.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    estimator : {"kliep", "kmm"}
-        `kliep` or `kernel_mean_matching`.
-    classifier : str, default="svm"
-        Family of the classifier, a name in `FAMILIES`.
+    `name`: name in tables. `description`: one sentence for the report. `estimator`: `kliep` or
+    `kernel_mean_matching`. `classifier`: family of the classifier, a name in `FAMILIES`.
     """
 
     name: str
@@ -170,25 +151,10 @@ def kliep(
 ) -> NDArray[np.float64]:
     r"""Estimate the ratio of the target's density to the source's by KLIEP.
 
-    Parameters
-    ----------
-    source, target : ndarray of shape (n_source, d) and (n_target, d)
-        Rows.
-    seed : int, default=0
-        Draws the centres and the folds.
+    `source`, `target` (n_source, d) and (n_target, d): rows. `seed`: draws the centres and the
+    folds. Returns (n_source,): non-negative weights of the source rows, of mean one. Raises
+    ValueError if the domains are too far apart for any weights.
 
-    Returns
-    -------
-    ndarray of shape (n_source,)
-        Non-negative weights of the source rows, of mean one.
-
-    Raises
-    ------
-    ValueError
-        If the domains are too far apart for any weights.
-
-    Notes
-    -----
     The ratio is :math:`w(x) = \sum_l \alpha_l k(x, c_l)` with :math:`\alpha \ge 0`, Gaussians
     :math:`k` and at most 100 target rows :math:`c_l`; it maximises the mean of :math:`\log w` over
     the target under a mean of one over the source [1]_. Scaling :math:`\alpha` shows that the
@@ -264,18 +230,9 @@ def kernel_mean_matching(
 ) -> NDArray[np.float64]:
     r"""Estimate weights that give the source the target's mean in feature space.
 
-    Parameters
-    ----------
-    source, target : ndarray of shape (n_source, d) and (n_target, d)
-        Rows.
+    `source`, `target` (n_source, d) and (n_target, d): rows. Returns (n_source,): weights
+    :math:`\beta` from 0 to 1000, of mean :math:`1 \pm (1 - n^{-1/2})`.
 
-    Returns
-    -------
-    ndarray of shape (n_source,)
-        Weights :math:`\beta` from 0 to 1000, of mean :math:`1 \pm (1 - n^{-1/2})`.
-
-    Notes
-    -----
     They minimise :math:`\tfrac12 \beta^\top K \beta - \kappa^\top \beta`, the squared discrepancy of
     weighted source and target up to a constant, with the limits of the paper [1]_ and the Gaussian
     kernel of the median bandwidth. SciPy's bounded quasi-Newton method solves for the box; where

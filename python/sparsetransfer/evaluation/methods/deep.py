@@ -43,33 +43,22 @@ class DeepMethod:
     Held-out speakers of the source decide when training stops. PyTorch runs on one thread, as its
     sums depend on the number of threads.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    estimator : {"DIDAN", "SpeakerResNet", "FineTunedCampplus", "MetricAutoencoder"}
-        A class of `sparsetransfer.deep`. The first two read spectrograms, standardised per band by
-        the frames of each corpus whatever the protocol's normalisation, the third the filter bank
-        of CAM++; the last reads feature rows.
-    reads : {"spectrograms", "features"}, default="spectrograms"
-        What a "DIDAN" reads: spectrograms, or the feature rows that the protocol normalises.
-    params : mapping, default={}
-        Arguments of the class, as plain JSON values.
-    pretrain_epochs : int, default=0
-        Passes over the source in which a "SpeakerResNet" learns to tell its speakers apart before
-        it learns emotions; those who speak only once are left out. 0 starts from random parameters.
-    weights : str, default=""
-        First twelve hexadecimal digits of the SHA-256 of the weights of a "FineTunedCampplus"; by
-        default those that are found.
-    normalise_level : bool, default=False
-        Whether to remove the level of every recording from its spectrogram.
+    - `name`: name in tables.
+    - `description`: one sentence for the report.
+    - `estimator`: a class of `sparsetransfer.deep`. The first two read spectrograms, standardised
+      per band by the frames of each corpus whatever the protocol's normalisation, the third the
+      filter bank of CAM++; the last reads feature rows.
+    - `reads`: what a "DIDAN" reads: spectrograms, or the feature rows that the protocol normalises.
+    - `params`: arguments of the class, as plain JSON values.
+    - `pretrain_epochs`: passes over the source in which a "SpeakerResNet" learns to tell its
+      speakers apart before it learns emotions; those who speak only once are left out. 0 starts
+      from random parameters.
+    - `weights`: first twelve hexadecimal digits of the SHA-256 of the weights of a
+      "FineTunedCampplus"; by default those that are found.
+    - `normalise_level`: whether to remove the level of every recording from its spectrogram.
 
-    Raises
-    ------
-    ValueError
-        If PyTorch or the weights are missing or not those named, or a parameter cannot be used.
+    Raises ValueError if PyTorch or the weights are missing or not those named, or a parameter
+    cannot be used.
     """
 
     name: str

@@ -45,11 +45,8 @@ _ENCODERS = (CORAL, JointDistributionAdaptation, SubspaceAlignment, TransferComp
 def estimator_class(path: str) -> type[Any]:
     """Import an estimator class, for example of ``sklearn.ensemble:RandomForestClassifier``.
 
-    Raises
-    ------
-    ValueError
-        If the path is not ``module:Class``, cannot be imported, or is no class with `fit` and
-        `predict` or `transform`.
+    Raises ValueError if the path is not ``module:Class``, cannot be imported, or is no class with
+    `fit` and `predict` or `transform`.
     """
     module, separator, name = path.partition(":")
     if not separator or not module or not name:
@@ -90,26 +87,15 @@ class EstimatorMethod(FitBeforePredict):
     with the target's labels masked; any other classifier gets the source alone, and any other
     transformer gets all rows without labels.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    estimator : str
-        Import path, ``module:Class``.
-    params : mapping, default={}
-        Arguments of the class, as plain JSON values. A parameter `random_state` that is not among
-        them gets the seed.
-    classifier : str, default="svm"
-        Family of the classifier after a transformer, a name in `FAMILIES`.
-    every_view : bool, default=False
-        Whether all feature sets are put side by side, instead of the first one alone.
+    - `name`: name in tables.
+    - `description`: one sentence for the report.
+    - `estimator`: import path, ``module:Class``.
+    - `params`: arguments of the class, as plain JSON values. A parameter `random_state` that is not
+      among them gets the seed.
+    - `classifier`: family of the classifier after a transformer, a name in `FAMILIES`.
+    - `every_view`: whether all feature sets are put side by side, instead of the first one alone.
 
-    Raises
-    ------
-    ValueError
-        If the estimator cannot be imported, or a parameter cannot be used.
+    Raises ValueError if the estimator cannot be imported, or a parameter cannot be used.
     """
 
     name: str

@@ -31,12 +31,7 @@ __all__ = [
 class LinearScores:
     """A linear map from rows to one score per class.
 
-    Parameters
-    ----------
-    coef : ndarray of shape (n_classes, d)
-        Coefficients.
-    intercept : ndarray of shape (n_classes,)
-        Scores of the zero row.
+    `coef` (n_classes, d): coefficients. `intercept` (n_classes,): scores of the zero row.
     """
 
     coef: NDArray[np.float64]
@@ -59,18 +54,9 @@ class LinearScores:
 def class_scores(classifier: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return one score per class, the largest for the class that the classifier predicts.
 
-    Parameters
-    ----------
-    classifier : object
-        A `LinearScores`, or a fitted classifier with ``decision_function`` or ``predict_proba``,
-        whose logarithms are the scores.
-    rows : ndarray of shape (n, d)
-        Rows.
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes)
-        Scores.
+    `classifier`: a `LinearScores`, or a fitted classifier with ``decision_function`` or
+    ``predict_proba``, whose logarithms are the scores. `rows` (n, d). Returns (n, n_classes):
+    scores.
     """
     if isinstance(classifier, LinearScores):
         return classifier.scores(rows)
@@ -89,16 +75,9 @@ def log_posteriors(posteriors: NDArray[np.float64]) -> NDArray[np.float64]:
 class RowModel:
     """Encoders and a classifier that label normalised rows of the target.
 
-    Parameters
-    ----------
-    encoders : tuple of transformer
-        Applied one after another; rows are rows of the target for them.
-    classifier : object
-        As for `class_scores`.
-    scale : float, default=1.0
-        Factor before the classifier.
-    every_view : bool, default=False
-        Whether all feature sets are put side by side, instead of the first one alone.
+    `encoders`: applied one after another; rows are rows of the target for them. `classifier`: as
+    for `class_scores`. `scale`: factor before the classifier. `every_view`: whether all feature
+    sets are put side by side, instead of the first one alone.
     """
 
     encoders: tuple[Any, ...]
@@ -127,16 +106,9 @@ class RowModel:
 class FittedMethod:
     """A method after `fit`: its answer for the target, and what answers for new rows.
 
-    Parameters
-    ----------
-    classes : tuple of str
-        Labels in the order of the scores.
-    output : MethodOutput
-        What `predict` returns, and an evaluation scores.
-    target_scores : ndarray of shape (n_target, n_classes)
-        Scores of the fitted target rows; the largest of a row is that of its prediction.
-    model : RowModel
-        Scores of other rows of the target.
+    `classes`: labels in the order of the scores. `output`: what `predict` returns, and an
+    evaluation scores. `target_scores` (n_target, n_classes): scores of the fitted target rows; the
+    largest of a row is that of its prediction. `model`: scores of other rows of the target.
     """
 
     classes: tuple[str, ...]

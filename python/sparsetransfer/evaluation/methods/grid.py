@@ -31,25 +31,14 @@ __all__ = ["GridMethod", "with_grid"]
 def with_grid(method: Method, grid: Any) -> Method:
     """Wrap a method so that it selects some of its settings.
 
-    Parameters
-    ----------
-    method : Method
-        The method with the settings that stay.
-    grid : mapping of str to sequence
-        Values of settings; of a method with ``params``, of these. For a tuned classifier,
-        parameters of the classifier, in place of the usual ones. All combinations are tried; within
-        one standard error of the best, the first is taken, so that the most regularised values
-        belong in front. The last name varies fastest.
+    - `method`: the method with the settings that stay.
+    - `grid`: values of settings; of a method with ``params``, of these. For a tuned classifier,
+      parameters of the classifier, in place of the usual ones. All combinations are tried; within
+      one standard error of the best, the first is taken, so that the most regularised values belong
+      in front. The last name varies fastest.
 
-    Returns
-    -------
-    Method
-        A method of the same name.
-
-    Raises
-    ------
-    ValueError
-        If the grid is empty, repeats a value or names no setting.
+    Returns: a method of the same name. Raises ValueError if the grid is empty, repeats a value or
+    names no setting.
     """
     candidates = _combinations(method.name, grid)
     if isinstance(method, ClassifierMethod):
@@ -76,15 +65,9 @@ def _combinations(name: str, grid: Any) -> tuple[dict[str, Any], ...]:
 class GridMethod:
     """A method with the settings that do best on held-out speakers of the source.
 
-    Parameters
-    ----------
-    method : Method
-        The method with the settings that stay: a frozen dataclass.
-    candidates : tuple of mapping
-        Settings to try, the most regularised first.
+    `method`: the method with the settings that stay: a frozen dataclass. `candidates`: settings to
+    try, the most regularised first.
 
-    Notes
-    -----
     By the rule of the protocol. "source" and "importance": the method learns from the other
     speakers of the source, with the held-out rows among those of the target, to which it may adapt;
     it is scored on the held-out rows. "reverse": it learns from the other speakers and labels the

@@ -50,22 +50,13 @@ class _OfViews(FitBeforePredict):
 class MultiViewMethod(_OfViews):
     """Average of the balanced posteriors of one ridge per feature set.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    alpha : float, default=20.0
-        Penalty of the ridge, in units of the mean squared norm of the rows.
-    temperature : float, default=0.5
-        Scale of the scores in the posteriors.
-    rounds : int, default=0
-        Rounds of self-training.
-    views : sequence of str, default=()
-        Names of the views, which need not be feature sets of the study; none for these.
-    align : bool, default=False
-        Whether the source gets the covariance of the target in each view, by `CORAL`.
+    - `name`: name in tables.
+    - `description`: one sentence for the report.
+    - `alpha`: penalty of the ridge, in units of the mean squared norm of the rows.
+    - `temperature`: scale of the scores in the posteriors.
+    - `rounds`: rounds of self-training.
+    - `views`: names of the views, which need not be feature sets of the study; none for these.
+    - `align`: whether the source gets the covariance of the target in each view, by `CORAL`.
     """
 
     name: str
@@ -98,20 +89,10 @@ class MultiViewMethod(_OfViews):
 class SafeguardedMultiViewMethod(_OfViews):
     """The average over views, self-trained where unlabelled evidence allows it.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    alpha, temperature, views
-        As in `MultiViewMethod`.
-    rounds : int, default=3
-        Rounds of self-training where the target is adapted to.
-    threshold : float, default=1.645
-        Standard errors from which a rise counts.
-    n_resamples : int, default=3
-        Resamples for the evidence on stability, which does not decide.
+    `name`: name in tables. `description`: one sentence for the report. `alpha`, `temperature`,
+    `views`: as in `MultiViewMethod`. `rounds`: rounds of self-training where the target is adapted
+    to. `threshold`: standard errors from which a rise counts. `n_resamples`: resamples for the
+    evidence on stability, which does not decide.
     """
 
     name: str
@@ -162,16 +143,9 @@ def stack(
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64], list[int]]:
     """Stack the named views, or all, side by side, and the target below the source.
 
-    Returns
-    -------
-    X : ndarray of shape (n, d)
-        Rows of both domains.
-    y : ndarray of shape (n,), object
-        Labels, None for the target.
-    sample_domain : ndarray of shape (n,), int64
-        Number of the source corpus, or a negative number for the target.
-    widths : list of int
-        Number of columns of each feature set.
+    Returns `X` (n, d): rows of both domains. `y` (n,): labels, None for the target. `sample_domain`
+    (n,): number of the source corpus, or a negative number for the target. `widths`: number of
+    columns of each feature set.
     """
     known, widths = join_views(chosen_views(source, views))
     unknown, _ = join_views(chosen_views(target, views))

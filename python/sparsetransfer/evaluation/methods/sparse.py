@@ -24,34 +24,19 @@ __all__ = ["SparseCodingMethod", "UnitComponents"]
 class SparseCodingMethod(FitBeforePredict):
     """Joint PCA, unit norm, dictionary and codes of both domains, classifier on the source's.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    description : str
-        One sentence for the report.
-    n_pca : int, default=40
-        Principal components of the union of the domains; as many as there are, if fewer.
-    n_components : int, default=128
-        Atoms of the dictionary.
-    alpha : float, default=0.02
-        Weight of the l1 norm of the codes.
-    mmd : float, default=0.0
-        Scale-free weight of the MMD between the codes of the domains; 0 for no transfer.
-    laplacian : float, default=0.0
-        Weight of the graph Laplacian.
-    n_neighbors : int, default=5
-        Neighbours in the graph.
-    graph_weights : {"cosine", "binary", "heat"}, default="cosine"
-        Weights of the graph's edges.
-    normalized_laplacian : bool, default=False
-        Whether the Laplacian is scaled by the degrees on both sides.
-    positive_code : bool, default=False
-        Whether codes are non-negative.
-    classifier : str, default="svm"
-        Family of the classifier, a name in `FAMILIES`.
-    max_iter : int, default=1000
-        Most alternations of codes and dictionary.
+    - `name`: name in tables.
+    - `description`: one sentence for the report.
+    - `n_pca`: principal components of the union of the domains; as many as there are, if fewer.
+    - `n_components`: atoms of the dictionary.
+    - `alpha`: weight of the l1 norm of the codes.
+    - `mmd`: scale-free weight of the MMD between the codes of the domains; 0 for no transfer.
+    - `laplacian`: weight of the graph Laplacian.
+    - `n_neighbors`: neighbours in the graph.
+    - `graph_weights`: weights of the graph's edges.
+    - `normalized_laplacian`: whether the Laplacian is scaled by the degrees on both sides.
+    - `positive_code`: whether codes are non-negative.
+    - `classifier`: family of the classifier, a name in `FAMILIES`.
+    - `max_iter`: most alternations of codes and dictionary.
     """
 
     name: str
@@ -88,10 +73,7 @@ class SparseCodingMethod(FitBeforePredict):
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Learn codes of all rows without labels, fit on the source's, label the target.
 
-        Raises
-        ------
-        ValueError
-            If there are more atoms than rows.
+        Raises ValueError if there are more atoms than rows.
         """
         split = len(source.features)
         signals, components = _unit_principal_components(
@@ -138,12 +120,7 @@ class SparseCodingMethod(FitBeforePredict):
 class UnitComponents:
     """Principal components of rows, scaled to unit length.
 
-    Parameters
-    ----------
-    mean : ndarray of shape (d,)
-        Mean of the fitted rows.
-    components : ndarray of shape (k, d)
-        Orthonormal directions.
+    `mean` (d,): mean of the fitted rows. `components` (k, d): orthonormal directions.
     """
 
     mean: NDArray[np.float64]

@@ -22,16 +22,9 @@ __all__ = [
 class Task:
     """One row of a table: a target, and what is learned from.
 
-    Parameters
-    ----------
-    sources : tuple of str
-        Corpora whose labels are learned from.
-    target : str
-        Corpus to recognise. Within one corpus it is the only source as well, and speakers are held
-        out fold by fold.
-    n_folds : int or None
-        None between corpora. Within a corpus the number of folds of speakers; 0 for one fold per
-        speaker.
+    `sources`: corpora whose labels are learned from. `target`: corpus to recognise. Within one
+    corpus it is the only source as well, and speakers are held out fold by fold. `n_folds`: none
+    between corpora. Within a corpus the number of folds of speakers; 0 for one fold per speaker.
     """
 
     sources: tuple[str, ...]

@@ -32,18 +32,9 @@ Guess = Callable[[Mapping[str, Any], NDArray[np.intp], NDArray[np.intp]], NDArra
 class Choice:
     """What was chosen, out of what, and by which scores.
 
-    Parameters
-    ----------
-    rule : {"source", "reverse", "importance"}
-        How candidates were scored.
-    candidates : tuple of mapping
-        The candidates, the most regularised first.
-    scores : tuple of float
-        Validated UAR of every candidate, 0..1.
-    chosen : int
-        Position of the chosen candidate.
-    at_edge : bool
-        Whether it is the first or the last of several.
+    `rule`: how candidates were scored. `candidates`: the candidates, the most regularised first.
+    `scores`: validated UAR of every candidate, 0..1. `chosen`: position of the chosen candidate.
+    `at_edge`: whether it is the first or the last of several.
     """
 
     rule: str
@@ -124,46 +115,26 @@ def select(
 ) -> Choice:
     """Choose a candidate on labelled source rows and unlabelled target rows.
 
-    Parameters
-    ----------
-    candidates : sequence of mapping
-        Parameters to try, the most regularised first.
-    fit : callable
-        ``fit(rows, labels, candidate)`` returns a function that labels rows.
-    features : ndarray of shape (n, d)
-        Source rows.
-    labels, speakers : ndarray of shape (n,), str
-        Their labels and speakers.
-    target : ndarray of shape (n_target, d), optional
-        Unlabelled rows of the target; the rules "reverse" and "importance" need them.
-    rule : {"source", "reverse", "importance"}, default="source"
-        How a candidate is scored. In all rules source speakers are held out fold by fold.
-        "source": a model of the other speakers labels the held-out rows. "importance": the same,
-        every held-out row weighted by `importance_weights`. "reverse": the model of the other
-        speakers labels the target, a second model is fitted to these labels, and that one labels
-        the held-out rows.
-    ranks : sequence of float, optional
-        Which of candidates that are as good is taken: the one of the least rank. The order of
-        `candidates` by default.
-    n_folds : int, default=5
-        Speaker-disjoint folds.
-    seed : int, default=0
-        Seed of the folds.
+    - `candidates`: parameters to try, the most regularised first.
+    - `fit`: ``fit(rows, labels, candidate)`` returns a function that labels rows.
+    - `features` (n, d): source rows.
+    - `labels`, `speakers` (n,): their labels and speakers.
+    - `target` (n_target, d): unlabelled rows of the target; the rules "reverse" and "importance"
+      need them.
+    - `rule`: how a candidate is scored. In all rules source speakers are held out fold by fold.
+      "source": a model of the other speakers labels the held-out rows. "importance": the same,
+      every held-out row weighted by `importance_weights`. "reverse": the model of the other
+      speakers labels the target, a second model is fitted to these labels, and that one labels the
+      held-out rows.
+    - `ranks`: which of candidates that are as good is taken: the one of the least rank. The order
+      of `candidates` by default.
+    - `n_folds`: speaker-disjoint folds.
+    - `seed`: seed of the folds.
 
-    Returns
-    -------
-    Choice
-        The candidate and the record of the choice.
+    Returns: the candidate and the record of the choice. Raises ValueError if there is no candidate,
+    the rule is unknown or lacks its target rows. Raises CorpusError if speakers do not allow
+    disjoint folds.
 
-    Raises
-    ------
-    ValueError
-        If there is no candidate, the rule is unknown or lacks its target rows.
-    CorpusError
-        If speakers do not allow disjoint folds.
-
-    Notes
-    -----
     Confusions are pooled over the folds before recalls are averaged, because a fold of one speaker
     may lack a class. Among the candidates whose UAR is within one standard error of the best one's
     [1]_ the one of the least rank is taken. The error is that over the folds, but not less than that
@@ -225,21 +196,10 @@ def choose(
 ) -> Choice:
     """Choose a candidate by its answers on speakers that were held out.
 
-    Parameters
-    ----------
-    candidates, labels, speakers, ranks, n_folds, seed
-        As in `select`.
-    guess : callable
-        ``guess(candidate, train, test)`` learns from some rows of the source and labels others.
-    rule : {"source", "reverse", "importance"}
-        What `guess` does, for the record.
-    weights : ndarray of shape (n,), optional
-        Positive weights of the source rows; all one by default.
-
-    Returns
-    -------
-    Choice
-        The candidate and the record of the choice, as by `select`.
+    `candidates`, `labels`, `speakers`, `ranks`, `n_folds`, `seed`: as in `select`. `guess`:
+    ``guess(candidate, train, test)`` learns from some rows of the source and labels others. `rule`:
+    what `guess` does, for the record. `weights` (n,): positive weights of the source rows; all one
+    by default. Returns: the candidate and the record of the choice, as by `select`.
 
     Examples
     --------

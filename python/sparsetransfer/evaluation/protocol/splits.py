@@ -24,16 +24,8 @@ __all__ = ["Split", "folds_within", "splits"]
 class Split:
     """One fold of a task: what is learned from, what is recognised, and where that belongs.
 
-    Parameters
-    ----------
-    source : LabelledRows
-        Labelled rows.
-    target : UnlabelledRows
-        Rows to recognise; there is no field for their labels, on purpose.
-    rows : ndarray of shape (n_target,), int
-        Their positions in the target corpus.
-    notes : tuple of str
-        What the normalisation had to decide.
+    `target`: rows to recognise; there is no field for their labels, on purpose. `rows` (n_target,):
+    their positions in the target corpus. `notes`: what the normalisation had to decide.
     """
 
     source: LabelledRows
@@ -47,28 +39,12 @@ def splits(
 ) -> Iterator[Split]:
     """Yield the folds of a task.
 
-    Parameters
-    ----------
-    task : Task
-        Sources and target.
-    domains : mapping of str to Dataset
-        Corpora by name, restricted to the classes of the protocol.
-    protocol : EvaluationProtocol
-        The rules.
-    seed : int
-        Seed of the assignment of speakers to folds, within a corpus.
-
-    Yields
-    ------
-    Split
-        One between corpora; one per fold of speakers within a corpus.
-
-    Raises
-    ------
-    DomainError
-        If a speaker or a recording is on both sides, or speakers must not be normalised.
-    CorpusError
-        If speakers are unknown or a training part lacks classes.
+    `task`: sources and target. `domains`: corpora by name, restricted to the classes of the
+    protocol. `protocol`: the rules. `seed`: seed of the assignment of speakers to folds, within a
+    corpus.
+    Yields: one between corpora; one per fold of speakers within a corpus. Raises DomainError if a
+    speaker or a recording is on both sides, or speakers must not be normalised. Raises CorpusError
+    if speakers are unknown or a training part lacks classes.
 
     Examples
     --------
@@ -108,26 +84,10 @@ def folds_within(
 ) -> list[Fold]:
     """Split the rows of one corpus into folds of speakers.
 
-    Parameters
-    ----------
-    name : str
-        The corpus, for messages.
-    labels, speakers : ndarray of shape (n,), str
-        Label and speaker of each row.
-    n_folds : int
-        `Task.n_folds`: 0 for one fold per speaker.
-    seed : int
-        Seed of the assignment of speakers to folds.
-
-    Returns
-    -------
-    list of (train, test)
-        Row indices.
-
-    Raises
-    ------
-    CorpusError
-        If a speaker is unknown, or there are too few.
+    `name`: the corpus, for messages. `labels`, `speakers` (n,): label and speaker of each row.
+    `n_folds`: `Task.n_folds`: 0 for one fold per speaker. `seed`: seed of the assignment of
+    speakers to folds. Returns (list of (train, test)): row indices. Raises CorpusError if a speaker
+    is unknown, or there are too few.
     """
     if n_folds:
         return speaker_folds(labels, speakers, n_folds=n_folds, seed=seed)

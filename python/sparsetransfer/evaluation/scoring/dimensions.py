@@ -14,16 +14,9 @@ __all__ = ["DimensionScores", "concordance", "score_dimension"]
 class DimensionScores:
     """Figures of predicted values of one dimension.
 
-    Parameters
-    ----------
-    ccc : float
-        Concordance correlation coefficient, -1..1.
-    pearson : float
-        Correlation, -1..1; NaN if one side is constant.
-    rmse : float
-        Root of the mean squared error, in the unit of the values.
-    interval : tuple of (float, float)
-        Bootstrap interval of the CCC from resampling whole speakers; NaN without speakers.
+    `ccc`: concordance correlation coefficient, -1..1. `pearson`: correlation, -1..1; NaN if one
+    side is constant. `rmse`: root of the mean squared error, in the unit of the values. `interval`:
+    bootstrap interval of the CCC from resampling whole speakers; NaN without speakers.
     """
 
     ccc: float
@@ -99,28 +92,10 @@ def score_dimension(
 ) -> DimensionScores:
     """Compute CCC, Pearson's correlation and RMSE of one dimension.
 
-    Parameters
-    ----------
-    truth, predictions : array-like of shape (n,)
-        True and predicted values, finite, at least two.
-    speakers : array-like of shape (n,), str, optional
-        Speaker of each row, for the interval.
-    rng : numpy.random.Generator, optional
-        Source of the draws; seed 0 by default.
-    n_resamples : int, default=1000
-        Resamples of the speakers.
-    confidence : float, default=0.95
-        Level of the interval, in (0, 1).
-
-    Returns
-    -------
-    DimensionScores
-        The figures.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, there are fewer than two values or one is not finite.
+    `truth`, `predictions` (n,): true and predicted values, finite, at least two. `speakers` (n,):
+    speaker of each row, for the interval. `rng`: source of the draws; seed 0 by default.
+    `n_resamples`: resamples of the speakers. `confidence`: level of the interval, in (0, 1). Raises
+    ValueError if shapes differ, there are fewer than two values or one is not finite.
 
     Examples
     --------

@@ -17,13 +17,9 @@ __all__ = ["Discrepancy", "measure_discrepancy", "project_2d"]
 class Discrepancy:
     """Distance between the rows of source and target, without unit.
 
-    Parameters
-    ----------
-    linear : float
-        Squared distance of the means, divided by the mean squared norm of the rows.
-    gaussian : float
-        Squared maximum mean discrepancy, biased estimate, under the mean of five Gaussian kernels
-        whose widths lie around the mean squared distance; 0 (same distribution) to 2.
+    `linear`: squared distance of the means, divided by the mean squared norm of the rows.
+    `gaussian`: squared maximum mean discrepancy, biased estimate, under the mean of five Gaussian
+    kernels whose widths lie around the mean squared distance; 0 (same distribution) to 2.
     """
 
     linear: float
@@ -37,17 +33,8 @@ class Discrepancy:
 def measure_discrepancy(source: NDArray[np.float64], target: NDArray[np.float64]) -> Discrepancy:
     """Measure the discrepancy between two sets of rows.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Rows of the source.
-    target : ndarray of shape (n_target, d)
-        Rows of the target.
-
-    Returns
-    -------
-    Discrepancy
-        Unchanged when all rows are multiplied by one number.
+    `source` (n_source, d): rows of the source. `target` (n_target, d): rows of the target. Returns:
+    unchanged when all rows are multiplied by one number.
 
     Examples
     --------
@@ -72,18 +59,9 @@ def project_2d(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Project rows of both domains on the first two principal axes of their union.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Rows of the source.
-    target : ndarray of shape (n_target, d)
-        Rows of the target.
-
-    Returns
-    -------
-    source, target : ndarray of shape (n, 2)
-        Coordinates; the sign of an axis is such that its largest loading is positive. With one
-        column the second coordinate is zero.
+    `source` (n_source, d): rows of the source. `target` (n_target, d): rows of the target. Returns
+    `source`, `target` (n, 2): coordinates; the sign of an axis is such that its largest loading is
+    positive. With one column the second coordinate is zero.
 
     Examples
     --------

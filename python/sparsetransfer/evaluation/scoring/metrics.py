@@ -15,20 +15,12 @@ __all__ = ["Scores", "confusion_matrix", "score", "score_confusion", "unweighted
 class Scores:
     """Recall-based figures of one set of predictions.
 
-    Parameters
-    ----------
-    classes : tuple of str
-        Labels in the order of rows, columns and recalls.
-    confusion : ndarray of shape (k, k), int
-        Row = true class, column = predicted class.
-    recalls : ndarray of shape (k,), float
-        Share of each class that was found, 0..1; NaN for a class without true rows.
-    uar : float
-        Unweighted average recall, 0..1: mean recall of the classes that occur.
-    war : float
-        Weighted average recall, 0..1: share of correct rows (accuracy).
-    macro_f1 : float
-        Mean F1 over the classes that occur among true or predicted labels, 0..1.
+    - `classes`: labels in the order of rows, columns and recalls.
+    - `confusion` (k, k): row = true class, column = predicted class.
+    - `recalls` (k,): share of each class that was found, 0..1; NaN for a class without true rows.
+    - `uar`: unweighted average recall, 0..1: mean recall of the classes that occur.
+    - `war`: weighted average recall, 0..1: share of correct rows (accuracy).
+    - `macro_f1`: mean F1 over the classes that occur among true or predicted labels, 0..1.
     """
 
     classes: tuple[str, ...]
@@ -44,22 +36,9 @@ def confusion_matrix(
 ) -> NDArray[np.int64]:
     """Count rows by true and predicted class.
 
-    Parameters
-    ----------
-    truth, predictions : array-like of shape (n,), str
-        True and predicted labels.
-    classes : sequence of str
-        All labels that may occur.
-
-    Returns
-    -------
-    ndarray of shape (k, k), int64
-        Row = true class, column = predicted class.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, there is no row, or a label is not in `classes`.
+    `truth`, `predictions` (n,): true and predicted labels. `classes`: all labels that may occur.
+    Returns (k, k): row = true class, column = predicted class. Raises ValueError if the lengths
+    differ, there is no row, or a label is not in `classes`.
 
     Examples
     --------
@@ -87,18 +66,9 @@ def confusion_matrix(
 def unweighted_average_recall(confusion: ArrayLike) -> NDArray[np.float64]:
     """Average the recalls of the classes that occur.
 
-    Parameters
-    ----------
-    confusion : array-like of shape (..., k, k)
-        Counts with rows as true classes.
+    `confusion` (..., k, k): counts with rows as true classes. Returns (...): mean recall over the
+    classes with at least one true row, 0..1; NaN without any row.
 
-    Returns
-    -------
-    ndarray of shape (...)
-        Mean recall over the classes with at least one true row, 0..1; NaN without any row.
-
-    Notes
-    -----
     A class without true rows has no recall. It is left out of the mean, as in the usual
     definition of the figure; predictions *into* it still cost the recall of the true classes.
 
@@ -148,22 +118,8 @@ def score(truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]) -> S
 def score_confusion(confusion: ArrayLike, classes: Sequence[str]) -> Scores:
     """Compute the figures of `score` from counts.
 
-    Parameters
-    ----------
-    confusion : array-like of shape (k, k), int
-        Row = true class, column = predicted class.
-    classes : sequence of str
-        Labels of rows and columns.
-
-    Returns
-    -------
-    Scores
-        The figures.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not that of the classes or there is no row.
+    `confusion` (k, k): row = true class, column = predicted class. `classes`: labels of rows and
+    columns. Raises ValueError if the shape is not that of the classes or there is no row.
     """
     counts = np.asarray(confusion, dtype=np.int64)
     if counts.shape != (len(classes), len(classes)) or counts.sum() == 0:

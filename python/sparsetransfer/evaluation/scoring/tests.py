@@ -146,19 +146,9 @@ def mcnemar(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
 def signed_rank_test(differences: ArrayLike) -> float:
     """Test whether differences over several tasks are centred on zero, by Wilcoxon's test.
 
-    Parameters
-    ----------
-    differences : array-like of shape (n,)
-        One difference per task.
+    `differences` (n,): one difference per task. Returns: two-sided p-value, 0..1; differences of
+    zero are left out, and it is 1 if nothing is left. Exact up to 50 differences without ties.
 
-    Returns
-    -------
-    float
-        Two-sided p-value, 0..1; differences of zero are left out, and it is 1 if nothing is left.
-        Exact up to 50 differences without ties.
-
-    Notes
-    -----
     Pairs of corpora that share a corpus are not independent; the p-value is then a guide.
 
     References

@@ -32,16 +32,8 @@ _IN_FLIGHT = 32
 class Job:
     """What travels to a worker. There is no field for target labels, on purpose.
 
-    Parameters
-    ----------
-    number : tuple of int
-        Position of the cell, and of the fold within it.
-    method : Method
-        The method.
-    source, target : LabelledRows, UnlabelledRows
-        What it is given.
-    tuning : Tuning
-        How it chooses.
+    `number`: position of the cell, and of the fold within it. `source`, `target`: what it is given.
+    `tuning`: how it chooses.
     """
 
     number: tuple[int, int]
@@ -55,22 +47,14 @@ class Job:
 class JobResult:
     """What comes back.
 
-    Parameters
-    ----------
-    number : tuple of int
-        That of the job.
-    output : MethodOutput
-        Predictions and diagnostics; codes are left with the worker.
-    after : Discrepancy or None
-        Between the codes.
-    points : tuple of ndarray of shape (n, 2), or None
-        Codes of source and target in the plane.
-    warnings : tuple of str
-        Raised while the method ran.
-    wall, cpu : float
-        Seconds; `cpu` counts all threads.
-    peak : float
-        Largest resident memory of the process so far, in MiB; NaN where the system does not tell.
+    - `number`: that of the job.
+    - `output`: predictions and diagnostics; codes are left with the worker.
+    - `after`: between the codes.
+    - `points` (n, 2): codes of source and target in the plane.
+    - `warnings`: raised while the method ran.
+    - `wall`, `cpu`: seconds; `cpu` counts all threads.
+    - `peak`: largest resident memory of the process so far, in MiB; NaN where the system does not
+      tell.
     """
 
     number: tuple[int, int]

@@ -274,39 +274,18 @@ def describe_adaptation(
 ) -> tuple[list[Dataset], Dataset, dict[str, FrameCodeSet]]:
     """Compute the same feature sets of labelled corpora and of the recordings to adapt to.
 
-    Parameters
-    ----------
-    sources : sequence of Corpus
-        The labelled corpora, at least one.
-    target : Corpus
-        The recordings to adapt to.
-    feature_sets : sequence of str
-        Names that `features.feature_set` knows, or ``frame-codes(FRAMES)``, at least one; the
-        second and later ones are views.
-    cache, n_jobs, progress
-        As in `describe`.
-    unreadable : {"raise", "drop"}, default="raise"
-        What to do about recordings of a source that cannot be read.
+    - `sources`: the labelled corpora, at least one.
+    - `target`: the recordings to adapt to.
+    - `feature_sets`: names that `features.feature_set` knows, or ``frame-codes(FRAMES)``, at least
+      one; the second and later ones are views.
+    - `cache`, `n_jobs`, `progress`: as in `describe`.
+    - `unreadable`: what to do about recordings of a source that cannot be read.
 
-    Returns
-    -------
-    sources : list of Dataset
-        Rows of the labelled corpora.
-    target : Dataset
-        Rows of the target; recordings that cannot be read are left out.
-    frame_codes : dict of str to FrameCodeSet
-        Of each ``frame-codes(FRAMES)``, the feature set for new recordings of the target.
+    Returns `sources`: rows of the labelled corpora. `target`: rows of the target; recordings that
+    cannot be read are left out. `frame_codes`: of each ``frame-codes(FRAMES)``, the feature set for
+    new recordings of the target. Raises ValueError if a name is not known. Raises CorpusError if
+    recordings of a source cannot be read and `unreadable` is "raise", or none of the target can.
 
-    Raises
-    ------
-    ValueError
-        If a name is not known.
-    CorpusError
-        If recordings of a source cannot be read and `unreadable` is "raise", or none of the target
-        can.
-
-    Notes
-    -----
     Dictionaries of frame codes are learned on the unlabelled frames of all corpora, as in a study
     that lists the same recordings in the same order.
 

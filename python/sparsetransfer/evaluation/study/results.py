@@ -28,20 +28,9 @@ SCHEMA_VERSION = 2
 class CorpusSummary:
     """What a report tells about a corpus: everything but its features.
 
-    Parameters
-    ----------
-    name : str
-        Name.
-    fingerprint : str
-        `Dataset.fingerprint`.
-    feature_sets : mapping of str to int
-        Names and numbers of columns, of named views and spectrograms too if a method reads them.
-    files, labels, speakers : tuple of str
-        Of each row.
-    dropped : mapping of str to int
-        What was left out, by reason.
-    failures : tuple of (str, str)
-        Unreadable recordings and why.
+    `fingerprint`: `Dataset.fingerprint`. `feature_sets`: names and numbers of columns, of named
+    views and spectrograms too if a method reads them. `files`, `labels`, `speakers`: of each row.
+    `dropped`: what was left out, by reason. `failures`: unreadable recordings and why.
     """
 
     name: str
@@ -121,14 +110,8 @@ class CorpusSummary:
 class MethodSummary:
     """Name, description and fixed settings of a method.
 
-    Parameters
-    ----------
-    name : str
-        Name in the tables.
-    description : str
-        One sentence.
-    settings : mapping
-        Parameters fixed in advance.
+    `name`: name in the tables. `description`: one sentence. `settings`: parameters fixed in
+    advance.
     """
 
     name: str

@@ -19,12 +19,7 @@ __all__ = ["Projection", "RunResult", "Timing"]
 class Projection:
     """Rows of source and target in the plane of their first two principal axes.
 
-    Parameters
-    ----------
-    source, target : ndarray of shape (n, 2)
-        Coordinates.
-    source_labels, target_labels : tuple of str
-        Labels of the rows.
+    `source`, `target` (n, 2): coordinates. `source_labels`, `target_labels`: labels of the rows.
     """
 
     source: NDArray[np.float64]
@@ -56,13 +51,9 @@ class Projection:
 class Timing:
     """Time and memory spent on one cell.
 
-    Parameters
-    ----------
-    wall, cpu : float
-        Seconds, over all folds; `cpu` counts all threads of the process.
-    peak : float
-        Largest resident memory of the process up to the end of the cell, in MiB; NaN where the
-        system does not tell.
+    `wall`, `cpu`: seconds, over all folds; `cpu` counts all threads of the process. `peak`: largest
+    resident memory of the process up to the end of the cell, in MiB; NaN where the system does not
+    tell.
     """
 
     wall: float
@@ -78,29 +69,16 @@ class Timing:
 class RunResult:
     """One method with one seed on one task.
 
-    Parameters
-    ----------
-    task, target, method : str
-        Names.
-    seed : int
-        Seed.
-    predictions : tuple of str
-        Predicted label of each target row.
-    scores : Scores
-        Figures of the predictions.
-    interval : tuple of (float, float)
-        Speaker bootstrap interval of the UAR; NaN where speakers are unknown.
-    diagnostics : mapping
-        What the method says about itself; of several folds, that of the first one, and all under
-        ``folds``.
-    after : Discrepancy or None
-        Between the codes, for methods that have codes; mean over folds.
-    picture : Projection or None
-        Of the codes, in the first fold.
-    warnings : tuple of str
-        Warnings raised while the method ran.
-    timing : Timing
-        The only part that differs between two equal runs.
+    - `task`, `target`, `method`: names.
+    - `predictions`: predicted label of each target row.
+    - `scores`: figures of the predictions.
+    - `interval`: speaker bootstrap interval of the UAR; NaN where speakers are unknown.
+    - `diagnostics`: what the method says about itself; of several folds, that of the first one, and
+      all under ``folds``.
+    - `after`: between the codes, for methods that have codes; mean over folds.
+    - `picture`: of the codes, in the first fold.
+    - `warnings`: warnings raised while the method ran.
+    - `timing`: the only part that differs between two equal runs.
     """
 
     task: str
@@ -152,20 +130,8 @@ class RunResult:
     def from_record(cls, content: Mapping[str, Any]) -> RunResult:
         """Restore what `as_record` gave.
 
-        Parameters
-        ----------
-        content : mapping
-            The record.
-
-        Returns
-        -------
-        RunResult
-            An equal cell.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If the record is not one.
+        `content`: the record. Returns: an equal cell. Raises KeyError, TypeError, ValueError if the
+        record is not one.
         """
         low, high = (_float(value) for value in content["uar_interval"])
         after, picture, timing = content["mmd_after"], content["picture"], content["timing"]

@@ -57,10 +57,7 @@ def cell_key(
 class CellStore:
     """A folder with one JSON file per cell.
 
-    Parameters
-    ----------
-    directory : path-like
-        The folder; made when the first cell is saved.
+    `directory`: the folder; made when the first cell is saved.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -69,15 +66,8 @@ class CellStore:
     def load(self, key: str) -> RunResult | None:
         """Return the cell of a key.
 
-        Parameters
-        ----------
-        key : str
-            As from `cell_key`.
-
-        Returns
-        -------
-        RunResult or None
-            None if there is none, or none that can be read: it is then computed again.
+        `key`: as from `cell_key`. Returns: none if there is none, or none that can be read: it is
+        then computed again.
         """
         place = self.directory / f"{key}.json"
         try:
@@ -94,12 +84,7 @@ class CellStore:
     def save(self, key: str, cell: RunResult) -> None:
         """Write a cell aside, then put it into place.
 
-        Parameters
-        ----------
-        key : str
-            As from `cell_key`.
-        cell : RunResult
-            The cell.
+        `key`: as from `cell_key`.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"schema": _SCHEMA, "cell": cell.as_record()}, ensure_ascii=False)
