@@ -21,25 +21,11 @@ _NUMERIC = {"numeric", "real", "integer"}
 
 
 def read_arff(path: Path) -> pd.DataFrame:
-    """
-    Read the rows of an ARFF file.
+    """Read the rows of an ARFF file.
 
-    Parameters
-    ----------
-    path : Path
-        File in UTF-8, not in the sparse form.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Numeric attributes as numbers (``?`` as NaN), all others as text.
-
-    Raises
-    ------
-    CorpusError
-        If the file is malformed; every line that does not fit is named.
-    OSError
-        If the file cannot be opened.
+    `path`: file in UTF-8, not in the sparse form. Returns: numeric attributes as numbers (``?`` as
+    NaN), all others as text. Raises CorpusError if the file is malformed; every line that does not
+    fit is named. Raises OSError if the file cannot be opened.
     """
     names: list[str] = []
     numeric: list[bool] = []

@@ -18,23 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 class Cache:
-    """
-    One file of numbers per utterance.
+    """One file of numbers per utterance.
 
     Entries are found by the hash of the audio file's bytes, so a corpus may be moved or renamed
     and a changed recording is computed anew. They are written aside and moved into place: a killed
     run leaves whole entries or none, and several processes may share a folder.
 
-    Parameters
-    ----------
-    folder : path-like
-        Folder of the cache; made when the first entry is written.
-    feature_set : str
-        Name and version of the feature set.
-    n_columns : int
-        Number of values of an entry, or of each of its rows.
-    sequences : bool, default=False
-        Whether an entry has rows: any number, in float32.
+    `folder`: folder of the cache; made when the first entry is written. `feature_set`: name and
+    version of the feature set. `n_columns`: number of values of an entry, or of each of its rows.
+    `sequences`: whether an entry has rows: any number, in float32.
     """
 
     def __init__(
@@ -51,20 +43,10 @@ class Cache:
         self._n_axes = 2 if sequences else 1
 
     def path(self, content: str, start: float, end: float) -> Path:
-        """
-        Return where an entry lies.
+        """Return where an entry lies.
 
-        Parameters
-        ----------
-        content : str
-            Hash of the audio file's bytes.
-        start, end : float
-            Segment in seconds; NaN for the begin and the end of the file.
-
-        Returns
-        -------
-        Path
-            File name, whether it exists or not.
+        `content`: hash of the audio file's bytes. `start`, `end`: segment in seconds; NaN for the
+        begin and the end of the file. Returns: file name, whether it exists or not.
         """
         segment = [None if math.isnan(second) else float(second) for second in (start, end)]
         key = json.dumps([content, *segment]).encode()
@@ -72,18 +54,10 @@ class Cache:
         return self.folder / name[:2] / f"{name}.npy"
 
     def load(self, path: Path) -> NDArray[np.floating] | None:
-        """
-        Read an entry.
+        """Read an entry.
 
-        Parameters
-        ----------
-        path : Path
-            What `path` returned.
-
-        Returns
-        -------
-        ndarray, shape (n_columns,) or (n_rows, n_columns), or None
-            The values; None if there is no entry or if it is damaged, which is logged.
+        `path`: what `path` returned. Returns (n_columns,) or (n_rows, n_columns): the values; None
+        if there is no entry or if it is damaged, which is logged.
         """
         try:
             values = _read(path)
@@ -105,15 +79,10 @@ class Cache:
         return values
 
     def save(self, path: Path, values: NDArray[np.floating]) -> None:
-        """
-        Write an entry.
+        """Write an entry.
 
-        Parameters
-        ----------
-        path : Path
-            What `path` returned.
-        values : ndarray, shape (n_columns,) or (n_rows, n_columns)
-            Finite values: float64, or float32 for sequences.
+        `path`: what `path` returned. `values` (n_columns,) or (n_rows, n_columns): finite values:
+        float64, or float32 for sequences.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as aside, aside.open("wb") as stream:

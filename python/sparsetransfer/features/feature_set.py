@@ -78,18 +78,10 @@ class BatchFeatureSet(FeatureSet, Protocol):
     """A feature set that is faster on several utterances at once; `extract` makes use of it."""
 
     def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
-        """
-        Compute the features of several utterances.
+        """Compute the features of several utterances.
 
-        Parameters
-        ----------
-        signals : sequence of ndarray of float32, shape (n_samples,)
-            Mono signals as for `compute`.
-
-        Returns
-        -------
-        list of ndarray of float64, shape (len(names),)
-            What `compute` returns for each, but for rounding.
+        `signals` (n_samples,): mono signals as for `compute`. Returns (len(names),): what `compute`
+        returns for each, but for rounding.
         """
         ...
 

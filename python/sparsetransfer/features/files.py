@@ -122,25 +122,13 @@ def read_table(
 
 
 def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
-    """
-    Read where sequences lie that were computed elsewhere, and check each.
+    """Read where sequences lie that were computed elsewhere, and check each.
 
-    Parameters
-    ----------
-    path : path-like
-        A CSV file with columns ``file``, optionally ``start`` and ``end``, and ``sequence``: a
-        ``.npy`` file of shape (n_frames, n_features). Relative names start from its folder.
-
-    Returns
-    -------
-    SequenceTable
-        Rows in the order of the file. Its feature set holds a digest of all values.
-
-    Raises
-    ------
-    CorpusError
-        If the file is malformed, or sequences cannot be read, are empty, of unequal width or not
-        finite; lists them all.
+    `path`: a CSV file with columns ``file``, optionally ``start`` and ``end``, and ``sequence``: a
+    ``.npy`` file of shape (n_frames, n_features). Relative names start from its folder. Returns:
+    rows in the order of the file. Its feature set holds a digest of all values. Raises CorpusError
+    if the file is malformed, or sequences cannot be read, are empty, of unequal width or not
+    finite; lists them all.
     """
     place = Path(os.path.expanduser(path)).absolute()
     try:

@@ -29,26 +29,15 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SequenceTable:
-    """
-    Where the sequences of a corpus lie.
+    """Where the sequences of a corpus lie.
 
     ``table[row]`` reads one: an array of shape (n_frames, len(names)), mapped into memory; float32
     where this package computed it, otherwise of the type that its file has.
 
-    Attributes
-    ----------
-    index : pandas.DataFrame
-        ``file``, ``start``, ``end`` of every row, in the order of the corpus.
-    paths : tuple of Path
-        The ``.npy`` file of every row.
-    lengths : ndarray of int, shape (n_utterances,)
-        Frames of every row.
-    names : tuple of str
-        Name of every column.
-    feature_set : str
-        Name and version of what was computed.
-    failures : pandas.DataFrame
-        ``file``, ``start``, ``end``, ``error`` of the utterances that were dropped.
+    `index`: ``file``, ``start``, ``end`` of every row, in the order of the corpus. `paths`: the
+    ``.npy`` file of every row. `lengths` (n_utterances,): frames of every row. `names`: name of
+    every column. `feature_set`: name and version of what was computed. `failures`: ``file``,
+    ``start``, ``end``, ``error`` of the utterances that were dropped.
     """
 
     index: pd.DataFrame

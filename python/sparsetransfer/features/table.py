@@ -13,26 +13,12 @@ _INDEX = ["file", "start", "end"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FeatureTable:
-    """
-    Features of the utterances of a corpus.
+    """Features of the utterances of a corpus.
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n_utterances, n_columns)
-        Finite, read-only.
-    names : list of str
-        Name of every column, unique.
-    index : pandas.DataFrame
-        ``file``, ``start``, ``end`` of every row, in the order of the corpus.
-    feature_set : str
-        Name and version of the feature set.
-    failures : pandas.DataFrame
-        ``file``, ``start``, ``end``, ``error`` of the utterances that were dropped.
-
-    Raises
-    ------
-    ValueError
-        If the parts do not fit together.
+    `values` (n_utterances, n_columns): finite, read-only. `names`: name of every column, unique.
+    `index`: ``file``, ``start``, ``end`` of every row, in the order of the corpus. `feature_set`:
+    name and version of the feature set. `failures`: ``file``, ``start``, ``end``, ``error`` of the
+    utterances that were dropped. Raises ValueError if the parts do not fit together.
     """
 
     values: NDArray[np.float64]

@@ -60,21 +60,10 @@ def express(
 ) -> Prosody:
     """Sample random prosody of an emotion that is expressed with a given strength.
 
-    Parameters
-    ----------
-    own : Prosody
-        The speaker's neutral manner.
-    usual, emotion : Prosody
-        The neutral manner and the emotion's, as people of that corpus have it.
-    strength : float
-        Factor on the difference between the two, which is added to `own`.
-    rng : numpy.random.Generator
-        Source of the variation between utterances.
-
-    Returns
-    -------
-    Prosody
-        Its values stay within their ranges.
+    `own`: the speaker's neutral manner. `usual`, `emotion`: the neutral manner and the emotion's,
+    as people of that corpus have it. `strength`: factor on the difference between the two, which is
+    added to `own`. `rng`: source of the variation between utterances. Returns: its values stay
+    within their ranges.
     """
     values = {}
     for name, spread in _SPREAD.items():

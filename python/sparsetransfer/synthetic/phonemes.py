@@ -112,23 +112,10 @@ class Segment:
 def articulate(text: str, prosody: Prosody, rng: np.random.Generator) -> list[Segment]:
     """Convert a text of phoneme symbols to segments with durations.
 
-    Parameters
-    ----------
-    text : str
-        One symbol of `PHONEMES` per phoneme; spaces separate words, whose first vowel is accented.
-    prosody : Prosody
-        Its ``rate``, ``pause`` and ``articulation`` are used here.
-    rng : numpy.random.Generator
-        Varies durations (by 8 %) and pauses.
-
-    Returns
-    -------
-    list of Segment
-
-    Raises
-    ------
-    ValueError
-        If `text` has no phoneme, or a symbol that is none.
+    `text`: one symbol of `PHONEMES` per phoneme; spaces separate words, whose first vowel is
+    accented. `prosody`: its ``rate``, ``pause`` and ``articulation`` are used here. `rng`: varies
+    durations (by 8 %) and pauses. Raises ValueError if `text` has no phoneme, or a symbol that is
+    none.
     """
     unknown = sorted(set(text) - set(PHONEMES) - {" "})
     if unknown:

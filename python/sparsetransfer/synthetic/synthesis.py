@@ -30,31 +30,17 @@ _LEAD = 0.08  # silence before and after the speech, in seconds
 def synthesise(text: str, voice: Voice, prosody: Prosody, rng: np.random.Generator) -> Floats:
     """Synthesise a text of phonemes.
 
-    Parameters
-    ----------
-    text : str
-        One symbol of `sparsetransfer.synthetic.phonemes.PHONEMES` per phoneme, words separated by spaces.
-    voice : Voice
-        The speaker.
-    prosody : Prosody
-        The manner of speaking. Mean pitch is ``voice.pitch * 2 ** (prosody.pitch / 12)`` and the
-        level -26 dB full scale plus ``prosody.energy``.
-    rng : numpy.random.Generator
-        Source of durations, accents, drift, jitter, shimmer and noise.
+    - `text`: one symbol of `sparsetransfer.synthetic.phonemes.PHONEMES` per phoneme, words
+      separated by spaces.
+    - `voice`: the speaker.
+    - `prosody`: the manner of speaking. Mean pitch is ``voice.pitch * 2 ** (prosody.pitch / 12)``
+      and the level -26 dB full scale plus ``prosody.energy``.
+    - `rng`: source of durations, accents, drift, jitter, shimmer and noise.
 
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Waveform at 16 kHz, with 80 ms of silence at both ends. It is not limited to [-1, 1]: see
-        `record`.
+    Returns (n_samples,): waveform at 16 kHz, with 80 ms of silence at both ends. It is not limited
+    to [-1, 1]: see `record`. Raises ValueError if `text` is empty or has an unknown symbol, or the
+    pitch leaves [30, 1000] Hz.
 
-    Raises
-    ------
-    ValueError
-        If `text` is empty or has an unknown symbol, or the pitch leaves [30, 1000] Hz.
-
-    Notes
-    -----
     The derivative of the glottal flow in a period, ``u`` in [0, 1), open quotient ``q``, is
     ``2u/q - 3(u/q)**2`` while the glottis is open, then an exponential return [1]_. Breath noise
     follows the flow. Both pass a cascade of digital resonators (four moving formants, fixed higher
@@ -221,24 +207,10 @@ def _filter_frames(signal: Floats, transfer: Complexes) -> Floats:
 def record(wave: Floats, recording: Recording, rng: np.random.Generator) -> Floats:
     """Record a waveform: room, microphone, noise and level.
 
-    Parameters
-    ----------
-    wave : ndarray of shape (n_samples,)
-        Waveform at 16 kHz.
-    recording : Recording
-        Place and microphone.
-    rng : numpy.random.Generator
-        Source of the background noise.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        The recording, within [-0.95, 0.95]: a louder one is turned down as a whole, not clipped.
-
-    Raises
-    ------
-    ValueError
-        If `wave` is not one-dimensional, empty or not finite.
+    `wave` (n_samples,): waveform at 16 kHz. `recording`: place and microphone. `rng`: source of the
+    background noise. Returns (n_samples,): the recording, within [-0.95, 0.95]: a louder one is
+    turned down as a whole, not clipped. Raises ValueError if `wave` is not one-dimensional, empty
+    or not finite.
 
     Examples
     --------

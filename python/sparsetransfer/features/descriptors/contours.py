@@ -28,23 +28,11 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
-    r"""
-    Compute time derivatives by linear regression over five frames.
+    r"""Compute time derivatives by linear regression over five frames.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n_rows, n_frames)
-        One contour per row; continued by its end values.
-    hop : float
-        Distance of the frames in seconds.
+    `values` (n_rows, n_frames): one contour per row; continued by its end values. `hop`: distance
+    of the frames in seconds. Returns (n_rows, n_frames): change per second.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_rows, n_frames)
-        Change per second.
-
-    Notes
-    -----
     The slope of the least-squares line through :math:`x_{-2}, ..., x_2` is
     :math:`\sum_t t x_t / \sum_t t^2`: the Savitzky-Golay filter of order 1.
     """
@@ -55,78 +43,43 @@ def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
 
 
 def speech(log_energy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """
-    Mark the frames that are loud enough to be speech.
+    """Mark the frames that are loud enough to be speech.
 
-    Parameters
-    ----------
-    log_energy : ndarray of float64, shape (n_frames,)
-        ln(RMS) of every frame.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_frames,)
-        Frames within 30 dB of the 95th percentile; all of them if they are too few.
+    `log_energy` (n_frames,): ln(RMS) of every frame. Returns (n_frames,): frames within 30 dB of
+    the 95th percentile; all of them if they are too few.
     """
     loud = log_energy >= np.percentile(log_energy, 95) - _SPEECH_RANGE
     return loud if loud.sum() >= FEWEST_FRAMES else np.ones_like(loud)
 
 
 def speech_share(log_energy: NDArray[np.float64]) -> float:
-    """
-    Measure the fraction of a recording that is speech by its energy.
+    """Measure the fraction of a recording that is speech by its energy.
 
-    Parameters
-    ----------
-    log_energy : ndarray of float64, shape (n_frames,)
-        ln(RMS) of every frame, at least one.
-
-    Returns
-    -------
-    float
-        Fraction of the frames that are `speech` and 9 dB above the 5th percentile, 0 to 1. The
-        level of speech rises and falls by more within a second; that of noise, hum and tones
-        does not, whose fraction is zero however loud they are.
+    `log_energy` (n_frames,): ln(RMS) of every frame, at least one. Returns: fraction of the frames
+    that are `speech` and 9 dB above the 5th percentile, 0 to 1. The level of speech rises and falls
+    by more within a second; that of noise, hum and tones does not, whose fraction is zero however
+    loud they are.
     """
     rises = log_energy >= np.percentile(log_energy, 5) + _SPEECH_RISE
     return float(np.mean(rises & speech(log_energy)))
 
 
 def speech_stretch(log_energy: NDArray[np.float64]) -> slice:
-    """
-    Find the frames from the first to the last one that is `speech`.
+    """Find the frames from the first to the last one that is `speech`.
 
-    Parameters
-    ----------
-    log_energy : ndarray of float64, shape (n_frames,)
-        ln(RMS) of every frame.
-
-    Returns
-    -------
-    slice
-        Where speech lasts: how much silence a recording has at its ends is a habit of its makers
-        and no feature of the speech.
+    `log_energy` (n_frames,): ln(RMS) of every frame. Returns: where speech lasts: how much silence
+    a recording has at its ends is a habit of its makers and no feature of the speech.
     """
     first, last = np.flatnonzero(speech(log_energy))[[0, -1]]
     return slice(int(first), int(last) + 1)
 
 
 def bridged(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """
-    Draw straight lines where a contour is not known.
+    """Draw straight lines where a contour is not known.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n_frames,)
-        The contour.
-    known : ndarray of bool, shape (n_frames,)
-        Where it means something.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Interpolated between known frames, constant before the first and after the last of them;
-        zero everywhere if fewer than `FEWEST_FRAMES` are known.
+    `values` (n_frames,): the contour. `known` (n_frames,): where it means something. Returns
+    (n_frames,): interpolated between known frames, constant before the first and after the last of
+    them; zero everywhere if fewer than `FEWEST_FRAMES` are known.
     """
     places = np.flatnonzero(known)
     if places.size < FEWEST_FRAMES:

@@ -13,28 +13,15 @@ _RANGE = 80.0  # dB
 def spectral_contrast(
     amplitude: NDArray[np.float32], sample_rate: int, lowest: float, n_octaves: int
 ) -> NDArray[np.float64]:
-    r"""
-    Compare the peaks with the valleys of every band of octaves.
+    r"""Compare the peaks with the valleys of every band of octaves.
 
-    Parameters
-    ----------
-    amplitude : ndarray of float32, shape (n_bins, n_frames)
-        Amplitude spectra from 0 Hz to half the sampling rate.
-    sample_rate : int
-        In Hz.
-    lowest : float
-        End of the first band, which begins at 0 Hz, in Hz.
-    n_octaves : int
-        Number of the bands above it, one octave each; the last one lasts to the end.
+    `amplitude` (n_bins, n_frames): amplitude spectra from 0 Hz to half the sampling rate.
+    `sample_rate`: in Hz. `lowest`: end of the first band, which begins at 0 Hz, in Hz. `n_octaves`:
+    number of the bands above it, one octave each; the last one lasts to the end.
+    Returns (n_octaves + 1, n_frames): :math:`10 \log_{10} P_k - 10 \log_{10} V_k` with the mean
+    :math:`P_k` of the largest and :math:`V_k` of the smallest two percent of the amplitudes of band
+    :math:`k`, at least one.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_octaves + 1, n_frames)
-        :math:`10 \log_{10} P_k - 10 \log_{10} V_k` with the mean :math:`P_k` of the largest and
-        :math:`V_k` of the smallest two percent of the amplitudes of band :math:`k`, at least one.
-
-    Notes
-    -----
     The logarithm is taken of amplitudes, so that these are half the decibels of power. Both terms
     are limited to 80 below the largest of all bands and frames of the array. A band overlaps the
     one below it by one bin and leaves its own last bin to the one above.

@@ -51,17 +51,10 @@ DESCRIPTORS: dict[str, str] = (
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-    """
-    Descriptors of one recording.
+    """Descriptors of one recording.
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (len(DESCRIPTORS), n_frames)
-        One row per descriptor.
-    f0 : ndarray of float64, shape (n_frames,)
-        Fundamental frequency in Hz; a guess where ``voicing`` is low.
-    hop : float
-        Distance of the frames in seconds.
+    `values` (len(DESCRIPTORS), n_frames): one row per descriptor. `f0` (n_frames,): fundamental
+    frequency in Hz; a guess where ``voicing`` is low. `hop`: distance of the frames in seconds.
     """
 
     values: NDArray[np.float64]
@@ -74,22 +67,12 @@ class Frames:
 
 
 def describe(signal: NDArray[np.float32]) -> Frames:
-    """
-    Compute the low-level descriptors of a signal.
+    """Compute the low-level descriptors of a signal.
 
-    Parameters
-    ----------
-    signal : ndarray of float32, shape (n_samples,)
-        At `SAMPLE_RATE`, at least one finite sample. A constant offset is removed.
+    `signal` (n_samples,): at `SAMPLE_RATE`, at least one finite sample. A constant offset is
+    removed. Returns: the descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
+    ``log_energy`` by its logarithm and leaves the others as they are.
 
-    Returns
-    -------
-    Frames
-        The descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
-        ``log_energy`` by its logarithm and leaves the others as they are.
-
-    Notes
-    -----
     Frames are 25 ms long (Hann window, 512-point transform), 40 ms for ``voicing`` and the
     fundamental frequency. MFCC 1 to 12 come from 26 mel bands between 50 and 8000 Hz by an
     orthonormal DCT; the 13 bands ``mel`` are means of two neighbours of them. ``rolloff`` is the

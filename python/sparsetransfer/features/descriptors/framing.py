@@ -11,19 +11,13 @@ __all__ = ["Grid"]
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """
-    Frames of several lengths with common centres, in blocks of bounded memory.
+    """Frames of several lengths with common centres, in blocks of bounded memory.
 
-    Attributes
-    ----------
-    hop : int, default=160
-        Distance of the frames' centres, in samples.
-    longest : int, default=640
-        Longest frame that will be asked for, in samples, even. The signal is continued by zeros
-        at both ends so that the first frame is centred at its first sample.
-    block : int, default=6000
-        Frames per block: a long recording is worked off in blocks, and since every frame depends
-        on its own samples alone the blocks do not show in the result.
+    - `hop`: distance of the frames' centres, in samples.
+    - `longest`: longest frame that will be asked for, in samples, even. The signal is continued by
+      zeros at both ends so that the first frame is centred at its first sample.
+    - `block`: frames per block: a long recording is worked off in blocks, and since every frame
+      depends on its own samples alone the blocks do not show in the result.
     """
 
     hop: int = 160
@@ -31,35 +25,17 @@ class Grid:
     block: int = 6000
 
     def n_frames(self, n_samples: int) -> int:
-        """
-        Count the frames of a signal.
+        """Count the frames of a signal.
 
-        Parameters
-        ----------
-        n_samples : int
-            Length of the signal.
-
-        Returns
-        -------
-        int
-            ``1 + n_samples // hop``.
+        `n_samples`: length of the signal. Returns: ``1 + n_samples // hop``.
         """
         return 1 + n_samples // self.hop
 
     def blocks(self, signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """
-        Split a signal into overlapping pieces, one per block of frames.
+        """Split a signal into overlapping pieces, one per block of frames.
 
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            The signal.
-
-        Yields
-        ------
-        ndarray of float32
-            The samples of a block with ``longest // 2`` samples before its first centre and at
-            least as many after its last.
+        `signal` (n_samples,). Yields: the samples of a block with ``longest // 2`` samples before
+        its first centre and at least as many after its last.
         """
         margin = self.longest // 2
         padded = np.pad(signal, margin)
@@ -69,39 +45,19 @@ class Grid:
             yield padded[first * self.hop : last * self.hop + 2 * margin]
 
     def frames(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-        """
-        Return the frames of a block, as a view.
+        """Return the frames of a block, as a view.
 
-        Parameters
-        ----------
-        piece : ndarray of float32
-            A piece made by `blocks`.
-        length : int
-            Frame length in samples, even, at most `longest`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_frames, length)
-            Read-only view, without a copy.
+        `piece`: a piece made by `blocks`. `length`: frame length in samples, even, at most
+        `longest`. Returns (n_frames, length): read-only view, without a copy.
         """
         windows = np.lib.stride_tricks.sliding_window_view(self.span(piece, length), length)
         return windows[:: self.hop]
 
     def span(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-        """
-        Drop the margin that frames of a length do not reach.
+        """Drop the margin that frames of a length do not reach.
 
-        Parameters
-        ----------
-        piece : ndarray of float32
-            A piece made by `blocks`.
-        length : int
-            Frame length in samples, even, at most `longest`.
-
-        Returns
-        -------
-        ndarray of float32
-            The samples from the begin of the first to the end of the last frame.
+        `piece`: a piece made by `blocks`. `length`: frame length in samples, even, at most
+        `longest`. Returns: the samples from the begin of the first to the end of the last frame.
         """
         inset = (self.longest - length) // 2
         return piece[inset : piece.size - inset]

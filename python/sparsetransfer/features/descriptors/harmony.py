@@ -15,23 +15,11 @@ _WIDTH = 2.0  # octaves
 
 @functools.cache
 def chroma_filters(n_fft: int, sample_rate: int) -> NDArray[np.float32]:
-    r"""
-    Make the filters that collect a power spectrum by pitch classes.
+    r"""Make the filters that collect a power spectrum by pitch classes.
 
-    Parameters
-    ----------
-    n_fft : int
-        Length of the transform in samples, even.
-    sample_rate : int
-        In Hz.
+    `n_fft`: length of the transform in samples, even. `sample_rate`: in Hz. Returns (12, 1 + n_fft
+    // 2): one row per pitch class from C on; shared, read-only.
 
-    Returns
-    -------
-    ndarray of float32, shape (12, 1 + n_fft // 2)
-        One row per pitch class from C on; shared, read-only.
-
-    Notes
-    -----
     With the height :math:`h_k` of bin :math:`k` in semitones above 27.5 Hz, its difference
     :math:`\delta_{ck}` to pitch class :math:`c` taken into [-6, 6), and the distance
     :math:`b_k = \max(h_{k+1} - h_k, 1)` of neighbouring bins, the filters are
@@ -60,21 +48,12 @@ def chroma_filters(n_fft: int, sample_rate: int) -> NDArray[np.float32]:
 
 
 def tonal_centroid(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""
-    Project pitch classes onto the circles of fifths, minor thirds and major thirds.
+    r"""Project pitch classes onto the circles of fifths, minor thirds and major thirds.
 
-    Parameters
-    ----------
-    chroma : ndarray of float64, shape (12, n_frames)
-        Non-negative energies of the pitch classes from C on, not all 0 in any frame.
+    `chroma` (12, n_frames): non-negative energies of the pitch classes from C on, not all 0 in any
+    frame. Returns (6, n_frames): sine and cosine on each circle, between -1 and 1, and -1/2 and 1/2
+    for major thirds.
 
-    Returns
-    -------
-    ndarray of float64, shape (6, n_frames)
-        Sine and cosine on each circle, between -1 and 1, and -1/2 and 1/2 for major thirds.
-
-    Notes
-    -----
     With the shares :math:`p_c` of the classes, the rows are :math:`r \sum_c p_c \sin(c \phi)` and
     :math:`r \sum_c p_c \cos(c \phi)` for :math:`(\phi, r)` of :math:`(7 \pi / 6, 1)`,
     :math:`(3 \pi / 2, 1)` and :math:`(2 \pi / 3, 1/2)`.

@@ -19,23 +19,11 @@ DYNAMIC_RANGE = 1e-8
 
 
 def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """
-    Remove the mean of a signal.
+    """Remove the mean of a signal.
 
-    Parameters
-    ----------
-    signal : ndarray of float32, shape (n_samples,)
-        At least one finite sample.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_samples,)
-        A copy without constant offset.
-
-    Raises
-    ------
-    ValueError
-        If the signal is not one row of floating-point samples, is empty, or holds NaN or infinity.
+    `signal` (n_samples,): at least one finite sample. Returns (n_samples,): a copy without constant
+    offset. Raises ValueError if the signal is not one row of floating-point samples, is empty, or
+    holds NaN or infinity.
     """
     if signal.ndim != 1 or signal.dtype.kind != "f" or signal.size == 0:
         raise ValueError(

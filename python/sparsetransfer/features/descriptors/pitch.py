@@ -19,25 +19,12 @@ _SILENT = 1e-12  # energy (sum of squares) far below what one step of 16 bit has
 
 
 def fundamental(piece: NDArray[np.float32], grid: Grid, sample_rate: int) -> NDArray[np.float64]:
-    r"""
-    Estimate the fundamental frequency of every frame by YIN.
+    r"""Estimate the fundamental frequency of every frame by YIN.
 
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`.
-    grid : Grid
-        The time grid; its longest frame is analysed and holds two periods of `F0_MIN`.
-    sample_rate : int
-        In Hz.
+    `piece`: a piece made by `Grid.blocks`. `grid`: the time grid; its longest frame is analysed and
+    holds two periods of `F0_MIN`. `sample_rate`: in Hz. Returns (n_frames,): frequencies in Hz; a
+    guess where the frame is not periodic, which `periodicity` tells.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Frequencies in Hz; a guess where the frame is not periodic, which `periodicity` tells.
-
-    Notes
-    -----
     The period is the first local minimum below 0.1 of the normalised difference function
 
     .. math:: d'_\tau = d_\tau \Big/ \frac{1}{\tau} \sum_{j=1}^{\tau} d_j, \qquad
@@ -103,27 +90,13 @@ def periodicity(
     frequencies: NDArray[np.float64],
     sample_rate: int,
 ) -> NDArray[np.float64]:
-    r"""
-    Correlate every frame with itself one period later.
+    r"""Correlate every frame with itself one period later.
 
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`.
-    grid : Grid
-        The time grid.
-    frequencies : ndarray of float64, shape (n_frames,)
-        Fundamental frequency of every frame in Hz, between `F0_MIN` and `F0_MAX`.
-    sample_rate : int
-        In Hz.
+    `piece`: a piece made by `Grid.blocks`. `grid`: the time grid. `frequencies` (n_frames,):
+    fundamental frequency of every frame in Hz, between `F0_MIN` and `F0_MAX`. `sample_rate`: in Hz.
+    Returns (n_frames,): between 0 (noise, silence) and 1 (strictly periodic); independent of the
+    level.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Between 0 (noise, silence) and 1 (strictly periodic); independent of the level.
-
-    Notes
-    -----
     With the period :math:`\tau` and :math:`a_i = x_i`, :math:`b_i = x_{i+\tau}` over the part of
     the frame for which both exist at the longest period, the measure is
     :math:`\max(0, \sum a_i b_i / \sqrt{\sum a_i^2 \sum b_i^2})`.

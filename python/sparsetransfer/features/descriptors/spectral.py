@@ -20,27 +20,12 @@ _LOG_STEP = np.log(6.4) / 27.0
 def mel_filters(
     n_fft: int, n_mels: int, lowest: float, *, htk: bool = False
 ) -> NDArray[np.float32]:
-    r"""
-    Compute triangular filters up to half the sampling rate.
+    r"""Compute triangular filters up to half the sampling rate.
 
-    Parameters
-    ----------
-    n_fft : int
-        Length of the transform, even.
-    n_mels : int
-        Number of filters.
-    lowest : float
-        Begin of the first filter in Hz.
-    htk : bool, default=False
-        HTK's scale with triangles of height 1, instead of Slaney's scale and equal areas.
+    `n_fft`: length of the transform, even. `n_mels`: number of filters. `lowest`: begin of the
+    first filter in Hz. `htk`: HTK's scale with triangles of height 1, instead of Slaney's scale and
+    equal areas. Returns (n_mels, 1 + n_fft // 2): the filters; shared, read-only.
 
-    Returns
-    -------
-    ndarray of float32, shape (n_mels, 1 + n_fft // 2)
-        The filters; shared, read-only.
-
-    Notes
-    -----
     Filter :math:`i` rises from the edge :math:`e_i` to 1 at :math:`e_{i+1}` and falls to 0 at
     :math:`e_{i+2}`, linearly in Hz; Slaney's is multiplied by :math:`2 / (e_{i+2} - e_i)`. The
     edges are evenly spaced in mel: :math:`2595 \log_{10}(1 + f / 700)` (HTK), or
@@ -81,20 +66,10 @@ def _from_mel(mels: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
 
 
 def cepstrum(logs: NDArray[np.float64], n_coefficients: int) -> NDArray[np.float64]:
-    """
-    Transform log mel bands by an orthonormal DCT.
+    """Transform log mel bands by an orthonormal DCT.
 
-    Parameters
-    ----------
-    logs : ndarray of float64, shape (n_mels, n_frames)
-        Logarithms of mel bands.
-    n_coefficients : int
-        How many to return.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_coefficients, n_frames)
-        Coefficients from 1 on; 0, which is the level, is left out.
+    `logs` (n_mels, n_frames): logarithms of mel bands. `n_coefficients`: how many to return.
+    Returns (n_coefficients, n_frames): coefficients from 1 on; 0, which is the level, is left out.
     """
     from scipy import fft
 
@@ -102,18 +77,10 @@ def cepstrum(logs: NDArray[np.float64], n_coefficients: int) -> NDArray[np.float
 
 
 def flux(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """
-    Measure the distance of every spectrum from the one before.
+    """Measure the distance of every spectrum from the one before.
 
-    Parameters
-    ----------
-    mels : ndarray of float64, shape (n_mels, n_frames)
-        Power of mel bands, positive.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Euclidean distance of amplitude spectra with unit sum; the first frame has none: 0.
+    `mels` (n_mels, n_frames): power of mel bands, positive. Returns (n_frames,): Euclidean distance
+    of amplitude spectra with unit sum; the first frame has none: 0.
     """
     amplitudes = np.sqrt(mels)
     amplitudes /= amplitudes.sum(axis=0)

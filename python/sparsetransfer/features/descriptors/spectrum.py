@@ -21,8 +21,6 @@ _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 def window(name: str, length: int) -> NDArray[np.float64]:
     r"""Compute a periodic window, "hann" or "hamming", of `length` samples, read-only.
 
-    Notes
-    -----
     :math:`w_n = a - (1 - a) \cos(2 \pi n / N)` with :math:`a` = 0.5 (Hann) or 0.54 (Hamming), what
     `scipy.signal.get_window` returns. That module imports `scipy.stats` and takes half a second.
 
@@ -41,26 +39,13 @@ def window(name: str, length: int) -> NDArray[np.float64]:
 def power_spectrum(
     piece: NDArray[np.float32], grid: Grid, n_fft: int, *, name: str = "hann", length: int
 ) -> NDArray[np.float32]:
-    """
-    Compute the power spectrum of every frame.
+    """Compute the power spectrum of every frame.
 
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`.
-    grid : Grid
-        The time grid.
-    n_fft : int
-        Length of the transform in samples, even, at most the grid's longest frame.
-    name : {"hann", "hamming"}, default="hann"
-        The window.
-    length : int
-        Length of the window in samples, even, at most `n_fft`; zeros continue it at both ends.
-
-    Returns
-    -------
-    ndarray of float32, shape (1 + n_fft // 2, n_frames)
-        Squared magnitudes from 0 Hz to half the sampling rate; a frame's bins are contiguous.
+    `piece`: a piece made by `Grid.blocks`. `grid`: the time grid. `n_fft`: length of the transform
+    in samples, even, at most the grid's longest frame. `name`: the window. `length`: length of the
+    window in samples, even, at most `n_fft`; zeros continue it at both ends.
+    Returns (1 + n_fft // 2, n_frames): squared magnitudes from 0 Hz to half the sampling rate; a
+    frame's bins are contiguous.
     """
     from scipy import fft
 
@@ -75,25 +60,13 @@ def power_spectrum(
 
 
 def spectral_floor(loudest: float, name: str, length: int) -> np.float32:
-    """
-    Compute the power that is added to every bin of a spectrum.
+    """Compute the power that is added to every bin of a spectrum.
 
     A white floor gives a silent frame the shape of white noise, not 0 / 0.
 
-    Parameters
-    ----------
-    loudest : float
-        Largest mean square of the recording.
-    name : {"hann", "hamming"}
-        The window.
-    length : int
-        Length of the window in samples.
-
-    Returns
-    -------
-    float32
-        Power of a bin: white noise 100 dB below the loudest frame. Power of a bin is the mean
-        square times the window's energy.
+    `loudest`: largest mean square of the recording. `name`: the window. `length`: length of the
+    window in samples. Returns: power of a bin: white noise 100 dB below the loudest frame. Power of
+    a bin is the mean square times the window's energy.
     """
     level = DYNAMIC_RANGE * loudest + _SPECTRAL_SILENCE
     return np.float32(level * np.sum(window(name, length) ** 2) * 1e-2)

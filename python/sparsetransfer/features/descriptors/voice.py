@@ -14,18 +14,10 @@ _SILENT = 1e-20
 
 
 def harmonicity(voicing: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""
-    Compute how far the periodic part of every frame stands above the rest.
+    r"""Compute how far the periodic part of every frame stands above the rest.
 
-    Parameters
-    ----------
-    voicing : ndarray of float64, shape (n_frames,)
-        Correlation :math:`r` over one period, 0 to 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        :math:`10 \log_{10}(r / (1 - r))` in dB, between -40 and 40.
+    `voicing` (n_frames,): correlation :math:`r` over one period, 0 to 1. Returns (n_frames,):
+    :math:`10 \log_{10}(r / (1 - r))` in dB, between -40 and 40.
     """
     share = np.clip(voicing, _HARMONICITY, 1.0 - _HARMONICITY)
     return np.asarray(10.0 * np.log10(share / (1.0 - share)))
@@ -34,27 +26,13 @@ def harmonicity(voicing: NDArray[np.float64]) -> NDArray[np.float64]:
 def jitter(
     f0: NDArray[np.float64], voiced: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""
-    Measure how irregular the period is from frame to frame.
+    """Measure how irregular the period is from frame to frame.
 
-    Parameters
-    ----------
-    f0 : ndarray of float64, shape (n_frames,)
-        In Hz.
-    voiced : ndarray of bool, shape (n_frames,)
-        Where it means something.
+    `f0` (n_frames,): in Hz. `voiced` (n_frames,): where it means something. Returns `local`:
+    :math:`2 |T_t - T_{t-1}| / (T_t + T_{t-1})` where both frames are voiced and their periods
+    differ by a factor below 1.3. `curved`: :math:`|T_{t+1} - 2 T_t + T_{t-1}| / T_t` where both of
+    its steps count for `local`: a steady glide has none of it.
 
-    Returns
-    -------
-    local : ndarray of float64
-        :math:`2 |T_t - T_{t-1}| / (T_t + T_{t-1})` where both frames are voiced and their periods
-        differ by a factor below 1.3.
-    curved : ndarray of float64
-        :math:`|T_{t+1} - 2 T_t + T_{t-1}| / T_t` where both of its steps count for `local`: a
-        steady glide has none of it.
-
-    Notes
-    -----
     The classical measures compare single glottal cycles; these compare periods 10 ms apart.
     """
     period = 1.0 / f0
@@ -69,27 +47,14 @@ def jitter(
 def shimmer(
     piece: NDArray[np.float32], grid: Grid, f0: NDArray[np.float64], sample_rate: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""
-    Measure how irregular the amplitude is from period to period.
+    r"""Measure how irregular the amplitude is from period to period.
 
-    Parameters
-    ----------
-    piece : ndarray of float32
-        A piece made by `Grid.blocks`, with a margin of at least one and a half periods.
-    grid : Grid
-        The time grid.
-    f0 : ndarray of float64, shape (n_frames,)
-        In Hz.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    local, curved : ndarray of float64, shape (n_frames,)
-        With the RMS amplitudes :math:`A_-, A, A_+` of three periods around the frame's centre,
-        half the sum of :math:`|20 \log_{10}(A_\pm / A)|`, in dB, and
-        :math:`|20 \log_{10}(A^2 / (A_- A_+))|`, in dB, of which a steady decay has none.
-        Amplitudes that differ by more than a factor of 1.6 count as differing by that.
+    `piece`: a piece made by `Grid.blocks`, with a margin of at least one and a half periods.
+    `grid`: the time grid. `f0` (n_frames,): in Hz. `sample_rate`: in Hz.
+    Returns `local`, `curved` (n_frames,): with the RMS amplitudes :math:`A_-, A, A_+` of three
+    periods around the frame's centre, half the sum of :math:`|20 \log_{10}(A_\pm / A)|`, in dB, and
+    :math:`|20 \log_{10}(A^2 / (A_- A_+))|`, in dB, of which a steady decay has none. Amplitudes
+    that differ by more than a factor of 1.6 count as differing by that.
     """
     energy = np.concatenate([[0.0], np.cumsum(np.square(piece, dtype=np.float64))])
     period = np.rint(sample_rate / f0).astype(np.intp)

@@ -59,19 +59,12 @@ WIDE_DESCRIPTORS: dict[str, str] = (
 
 @dataclasses.dataclass(frozen=True)
 class WideFrames:
-    """
-    Descriptors of one recording.
+    """Descriptors of one recording.
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (len(WIDE_DESCRIPTORS), n_frames)
-        One row per descriptor.
-    f0 : ndarray of float64, shape (n_frames,)
-        Fundamental frequency in Hz; a guess where ``voicing`` is low.
-    voicing : ndarray of float64, shape (n_frames,)
-        Periodicity, 0 to 1.
-    shimmer : tuple of ndarray of float64, shape (n_frames,)
-        The two measures of `voice.shimmer`; without meaning where ``voicing`` is low.
+    `values` (len(WIDE_DESCRIPTORS), n_frames): one row per descriptor. `f0` (n_frames,):
+    fundamental frequency in Hz; a guess where ``voicing`` is low. `voicing` (n_frames,):
+    periodicity, 0 to 1. `shimmer` (n_frames,): the two measures of `voice.shimmer`; without meaning
+    where ``voicing`` is low.
     """
 
     values: NDArray[np.float64]
@@ -81,19 +74,11 @@ class WideFrames:
 
 
 def describe_wide(signal: NDArray[np.float32]) -> WideFrames:
-    """
-    Compute the descriptors of a signal.
+    """Compute the descriptors of a signal.
 
-    Parameters
-    ----------
-    signal : ndarray of float32, shape (n_samples,)
-        At 16 kHz, at least one finite sample. A constant offset is removed.
-
-    Returns
-    -------
-    WideFrames
-        The descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
-        ``log_energy`` by its logarithm and leaves the others as they are.
+    `signal` (n_samples,): at 16 kHz, at least one finite sample. A constant offset is removed.
+    Returns: the descriptors every 10 ms, all finite. Scaling the signal by a factor shifts
+    ``log_energy`` by its logarithm and leaves the others as they are.
     """
     signal = centred(signal)
     pieces = list(_GRID.blocks(signal))

@@ -21,18 +21,10 @@ CONTOURS = {
 class UtteranceStatistics:
     """Base of feature sets whose columns are statistics of contours over an utterance.
 
-    Attributes
-    ----------
-    id : str
-        Name and version; the version changes whenever any value may.
-    sample_rate : int
-        Rate of the signals in Hz.
-    names : tuple of str
-        Name of every column: ``<descriptor>_<functional>``, ``<descriptor>_delta_<functional>``.
-    units : tuple of str
-        Unit of every column; derivatives are per second.
-    parameters : dict of str to str
-        What the values depend on.
+    `id`: name and version; the version changes whenever any value may. `sample_rate`: rate of the
+    signals in Hz. `names`: name of every column: ``<descriptor>_<functional>``,
+    ``<descriptor>_delta_<functional>``. `units`: unit of every column; derivatives are per second.
+    `parameters`: what the values depend on.
     """
 
     id: ClassVar[str]
@@ -46,19 +38,11 @@ class UtteranceStatistics:
 
     @single_threaded_blas()  # the last bits follow the number of threads
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
+        """Compute the features of one utterance.
 
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            One finite value per column, whatever the signal: for silence and for less than three
-            voiced frames the affected columns are 0.
+        `signal` (n_samples,): mono signal at `sample_rate`, full scale 1, at least one finite
+        sample. Returns (len(names),): one finite value per column, whatever the signal: for silence
+        and for less than three voiced frames the affected columns are 0.
         """
         return self._compute(signal)
 

@@ -21,8 +21,7 @@ __all__ = ["Functionals"]
 
 
 class Functionals(UtteranceStatistics):
-    r"""
-    Statistics of spectrum, energy, voice and tempo over one utterance.
+    """Statistics of spectrum, energy, voice and tempo over one utterance.
 
     The descriptors of `describe` are smoothed over three frames, cut to the stretch from the
     first to the last frame within 30 dB of the loud ones (95th percentile of the energy), and
@@ -31,14 +30,9 @@ class Functionals(UtteranceStatistics):
     frames. Cutting away the silence at both ends matters most between corpora: how much of it a
     recording has is a habit of its makers.
 
-    Attributes
-    ----------
-    id, sample_rate, names, units, parameters
-        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
-        per second.
+    `id`, `sample_rate`, `names`, `units`, `parameters`: as of every `FeatureSet`; derivatives are
+    named ``<descriptor>_delta_<functional>`` and are per second.
 
-    Notes
-    -----
     Only ``log_energy`` depends on the recording level, and only in its location statistics.
 
     Examples

@@ -44,8 +44,7 @@ _DESCRIPTORS: dict[str, str] = {
 
 
 class ChallengeStyle(UtteranceStatistics):
-    r"""
-    Sixteen contours and their derivatives by twelve functionals: 384 columns.
+    """Sixteen contours and their derivatives by twelve functionals: 384 columns.
 
     The descriptors and functionals are those of the Interspeech 2009 Emotion Challenge [1]_:
     energy, zero-crossing rate, voicing, fundamental frequency, MFCC 1 to 12; smoothed over three
@@ -55,14 +54,9 @@ class ChallengeStyle(UtteranceStatistics):
     is logarithmic, and the fundamental frequency is in semitones and bridged over unvoiced
     frames instead of zero in them.
 
-    Attributes
-    ----------
-    id, sample_rate, names, units, parameters
-        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
-        per second.
+    `id`, `sample_rate`, `names`, `units`, `parameters`: as of every `FeatureSet`; derivatives are
+    named ``<descriptor>_delta_<functional>`` and are per second.
 
-    Notes
-    -----
     Only the location of ``log_energy`` depends on the recording level. Positions and slopes are
     relative to the length of the speech. Memory beside the signal is bounded by the block size of
     the time grid and 32 numbers per 10 ms.

@@ -40,36 +40,18 @@ _LICENCE = (
 
 
 class OpenSmile:
-    """
-    Functionals of one of openSMILE's standard sets, computed by openSMILE itself.
+    """Functionals of one of openSMILE's standard sets, computed by openSMILE itself.
 
-    Parameters
-    ----------
-    name : str
-        One of `OPENSMILE_SETS`. GeMAPS and eGeMAPS are taken in their latest versions.
+    - `name`: one of `OPENSMILE_SETS`. GeMAPS and eGeMAPS are taken in their latest versions.
+    - `id`: the name with the version of the package that computes it.
+    - `sample_rate`: rate of the signals in Hz.
+    - `names`: openSMILE's name of every column.
+    - `units`: "openSMILE": its documentation tells.
+    - `parameters`: the set and the licence.
 
-    Attributes
-    ----------
-    id : str
-        The name with the version of the package that computes it.
-    sample_rate : int
-        Rate of the signals in Hz.
-    names : tuple of str
-        openSMILE's name of every column.
-    units : tuple of str
-        "openSMILE": its documentation tells.
-    parameters : dict of str to str
-        The set and the licence.
+    Raises ValueError if `name` is no such set. Raises ModuleNotFoundError if the extra
+    ``opensmile`` is not installed.
 
-    Raises
-    ------
-    ValueError
-        If `name` is no such set.
-    ModuleNotFoundError
-        If the extra ``opensmile`` is not installed.
-
-    Notes
-    -----
     openSMILE is not open source. Its licence allows non-commercial use only; the first set made in
     a process logs that.
 
@@ -91,23 +73,11 @@ class OpenSmile:
         self.parameters = {"set": self._set, "licence": _LICENCE}
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
+        """Compute the features of one utterance.
 
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1.
-
-        Returns
-        -------
-        ndarray of float64, shape (len(names),)
-            One finite value per column.
-
-        Raises
-        ------
-        CorpusError
-            If the signal is too short for openSMILE or gives values that are not finite.
+        `signal` (n_samples,): mono signal at `sample_rate`, full scale 1. Returns (len(names),):
+        one finite value per column. Raises CorpusError if the signal is too short for openSMILE or
+        gives values that are not finite.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Segment too short", category=UserWarning)

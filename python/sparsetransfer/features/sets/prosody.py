@@ -50,18 +50,10 @@ TEMPO: dict[str, str] = {
 
 
 def semitones(f0: NDArray[np.float64]) -> NDArray[np.float64]:
-    """
-    Convert a contour of fundamental frequencies to semitones.
+    """Convert a contour of fundamental frequencies to semitones.
 
-    Parameters
-    ----------
-    f0 : ndarray of float64, shape (n_frames,)
-        In Hz.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_frames,)
-        Semitones above 55 Hz, after a median over five frames that mends single octave errors.
+    `f0` (n_frames,): in Hz. Returns (n_frames,): semitones above 55 Hz, after a median over five
+    frames that mends single octave errors.
     """
     from scipy import ndimage
 
@@ -70,20 +62,10 @@ def semitones(f0: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pitch_statistics(f0: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """
-    Summarise the fundamental frequency over voiced frames and its steps between them.
+    """Summarise the fundamental frequency over voiced frames and its steps between them.
 
-    Parameters
-    ----------
-    f0 : ndarray of float64, shape (n_frames,)
-        In Hz.
-    voiced : ndarray of bool, shape (n_frames,)
-        Where it means something.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(PITCH),)
-        Values of `PITCH`; 0 for less than three voiced frames.
+    `f0` (n_frames,): in Hz. `voiced` (n_frames,): where it means something. Returns (len(PITCH),):
+    values of `PITCH`; 0 for less than three voiced frames.
     """
     height = semitones(f0)
     location = np.zeros(len(PITCH_FUNCTIONALS))
@@ -100,22 +82,11 @@ def pitch_statistics(f0: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDAr
 
 
 def tempo_statistics(voiced: NDArray[np.bool_], n_frames: int, hop: float) -> NDArray[np.float64]:
-    """
-    Summarise how speech is spread over time.
+    """Summarise how speech is spread over time.
 
-    Parameters
-    ----------
-    voiced : ndarray of bool, shape (n_speech_frames,)
-        The frames from first to last speech.
-    n_frames : int
-        Frames of the whole recording.
-    hop : float
-        Distance of the frames in seconds.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(TEMPO),)
-        Values of `TEMPO`.
+    `voiced` (n_speech_frames,): the frames from first to last speech. `n_frames`: frames of the
+    whole recording. `hop`: distance of the frames in seconds. Returns (len(TEMPO),): values of
+    `TEMPO`.
     """
     duration = voiced.size * hop
     stretches = int(np.sum(voiced[1:] & ~voiced[:-1])) + int(voiced[0])

@@ -89,18 +89,10 @@ class _Network(ABC):
         """Encode utterances in batches of similar length."""
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[Any]:
-        """
-        Encode one utterance.
+        """Encode one utterance.
 
-        Parameters
-        ----------
-        signal : ndarray of float32, shape (n_samples,)
-            Mono signal at `sample_rate`, full scale 1, at least one finite sample.
-
-        Returns
-        -------
-        ndarray
-            As one entry of what `compute_many` returns.
+        `signal` (n_samples,): mono signal at `sample_rate`, full scale 1, at least one finite
+        sample. Returns: as one entry of what `compute_many` returns.
         """
         return self.compute_many([signal])[0]
 

@@ -84,26 +84,16 @@ def unit(functional: str, of: str) -> str:
 
 
 def apply(values: NDArray[np.float64], functionals: tuple[str, ...]) -> NDArray[np.float64]:
-    r"""
-    Compute functionals of every row.
+    r"""Compute functionals of every row.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n_rows, n_frames)
-        Finite, at least one frame.
-    functionals : tuple of str
-        Names out of ``mean``, ``std``, ``skewness``, ``kurtosis``, ``min``, ``max``, ``span``
-        (max - min), ``argmin``, ``argmax``, ``p5``, ``p25``, ``p50``, ``p75``, ``p95``, ``iqr``
-        (p75 - p25), ``range`` (p95 - p5), ``slope``, ``offset``, ``line_error``, ``curvature``,
-        ``mean_abs``.
+    - `values` (n_rows, n_frames): finite, at least one frame.
+    - `functionals`: names out of ``mean``, ``std``, ``skewness``, ``kurtosis``, ``min``, ``max``,
+      ``span`` (max - min), ``argmin``, ``argmax``, ``p5``, ``p25``, ``p50``, ``p75``, ``p95``,
+      ``iqr`` (p75 - p25), ``range`` (p95 - p5), ``slope``, ``offset``, ``line_error``,
+      ``curvature``, ``mean_abs``.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_rows, len(functionals))
-        Finite. Shape statistics of a constant row are 0.
+    Returns (n_rows, len(functionals)): finite. Shape statistics of a constant row are 0.
 
-    Notes
-    -----
     ``slope`` is the least-squares line's rise from the first to the last frame, so it does not
     depend on how long the utterance is; ``offset`` is the line's value at the first frame and
     ``line_error`` the mean square of what it leaves. ``curvature`` is how far the least-squares

@@ -51,22 +51,16 @@ _QUALITY_UNITS = {
 
 
 class Wide(UtteranceStatistics):
-    r"""
-    Statistics of 79 contours and their derivatives, of pitch, voice quality and tempo.
+    """Statistics of 79 contours and their derivatives, of pitch, voice quality and tempo.
 
     Mel bands, MFCC, chroma, tonnetz, spectral contrast and shape, voicing and harmonicity are
     smoothed over three frames, cut to the stretch of speech and summarised by 13 functionals
     (moments, percentiles, regression line and parabola); their derivatives by 5. The fundamental
     frequency and jitter- and shimmer-like measures are summarised over voiced frames.
 
-    Attributes
-    ----------
-    id, sample_rate, names, units, parameters
-        As of every `FeatureSet`; derivatives are named ``<descriptor>_delta_<functional>`` and are
-        per second.
+    `id`, `sample_rate`, `names`, `units`, `parameters`: as of every `FeatureSet`; derivatives are
+    named ``<descriptor>_delta_<functional>`` and are per second.
 
-    Notes
-    -----
     Only the location of ``log_energy`` depends on the recording level. Memory beside the signal
     is bounded by the block size of the time grid and some 160 numbers per 10 ms.
 
