@@ -23,20 +23,10 @@ __all__ = ["Measurement", "Report", "measure"]
 class Measurement:
     """The time of one kernel.
 
-    Attributes
-    ----------
-    name : str
-        The kernel.
-    problem : str
-        The size of its problem.
-    wall, cpu : float
-        Medians over the rounds, in seconds.
-    wall_spread, cpu_spread : float
-        Longest minus shortest round, in seconds.
-    error : float
-        How far the answer is from right; a time without it means nothing.
-    error_meaning : str
-        What `error` measures.
+    `name`: the kernel. `problem`: the size of its problem. `wall`, `cpu`: medians over the rounds,
+    in seconds. `wall_spread`, `cpu_spread`: longest minus shortest round, in seconds. `error`: how
+    far the answer is from right; a time without it means nothing. `error_meaning`: what `error`
+    measures.
     """
 
     name: str
@@ -53,15 +43,8 @@ class Measurement:
 class Report:
     """Measurements, and where they were made.
 
-    Attributes
-    ----------
-    environment : dict of str to str
-        Processor, instruction sets, threads and versions.
-    rounds : int
-        Timed calls of every kernel, after one that is not timed.
-    n_threads : int
-        Threads that every call was given.
-    measurements : tuple of Measurement
+    `environment`: processor, instruction sets, threads and versions. `rounds`: timed calls of every
+    kernel, after one that is not timed. `n_threads`: threads that every call was given.
     """
 
     environment: dict[str, str]

@@ -24,12 +24,7 @@ __all__ = ["BalancedRidge", "RidgeFit", "class_targets", "class_weights", "ridge
 class RidgeFit:
     """A linear map from rows to scores.
 
-    Parameters
-    ----------
-    coef : ndarray of shape (d, k)
-        Coefficients.
-    intercept : ndarray of shape (k,)
-        Scores of the zero row.
+    `coef` (d, k): coefficients. `intercept` (k,): scores of the zero row.
     """
 
     coef: NDArray[np.float64]
@@ -59,31 +54,15 @@ def ridge(
 ) -> RidgeFit:
     r"""Fit a weighted ridge regression with a free intercept.
 
-    Parameters
-    ----------
-    rows : array_like of shape (n, d)
-        Finite rows.
-    targets : array_like of shape (n, k)
-        Wanted scores; they need not be one-hot.
-    weights : array_like of shape (n,), optional
-        Non-negative weights of the rows, not all zero; 1 by default. Rows of weight zero have no
-        influence.
-    alpha : float, default=20.0
-        Penalty, > 0, in units of the weighted mean of the squared norms of the rows.
+    - `rows` (n, d): finite rows.
+    - `targets` (n, k): wanted scores; they need not be one-hot.
+    - `weights` (n,): non-negative weights of the rows, not all zero; 1 by default. Rows of weight
+      zero have no influence.
+    - `alpha`: penalty, > 0, in units of the weighted mean of the squared norms of the rows.
 
-    Returns
-    -------
-    RidgeFit
-        The minimiser.
+    Raises ValueError if shapes disagree, an entry is not finite, a weight is negative or all are
+    zero, or `alpha` is not positive.
 
-    Raises
-    ------
-    ValueError
-        If shapes disagree, an entry is not finite, a weight is negative or all are zero, or
-        `alpha` is not positive.
-
-    Notes
-    -----
     Minimises, with :math:`\lambda` = `alpha` times the weighted mean of :math:`\|x_i\|^2`,
 
     .. math:: \sum_i w_i \|W^\top x_i + b - y_i\|^2 + \lambda \|W\|_F^2,

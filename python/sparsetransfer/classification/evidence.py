@@ -30,12 +30,7 @@ _FEWEST_GROUPS = 3
 class PairedDifference:
     """A figure before and after adaptation, with the standard error of the difference.
 
-    Parameters
-    ----------
-    before, after : float
-        The figure.
-    standard_error : float
-        Of ``after - before``.
+    `before`, `after`: the figure. `standard_error`: of ``after - before``.
     """
 
     before: float
@@ -77,27 +72,13 @@ def _chance(labels: NDArray[np.intp], n_classes: int) -> float:
 def agreement_rise(before: ArrayLike, after: ArrayLike) -> PairedDifference:
     r"""Compare how far views agree before and after each was adapted on its own.
 
-    Parameters
-    ----------
-    before : array_like of int, shape (n_views, n)
-        Class numbers that the classifiers of each view give the target rows; two views at least.
-    after : array_like of int, shape (n_views, n)
-        The same once every view has been adapted **without hearing of the others**: views that
-        share pseudo-labels agree more for that reason alone.
+    `before` (n_views, n): class numbers that the classifiers of each view give the target rows; two
+    views at least. `after` (n_views, n): the same once every view has been adapted **without
+    hearing of the others**: views that share pseudo-labels agree more for that reason alone.
+    Returns: agreement of two views beyond chance, averaged over all pairs of views; the standard
+    error is that of a mean over rows, which are taken to be independent. Raises ValueError if
+    shapes differ or there are fewer than two views.
 
-    Returns
-    -------
-    PairedDifference
-        Agreement of two views beyond chance, averaged over all pairs of views; the standard error
-        is that of a mean over rows, which are taken to be independent.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ or there are fewer than two views.
-
-    Notes
-    -----
     Beyond chance means: minus :math:`\sum_c p_c q_c`, the agreement of two labellings with the
     class shares p and q that know nothing of each other. Views that give up and name one class
     agree always, and not at all beyond chance.
@@ -149,25 +130,14 @@ def group_tie_rise(
 ) -> PairedDifference | None:
     r"""Compare how closely labels follow groups of rows before and after adaptation.
 
-    Parameters
-    ----------
-    before, after : array_like of int, shape (n,)
-        Class numbers of the target rows.
-    groups : array_like of shape (n,)
-        Speaker (or session, or microphone) of each row: something that does not decide the class.
-    n_classes : int
-        Number of classes, at least 2.
+    `before`, `after` (n,): class numbers of the target rows. `groups` (n,): speaker (or session, or
+    microphone) of each row: something that does not decide the class. `n_classes`: number of
+    classes, at least 2.
+    Returns: share of the variance of the labels that lies between groups, 0..1, with the jackknife
+    standard error over groups. None where the question makes no sense: fewer than three groups, or
+    more than half of them with fewer than two rows per class, so that they can hardly have shown
+    every class.
 
-    Returns
-    -------
-    PairedDifference or None
-        Share of the variance of the labels that lies between groups, 0..1, with the jackknife
-        standard error over groups. None where the question makes no sense: fewer than three
-        groups, or more than half of them with fewer than two rows per class, so that they can
-        hardly have shown every class.
-
-    Notes
-    -----
     With one-hot labels y the share is :math:`\sum_g n_g \|\bar y_g - \bar y\|^2 / \sum_i \|y_i -
     \bar y\|^2`. If every speaker acts every emotion alike it is near zero. Pseudo-labels that are
     taught to themselves drift to the most marked clusters of the target, and those are speakers:
@@ -217,21 +187,9 @@ def reverse_recall(
 ) -> float:
     """Learn from pseudo-labelled target rows and recognise the source.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Source rows.
-    truth : ndarray of int, shape (n_source,)
-        Their classes.
-    target : ndarray of shape (n_target, d)
-        Target rows.
-    pseudo_labels : ndarray of int, shape (n_target,)
-        Their pseudo-labels.
-
-    Returns
-    -------
-    float
-        Mean recall on the source, 0..1.
+    `source` (n_source, d): source rows. `truth` (n_source,): their classes. `target` (n_target, d):
+    target rows. `pseudo_labels` (n_target,): their pseudo-labels. Returns: mean recall on the
+    source, 0..1.
     """
     if len(np.unique(pseudo_labels)) < 2:
         guesses = np.full(len(truth), pseudo_labels[0])
@@ -243,17 +201,8 @@ def reverse_recall(
 def domain_separability(source: NDArray[np.float64], target: NDArray[np.float64]) -> float:
     """Return the mean recall, 0..1, at which a ridge tells unseen rows of the domains apart.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Source rows, at least two.
-    target : ndarray of shape (n_target, d)
-        Target rows, at least two.
-
-    Returns
-    -------
-    float
-        0.5 where the domains look alike; every second row is held out.
+    `source` (n_source, d): source rows, at least two. `target` (n_target, d): target rows, at least
+    two. Returns: 0.5 where the domains look alike; every second row is held out.
     """
     rows = np.vstack([source, target])
     side = np.repeat([0, 1], [len(source), len(target)])

@@ -68,23 +68,10 @@ def join_views(views: Sequence[ArrayLike]) -> tuple[NDArray[np.float64], list[in
 def view_columns(views: Sequence[View] | None, n_features: int) -> list[NDArray[np.intp]]:
     """Return the columns of each view.
 
-    Parameters
-    ----------
-    views : sequence of int, or of slice or array of int, optional
-        Numbers of columns that follow each other and add up to `n_features`, or the columns of
-        each view; one view of all columns by default.
-    n_features : int
-        Number of columns.
-
-    Returns
-    -------
-    list of ndarray of int
-        Column numbers.
-
-    Raises
-    ------
-    ValueError
-        If a view is empty, numbers do not add up, or a column does not exist.
+    `views`: numbers of columns that follow each other and add up to `n_features`, or the columns of
+    each view; one view of all columns by default. `n_features`: number of columns. Returns: column
+    numbers. Raises ValueError if a view is empty, numbers do not add up, or a column does not
+    exist.
     """
     if views is None:
         return [np.arange(n_features)]

@@ -20,14 +20,9 @@ _TOL = 1e-10
 class PriorBalance:
     """The map from scores to posteriors that was fitted on a target.
 
-    Parameters
-    ----------
-    offsets : ndarray of shape (k,)
-        What is added to the scaled scores of each class, of mean zero. An offset far from zero
-        says that the classifier alone would have named the class too rarely (positive) or too
-        often.
-    scale : float
-        What scores are divided by.
+    `offsets` (k,): what is added to the scaled scores of each class, of mean zero. An offset far
+    from zero says that the classifier alone would have named the class too rarely (positive) or too
+    often. `scale`: what scores are divided by.
     """
 
     offsets: NDArray[np.float64]
@@ -43,30 +38,17 @@ def balance_prior(
 ) -> PriorBalance:
     r"""Shift class scores so that their posteriors average to a prior.
 
-    Parameters
-    ----------
-    scores : array_like of shape (n, k)
-        Scores of unlabelled target rows, larger for likelier classes; at least two columns.
-    prior : array_like of shape (k,), optional
-        Share of every class among the rows, > 0 and of sum 1. **By default all classes are taken
-        to be equally frequent.** Corpora that are acted to a plan are nearly so; conversations
-        are not, and there a wrong prior moves rows into classes that hardly occur.
-    temperature : float, default=0.5
-        Scale of the scores in units of their standard deviation, > 0; small values give posteriors
-        near 0 and 1.
+    - `scores` (n, k): scores of unlabelled target rows, larger for likelier classes; at least two
+      columns.
+    - `prior` (k,): share of every class among the rows, > 0 and of sum 1. **By default all classes
+      are taken to be equally frequent.** Corpora that are acted to a plan are nearly so;
+      conversations are not, and there a wrong prior moves rows into classes that hardly occur.
+    - `temperature`: scale of the scores in units of their standard deviation, > 0; small values
+      give posteriors near 0 and 1.
 
-    Returns
-    -------
-    PriorBalance
-        Offsets and scale, which also apply to other rows of the same target.
+    Returns: offsets and scale, which also apply to other rows of the same target. Raises ValueError
+    if shapes, the prior or the temperature are not as described.
 
-    Raises
-    ------
-    ValueError
-        If shapes, the prior or the temperature are not as described.
-
-    Notes
-    -----
     The posteriors are :math:`P = \mathrm{softmax}(S / (\tau\,\mathrm{std}\,S) + b)`, the standard
     deviation over all entries of the scores after every row has been centred, and :math:`b` is
     chosen so that the mean row of :math:`P` is the prior. This :math:`b` minimises the convex

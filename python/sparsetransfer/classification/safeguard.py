@@ -32,20 +32,10 @@ _ROUNDS = 3
 class SafeguardDecision:
     """Whether a target was adapted to, and on what evidence.
 
-    Parameters
-    ----------
-    adapted : bool
-        The decision.
-    reason : str
-        Why, in a sentence.
-    threshold : float
-        Standard errors from which a rise counts.
-    agreement : PairedDifference or None
-        Agreement of views that were adapted apart; None with a single view or without a target.
-    group_tie : PairedDifference or None
-        How closely labels follow speakers; None where that was not asked or cannot be.
-    evidence : mapping of str to float
-        Further figures, which do not decide.
+    `adapted`: the decision. `reason`: why, in a sentence. `threshold`: standard errors from which a
+    rise counts. `agreement`: agreement of views that were adapted apart; None with a single view or
+    without a target. `group_tie`: how closely labels follow speakers; None where that was not asked
+    or cannot be. `evidence`: further figures, which do not decide.
     """
 
     adapted: bool
@@ -72,21 +62,8 @@ def decide(
 ) -> tuple[bool, str]:
     """Apply the rule of `Safeguard` to its two statistics.
 
-    Parameters
-    ----------
-    agreement : PairedDifference or None
-        Of views adapted apart.
-    group_tie : PairedDifference or None
-        Of labels to speakers.
-    threshold : float
-        Standard errors from which a rise counts.
-
-    Returns
-    -------
-    adapt : bool
-        Whether to adapt.
-    reason : str
-        Why.
+    `agreement`: of views adapted apart. `group_tie`: of labels to speakers. `threshold`: standard
+    errors from which a rise counts. Returns `adapt`: whether to adapt. `reason`: why.
     """
     if agreement is None:
         return False, "one view cannot be checked against another"

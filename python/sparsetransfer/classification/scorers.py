@@ -224,20 +224,9 @@ def importance_weights(
 ) -> NDArray[np.float64]:
     """Estimate how much more frequent each source row would be in the target.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Rows of the source.
-    target : ndarray of shape (n_target, d)
-        Rows of the target.
+    `source` (n_source, d): rows of the source. `target` (n_target, d): rows of the target. Returns
+    (n_source,): positive weights of mean 1 before they are cut at 10.
 
-    Returns
-    -------
-    ndarray of shape (n_source,)
-        Positive weights of mean 1 before they are cut at 10.
-
-    Notes
-    -----
     The odds of a logistic regression that tells the domains apart,
     p(target | x) / p(source | x) · n_source / n_target. Rows are scaled to unit mean energy and
     the regression is strongly regularised (C = 0.01), for odds of separable domains say nothing.

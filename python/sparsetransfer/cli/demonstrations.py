@@ -25,26 +25,12 @@ _GENDERS = ("m", "f")
 def demonstration(corpus: str | None, cache: Path, progress: Bars) -> StudyConfig:
     """Return the study of a demonstration.
 
-    Parameters
-    ----------
-    corpus : str or None
-        ``NAME=FOLDER``, or the name of a corpus that was fetched: its male speakers train and its
-        female speakers are recognised, and back. None for the embedded corpora.
-    cache : Path
-        Folder of features, fetched corpora and synthesised ones.
-    progress : Bars
-        Where progress is shown.
-
-    Returns
-    -------
-    StudyConfig
-        Features are normalised on the source: as a recogniser meets other voices or another room,
-        what it knows of levels and channels is the source's.
-
-    Raises
-    ------
-    ValueError
-        If the corpus was not fetched, or lacks the gender of its speakers.
+    `corpus`: ``NAME=FOLDER``, or the name of a corpus that was fetched: its male speakers train and
+    its female speakers are recognised, and back. None for the embedded corpora. `cache`: folder of
+    features, fetched corpora and synthesised ones. `progress`: where progress is shown.
+    Returns: features are normalised on the source: as a recogniser meets other voices or another
+    room, what it knows of levels and channels is the source's. Raises ValueError if the corpus was
+    not fetched, or lacks the gender of its speakers.
     """
     from sparsetransfer.evaluation import CorpusEntry, StudyConfig
 

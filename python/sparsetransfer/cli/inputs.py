@@ -120,12 +120,8 @@ def cache_folder(path: Path | None) -> Path:
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path | str]) -> None:
     """Check the files that a command writes in the end, by option, before its work.
 
-    Raises
-    ------
-    OSError
-        If a file could not be written.
-    ValueError
-        If a file is also another output, or an input; devices may be named twice.
+    Raises OSError if a file could not be written. Raises ValueError if a file is also another
+    output, or an input; devices may be named twice.
     """
     taken = {os.path.realpath(os.path.expanduser(path)): "an input" for path in inputs}
     for option, path in outputs.items():
@@ -159,10 +155,7 @@ def split_list(text: str) -> tuple[str, ...]:
 def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
     """Read label maps given as ``raw=emotion,…`` or as the path of a JSON object.
 
-    Raises
-    ------
-    ValueError
-        If an entry is neither.
+    Raises ValueError if an entry is neither.
     """
     mapping: dict[str, str] = {}
     for entry in entries:
@@ -196,30 +189,16 @@ def read_corpus_entry(
 ) -> CorpusEntry:
     """Find the corpus of ``NAME=PATH``, or of a manifest.
 
-    Parameters
-    ----------
-    text : str
-        ``NAME=FOLDER`` with the name of a reader; ``NAME=FILE.csv`` for a manifest that is given a
-        name, or that has a column ``corpus`` with that name; ``manifest=PATH`` or ``FILE.csv`` for
-        a manifest that names itself. Manifests may also end in ``.tsv``, ``.parquet`` or
-        ``.jsonl``, or be an audformat header ``db.yaml``, followed by ``#TABLE`` where several of
-        its tables have labels.
-    label_map : mapping of str to str
-        Raw labels to emotions, beside those of the reader.
-    drop_unmapped : bool
-        Whether unmapped labels are dropped instead of refused.
+    - `text`: ``NAME=FOLDER`` with the name of a reader; ``NAME=FILE.csv`` for a manifest that is
+      given a name, or that has a column ``corpus`` with that name; ``manifest=PATH`` or
+      ``FILE.csv`` for a manifest that names itself. Manifests may also end in ``.tsv``,
+      ``.parquet`` or ``.jsonl``, or be an audformat header ``db.yaml``, followed by ``#TABLE``
+      where several of its tables have labels.
+    - `label_map`: raw labels to emotions, beside those of the reader.
+    - `drop_unmapped`: whether unmapped labels are dropped instead of refused.
 
-    Returns
-    -------
-    CorpusEntry
-        Where the corpus is; the manifest is read for its name.
-
-    Raises
-    ------
-    ValueError
-        If the text has none of these forms.
-    CorpusError
-        If the corpus cannot be read.
+    Returns: where the corpus is; the manifest is read for its name. Raises ValueError if the text
+    has none of these forms. Raises CorpusError if the corpus cannot be read.
     """
     from sparsetransfer import corpora
     from sparsetransfer.evaluation import CorpusEntry

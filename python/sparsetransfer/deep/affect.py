@@ -60,22 +60,9 @@ def affect_of(
 ) -> NDArray[np.float64]:
     """Return activation and valence of emotions.
 
-    Parameters
-    ----------
-    emotions : iterable of str or None
-        Names; None, NaN and -1 stand for unknown.
-    mapping : mapping of str to (float, float), default=AFFECT
-        Activation and valence of each name.
-
-    Returns
-    -------
-    numpy.ndarray of shape (n, 2), float64
-        NaN for unknown emotions.
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the mapping; all such names are listed.
+    `emotions`: names; None, NaN and -1 stand for unknown. `mapping`: activation and valence of each
+    name. Returns (n, 2): NaN for unknown emotions. Raises ValueError if a name is not in the
+    mapping; all such names are listed.
 
     Examples
     --------

@@ -60,16 +60,9 @@ _MAXIMA: dict[str, float | None] = {"warmup": 1, "validation_fraction": 0.99} | 
 class Prepared:
     """Checked training data.
 
-    Attributes
-    ----------
-    sequences : list of ndarray of shape (n_frames, n_bands)
-        Standardised spectrograms of all domains.
-    is_source : ndarray of shape (n,), bool
-        Which are source samples with a known label.
-    is_target : ndarray of shape (n,), bool
-        Which are target samples.
-    targets : ndarray of shape (n,), int64
-        Class numbers of the source samples, -1 elsewhere: no target label goes further.
+    `sequences` (n_frames, n_bands): standardised spectrograms of all domains. `is_source` (n,):
+    which are source samples with a known label. `is_target` (n,): which are target samples.
+    `targets` (n,): class numbers of the source samples, -1 elsewhere: no target label goes further.
     """
 
     sequences: list[NDArray[np.float32]]

@@ -21,26 +21,15 @@ __all__ = ["MaskedStatistics"]
 class MaskedStatistics(Statistics):
     """The `Statistics` of signals of which some entries are missing.
 
-    Parameters
-    ----------
-    n_components : int
-        The number of atoms.
-    n_features : int
-        The number of features.
-    dtype : {numpy.float32, numpy.float64}, default=numpy.float64
-        Of `A` and `B`.
+    - `n_components`: the number of atoms.
+    - `n_features`: the number of features.
+    - `dtype`: of `A` and `B`.
+    - `A` (n_features, n_components, n_components): for every feature f the weighted code products
+      of the samples that have it, Σ w m_f s sᵀ.
+    - `B` (n_components, n_features): the weighted products of codes and observed entries, Σ w s (m
+      ∘ x)ᵀ.
+    - `n`, `energy`, `l1`: as in `Statistics`; the energy is that of the observed entries.
 
-    Attributes
-    ----------
-    A : numpy.ndarray of shape (n_features, n_components, n_components)
-        For every feature f the weighted code products of the samples that have it, Σ w m_f s sᵀ.
-    B : numpy.ndarray of shape (n_components, n_features)
-        The weighted products of codes and observed entries, Σ w s (m ∘ x)ᵀ.
-    n, energy, l1 : float
-        As in `Statistics`; the energy is that of the observed entries.
-
-    Notes
-    -----
     Memory: n_features n_components² numbers. The objective at a dictionary D is
     energy/2 + Σ_f (d_fᵀA_f d_f/2 − b_fᵀd_f) + α l1, where d_f and b_f are columns of D and B.
     """
@@ -61,28 +50,15 @@ class MaskedStatistics(Statistics):
     ) -> Self:
         """Add samples and their codes, in place.
 
-        Parameters
-        ----------
-        X : array_like of shape (n_samples, n_features)
-            Signals.
-        codes : array_like of shape (n_samples, n_components)
-            Their codes.
-        sample_weight : array_like of shape (n_samples,), optional
-            Non-negative weights; by default every sample counts one.
-        mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
-            True where an entry of `X` was observed; "nan" takes NaN for missing.
-        n_jobs : int, optional
-            Threads: None for `get_num_threads()`, -1 for all. The sums do not depend on it.
+        - `X` (n_samples, n_features): signals.
+        - `codes` (n_samples, n_components): their codes.
+        - `sample_weight` (n_samples,): non-negative weights; by default every sample counts one.
+        - `mask` (n_samples, n_features): true where an entry of `X` was observed; "nan" takes NaN
+          for missing.
+        - `n_jobs`: threads: None for `get_num_threads()`, -1 for all. The sums do not depend on it.
 
-        Returns
-        -------
-        MaskedStatistics
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not fit or an observed entry is not finite.
+        Returns: itself. Raises ValueError if the shapes do not fit or an observed entry is not
+        finite.
         """
         signals, observed = check_masked(
             X, "X", mask, dtype=self.A.dtype, n_features=self.n_features

@@ -36,20 +36,14 @@ _SLOWNESS = 5
 class OnlineState:
     """A dictionary and the statistics it follows from, moved on by one mini-batch after another.
 
-    Parameters
-    ----------
-    components : numpy.ndarray of shape (n_components, n_features)
-        The first dictionary; changed in place from then on.
-    forgetting : float
-        The exponent ρ of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples keep.
-    n_samples : float, optional
-        How many samples there are, if they come back pass after pass: from the third pass on old
-        codes fade by exp(-2) a pass, lest later passes move the dictionary less and less. By
-        default a pass ends when its first batch comes back.
-    rng : numpy.random.Generator
-        Source of atoms for which there are too few signals; a copy is kept.
-    masked : bool, default=False
-        Whether entries will be missing.
+    - `components` (n_components, n_features): the first dictionary; changed in place from then on.
+    - `forgetting`: the exponent ρ of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples
+      keep.
+    - `n_samples`: how many samples there are, if they come back pass after pass: from the third
+      pass on old codes fade by exp(-2) a pass, lest later passes move the dictionary less and less.
+      By default a pass ends when its first batch comes back.
+    - `rng`: source of atoms for which there are too few signals; a copy is kept.
+    - `masked`: whether entries will be missing.
     """
 
     def __init__(

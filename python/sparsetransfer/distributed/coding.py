@@ -37,19 +37,7 @@ coupling took two to five times the passes."""
 def code_chunk(chunk: Chunk, last: Coded | None, task: Pass) -> tuple[Coded, Summary]:
     """Encode the rows of a chunk, from the last codes if there are any, and sum up.
 
-    Parameters
-    ----------
-    chunk : Chunk
-        The rows.
-    last : Coded or None
-        What the last pass left.
-    task : Pass
-        What to solve.
-
-    Returns
-    -------
-    coded : Coded
-    summary : Summary
+    `chunk`: the rows. `last`: what the last pass left. `task`: what to solve.
     """
     components = task.components
     rows = chunk.load(components.dtype)

@@ -41,32 +41,23 @@ _STEP_TOLERANCE = 1e-4
 class ChunkedDictionary:
     """What `learn` found.
 
-    Attributes
-    ----------
-    components : ndarray of shape (n_components, n_features)
-        Atoms in rows, in the unit ball.
-    objective : float
-        Of the codes of the last pass at `components_coded`.
-    components_coded : ndarray of shape (n_components, n_features)
-        The dictionary of the last coding pass, to which `objective`, the certificates and saved
-        codes belong; with convergence it is nearly `components`.
-    history : ndarray of shape (n_iter,)
-        The objective after each coding pass.
-    duality_gap : float
-        Bound of the distance of `objective` from its minimum over the codes.
-    kkt_violation : float
-        Bound of the violation of the coupled codes' optimality conditions, in units of alpha.
-    offset : ndarray of shape (n_components,)
-        The difference of the domains' mean codes; zero where there is one domain.
-    multiplier : ndarray of shape (n_components,)
-        The multiplier w of the coupling, summed over the domains and the classes: 1/n_source times
-        it is the mean linear term of a source sample, -1/n_target times it that on a target sample.
-    converged : bool
-        Whether the objective settled within `tol`.
-    n_iter : int
-        Alternations.
-    n_passes : int
-        Passes over the data.
+    - `components` (n_components, n_features): atoms in rows, in the unit ball.
+    - `objective`: of the codes of the last pass at `components_coded`.
+    - `components_coded` (n_components, n_features): the dictionary of the last coding pass, to
+      which `objective`, the certificates and saved codes belong; with convergence it is nearly
+      `components`.
+    - `history` (n_iter,): the objective after each coding pass.
+    - `duality_gap`: bound of the distance of `objective` from its minimum over the codes.
+    - `kkt_violation`: bound of the violation of the coupled codes' optimality conditions, in units
+      of alpha.
+    - `offset` (n_components,): the difference of the domains' mean codes; zero where there is one
+      domain.
+    - `multiplier` (n_components,): the multiplier w of the coupling, summed over the domains and
+      the classes: 1/n_source times it is the mean linear term of a source sample, -1/n_target times
+      it that on a target sample.
+    - `converged`: whether the objective settled within `tol`.
+    - `n_iter`: alternations.
+    - `n_passes`: passes over the data.
     """
 
     components: FloatArray

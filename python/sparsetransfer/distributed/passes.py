@@ -25,16 +25,9 @@ CANDIDATES = 8
 class Graph:
     """The graph of nearest neighbours within every chunk.
 
-    Attributes
-    ----------
-    strength : float
-        The weight of its term, positive.
-    n_neighbors : int
-        As in `sparsetransfer.graph.knn_graph`.
-    weights : {"cosine", "binary", "heat"}
-        As there.
-    normalized : bool
-        As in `sparsetransfer.graph.laplacian`.
+    `strength`: the weight of its term, positive. `n_neighbors`: as in
+    `sparsetransfer.graph.knn_graph`. `weights`: as there. `normalized`: as in
+    `sparsetransfer.graph.laplacian`.
     """
 
     strength: float
@@ -57,12 +50,8 @@ class Graph:
 class Coded:
     """What is kept of a chunk between passes.
 
-    Attributes
-    ----------
-    codes : csr_array of shape (n_samples, n_components)
-        The codes of the last pass.
-    laplacian : csr_array of shape (n_samples, n_samples) or None
-        The Laplacian, which does not change.
+    `codes` (n_samples, n_components): the codes of the last pass. `laplacian` (n_samples,
+    n_samples): the Laplacian, which does not change.
     """
 
     codes: sparse.csr_array
@@ -73,25 +62,17 @@ class Coded:
 class Pass:
     """What every chunk needs to know.
 
-    Attributes
-    ----------
-    components : ndarray of shape (n_components, n_features)
-        The dictionary.
-    alpha, l2 : float
-        Weights of the ℓ1 norm and of half the squared norm of the codes.
-    positive_code : bool
-        Whether codes are non-negative.
-    graph : Graph or None
-        The graph term; None without one.
-    multipliers : ndarray of shape (n_components, n_terms) or None
-        The multipliers w of the coupled means: that of the domains, then one per class; None
-        without coupling.
-    mean_weights : ndarray of shape (n_terms, 2)
-        The weight of a source and of a target row in the difference of every pair of means.
-    curved_rows : int
-        Rows of a chunk from which the curvature of the coupling is estimated; 0 for none.
-    n_jobs : int or None
-        As everywhere.
+    - `components` (n_components, n_features): the dictionary.
+    - `alpha`, `l2`: weights of the ℓ1 norm and of half the squared norm of the codes.
+    - `positive_code`: whether codes are non-negative.
+    - `graph`: the graph term; None without one.
+    - `multipliers` (n_components, n_terms): the multipliers w of the coupled means: that of the
+      domains, then one per class; None without coupling.
+    - `mean_weights` (n_terms, 2): the weight of a source and of a target row in the difference of
+      every pair of means.
+    - `curved_rows`: rows of a chunk from which the curvature of the coupling is estimated; 0 for
+      none.
+    - `n_jobs`: as everywhere.
     """
 
     components: FloatArray
@@ -124,18 +105,10 @@ class Pass:
 class Supports:
     """Atoms in use by some rows, from which the driver estimates the curvature of the coupling.
 
-    Attributes
-    ----------
-    atoms : ndarray of int
-        The atoms of all rows, one after the other.
-    counts : ndarray of shape (n_rows,), int
-        How many of them belong to each row.
-    weights : ndarray of shape (n_rows, n_terms)
-        The rows' weights in the differences of means.
-    shares : ndarray of shape (n_rows,)
-        How many samples a row stands for.
-    ridges : ndarray of shape (n_rows,)
-        Weights of half their squared norms: `l2`, and what the graph holds them back by.
+    `atoms`: the atoms of all rows, one after the other. `counts` (n_rows,): how many of them belong
+    to each row. `weights` (n_rows, n_terms): the rows' weights in the differences of means.
+    `shares` (n_rows,): how many samples a row stands for. `ridges` (n_rows,): weights of half their
+    squared norms: `l2`, and what the graph holds them back by.
     """
 
     atoms: NDArray[np.intp]
@@ -154,28 +127,16 @@ class Supports:
 class Summary:
     """Sums over samples; everything the driver ever sees of the data.
 
-    Attributes
-    ----------
-    statistics : Statistics
-        A, B, energy and penalty of the codes.
-    ridge : float
-        Half the squared norm of the codes.
-    roughness : float
-        ½ tr(S L Sᵀ): what the graph term weighs.
-    offset : ndarray of shape (n_components, n_terms)
-        The differences of the mean codes.
-    supports : Supports
-        Of `curved_rows` rows of every chunk.
-    gap : float
-        Sum of the duality gaps of the samples.
-    kkt : float
-        The largest violation of a sample's optimality conditions.
-    n_unconverged : int
-        Samples that did not reach the tolerance.
-    residuals : ndarray of shape (n_candidates,)
-        Squared residual norms of the worst samples, descending.
-    rows : ndarray of shape (n_candidates, n_features)
-        Those samples.
+    - `statistics`: a, B, energy and penalty of the codes.
+    - `ridge`: half the squared norm of the codes.
+    - `roughness`: ½ tr(S L Sᵀ): what the graph term weighs.
+    - `offset` (n_components, n_terms): the differences of the mean codes.
+    - `supports`: of `curved_rows` rows of every chunk.
+    - `gap`: sum of the duality gaps of the samples.
+    - `kkt`: the largest violation of a sample's optimality conditions.
+    - `n_unconverged`: samples that did not reach the tolerance.
+    - `residuals` (n_candidates,): squared residual norms of the worst samples, descending.
+    - `rows` (n_candidates, n_features): those samples.
     """
 
     statistics: Statistics

@@ -26,10 +26,7 @@ _Path = str | os.PathLike[str]
 class DaskBlock:
     """Rows that Dask computes; an engine on a cluster leaves them where they are computed.
 
-    Attributes
-    ----------
-    block : dask.delayed.Delayed
-        One partition.
+    `block`: one partition.
     """
 
     block: Any

@@ -23,26 +23,10 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     r"""Resample both sides for an interval of the squared MMD.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Rows of the source, at least 2.
-    target : ndarray of shape (n_target, d)
-        Rows of the target, at least 2.
-    bandwidths : sequence of float
-        Of the Gaussian kernels that are averaged.
-    rng : numpy.random.Generator
-        Draws the resamples.
-    n_resamples : int, default=400
-        Resamples.
+    `source` (n_source, d): rows of the source, at least 2. `target` (n_target, d): rows of the
+    target, at least 2. `bandwidths`: of the Gaussian kernels that are averaged. `rng`: draws the
+    resamples. Returns `low`, `high`: 95 % percentile interval of the unbiased estimate.
 
-    Returns
-    -------
-    low, high : float
-        95 % percentile interval of the unbiased estimate.
-
-    Notes
-    -----
     Rows are taken as independent, as the permutation test takes them. With :math:`c_i` the number of
     times that row i was drawn, the mean within a side is
     :math:`\sum_{i \ne j} c_i c_j k_{ij} / (n^2 - \sum_i c_i^2)`: a row drawn twice is not compared

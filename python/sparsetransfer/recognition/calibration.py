@@ -20,20 +20,13 @@ _LARGEST = np.log(1e3)
 class Calibration:
     r"""A temperature, and what it was fitted on.
 
-    Parameters
-    ----------
-    slope : float
-        Probabilities are :math:`\operatorname{softmax}(a f)` of the scores f.
-    confusion : ndarray of shape (n_classes, n_classes), int64
-        Recordings of each class (row), of speakers who were held out, that were decided to be each
-        class (column).
-    recall : float
-        Unweighted average recall on these speakers, 0 to 1.
-    error : float
-        Expected calibration error on these speakers, 0 to 1.
-    offsets : ndarray of shape (n_classes,), optional
-        Added to :math:`a f`, where labels of the target set them: `adjusted`. What is said of the
-        speakers who were held out is without them.
+    - `slope`: probabilities are :math:`\operatorname{softmax}(a f)` of the scores f.
+    - `confusion` (n_classes, n_classes): recordings of each class (row), of speakers who were held
+      out, that were decided to be each class (column).
+    - `recall`: unweighted average recall on these speakers, 0 to 1.
+    - `error`: expected calibration error on these speakers, 0 to 1.
+    - `offsets` (n_classes,): added to :math:`a f`, where labels of the target set them: `adjusted`.
+      What is said of the speakers who were held out is without them.
     """
 
     slope: float
@@ -68,12 +61,9 @@ class Calibration:
 class Adjustment:
     r"""A temperature and an offset per class: :math:`q \propto p^a e^b` from probabilities p.
 
-    Parameters
-    ----------
-    slope : float
-        The exponent a > 0; below 1 where the probabilities were too sure.
-    offsets : ndarray of shape (n_classes,)
-        The offsets b, positive for classes that are more frequent than the probabilities say.
+    `slope`: the exponent a > 0; below 1 where the probabilities were too sure. `offsets`
+    (n_classes,): the offsets b, positive for classes that are more frequent than the probabilities
+    say.
     """
 
     slope: float
@@ -85,10 +75,8 @@ class Adjustment:
 
 
 def fit_adjustment(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> Adjustment:
-    r"""Fit a temperature and class offsets to a few labelled recordings, without any the identity.
+    """Fit a temperature and class offsets to a few labelled recordings, without any the identity.
 
-    Notes
-    -----
     Bias-corrected temperature scaling [1]_, which also corrects the shares of the classes. Maximum
     a posteriori: the logarithm of the temperature and the offsets have standard normal priors, so
     that few labels change little, and classes without a label stay possible.
@@ -129,20 +117,9 @@ def _logarithms(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 def fit_calibration(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> Calibration:
     """Fit a temperature by maximum likelihood, every class with the same weight.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_classes)
-        Scores of recordings of speakers who were held out.
-    truth : ndarray of shape (n,), int
-        Their classes; every class occurs.
+    `scores` (n, n_classes): scores of recordings of speakers who were held out. `truth` (n,): their
+    classes; every class occurs. Returns: the temperature and the figures with it.
 
-    Returns
-    -------
-    Calibration
-        The temperature and the figures with it.
-
-    Notes
-    -----
     Temperature scaling [1]_: one parameter, which cannot change a decision.
 
     References

@@ -29,12 +29,9 @@ def domain_gap(
 
     The seed draws at most 1000 recordings a side, the permutations and the resamples.
 
-    Returns
-    -------
-    dict of str to dict
-        Of each state that there is, ``linear`` and ``gaussian`` of `measure_discrepancy`, and the
-        unbiased estimate of the squared MMD (``unbiased``) with its 95 % interval (``low``,
-        ``high``) and the p-value of its permutation test.
+    Returns: of each state that there is, ``linear`` and ``gaussian`` of `measure_discrepancy`, and
+    the unbiased estimate of the squared MMD (``unbiased``) with its 95 % interval (``low``,
+    ``high``) and the p-value of its permutation test.
     """
 
     def figures(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> dict[str, float]:

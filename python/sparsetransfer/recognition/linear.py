@@ -35,16 +35,9 @@ _SILENCE = 2.0**-15
 class Window:
     """Probabilities of the emotions in a stretch of a recording.
 
-    Parameters
-    ----------
-    start, end : float
-        In seconds from the beginning of the file.
-    probabilities : tuple of float
-        One per class of the recogniser, summing to 1.
-    flags : tuple of str, default=()
-        Why they are doubtful, if they are.
-    speech : float, default=nan
-        Fraction of the stretch that is speech by its energy, as `speech_share` measures it.
+    `start`, `end`: in seconds from the beginning of the file. `probabilities`: one per class of the
+    recogniser, summing to 1. `flags`: why they are doubtful, if they are. `speech`: fraction of the
+    stretch that is speech by its energy, as `speech_share` measures it.
     """
 
     start: float
@@ -58,25 +51,15 @@ class Window:
 class LinearRecogniser:
     r"""A linear machine on z-scored features, with calibrated probabilities.
 
-    Parameters
-    ----------
-    classes : tuple of str
-        The k emotions.
-    feature_set : str
-        Name of the feature set, as in `features.feature_set`.
-    feature_set_id : str
-        Its name and version.
-    mean, spread : ndarray of shape (d,)
-        Mean and standard deviation of the training rows; the latter positive.
-    coefficients : ndarray of shape (k, d)
-        Of the machine, for z-scored features.
-    intercepts : ndarray of shape (k,)
-        Of the machine.
-    calibration : ndarray of shape (k + 1,)
-        Slope, then one offset per class: probabilities are
-        :math:`\operatorname{softmax}(a f + b)` of the decision values f.
-    about : mapping
-        What it was fitted on and how, as plain JSON values.
+    - `classes`: the k emotions.
+    - `feature_set`: name of the feature set, as in `features.feature_set`.
+    - `feature_set_id`: its name and version.
+    - `mean`, `spread` (d,): mean and standard deviation of the training rows; the latter positive.
+    - `coefficients` (k, d): of the machine, for z-scored features.
+    - `intercepts` (k,): of the machine.
+    - `calibration` (k + 1,): slope, then one offset per class: probabilities are
+      :math:`\operatorname{softmax}(a f + b)` of the decision values f.
+    - `about`: what it was fitted on and how, as plain JSON values.
     """
 
     classes: tuple[str, ...]
@@ -92,15 +75,8 @@ class LinearRecogniser:
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of every class.
 
-        Parameters
-        ----------
-        features : ndarray of shape (n, d)
-            Rows of the feature set, before any normalisation.
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Rows sum to 1.
+        `features` (n, d): rows of the feature set, before any normalisation. Returns (n, k): rows
+        sum to 1.
         """
         standard = (features - self.mean) / self.spread
         decisions = matmul(standard, self.coefficients.T) + self.intercepts

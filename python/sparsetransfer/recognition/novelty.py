@@ -23,16 +23,9 @@ _LEVEL = 0.99
 class Novelty:
     """Distance to the nearest fitted rows, and from where on it is unusual.
 
-    Parameters
-    ----------
-    mean : ndarray of shape (d,)
-        Mean of the fitted rows of source and target.
-    components : ndarray of shape (k, d)
-        Their first principal axes.
-    reference : ndarray of shape (m, k)
-        Their coordinates.
-    threshold : float
-        Distance that one in a hundred rows of speakers who were held out exceeds.
+    `mean` (d,): mean of the fitted rows of source and target. `components` (k, d): their first
+    principal axes. `reference` (m, k): their coordinates. `threshold`: distance that one in a
+    hundred rows of speakers who were held out exceeds.
     """
 
     mean: NDArray[np.float64]
@@ -60,24 +53,10 @@ def fit_novelty(
 ) -> Novelty:
     """Fit distances on source and target, and a threshold on speakers who are held out.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_source, d)
-        Normalised rows of the source.
-    target : ndarray of shape (n_target, d)
-        Normalised rows of the target.
-    folds : sequence of (train, test)
-        Rows of the source with speakers held out.
-    seed : int, default=0
-        Draws the rows that are kept where there are more than 2000.
+    `source` (n_source, d): normalised rows of the source. `target` (n_target, d): normalised rows
+    of the target. `folds` (sequence of (train, test)): rows of the source with speakers held out.
+    `seed`: draws the rows that are kept where there are more than 2000.
 
-    Returns
-    -------
-    Novelty
-        The distances.
-
-    Notes
-    -----
     The distance to the k-th nearest fitted row is a common score of what a model has not seen [1]_;
     the mean over the nearest five is steadier. It is taken on 20 principal axes of all rows, and
     the threshold is the 99th percentile of the distances of held-out source speakers to the others

@@ -20,14 +20,9 @@ _SUM_WEIGHT = 1e3
 class EstimatedShares:
     """Shares of classes with intervals.
 
-    Parameters
-    ----------
-    decided : ndarray of shape (n_classes,)
-        Shares of the decisions, as they are.
-    estimated : ndarray of shape (n_classes,)
-        Shares of the classes that explain these decisions best.
-    low, high : ndarray of shape (n_classes,)
-        95 % interval of the estimate.
+    `decided` (n_classes,): shares of the decisions, as they are. `estimated` (n_classes,): shares
+    of the classes that explain these decisions best. `low`, `high` (n_classes,): 95 % interval of
+    the estimate.
     """
 
     decided: NDArray[np.float64]
@@ -45,29 +40,11 @@ def estimate_shares(
 ) -> EstimatedShares:
     r"""Estimate the shares of classes from decisions and a confusion matrix.
 
-    Parameters
-    ----------
-    decisions : array_like of shape (n_classes,), int
-        How often each class was decided for.
-    confusion : array_like of shape (n_classes, n_classes), int
-        Recordings of each class (row) that were decided to be each class (column); no row of zeros.
-    n_resamples : int, default=1000
-        Parametric bootstrap resamples for the interval.
-    rng : numpy.random.Generator or int, optional
-        Draws them.
+    `decisions` (n_classes,): how often each class was decided for. `confusion` (n_classes,
+    n_classes): recordings of each class (row) that were decided to be each class (column); no row
+    of zeros. `n_resamples`: parametric bootstrap resamples for the interval. `rng`: draws them.
+    Raises ValueError if shapes disagree, there is no decision, or a class has no recording.
 
-    Returns
-    -------
-    EstimatedShares
-        The shares.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, there is no decision, or a class has no recording.
-
-    Notes
-    -----
     With R the rows of the confusion divided by their sums and q the shares of the decisions,
 
     .. math:: \hat\pi = \arg\min_{\pi \ge 0,\ \sum \pi = 1} \|q - R^\top \pi\|^2,

@@ -52,24 +52,11 @@ _NO_CONTENT = {"lost+found"}
 def check_destination(directory: str | os.PathLike[str]) -> Path:
     """Check that a report can be written to a place without destroying something else.
 
-    Parameters
-    ----------
-    directory : path-like
-        Where the report shall stand: nothing, an empty folder, or an earlier report, whose files
-        will be replaced. Other files in the folder of a report stay.
-
-    Returns
-    -------
-    Path
-        The absolute path, with links followed.
-
-    Raises
-    ------
-    OSError
-        If there is a file, a folder with content that is no report, or a place where no file can be
-        made.
-    ModuleNotFoundError
-        If the packages that draw and render a report are not installed.
+    `directory`: where the report shall stand: nothing, an empty folder, or an earlier report, whose
+    files will be replaced. Other files in the folder of a report stay. Returns: the absolute path,
+    with links followed. Raises OSError if there is a file, a folder with content that is no report,
+    or a place where no file can be made. Raises ModuleNotFoundError if the packages that draw and
+    render a report are not installed.
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise missing_extra("a report", "speech")
@@ -103,22 +90,9 @@ def reserved(directory: str | os.PathLike[str]) -> Iterator[Path]:
 
     What a process left that was killed while it wrote is finished or removed.
 
-    Parameters
-    ----------
-    directory : path-like
-        The folder, as in `check_destination`. It is made, and removed again if it stays empty.
-
-    Yields
-    ------
-    Path
-        The absolute path, with links followed.
-
-    Raises
-    ------
-    OSError
-        As `check_destination`.
-    BlockingIOError
-        If another process writes into the folder.
+    `directory`: the folder, as in `check_destination`. It is made, and removed again if it stays
+    empty. Yields: the absolute path, with links followed. Raises OSError as `check_destination`.
+    Raises BlockingIOError if another process writes into the folder.
     """
     place = check_destination(directory)
     made = [folder for folder in (place, *place.parents) if not folder.exists()]
@@ -153,20 +127,10 @@ def _put_into_place(place: Path) -> None:
 class WorkFolder(CellStore):
     """The cells of a study that is being run, beside its configuration.
 
-    Parameters
-    ----------
-    directory : path-like
-        The report folder, as in `check_destination`. `reserved` keeps other processes out of it.
-    config : StudyConfig
-        The study; it is written with the first cell, so that input that cannot be used leaves
-        nothing behind.
-    keep : bool, default=False
-        Whether cells of an earlier run are used, instead of removed.
-
-    Raises
-    ------
-    OSError
-        As `check_destination`.
+    `directory`: the report folder, as in `check_destination`. `reserved` keeps other processes out
+    of it. `config`: the study; it is written with the first cell, so that input that cannot be used
+    leaves nothing behind. `keep`: whether cells of an earlier run are used, instead of removed.
+    Raises OSError as `check_destination`.
     """
 
     def __init__(

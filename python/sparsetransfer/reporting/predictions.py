@@ -35,11 +35,8 @@ _BALANCED = ("multi-view", "recommended", "frame-codes")
 def check_page(folder: str | os.PathLike[str]) -> Path:
     """Return the path of ``predictions.html``, after checking that it can be written.
 
-    Raises
-    ------
-    OSError
-        If no file can be made there, or a file of that name is no such report: only what this
-        package wrote is replaced.
+    Raises OSError if no file can be made there, or a file of that name is no such report: only what
+    this package wrote is replaced.
     """
     place = check_folder(folder) / "predictions.html"
     check_file(place)

@@ -54,33 +54,20 @@ _NORMALISATION = {
 class SummaryRow:
     """Figures of one method on one task, averaged over seeds.
 
-    Parameters
-    ----------
-    task, target, method : str
-        Names.
-    n_seeds : int
-        Number of runs.
-    uar, war, macro_f1 : float
-        Mean unweighted and weighted average recall, and macro-F1, 0..1.
-    uar_spread : float
-        Standard deviation of the UAR over seeds; NaN with one seed.
-    interval : tuple of (float, float)
-        Speaker bootstrap interval of the UAR, bounds averaged over seeds.
-    recalls : tuple of float
-        Mean recall per class; NaN for a class the target lacks.
-    gain : float
-        UAR minus that of the tuned linear SVM on the same task; NaN without the latter.
-    linear_before, linear_after : float
-        Mean linear MMD² between the normalised features and between the codes, relative to the
-        energy of the rows; the latter NaN for methods without codes.
-    gaussian_before, gaussian_after : float
-        The same with Gaussian kernels.
-    kkt_violation : float
-        Largest violation over seeds; NaN for methods without codes.
-    parameters : str
-        Chosen settings and parameters of the classifier, all that occur over seeds; empty without a choice.
-    validated_uar : float
-        Mean validated UAR of the chosen parameters; NaN without a choice.
+    - `task`, `target`, `method`: names.
+    - `n_seeds`: number of runs.
+    - `uar`, `war`, `macro_f1`: mean unweighted and weighted average recall, and macro-F1, 0..1.
+    - `uar_spread`: standard deviation of the UAR over seeds; NaN with one seed.
+    - `interval`: speaker bootstrap interval of the UAR, bounds averaged over seeds.
+    - `recalls`: mean recall per class; NaN for a class the target lacks.
+    - `gain`: UAR minus that of the tuned linear SVM on the same task; NaN without the latter.
+    - `linear_before`, `linear_after`: mean linear MMD² between the normalised features and between
+      the codes, relative to the energy of the rows; the latter NaN for methods without codes.
+    - `gaussian_before`, `gaussian_after`: the same with Gaussian kernels.
+    - `kkt_violation`: largest violation over seeds; NaN for methods without codes.
+    - `parameters`: chosen settings and parameters of the classifier, all that occur over seeds;
+      empty without a choice.
+    - `validated_uar`: mean validated UAR of the chosen parameters; NaN without a choice.
     """
 
     task: str

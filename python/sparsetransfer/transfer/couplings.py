@@ -26,17 +26,11 @@ class MeanContrasts:
 
     Couplings of the same samples add up: ``couple_domains(d) + 0.5 * couple_classes(d, y)``.
 
-    Parameters
-    ----------
-    columns : numpy.ndarray of shape (n_samples, n_terms)
-        One contrast :math:`m_q` per column: the weights of one mean minus those of another.
-    weights : numpy.ndarray of shape (n_terms,)
-        The weight :math:`\omega_q \ge 0` of every term.
-    pooled : numpy.ndarray of shape (n_samples,)
-        The contrast :math:`m` of all source with all target samples. It sets the scale.
+    `columns` (n_samples, n_terms): one contrast :math:`m_q` per column: the weights of one mean
+    minus those of another. `weights` (n_terms,): the weight :math:`\omega_q \ge 0` of every term.
+    `pooled` (n_samples,): the contrast :math:`m` of all source with all target samples. It sets the
+    scale.
 
-    Notes
-    -----
     With strength :math:`\hat\mu` (the argument `mmd` of the solvers) and codes in the columns of
     S, the term is
 
@@ -89,15 +83,7 @@ class MeanContrasts:
     def factor(self, mmd: float) -> NDArray[np.float64]:
         """Return E with E Eᵀ = M at the strength `mmd`.
 
-        Parameters
-        ----------
-        mmd : float
-            Scale-free strength, >= 0.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_samples, rank)
-            Without columns if `mmd` is 0.
+        `mmd`: scale-free strength, >= 0. Returns (n_samples, rank): without columns if `mmd` is 0.
         """
         strength = check_real(mmd, "mmd", minimum=0) / inner(self.pooled, self.pooled)
         scales = np.sqrt(strength * self.weights)
@@ -113,13 +99,7 @@ class MeanContrasts:
     def differences(self, codes: ArrayLike) -> NDArray[np.float64]:
         """Return the difference of mean codes of every term.
 
-        Parameters
-        ----------
-        codes : array_like of shape (n_samples, n_components)
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_terms, n_components)
+        `codes` (n_samples, n_components). Returns (n_terms, n_components).
         """
         return np.asarray(matmul(self.columns.T, check_matrix(codes, "codes")), dtype=np.float64)
 

@@ -62,16 +62,9 @@ def resolve_kkt_tol(given: float | None, dtype: np.dtype[Any]) -> float:
 class CoupledProblem:
     """The terms that couple samples, and what codes of weighted samples are scaled by.
 
-    Attributes
-    ----------
-    factor : numpy.ndarray of shape (n_samples, rank)
-        E of the term half the squared norm of S E.
-    laplacian : tuple of numpy.ndarray
-        Row starts, column numbers and values of L, its strength included; empty without.
-    roots : numpy.ndarray of shape (n_samples,), optional
-        Roots of the sample weights.
-    means : MeanContrasts, optional
-        Whose mean difference a result reports.
+    `factor` (n_samples, rank): E of the term half the squared norm of S E. `laplacian`: row starts,
+    column numbers and values of L, its strength included; empty without. `roots` (n_samples,):
+    roots of the sample weights. `means`: whose mean difference a result reports.
     """
 
     factor: NDArray[np.float64]
@@ -254,21 +247,9 @@ def certify_rounded(
 ) -> TransferCodes:
     """Certify float32 codes in float64; solve on there, and round, where they fall short.
 
-    Parameters
-    ----------
-    found : TransferCodes
-        Codes in float32, with a certificate in float32.
-    solve : callable
-        ``solve(codes, max_iter)`` improves scaled float64 codes in place and returns the report.
-    coupling : CoupledProblem
-        What scales codes.
-    max_iter : int
-        Most iterations that are left.
-
-    Returns
-    -------
-    TransferCodes
-        Codes in float32 with their own certificate.
+    `found`: codes in float32, with a certificate in float32. `solve`: ``solve(codes, max_iter)``
+    improves scaled float64 codes in place and returns the report. `coupling`: what scales codes.
+    `max_iter`: most iterations that are left. Returns: codes in float32 with their own certificate.
     """
     exact = coupling.scale(found.codes.astype(np.float64))
     report = solve(exact, 0)

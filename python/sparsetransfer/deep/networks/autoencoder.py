@@ -25,10 +25,7 @@ _WIDTHS = (40, 20, 10)
 class RowScaler:
     """Standardise rows of features, source and target each by its own statistics.
 
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (2, n_features), float64
-        Of the source (row 0) and of the target (row 1).
+    `mean`, `scale` (2, n_features): of the source (row 0) and of the target (row 1).
     """
 
     mean: NDArray[np.float64]

@@ -31,8 +31,6 @@ def check_widths(widths: Sequence[int], name: str) -> None:
 class StatisticsPooling(nn.Module):
     """Mean and standard deviation over time, over the frames that are there.
 
-    Notes
-    -----
     The standard deviation is that of the population, with 1e-5 added to the variance, so that its
     gradient is finite where a channel is constant.
     """

@@ -64,19 +64,8 @@ class PooledCampplus(nn.Module):
     vector is standardised by statistics of the corpora: of a batch in training, of all recordings
     of a domain otherwise.
 
-    Parameters
-    ----------
-    encoder : Campplus
-        The speaker network, which is truncated.
-    layer : str
-        Last layer of frames.
-    n_outputs : int
-        Classes.
-
-    Attributes
-    ----------
-    stages : dict of str to list of str
-        The parts of every stage, by the name of its first part, from the input on.
+    `encoder`: the speaker network, which is truncated. `layer`: last layer of frames. `n_outputs`:
+    classes. `stages`: the parts of every stage, by the name of its first part, from the input on.
     """
 
     mean: Tensor
@@ -151,10 +140,7 @@ class PooledCampplus(nn.Module):
     def freeze(self, stages: int | str) -> None:
         """Freeze the first stages, by number or up to a name.
 
-        Raises
-        ------
-        ValueError
-            If there are not so many stages, or none of the name.
+        Raises ValueError if there are not so many stages, or none of the name.
         """
         names = list(self.stages)
         if isinstance(stages, str):

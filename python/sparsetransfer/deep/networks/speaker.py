@@ -48,23 +48,10 @@ __all__ = ["SpeakerNetwork", "train_classes", "train_speaker_network"]
 class SpeakerNetwork(nn.Module):
     """Residual encoder with statistics pooling, an embedding, and scores.
 
-    Parameters
-    ----------
-    n_bands : int
-        Bands of the spectrograms.
-    n_outputs : int
-        Speakers or emotions to tell apart.
-    channels : sequence of int, default=(16, 32, 64)
-        Channels of the residual stages.
-    n_blocks : int, default=2
-        Residual blocks of a stage.
-    n_embedding : int, default=128
-        Length of the embedding.
-
-    Raises
-    ------
-    ValueError
-        If there is no stage, or a size is below 1.
+    `n_bands`: bands of the spectrograms. `n_outputs`: speakers or emotions to tell apart.
+    `channels`: channels of the residual stages. `n_blocks`: residual blocks of a stage.
+    `n_embedding`: length of the embedding. Raises ValueError if there is no stage, or a size is
+    below 1.
     """
 
     def __init__(
@@ -104,10 +91,7 @@ class SpeakerNetwork(nn.Module):
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a network that `save` wrote.
 
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged, or holds something else.
+        Raises CheckpointError if the file is damaged, or holds something else.
         """
         tensors, meta = read_checkpoint(path, "SpeakerNetwork")
         with describing(path, "a network"):

@@ -59,13 +59,9 @@ def read_checkpoint(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_checkpoint` wrote: finite tensors on the CPU, and JSON values.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    CheckpointError
-        If the file is truncated, was not written by this package, holds another kind or schema
-        version, or a value that is not finite.
+    Raises FileNotFoundError if there is no such file. Raises CheckpointError if the file is
+    truncated, was not written by this package, holds another kind or schema version, or a value
+    that is not finite.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {os.fspath(path)!r}")
@@ -127,10 +123,7 @@ def describing(path: str | os.PathLike[str], what: str) -> Iterator[None]:
 def read_parameters(meta: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the parameters of an estimator; where to compute is not for a file to say.
 
-    Raises
-    ------
-    ValueError
-        If they name more residual blocks than there are tensors.
+    Raises ValueError if they name more residual blocks than there are tensors.
     """
     parameters = {name: value for name, value in meta["parameters"].items() if name != "device"}
     if parameters.get("n_blocks", 0) > len(tensors):
@@ -141,10 +134,7 @@ def read_parameters(meta: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> d
 def read_classes(given: Any) -> NDArray[Any]:
     """Return classes from a flat list of at least two different names or numbers.
 
-    Raises
-    ------
-    ValueError
-        If it is anything else.
+    Raises ValueError if it is anything else.
     """
     flat = isinstance(given, list) and all(isinstance(c, (str, int, float)) for c in given)
     if (
@@ -160,10 +150,7 @@ def read_classes(given: Any) -> NDArray[Any]:
 def check_scales(mean: Tensor, scale: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return means and positive scales of source and target, of shape (2, n).
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or a scale is not positive.
+    Raises ValueError if the shapes differ, or a scale is not positive.
     """
     if mean.ndim != 2 or mean.shape != scale.shape or mean.shape[0] != 2 or not mean.shape[1]:
         raise ValueError(f"statistics of shapes {tuple(mean.shape)} and {tuple(scale.shape)}")
@@ -175,10 +162,8 @@ def check_scales(mean: Tensor, scale: Tensor) -> tuple[NDArray[np.float64], NDAr
 def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
     """Compare names, shapes and dtypes of tensors with those of a module, on any device.
 
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, too many, or of another shape or dtype, or a variance is negative.
+    Raises CheckpointError if a tensor is missing, too many, or of another shape or dtype, or a
+    variance is negative.
     """
     given = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     expected = module.state_dict()
@@ -197,10 +182,7 @@ def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str 
 def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
     """Load tensors into a module after checking their names, shapes and dtypes.
 
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, too many, or of another shape or dtype.
+    Raises CheckpointError if a tensor is missing, too many, or of another shape or dtype.
     """
     check_tensors(module, tensors, prefix)
     module.load_state_dict(

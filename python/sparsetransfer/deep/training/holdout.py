@@ -28,16 +28,9 @@ def split_for_validation(
     groups: speakers of all rows, none of whom is in both parts
     fraction: share of every class to hold out, the nearest that whole speakers allow
 
-    Raises
-    ------
-    ValueError
-        If `groups` has the wrong shape, or a class has a single sample.
-
-    Warns
-    -----
-    DomainWarning
-        If no split by speaker has every class in both parts, for example because one speaker
-        has all samples of a class. Samples are then held out by class regardless of speakers.
+    Raises ValueError if `groups` has the wrong shape, or a class has a single sample. Warns
+    DomainWarning if no split by speaker has every class in both parts, for example because one
+    speaker has all samples of a class. Samples are then held out by class regardless of speakers.
     """
     if fraction == 0:
         return rows, rows[:0]

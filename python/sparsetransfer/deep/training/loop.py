@@ -33,22 +33,13 @@ Progress = Callable[[int, int, float], object]
 class Training:
     """How to train.
 
-    Attributes
-    ----------
-    max_epochs : int
-        The largest number of epochs.
-    patience : int
-        Epochs without a better validation loss after which to stop.
-    seed : int
-        Seed of every draw.
-    device : torch.device
-        Where to compute; on CUDA in mixed precision (bfloat16).
-    checkpoint : path-like or None
-        File that is written after every epoch and from which a killed run goes on.
-    progress : callable or None
-        See `Progress`.
-    warmup : int
-        Epochs at the begin that cannot be the best one, unless there are no others.
+    - `max_epochs`: the largest number of epochs.
+    - `patience`: epochs without a better validation loss after which to stop.
+    - `seed`: seed of every draw.
+    - `device`: where to compute; on CUDA in mixed precision (bfloat16).
+    - `checkpoint`: file that is written after every epoch and from which a killed run goes on.
+    - `progress`: see `Progress`.
+    - `warmup`: epochs at the begin that cannot be the best one, unless there are no others.
     """
 
     max_epochs: int

@@ -33,12 +33,8 @@ _SHORTEST = 2
 class Batch:
     """Padded spectrograms.
 
-    Attributes
-    ----------
-    frames : Tensor of shape (n, n_frames, n_bands), float32
-        Zero after the end of each sequence.
-    lengths : Tensor of shape (n,), int64
-        Number of frames of each sequence.
+    `frames` (n, n_frames, n_bands): zero after the end of each sequence. `lengths` (n,): number of
+    frames of each sequence.
     """
 
     frames: Tensor
@@ -96,13 +92,8 @@ def check_rows(value: Any, *, n_features: int | None = None) -> list[NDArray[np.
 class BandScaler:
     """Standardise each band over the frames of a corpus, source and target each by its own.
 
-    Parameters
-    ----------
-    mean, scale : ndarray of shape (2, n_bands), float64
-        Statistics of the source (row 0) and of the target (row 1).
+    `mean`, `scale` (2, n_bands): statistics of the source (row 0) and of the target (row 1).
 
-    Notes
-    -----
     Standardised spectrograms are standardised to the same bits: statistics are taken and applied in
     float64, and what float32 cannot tell from mean 0 and deviation 1 counts as that.
     """

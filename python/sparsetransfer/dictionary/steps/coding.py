@@ -28,16 +28,8 @@ class Certificate(NamedTuple):
 class Coder:
     """Lasso codes with fixed options.
 
-    Parameters
-    ----------
-    alpha : float
-        The weight of the ℓ1 norm.
-    positive : bool
-        Whether codes are non-negative.
-    max_iter : int
-        Rounds of the active set per sample at most.
-    num_threads : int
-        A resolved number of threads.
+    `alpha`: the weight of the ℓ1 norm. `positive`: whether codes are non-negative. `max_iter`:
+    rounds of the active set per sample at most. `num_threads`: a resolved number of threads.
     """
 
     def __init__(self, alpha: float, *, positive: bool, max_iter: int, num_threads: int) -> None:
@@ -77,12 +69,7 @@ class Coder:
 class PursuitCoder:
     """Codes by orthogonal matching pursuit that are never worse than those they replace.
 
-    Parameters
-    ----------
-    n_nonzero_coefs : int
-        Atoms per sample at most.
-    num_threads : int
-        A resolved number of threads.
+    `n_nonzero_coefs`: atoms per sample at most. `num_threads`: a resolved number of threads.
     """
 
     def __init__(self, n_nonzero_coefs: int, *, num_threads: int) -> None:

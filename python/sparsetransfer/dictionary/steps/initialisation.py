@@ -28,31 +28,18 @@ def initial_dictionary(
 ) -> FloatArray:
     """Return unit-norm atoms to start dictionary learning from.
 
-    Parameters
-    ----------
-    X : array_like of shape (n_samples, n_features)
-        Signals.
-    n_components : int
-        The number of atoms.
-    init : {"samples", "spread", "svd"}, default="samples"
-        "samples" draws signals without repetition; "spread" draws each signal with a probability
-        that falls with its similarity to those drawn before, like k-means++ but blind to sign and
-        scale; "svd" takes right singular vectors by decreasing singular value, without drawing.
-    positive : bool, default=False
-        Use the non-negative part of every atom.
-    rng : numpy.random.Generator or int, optional
-        The source of draws, or its seed.
+    - `X` (n_samples, n_features): signals.
+    - `n_components`: the number of atoms.
+    - `init`: "samples" draws signals without repetition; "spread" draws each signal with a
+      probability that falls with its similarity to those drawn before, like k-means++ but blind to
+      sign and scale; "svd" takes right singular vectors by decreasing singular value, without
+      drawing.
+    - `positive`: use the non-negative part of every atom.
+    - `rng`: the source of draws, or its seed.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_components, n_features)
-        Where the signals give fewer than `n_components` atoms (zero signals, low rank) the rest
-        are zero: learners replace atoms that no code uses.
-
-    Raises
-    ------
-    ValueError
-        If `X` is not finite or `init` is unknown.
+    Returns (n_components, n_features): where the signals give fewer than `n_components` atoms (zero
+    signals, low rank) the rest are zero: learners replace atoms that no code uses. Raises
+    ValueError if `X` is not finite or `init` is unknown.
 
     References
     ----------

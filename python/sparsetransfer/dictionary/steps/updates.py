@@ -191,35 +191,19 @@ def update_ksvd(
 ) -> _KsvdStep:
     """Update atoms and the codes that use them together, by one pass of approximate K-SVD.
 
-    Parameters
-    ----------
-    X : array_like of shape (n_samples, n_features)
-        Signals.
-    dictionary : array_like of shape (n_components, n_features)
-        The dictionary, atoms in rows; not changed.
-    codes : array_like of shape (n_samples, n_components)
-        Not changed; the supports of the new codes are within theirs.
-    alpha : float, default=0
-        The penalty of the codes. Zero means fixed supports (as from OMP) and unit-norm atoms.
-    positive_dict, positive_code : bool, default=False
-        Keep atoms or codes non-negative.
-    l1_ratio : float, default=0
-        The set of the atoms, as in `update_dictionary`; needs a positive `alpha`.
-    n_jobs : int, optional
-        Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
+    - `X` (n_samples, n_features): signals.
+    - `dictionary` (n_components, n_features): the dictionary, atoms in rows; not changed.
+    - `codes` (n_samples, n_components): not changed; the supports of the new codes are within
+      theirs.
+    - `alpha`: the penalty of the codes. Zero means fixed supports (as from OMP) and unit-norm
+      atoms.
+    - `positive_dict`, `positive_code`: keep atoms or codes non-negative.
+    - `l1_ratio`: the set of the atoms, as in `update_dictionary`; needs a positive `alpha`.
+    - `n_jobs`: threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
-    Returns
-    -------
-    components : numpy.ndarray of shape (n_components, n_features)
-    codes : numpy.ndarray of shape (n_samples, n_components)
+    Returns `components` (n_components, n_features) and `codes` (n_samples, n_components). Raises
+    ValueError if shapes do not fit, an entry is not finite, or `alpha` is negative.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, an entry is not finite, or `alpha` is negative.
-
-    Notes
-    -----
     ‖X − S D‖²/2 + α ‖S‖₁ never rises: both the atom (E g / ‖g‖², put inside the unit ball) and its
     coefficients (soft(E d, α) / ‖d‖²) are exact minimisers. Holds one residual as large as `X`.
 

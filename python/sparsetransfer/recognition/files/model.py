@@ -50,23 +50,10 @@ def load(
 ) -> tuple[AdaptedModel | LinearRecogniser, dict[str, FrameCodeSet]]:
     """Read what `save` wrote.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, of this layout or of an earlier one.
-
-    Returns
-    -------
-    model : AdaptedModel or LinearRecogniser
-        The model.
-    frame_codes : dict of str to FrameCodeSet
-        Its feature sets that were learned, by name.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, truncated, too large, of a newer layout, names another class or
-        attribute than those that are known, or holds values that are not finite or answer nothing.
+    `path`: the file, of this layout or of an earlier one. Returns `model`: the model.
+    `frame_codes`: its feature sets that were learned, by name. Raises ModelError if the file is
+    missing, truncated, too large, of a newer layout, names another class or attribute than those
+    that are known, or holds values that are not finite or answer nothing.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes

@@ -87,22 +87,9 @@ _KINDS = "fiub"
 def pack_state(value: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
     """Convert a fitted object to arrays and JSON values.
 
-    Parameters
-    ----------
-    value : object
-        Of a class whose state is known, with such objects, arrays and JSON values in it.
-
-    Returns
-    -------
-    tree : JSON value
-        The object with numbers of arrays in their places.
-    arrays : dict of str to ndarray
-        The arrays, by number.
-
-    Raises
-    ------
-    StateError
-        If something else is in it.
+    `value`: of a class whose state is known, with such objects, arrays and JSON values in it.
+    Returns `tree`: the object with numbers of arrays in their places. `arrays`: the arrays, by
+    number. Raises StateError if something else is in it.
     """
     packer = _Packer()
     return packer.pack(value), packer.arrays
@@ -150,26 +137,10 @@ class _Packer:
 def unpack_state(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     """Restore an object from what `pack_state` returned.
 
-    Parameters
-    ----------
-    tree : JSON value
-        As `pack_state` gave it.
-    arrays : mapping of str to ndarray
-        The arrays.
+    `tree`: as `pack_state` gave it. Returns: the fitted object. Raises StateError if the tree names
+    another class or attribute than those that are known, an array is missing or not finite, or
+    constructors refuse their values.
 
-    Returns
-    -------
-    object
-        The fitted object.
-
-    Raises
-    ------
-    StateError
-        If the tree names another class or attribute than those that are known, an array is missing
-        or not finite, or constructors refuse their values.
-
-    Notes
-    -----
     Classes come from a fixed table, attributes from the list of their class. Nothing is imported
     or called by name.
     """

@@ -25,28 +25,12 @@ _VERSION = 1
 class Journal:
     """A file of JSON lines with the answers of an unfinished prediction.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it is made with the first answer.
-    settings : mapping
-        What answers depend on beside the recordings, as JSON values, for example the hash of the
-        model. Answers under other settings are forgotten.
+    `path`: the file; it is made with the first answer. `settings`: what answers depend on beside
+    the recordings, as JSON values, for example the hash of the model. Answers under other settings
+    are forgotten. `n_known`: answers that an earlier process left.
+    Raises FileExistsError if there is a file of that name which is no journal; it is left as it is.
+    Raises OSError if the file cannot be read.
 
-    Attributes
-    ----------
-    n_known : int
-        Answers that an earlier process left.
-
-    Raises
-    ------
-    FileExistsError
-        If there is a file of that name which is no journal; it is left as it is.
-    OSError
-        If the file cannot be read.
-
-    Notes
-    -----
     The first line holds the settings, every other one an answer with the segments of its file, and
     the size and time of change of the file: a recording that has changed is recognised again, and
     so is one that failed. A line that a killed process left incomplete is dropped. Numbers are
@@ -68,17 +52,8 @@ class Journal:
     def known(self, file: str, segments: Sequence[tuple[float, float]]) -> RecordingAnswer | None:
         """Return the answer of an earlier process about a file.
 
-        Parameters
-        ----------
-        file : str
-            Path of the recording.
-        segments : sequence of (start, end)
-            In seconds; NaN for the whole file.
-
-        Returns
-        -------
-        RecordingAnswer or None
-            The answer, if file and segments are still the same.
+        `file`: path of the recording. `segments` (sequence of (start, end)): in seconds; NaN for
+        the whole file. Returns: the answer, if file and segments are still the same.
         """
         identity, answer = self._known.get(file, (None, None))
         try:
@@ -89,12 +64,7 @@ class Journal:
     def add(self, answer: RecordingAnswer, segments: Sequence[tuple[float, float]]) -> None:
         """Append an answer; it is on its way to the disk when the call returns.
 
-        Parameters
-        ----------
-        answer : RecordingAnswer
-            The answer.
-        segments : sequence of (start, end)
-            As for `known`.
+        `segments` (sequence of (start, end)): as for `known`.
         """
         if answer.failure:
             return

@@ -51,19 +51,10 @@ _CHUNK = 128
 class RecordingAnswer:
     """What a recogniser says about one file.
 
-    Parameters
-    ----------
-    file : str
-        Path.
-    windows : tuple of Window
-        In order; windows of silence are left out.
-    probabilities : tuple of float
-        Of the file, as `aggregate_windows` joins its windows; flagged windows do not vote unless
-        all are. Empty if the file failed.
-    flags : tuple of str
-        Out of `FLAGS`: of the file if it failed, else those that all its windows have.
-    failure : str
-        Why there is no answer; empty if there is one.
+    `file`: path. `windows`: in order; windows of silence are left out. `probabilities`: of the
+    file, as `aggregate_windows` joins its windows; flagged windows do not vote unless all are.
+    Empty if the file failed. `flags`: out of `FLAGS`: of the file if it failed, else those that all
+    its windows have. `failure`: why there is no answer; empty if there is one.
     """
 
     file: str

@@ -64,26 +64,10 @@ def learn_chunks(
 ) -> tuple[ChunkedDictionary, NDArray[np.float64]]:
     """Learn with the parameters of an estimator.
 
-    Parameters
-    ----------
-    coder : TransferSparseCoding
-        The estimator.
-    chunks : Chunks
-        The samples of both domains.
-    engine : Engine or None
-        Where chunks are coded.
-
-    Returns
-    -------
-    learned : ChunkedDictionary
-        The dictionary and its certificates.
-    linear_terms : ndarray of shape (2, n_components)
-        The mean gradient of the MMD terms for a source and for a target code.
-
-    Raises
-    ------
-    ValueError
-        If a parameter has no effect on chunks, or needs all samples at once.
+    `coder`: the estimator. `chunks`: the samples of both domains. `engine`: where chunks are coded.
+    Returns `learned`: the dictionary and its certificates. `linear_terms` (2, n_components): the
+    mean gradient of the MMD terms for a source and for a target code. Raises ValueError if a
+    parameter has no effect on chunks, or needs all samples at once.
     """
     for group, names in _FOR_ARRAYS_ONLY.items():
         given, plain = coder._group(group), ABSENT[group]

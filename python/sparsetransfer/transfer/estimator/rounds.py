@@ -36,28 +36,11 @@ def learn_rounds(
 ) -> tuple[TransferDictionary, MeanContrasts | None, NDArray[np.generic] | None]:
     """Learn with the parameters of an estimator until pseudo-labels stay as they are.
 
-    Parameters
-    ----------
-    coder : TransferSparseCoding
-        The estimator.
-    signals : ndarray of shape (n_samples, n_features)
-        Validated samples.
-    domains : ndarray of shape (n_samples,) or None
-        Their domains; None for one.
-    y, pseudo_labels : array_like, optional
-        As in `TransferSparseCoding.fit`.
-    graph : GraphExtension or None
-        Neighbours of the samples.
-    threads : int
-        Number of threads.
-
-    Returns
-    -------
-    learned : TransferDictionary
-    coupling : MeanContrasts or None
-        That of the last round.
-    pseudo_labels : ndarray of shape (n_target,) or None
-        The most likely classes it took.
+    `coder`: the estimator. `signals` (n_samples, n_features): validated samples. `domains`
+    (n_samples,): their domains; None for one. `y`, `pseudo_labels`: as in
+    `TransferSparseCoding.fit`. `graph`: neighbours of the samples. `threads`: number of threads.
+    Returns `learned`. `coupling`: that of the last round. `pseudo_labels` (n_target,): the most
+    likely classes it took.
     """
     optimisation = coder._group("optimisation")
     regularisation = coder._group("regularisation")

@@ -37,18 +37,9 @@ class Alternation:
     Codes and atoms are first moved on along their last step, as in Nesterov's method; an iteration
     that does not lower the objective is made again without.
 
-    Parameters
-    ----------
-    problem : KernelProblem
-        The objective.
-    codes : ndarray of shape (n_samples, n_components)
-        Codes to start from.
-    components : ndarray of shape (n_components, n_features)
-        Atoms to start from, in the unit ball.
-    code_iter : int
-        Most proximal gradient steps of an iteration.
-    tol : float
-        Stationarity violation of its codes, relative to alpha.
+    `problem`: the objective. `codes` (n_samples, n_components): codes to start from. `components`
+    (n_components, n_features): atoms to start from, in the unit ball. `code_iter`: most proximal
+    gradient steps of an iteration. `tol`: stationarity violation of its codes, relative to alpha.
     """
 
     problem: KernelProblem

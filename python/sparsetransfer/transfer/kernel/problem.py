@@ -34,23 +34,15 @@ _LARGEST_SHRINKAGE = 60
 class KernelCodes:
     """Codes at a stationary point of a problem that is not convex.
 
-    Attributes
-    ----------
-    codes : numpy.ndarray of shape (n_samples, n_components)
-    objective : float
-        Value at `codes`.
-    kkt_violation : float
-        The largest distance of 0 from the subdifferential over all entries; compare with alpha.
-        Zero at every local minimum: it does not tell a local from the global one, and there is no
-        duality gap.
-    converged : bool
-        Whether the violation is within the tolerance asked for.
-    history : numpy.ndarray of shape (n_iter + 1,)
-        The objective at the start and after every iteration; it never rises.
-    n_iter : int
-        Proximal gradient steps.
-    discrepancy : float
-        The squared MMD of the codes.
+    - `codes` (n_samples, n_components).
+    - `objective`: value at `codes`.
+    - `kkt_violation`: the largest distance of 0 from the subdifferential over all entries; compare
+      with alpha. Zero at every local minimum: it does not tell a local from the global one, and
+      there is no duality gap.
+    - `converged`: whether the violation is within the tolerance asked for.
+    - `history` (n_iter + 1,): the objective at the start and after every iteration; it never rises.
+    - `n_iter`: proximal gradient steps.
+    - `discrepancy`: the squared MMD of the codes.
     """
 
     codes: FloatArray
@@ -72,16 +64,9 @@ class KernelCodes:
 class KernelDictionary:
     """A dictionary learned with codes under the Gaussian MMD.
 
-    Attributes
-    ----------
-    components : numpy.ndarray of shape (n_components, n_features)
-        Atoms in the unit ball.
-    codes : KernelCodes
-        Codes for these atoms.
-    history : numpy.ndarray of shape (n_iter,)
-        The objective after every alternation; it never rises.
-    converged : bool
-        Whether the objective settled within `max_iter` alternations.
+    `components` (n_components, n_features): atoms in the unit ball. `codes`: codes for these atoms.
+    `history` (n_iter,): the objective after every alternation; it never rises. `converged`: whether
+    the objective settled within `max_iter` alternations.
     """
 
     components: FloatArray

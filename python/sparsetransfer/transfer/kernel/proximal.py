@@ -43,26 +43,11 @@ def descend_rows(
 ) -> None:
     """Lower the objectives of codes that do not influence each other.
 
-    Parameters
-    ----------
-    evaluate : callable
-        ``evaluate(S, rows)`` returns objectives (n,), l1 term included, and gradients (n, k) of
-        the rest.
-    codes : numpy.ndarray of shape (n_samples, n_components)
-        Where to start; overwritten.
-    alpha : float
-        Weight of the l1 norm.
-    positive_code : bool
-        Whether codes are non-negative.
-    length : float
-        The first step: 1 over the curvature.
-    tol : float
-        Violation at which a row stops.
-    max_iter : int
-        Most steps of a row.
+    `evaluate`: ``evaluate(S, rows)`` returns objectives (n,), l1 term included, and gradients (n,
+    k) of the rest. `codes` (n_samples, n_components): where to start; overwritten. `alpha`: weight
+    of the l1 norm. `positive_code`: whether codes are non-negative. `length`: the first step: 1
+    over the curvature. `tol`: violation at which a row stops. `max_iter`: most steps of a row.
 
-    Notes
-    -----
     Barzilai-Borwein steps, halved until they descend, each row with lengths of its own.
     """
     rows = np.arange(len(codes))

@@ -54,10 +54,7 @@ class Witness:
     ) -> float:
         """Move `codes`, in place and rounded to `dtype`, to stationary points.
 
-        Returns
-        -------
-        float
-            The largest violation of their stationarity.
+        Returns: the largest violation of their stationarity.
         """
         strengths = mmd * self.shares / np.abs(self.shares).sum()
         weights = np.where(is_source, strengths[0], strengths[1])

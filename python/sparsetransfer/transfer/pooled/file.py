@@ -137,12 +137,8 @@ def read_arrays(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read what `write_arrays` wrote: parameters, and the named arrays, which are finite.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is damaged, of another kind or version, or lacks an array.
+    Raises FileNotFoundError if there is no such file. Raises ValueError if the file is damaged, of
+    another kind or version, or lacks an array.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -30,12 +30,8 @@ def check_frames(
 class DomainMoments:
     """Number, sum and products of the frames of one domain, to which frames are added.
 
-    Attributes
-    ----------
-    n_frames : int
-    mean : numpy.ndarray of shape (n_features,)
-    scatter : numpy.ndarray of shape (n_features, n_features)
-        Sum of the products of frames minus their mean.
+    `mean` (n_features,). `scatter` (n_features, n_features): sum of the products of frames minus
+    their mean.
     """
 
     n_frames: int
@@ -74,14 +70,8 @@ def fit_whitening(
     Every domain is standardised by its own moments; domains count by their frames. A direction of
     variance v is divided by sqrt((1 - s) v + s m) with m the mean variance and s = 0.1.
 
-    Returns
-    -------
-    numpy.ndarray of shape (n_features, at most n_whitened)
-
-    Raises
-    ------
-    ValueError
-        If all frames of each domain are equal.
+    Returns (n_features, at most n_whitened). Raises ValueError if all frames of each domain are
+    equal.
     """
     scales = [each.scale(eps) for each in moments]
     covariance = sum(

@@ -46,26 +46,15 @@ ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 class TransferRows:
     """The rows of a fit, moved so that the weighted source has mean zero.
 
-    Parameters
-    ----------
-    rows : numpy.ndarray of shape (n_samples, n_features), float64
-        Samples of both domains minus `centre`.
-    source : numpy.ndarray of shape (n_samples,), bool
-        Which rows are source.
-    domains : numpy.ndarray of shape (n_samples,), int64, or None
-        Domain labels; None if all samples form one domain.
-    codes : numpy.ndarray of shape (n_source,), int64
-        Class numbers of the source.
-    weights : numpy.ndarray of shape (n_source,)
-        Weights of the source rows, of sum 1.
-    targets : numpy.ndarray of shape (n_source, n_classes)
-        One-hot labels minus their weighted mean.
-    centre : numpy.ndarray of shape (n_features,)
-        Weighted mean of the source.
-    prior : numpy.ndarray of shape (n_classes,)
-        Weighted mean of the one-hot labels.
-    dtype : numpy.dtype
-        Precision of the samples as they were given, and of the coefficients.
+    - `rows` (n_samples, n_features): samples of both domains minus `centre`.
+    - `source` (n_samples,): which rows are source.
+    - `domains` (n_samples,): domain labels; None if all samples form one domain.
+    - `codes` (n_source,): class numbers of the source.
+    - `weights` (n_source,): weights of the source rows, of sum 1.
+    - `targets` (n_source, n_classes): one-hot labels minus their weighted mean.
+    - `centre` (n_features,): weighted mean of the source.
+    - `prior` (n_classes,): weighted mean of the one-hot labels.
+    - `dtype`: precision of the samples as they were given, and of the coefficients.
     """
 
     rows: NDArray[np.float64]

@@ -18,12 +18,8 @@ __all__ = ["Reconstruction", "rebuild"]
 class Reconstruction:
     """Q = basis @ core, by which scores are rebuilt; whole columns are exactly zero.
 
-    Parameters
-    ----------
-    basis : numpy.ndarray of shape (n_rebuilt, rank)
-        Orthonormal columns.
-    core : numpy.ndarray of shape (rank, n_from)
-        Coefficients in that basis.
+    `basis` (n_rebuilt, rank): orthonormal columns. `core` (rank, n_from): coefficients in that
+    basis.
     """
 
     basis: NDArray[np.float64]

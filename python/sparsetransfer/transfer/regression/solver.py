@@ -33,26 +33,16 @@ _LEAST = 1e-140  # deviation of a sample, whose square and its sums keep all dig
 class RegressionCoefficients:
     """Coefficients and their certificate.
 
-    Parameters
-    ----------
-    coef : numpy.ndarray of shape (n_outputs, n_features)
-        Coefficients; zeros are exact.
-    objective : float
-        The objective at `coef`.
-    kkt_violation : float
-        How far 0 is from the subdifferential: the largest entry over coefficients of features in
-        use, the largest norm over features (or groups) that are not.
-    duality_gap : float
-        Upper bound of the suboptimality of `coef`.
-    converged : bool
-        Whether `kkt_violation` met the tolerance.
-    n_iter : int
-        Proximal gradient iterations.
-    n_newton : int
-        Newton steps.
-    history : numpy.ndarray of shape (n_sets + 1,)
-        The objective at the start and after every working set of features; it never rises by more
-        than rounding.
+    - `coef` (n_outputs, n_features): coefficients; zeros are exact.
+    - `objective`: the objective at `coef`.
+    - `kkt_violation`: how far 0 is from the subdifferential: the largest entry over coefficients of
+      features in use, the largest norm over features (or groups) that are not.
+    - `duality_gap`: upper bound of the suboptimality of `coef`.
+    - `converged`: whether `kkt_violation` met the tolerance.
+    - `n_iter`: proximal gradient iterations.
+    - `n_newton`: newton steps.
+    - `history` (n_sets + 1,): the objective at the start and after every working set of features;
+      it never rises by more than rounding.
     """
 
     coef: NDArray[Any]
@@ -69,16 +59,10 @@ class RegressionCoefficients:
 class SparsePenalty:
     """``l1`` per entry, ``l21`` per feature and one strength per group of features.
 
-    Parameters
-    ----------
-    l1 : float
-        Weight of the sum of absolute coefficients.
-    l21 : float
-        Weight of the sum over features of the norm of their coefficients.
-    groups : numpy.ndarray of shape (n_features,), int32
-        Group number of every feature; empty without groups.
-    strengths : numpy.ndarray of shape (n_groups,)
-        Weight of the norm of every group's coefficients; empty without groups.
+    `l1`: weight of the sum of absolute coefficients. `l21`: weight of the sum over features of the
+    norm of their coefficients. `groups` (n_features,): group number of every feature; empty without
+    groups. `strengths` (n_groups,): weight of the norm of every group's coefficients; empty without
+    groups.
     """
 
     l1: float
@@ -103,14 +87,8 @@ class SparsePenalty:
 class QuadraticProblem:
     """The smooth part: 1/2 tr(W H W') - tr(W B') + energy / 2.
 
-    Parameters
-    ----------
-    quadratic : numpy.ndarray of shape (n_features, n_features), float64
-        H, symmetric positive semidefinite.
-    linear : numpy.ndarray of shape (n_outputs, n_features), float64
-        B.
-    energy : float
-        Squared norm of the targets.
+    `quadratic` (n_features, n_features): h, symmetric positive semidefinite. `linear` (n_outputs,
+    n_features): b. `energy`: squared norm of the targets.
     """
 
     quadratic: NDArray[np.float64]
