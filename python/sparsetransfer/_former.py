@@ -16,8 +16,8 @@ def former_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
 
     `package`: name of the package. `homes`: package below ``sparsetransfer`` that a former name has
     moved to, or the internal module that it stays in; ``module:name`` where it is called otherwise
-    today. Returns: what a former name stands for and warns with `DeprecationWarning`; raises
-    AttributeError for other names.
+    today. The returned function warns with `DeprecationWarning`, and raises AttributeError for
+    other names.
     """
 
     def find(name: str) -> Any:
