@@ -1,10 +1,6 @@
 """The command without arguments, on fewer recordings."""
 
 import json
-import os
-from pathlib import Path
-
-import pytest
 
 from sparsetransfer import synthetic
 
@@ -33,10 +29,10 @@ def test_the_demonstration_ends_in_a_verdict_that_follows_from_its_table(
     assert content["verdict"].split(";")[0] in page
 
 
-@pytest.mark.skipif("SPARSETRANSFER_DATA" not in os.environ, reason="needs the corpora")
-def test_between_men_and_women_of_one_corpus_adaptation_mends_a_real_shift(evaluate):
-    root = Path(os.environ["SPARSETRANSFER_DATA"]) / "emodb"
-    finished = evaluate("--json", "--demo", f"emodb={root}", "--methods", "svm,coral")
+def test_between_men_and_women_of_one_corpus_adaptation_mends_a_real_shift(real_speech, evaluate):
+    root, cache = real_speech
+    asked = ("--demo", f"emodb={root / 'emodb'}", "--methods", "svm,coral", "--cache", cache)
+    finished = evaluate("--json", *asked)
     assert finished.exit_code == 0, finished.output
     content = json.loads(finished.stdout)
     assert content["tasks"] == ["emodb-m → emodb-f", "emodb-f → emodb-m"]

@@ -1,8 +1,5 @@
 """EMO-DB to URDU without URDU's labels: the deployed model is the evaluated one."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,18 +9,16 @@ from sparsetransfer.evaluation.data.dataset import select_classes
 from sparsetransfer.evaluation.study.prepare import describe
 from sparsetransfer.recognition import Recogniser
 
-DATA = os.environ.get("SPARSETRANSFER_DATA", "")
 CLASSES = ("anger", "happiness", "neutral", "sadness")
 
-pytestmark = pytest.mark.skipif(not DATA, reason="SPARSETRANSFER_DATA names no corpora")
 pytest.importorskip("safetensors", reason="models are files of safetensors")
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    cache = tmp_path_factory.mktemp("features")
-    read = [corpora.read(name, Path(DATA) / name) for name in ("emodb", "urdu")]
-    own = corpora.read_unlabelled(Path(DATA) / "urdu", name="urdu")
+def pair(real_speech):
+    root, cache = real_speech
+    read = [corpora.read(name, root / name) for name in ("emodb", "urdu")]
+    own = corpora.read_unlabelled(root / "urdu", name="urdu")
     return [describe(each, ["functionals"], cache=cache) for each in (*read, own)]
 
 

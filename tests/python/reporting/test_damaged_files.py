@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -51,11 +52,16 @@ def damaged(text, rng):
     return json.dumps(content), (*outer, last, value)
 
 
-@pytest.fixture
-def folder(study, tmp_path):
-    place = tmp_path / "report"
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory):
+    place = tmp_path_factory.mktemp("written") / "report"
     reporting.write(study, place)
     return place
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "report")
 
 
 def test_damaged_results_are_one_error(folder):

@@ -78,7 +78,7 @@ def kernel_point(X, D, S, domains, *, alpha, mmd, bandwidths, l2, positive_code)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_kernel_codes(judge, kind, dtype):
     rng = np.random.default_rng([judge.kinds.index(kind), 1])
-    for trial in range(40 * TIMES):
+    for trial in range(16 * TIMES):
         X, D, domains = draw_signals(judge, kind, rng, dtype)
         given = {
             "alpha": 10.0 ** rng.uniform(-5, 0) * abs(X.astype(float) @ D.T).max(),
@@ -215,7 +215,7 @@ def label_problem(model, X, y, domains):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_label_regression(judge, kind, dtype):
     rng = np.random.default_rng([judge.kinds.index(kind), 3])
-    for _ in range(120 * TIMES):
+    for _ in range(60 * TIMES):
         n, d = rng.integers(14, 30), rng.integers(2, 10)
         X = judge.draw_matrix(kind, rng, n, d, dtype)
         domains = draw_domains(rng, n)
@@ -252,7 +252,7 @@ def test_label_regression(judge, kind, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_class_couplings(judge, kind, dtype):
     rng = np.random.default_rng([judge.kinds.index(kind), 4])
-    for trial in range(60 * TIMES):
+    for trial in range(30 * TIMES):
         X, D, domains = draw_signals(judge, kind, rng, dtype)
         weights = rng.uniform(0.1, 3, len(X)) if rng.random() < 0.3 else None
         labels = rng.permutation(np.arange(len(X)) % 2)

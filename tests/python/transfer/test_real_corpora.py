@@ -1,21 +1,13 @@
 """The certificate on features of real emotional speech."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sparsetransfer.transfer import TransferSparseCoding
 
-ROOT = os.environ.get("SPARSETRANSFER_DATA")
-pytestmark = pytest.mark.skipif(
-    not ROOT, reason="SPARSETRANSFER_DATA does not name a folder with the real corpora"
-)
-
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory):
+def features(real_speech):
     """EMO-DB and URDU: z-score per corpus, joint PCA to 40 dimensions, unit length."""
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import normalize, scale
@@ -23,8 +15,9 @@ def features(tmp_path_factory):
     from sparsetransfer import corpora
     from sparsetransfer.features import extract
 
+    root, cache = real_speech
     parts = [
-        scale(extract(corpora.read(name, Path(ROOT or "") / name)).values)
+        scale(extract(corpora.read(name, root / name), cache=cache).values)
         for name in ("emodb", "urdu")
     ]
     joint = np.vstack([np.nan_to_num(part) for part in parts])
