@@ -15,9 +15,8 @@ from sparsetransfer._validation import (
     resolve_threads,
 )
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths, resolve_shares
-from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import resolve_weights
+from sparsetransfer.mmd.weights import check_pairs, pair_up, resolve_weights
 
 __all__ = ["Kernel", "estimate", "family", "gaussian", "witness"]
 

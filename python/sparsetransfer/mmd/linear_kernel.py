@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_pair, common_dtype
-from sparsetransfer.mmd.paired import check_pairs, pair_up
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import MMDWeights, resolve_weights
+from sparsetransfer.mmd.weights import MMDWeights, check_pairs, pair_up, resolve_weights
 
 __all__ = ["Heaviest", "WeightedSums", "linear", "linear_terms", "squared_discrepancy"]
 

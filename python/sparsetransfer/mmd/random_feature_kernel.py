@@ -17,9 +17,8 @@ from sparsetransfer.mmd.linear_kernel import (
     linear_terms,
     squared_discrepancy,
 )
-from sparsetransfer.mmd.paired import check_pairs
 from sparsetransfer.mmd.result import Estimator, MMDResult
-from sparsetransfer.mmd.weights import resolve_weights
+from sparsetransfer.mmd.weights import check_pairs, resolve_weights
 
 __all__ = ["random_features"]
 

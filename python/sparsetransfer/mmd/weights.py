@@ -1,4 +1,4 @@
-"""Sample weights: marginal, class-conditional and soft discrepancies in one form."""
+"""Sample weights: marginal, class-conditional and soft discrepancies in one form; and pairs."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,7 @@ from sparsetransfer._validation import FloatArray, check_matrix, check_vector
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.mmd.result import Estimator
 
-__all__ = ["MMDWeights", "class_weights", "resolve_weights"]
-
+__all__ = ["MMDWeights", "check_pairs", "class_weights", "pair_up", "resolve_weights"]
 
 _LEAST_MASS = 1e-250
 """Of all pairs of different samples: its inverse times a sample must not overflow."""
@@ -197,3 +196,29 @@ def _off_diagonal_mass(weights: NDArray[np.float64], domain: str) -> NDArray[np.
             "or use estimator='biased'"
         )
     return np.asarray(mass, dtype=np.float64)
+
+
+def check_pairs(
+    n_source: int,
+    n_target: int,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> None:
+    """Check that the linear-time estimator is defined for the samples."""
+    if n_source != n_target:
+        raise ValueError(
+            "the linear-time estimator needs as many source as target samples, got "
+            f"{n_source} and {n_target}"
+        )
+    if n_source < 2:
+        raise ValueError(
+            f"the linear-time estimator needs at least 2 samples per domain, got {n_source}"
+        )
+    if source_weights is not None or target_weights is not None:
+        raise ValueError("the linear-time estimator takes no weights")
+
+
+def pair_up(samples: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return views of the first and the second samples of all pairs; an odd last one is left."""
+    end = len(samples) // 2 * 2
+    return samples[0:end:2], samples[1:end:2]

@@ -5,11 +5,14 @@ import pytest
 from scipy.signal import get_window
 
 from sparsetransfer.features.descriptors.contours import derivatives
-from sparsetransfer.features.descriptors.contrast import spectral_contrast
 from sparsetransfer.features.descriptors.framing import Grid
-from sparsetransfer.features.descriptors.harmony import chroma_filters, tonal_centroid
 from sparsetransfer.features.descriptors.pitch import F0_MAX, F0_MIN, fundamental
-from sparsetransfer.features.descriptors.spectral import mel_filters
+from sparsetransfer.features.descriptors.spectral import (
+    chroma_filters,
+    mel_filters,
+    spectral_contrast,
+    tonal_centroid,
+)
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, window
 from sparsetransfer.features.sets.speaker import _windows
 

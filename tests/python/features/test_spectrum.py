@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from sparsetransfer.features.descriptors.contrast import spectral_contrast
 from sparsetransfer.features.descriptors.framing import Grid
-from sparsetransfer.features.descriptors.harmony import chroma_filters, tonal_centroid
 from sparsetransfer.features.descriptors.level import centred
 from sparsetransfer.features.descriptors.pitch import F0_MAX, F0_MIN, fundamental
-from sparsetransfer.features.descriptors.spectral import mel_filters
+from sparsetransfer.features.descriptors.spectral import (
+    chroma_filters,
+    mel_filters,
+    spectral_contrast,
+    tonal_centroid,
+)
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor, window
 
 RATE = 16000

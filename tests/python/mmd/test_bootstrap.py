@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sparsetransfer.mmd import two_sample_test
-from sparsetransfer.mmd.bootstrap import bootstrap_interval
+from sparsetransfer.mmd.permutation import bootstrap_interval
 
 
 def gaussian(x, y, width):

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.descriptors.contrast import spectral_contrast
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import (
     SAMPLE_RATE,
@@ -15,7 +14,12 @@ from sparsetransfer.features.descriptors.level import (
     zero_crossings,
 )
 from sparsetransfer.features.descriptors.pitch import fundamental, periodicity
-from sparsetransfer.features.descriptors.spectral import cepstrum, flux, mel_filters
+from sparsetransfer.features.descriptors.spectral import (
+    cepstrum,
+    flux,
+    mel_filters,
+    spectral_contrast,
+)
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor
 
 __all__ = ["DESCRIPTORS", "SAMPLE_RATE", "Frames", "describe"]

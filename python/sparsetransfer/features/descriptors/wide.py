@@ -5,9 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.descriptors.contrast import spectral_contrast
 from sparsetransfer.features.descriptors.framing import Grid
-from sparsetransfer.features.descriptors.harmony import chroma_filters, tonal_centroid
 from sparsetransfer.features.descriptors.level import (
     SAMPLE_RATE,
     centred,
@@ -16,7 +14,14 @@ from sparsetransfer.features.descriptors.level import (
     zero_crossings,
 )
 from sparsetransfer.features.descriptors.pitch import fundamental, periodicity
-from sparsetransfer.features.descriptors.spectral import cepstrum, flux, mel_filters
+from sparsetransfer.features.descriptors.spectral import (
+    cepstrum,
+    chroma_filters,
+    flux,
+    mel_filters,
+    spectral_contrast,
+    tonal_centroid,
+)
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor
 from sparsetransfer.features.descriptors.voice import harmonicity, shimmer
 
