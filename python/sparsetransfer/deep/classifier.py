@@ -23,7 +23,6 @@ from sparsetransfer._domains import (
 )
 from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._validation import check_integer, check_real
-from sparsetransfer.deep.training.batches import batches_of
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
@@ -39,6 +38,7 @@ from sparsetransfer.deep.training.loop import Progress, Training, data_digest, r
 from sparsetransfer.deep.training.sequences import (
     BandScaler,
     Batch,
+    batches_of,
     by_length,
     check_sequences,
     pad,

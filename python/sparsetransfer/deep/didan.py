@@ -25,11 +25,11 @@ from sparsetransfer.deep.classifier import (
 from sparsetransfer.deep.networks.backbones import ConvolutionalEncoder, VectorEncoder, check_widths
 from sparsetransfer.deep.networks.regressor import Regressor, regression_loss, valence_groups
 from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
-from sparsetransfer.deep.training.batches import balanced_order
 from sparsetransfer.deep.training.loop import Progress, resolve_device, seed_of, train
 from sparsetransfer.deep.training.sequences import (
     Batch,
     are_rows,
+    balanced_order,
     check_rows,
     check_sequences,
     crop,

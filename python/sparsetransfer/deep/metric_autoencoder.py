@@ -27,7 +27,6 @@ from sparsetransfer.deep.networks.autoencoder import (
     restored_classifier,
 )
 from sparsetransfer.deep.training.alignment import growth
-from sparsetransfer.deep.training.batches import balanced_order, mixed_batches
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
@@ -47,6 +46,7 @@ from sparsetransfer.deep.training.loop import (
     seed_of,
     train,
 )
+from sparsetransfer.deep.training.sequences import balanced_order, mixed_batches
 
 __all__ = ["Dimension", "MetricAutoencoder"]
 

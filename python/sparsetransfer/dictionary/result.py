@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._display import Displayed, extent
+from sparsetransfer._messages import Displayed, extent
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary.statistics import Statistics
 

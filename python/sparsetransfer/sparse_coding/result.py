@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sparsetransfer._display import Displayed, extent
+from sparsetransfer._messages import Displayed, extent
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.exceptions import ConvergenceWarning
 

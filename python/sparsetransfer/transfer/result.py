@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._display import Displayed, extent
+from sparsetransfer._messages import Displayed, extent
 from sparsetransfer._validation import FloatArray
 
 __all__ = ["TransferCodes", "TransferDictionary", "TransferProgress"]

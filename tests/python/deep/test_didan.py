@@ -10,8 +10,7 @@ import torch
 from sparsetransfer.deep import DIDAN, CheckpointError, losses
 from sparsetransfer.deep.networks.regressor import valence_groups
 from sparsetransfer.deep.training.alignment import Alignment, alignment_loss, growth
-from sparsetransfer.deep.training.batches import balanced_order, batches_of
-from sparsetransfer.deep.training.sequences import pad
+from sparsetransfer.deep.training.sequences import balanced_order, batches_of, pad
 from sparsetransfer.exceptions import DomainError, DomainWarning
 
 SMALL = {"channels": (4, 8), "hidden": (16, 8, 8), "batch_size": 16, "random_state": 0}

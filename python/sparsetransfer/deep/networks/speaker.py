@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from sparsetransfer._validation import check_integer
 from sparsetransfer.deep.classifier import held_out_loss
 from sparsetransfer.deep.networks.backbones import ResidualEncoder
-from sparsetransfer.deep.training.batches import batches_of
 from sparsetransfer.deep.training.checkpoint import (
     check_tensors,
     describing,
@@ -35,6 +34,7 @@ from sparsetransfer.deep.training.loop import (
 )
 from sparsetransfer.deep.training.sequences import (
     Batch,
+    batches_of,
     check_sequences,
     crop,
     pad,

@@ -1,8 +1,8 @@
-"""Spectrograms of any length: checks, scaling per corpus, padded batches and masks over them."""
+"""Spectrograms of any length: checks, scaling per corpus, order, padded batches and masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,13 @@ __all__ = [
     "BandScaler",
     "Batch",
     "are_rows",
+    "balanced_order",
+    "batches_of",
     "by_length",
     "check_rows",
     "check_sequences",
     "crop",
+    "mixed_batches",
     "normalise_levels",
     "pad",
     "spec_augment",
@@ -245,3 +248,33 @@ def spec_augment(
             start = int(rng.integers(0, n_bands - width + 1))
             row[:, start : start + width] = 0
     return Batch(frames, batch.lengths)
+
+
+def balanced_order(
+    rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw a class-balanced order of the samples; small classes are oversampled."""
+    members = [rng.permutation(rows[targets[rows] == c]) for c in np.unique(targets[rows])]
+    turns = -(-len(rows) // len(members))
+    return np.stack([np.resize(m, turns) for m in members], axis=1).ravel()
+
+
+def batches_of(
+    sequences: list[NDArray[np.float32]],
+    order: NDArray[np.intp],
+    batch_size: int,
+    make: Callable[[list[NDArray[np.float32]]], Batch],
+) -> Iterator[tuple[NDArray[np.intp], Batch]]:
+    """Yield batches of about `batch_size` samples in their order, none of one of several."""
+    count = max(1, min(round(len(order) / batch_size), len(order) // 2))
+    for part in np.array_split(order, count):
+        yield part, make([sequences[i] for i in part])
+
+
+def mixed_batches(
+    order: NDArray[np.intp], others: NDArray[np.intp], batch_size: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield batches of about `batch_size` samples, each with its share of both orders."""
+    count = max(1, round((len(order) + len(others)) / batch_size))
+    for parts in zip(np.array_split(order, count), np.array_split(others, count), strict=True):
+        yield np.concatenate(parts)

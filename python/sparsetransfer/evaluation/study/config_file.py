@@ -24,7 +24,7 @@ from sparsetransfer.evaluation.study.config import (
     CorpusEntry,
     StudyConfig,
 )
-from sparsetransfer.evaluation.study.config_fields import FIELDS
+from sparsetransfer.evaluation.study.fields import FIELDS
 from sparsetransfer.exceptions import CorpusError
 
 __all__ = ["read_config"]

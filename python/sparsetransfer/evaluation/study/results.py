@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from sparsetransfer._field_types import check_fields
 from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
 from sparsetransfer.evaluation.scoring.metrics import confusion_matrix
+from sparsetransfer.evaluation.study.fields import check_fields
 from sparsetransfer.evaluation.study.run_result import Projection, RunResult
 
 __all__ = ["SCHEMA_VERSION", "CorpusSummary", "MethodSummary", "StudyResults"]
