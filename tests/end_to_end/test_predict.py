@@ -358,6 +358,35 @@ def test_folders_without_speech(model, tmp_path):
     assert [(row["status"], row["flag"]) for row in rows] == [("failed", "silent")] * 3
 
 
+def test_a_folder_or_manifest_that_cannot_be_read_costs_its_own_row(model, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.csv").write_text("x,y\n1,2\n")
+    bad, good, output = (tmp_path / "empty", tmp_path / "bad.csv"), folder / "0.wav", tmp_path / "a"
+    finished = invoke("predict", model, *bad, good, "--csv", output)
+    assert finished.exit_code == 1
+    assert "2 of 3 recordings could not be read" in finished.stderr
+    with output.open(newline="") as lines:
+        rows = {row["file"]: row["reason"] for row in csv.DictReader(lines)}
+    assert "no audio file below" in rows[str(bad[0])]
+    assert "lacks the columns 'file'" in rows[str(bad[1])]
+    assert rows[str(good)] == ""
+    before = good.read_bytes()
+    refused = invoke("predict", model, folder, "--csv", good)
+    assert "is an input, too" in " ".join(refused.stderr.split())
+    assert good.read_bytes() == before
+
+
+def test_a_recording_that_a_model_cannot_learn_from_can_be_left_out(corpora, cache, tmp_path):
+    folder = shutil.copytree(corpora[0].parent, tmp_path / "copy")
+    (min(folder.glob("*.wav"))).write_bytes(b"this is no sound")
+    command = ("fit", folder / corpora[0].name, "-o", tmp_path / "m.st", "--cache", cache)
+    assert "--drop-unreadable leaves them out" in " ".join(invoke(*command).stderr.split())
+    finished = invoke(*command, "--drop-unreadable")
+    assert finished.exit_code == 0, finished.output
+    assert "1 recordings of" in finished.stderr
+    assert (tmp_path / "m.st").is_file()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
 def test_a_full_disk_is_one_line(model, corpora, cache, folder):
     for arguments in (

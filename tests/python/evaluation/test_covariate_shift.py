@@ -235,6 +235,12 @@ def test_domains_that_no_kernel_relates_are_refused(shifted):
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
+def test_rows_that_are_all_alike_are_refused_in_the_words_of_the_user(name):
+    with pytest.raises(ValueError, match=r"pairs of .* rows are equal.*leave out copies"):
+        WEIGHTS[name](np.ones((8, 2)), np.ones((6, 2)))
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_or_two_rows_of_the_target_are_enough(shifted, name, count):
     source, target = shifted

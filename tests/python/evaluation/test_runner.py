@@ -160,6 +160,18 @@ def test_mismatches_are_refused(domains, protocol, make_domain):
         run(domains, [], protocol)
 
 
+@pytest.mark.parametrize("kind", [ValueError, ZeroDivisionError, np.linalg.LinAlgError])
+def test_an_error_of_a_method_names_task_and_method_once(domains, protocol, kind):
+    def fail(*_):
+        raise kind("method 'spy': no matrix fits")
+
+    spy = Spy()
+    spy.predict = fail
+    expected = r"^alpha → beta: method 'spy': no matrix fits$"
+    with pytest.raises(kind, match=expected):
+        run(domains, [spy], protocol)
+
+
 def test_a_method_that_answers_too_little_is_refused(domains, protocol):
     spy = Spy()
     spy.predict = lambda source, target, tuning: MethodOutput(np.array(["anger"]))

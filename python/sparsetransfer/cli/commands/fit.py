@@ -177,6 +177,10 @@ def fit(
             if views and domain is not None:
                 sources = [name_views(source, sets) for source in sources]
                 domain = name_views(domain, sets)
+            for source in sources:
+                if source.failures:
+                    lost = f"{len(source.failures)} recordings of {source.name} left out"
+                    typer.echo(f"{lost}: {_first(dict(source.failures))}", err=True)
             progress.add_task("fitting", total=None)
             recogniser = Recogniser(
                 name,

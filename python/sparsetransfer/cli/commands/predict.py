@@ -95,7 +95,7 @@ def predict(
 ) -> None:
     """Predict emotions, overall and over time.
 
-    Recordings may have any length. A recording that cannot be read costs its own row only. With --csv or --json, a run that was
+    Recordings may have any length. A recording, folder or manifest that cannot be read costs its own row only. With --csv or --json, a run that was
     interrupted goes on where it was when it is started again. Exit status 0: all are recognised. 1:
     some cannot be read; the tables say why. 2: none can be read.
 
@@ -143,17 +143,18 @@ def predict(
             check_page(report)
         labelled = None if target_labels is None else read_manifest(target_labels)
         recogniser = _loaded(model)
-        found: list[RecordingAnswer] = []
         journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
-        corpus = _corpus(recordings)
+        corpus, found = _corpus(recordings)
         check_outputs(outputs, corpus.table["file"].tolist())
         if labelled is not None:
             check_labels(labelled, list(corpus.table["file"]))
+        for answer in found:
+            _say_failure(answer)
         answers = _answers(recogniser, corpus, window, hop, cache, jobs, journal)
         for answer in answers:
             found.append(answer)
             if answer.failure:
-                typer.echo(f"error: {one_line(ValueError(answer.failure))}", err=True)
+                _say_failure(answer)
                 continue
             if labelled is None:
                 say(_line(recogniser, answer))
@@ -198,24 +199,38 @@ def _loaded(model: Path) -> Recogniser:
     return recogniser
 
 
-def _corpus(paths: Sequence[Path]) -> Corpus:
-    """Read all recordings as one corpus; files that do not exist are rows that will fail."""
+def _say_failure(answer: RecordingAnswer) -> None:
+    typer.echo(f"error: {one_line(ValueError(answer.failure))}", err=True)
+
+
+def _corpus(paths: Sequence[Path]) -> tuple[Corpus, list[RecordingAnswer]]:
+    """Read all recordings as one corpus; files that do not exist are rows that will fail.
+
+    Folders and manifests that cannot be read are answers that have failed, if others can.
+    """
     import pandas as pd
 
     from sparsetransfer.corpora import Corpus, read_unlabelled
     from sparsetransfer.corpora.manifest import UNLABELLED
     from sparsetransfer.evaluation.study.config import MANIFESTS
+    from sparsetransfer.exceptions import CorpusError
+    from sparsetransfer.recognition.recordings.recognise import RecordingAnswer
 
-    tables = []
+    tables, lost = [], []
     for path in paths:
         if path.is_dir() or path.name.lower().endswith(MANIFESTS):
-            tables.append(read_unlabelled(path).table)
+            try:
+                tables.append(read_unlabelled(path).table)
+            except CorpusError as error:
+                lost.append(RecordingAnswer(str(path), (), (), (), str(error)))
         else:
             tables.append(pd.DataFrame({"file": [str(path)], "label": UNLABELLED}, dtype=object))
+    if not tables:
+        raise CorpusError("\n".join(answer.failure for answer in lost))
     together = pd.concat(tables, ignore_index=True)
     return Corpus(
         "recordings", together.drop_duplicates(["file", *({"start", "end"} & {*together})])
-    )
+    ), lost
 
 
 def _answers(

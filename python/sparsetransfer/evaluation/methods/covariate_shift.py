@@ -172,7 +172,7 @@ def kliep(
     count = min(_N_CENTRES, len(target))
     centres = target[np.sort(rng.choice(len(target), count, replace=False))]
     near, far = (cdist(rows, centres, "sqeuclidean") for rows in (target, source))
-    given = resolve_bandwidths("median", _MULTIPLIERS, source, target)
+    given = _widths(_MULTIPLIERS, source, target)
     widths = [width for width in given if _gaussian(far, width).any()]
     if not widths:
         raise _too_far(max(given))
@@ -204,6 +204,18 @@ def _too_far(width: float) -> ValueError:
         f"source and target are so far apart that a Gaussian of width {width:.3g} relates no row of "
         "one to the other: normalise the features by corpus"
     )
+
+
+def _widths(
+    multipliers: tuple[float, ...], source: NDArray[np.float64], target: NDArray[np.float64]
+) -> list[float]:
+    try:
+        return resolve_bandwidths("median", multipliers, source, target)
+    except ValueError as error:
+        raise ValueError(
+            "at least half of all pairs of source and target rows are equal, so that their median "
+            "distance, the bandwidth, is zero: leave out copies, or take other features"
+        ) from error
 
 
 def _gaussian(squared: NDArray[np.float64], width: float) -> NDArray[np.float64]:
@@ -244,7 +256,7 @@ def kernel_mean_matching(
     .. [1] J. Huang, A. J. Smola, A. Gretton, K. M. Borgwardt, B. Schölkopf, "Correcting sample
        selection bias by unlabeled data", NIPS 2006. (Eq. 12)
     """
-    (width,) = resolve_bandwidths("median", (1.0,), source, target)
+    (width,) = _widths((1.0,), source, target)
     n = len(source)
     kernel = _gaussian(cdist(source, source, "sqeuclidean"), width)
     kappa = n * _gaussian(cdist(source, target, "sqeuclidean"), width).mean(axis=1)

@@ -32,11 +32,12 @@ _IN_FLIGHT = 32
 class Job:
     """What travels to a worker. There is no field for target labels, on purpose.
 
-    `number`: position of the cell, and of the fold within it. `source`, `target`: what it is given.
-    `tuning`: how it chooses.
+    `number`: position of the cell, and of the fold within it. `task`: the cell's, for messages.
+    `source`, `target`: what it is given. `tuning`: how it chooses.
     """
 
     number: tuple[int, int]
+    task: str
     method: Method
     source: LabelledRows
     target: UnlabelledRows
@@ -102,11 +103,19 @@ def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[JobResult]:
 
 
 def run_job(job: Job) -> JobResult:
-    """Run one job in this process, with BLAS on one thread."""
+    """Run one job in this process, with BLAS on one thread.
+
+    A ValueError or ArithmeticError is raised with the names of task and method.
+    """
     wall, cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("always")
-        output = job.method.predict(job.source, job.target, job.tuning)
+        try:
+            output = job.method.predict(job.source, job.target, job.tuning)
+        except (ValueError, ArithmeticError) as error:
+            text = str(error).removeprefix(f"method {job.method.name!r}: ")
+            error.args = (f"{job.task}: method {job.method.name!r}: {text}",)
+            raise
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         after, points = None, None
         if output.source_codes is not None and output.target_codes is not None:

@@ -293,7 +293,8 @@ def _jobs(
         plan.folds = [(fold.rows, tuple(fold.source.labels.tolist())) for fold in folds]
         tuning = Tuning(protocol.c_grid, protocol.n_folds, plan.seed, protocol.selection)
         for position, fold in enumerate(folds):
-            yield Job((number, position), plan.method, fold.source, fold.target, tuning)
+            cell = ((number, position), plan.task.name)
+            yield Job(*cell, plan.method, fold.source, fold.target, tuning)
 
 
 def _cell(plan: _Plan, target: Dataset, protocol: EvaluationProtocol) -> RunResult:
