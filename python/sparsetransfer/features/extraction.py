@@ -59,8 +59,7 @@ def extract(
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
-    """
-    Compute the features of every utterance of a corpus.
+    """Compute the features of every utterance of a corpus.
 
     Parameters
     ----------

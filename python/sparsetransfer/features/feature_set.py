@@ -20,8 +20,7 @@ __all__ = ["BatchFeatureSet", "FeatureSet", "feature_set", "names"]
 
 @runtime_checkable
 class FeatureSet(Protocol):
-    """
-    A named, versioned map from a signal to one row of numbers.
+    """A named, versioned map from a signal to one row of numbers.
 
     Attributes
     ----------
@@ -57,8 +56,7 @@ class FeatureSet(Protocol):
         ...
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Compute the features of one utterance.
+        """Compute the features of one utterance.
 
         Parameters
         ----------
@@ -99,8 +97,7 @@ _KNOWN.update({name: functools.partial(Speaker, network) for name, network in _S
 
 
 def names() -> tuple[str, ...]:
-    """
-    List the feature sets that are known by name.
+    """List the feature sets that are known by name.
 
     Returns
     -------
@@ -117,8 +114,7 @@ def names() -> tuple[str, ...]:
 
 
 def feature_set(name: str) -> FeatureSet:
-    """
-    Return a feature set by name.
+    """Return a feature set by name.
 
     Parameters
     ----------

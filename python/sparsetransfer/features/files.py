@@ -55,8 +55,7 @@ def read_table(
     root: str | os.PathLike[str] | None = None,
     feature_set: str | None = None,
 ) -> FeatureTable:
-    r"""
-    Read features that were computed elsewhere.
+    r"""Read features that were computed elsewhere.
 
     Parameters
     ----------
@@ -194,8 +193,7 @@ def check_table_path(path: str | os.PathLike[str]) -> None:
 
 
 def write_table(table: FeatureTable, path: str | os.PathLike[str]) -> None:
-    """
-    Write a feature table for others to read.
+    """Write a feature table for others to read.
 
     Parameters
     ----------

@@ -63,8 +63,7 @@ def extract_sequences(
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> SequenceTable:
-    """
-    Compute the spectrogram or frames of every utterance of a corpus, each into a file of its own.
+    """Compute the spectrogram or frames of every utterance of a corpus, each into a file of its own.
 
     Parameters
     ----------

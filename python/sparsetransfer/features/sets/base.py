@@ -1,12 +1,15 @@
 """What the sets of statistics over one utterance share."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._linalg import single_threaded_blas
+from sparsetransfer.features.descriptors.contours import derivatives, smoothed, speech_stretch
 from sparsetransfer.features.descriptors.level import SAMPLE_RATE
+from sparsetransfer.features.sets.statistics import apply, columns
 
 __all__ = ["CONTOURS", "UtteranceStatistics"]
 
@@ -31,10 +34,21 @@ class UtteranceStatistics:
     sample_rate: ClassVar[int] = SAMPLE_RATE
     parameters: ClassVar[dict[str, str]]
 
+    _descriptors: ClassVar[Mapping[str, str]]
+    """Name and unit of the contours."""
+    _static: ClassVar[tuple[str, ...]]
+    """Functionals of the contours."""
+    _delta: ClassVar[tuple[str, ...]]
+    """Functionals of their derivatives."""
+    _further: ClassVar[Mapping[str, str]] = {}
+    """Name and unit of the columns after those of the contours."""
+
     def __init__(self) -> None:
-        columns = self._columns()
-        self.names = tuple(columns)
-        self.units = tuple(columns.values())
+        named = columns(self._descriptors, self._static)
+        named |= columns(self._descriptors, self._delta, delta=True)
+        named |= self._further
+        self.names = tuple(named)
+        self.units = tuple(named.values())
 
     @single_threaded_blas()  # the last bits follow the number of threads
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -46,9 +60,15 @@ class UtteranceStatistics:
         """
         return self._compute(signal)
 
-    def _columns(self) -> dict[str, str]:
-        """Return name and unit of all columns, in the order in which they are computed."""
-        raise NotImplementedError
-
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         raise NotImplementedError
+
+    def _summarise(
+        self, contours: NDArray[np.float64], hop: float
+    ) -> tuple[NDArray[np.float64], slice]:
+        """Return the columns of the smoothed contours, and where speech lasts."""
+        values = smoothed(contours)
+        part = speech_stretch(values[0])
+        static = apply(values[:, part], self._static)
+        delta = apply(derivatives(values, hop)[:, part], self._delta)
+        return np.concatenate([static.ravel(), delta.ravel()]), part

@@ -27,8 +27,7 @@ _SHORTEST_SECONDS = 0.05  # shorter signals are continued by zeros: encoders hav
 
 
 class Encoder:
-    r"""
-    Hidden states of an encoder that takes raw audio, pooled over time.
+    r"""Hidden states of an encoder that takes raw audio, pooled over time.
 
     Any model that `transformers.AutoModel` loads and that reads a waveform will do: wav2vec 2.0,
     HuBERT, WavLM, data2vec and their fine-tuned descendants.
@@ -107,8 +106,7 @@ class Encoder:
         }
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        """
-        Encode one utterance.
+        """Encode one utterance.
 
         Parameters
         ----------

@@ -5,7 +5,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.descriptors.contours import derivatives, smoothed, speech_stretch
 from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, describe
 from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import (
@@ -15,7 +14,7 @@ from sparsetransfer.features.sets.prosody import (
     pitch_statistics,
     tempo_statistics,
 )
-from sparsetransfer.features.sets.statistics import DELTA_FUNCTIONALS, FUNCTIONALS, apply, columns
+from sparsetransfer.features.sets.statistics import DELTA_FUNCTIONALS, FUNCTIONALS
 
 __all__ = ["Functionals"]
 
@@ -54,21 +53,19 @@ class Functionals(UtteranceStatistics):
         **CONTOURS,
     }
 
-    def _columns(self) -> dict[str, str]:
-        deltas = columns(DESCRIPTORS, DELTA_FUNCTIONALS, delta=True)
-        return columns(DESCRIPTORS, FUNCTIONALS) | deltas | PITCH | TEMPO
+    _descriptors = DESCRIPTORS
+    _static = FUNCTIONALS
+    _delta = DELTA_FUNCTIONALS
+    _further = PITCH | TEMPO
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe(signal)
-        values = smoothed(frames.values)
-        deltas = derivatives(values, frames.hop)
-        part = speech_stretch(values[0])
+        contours, part = self._summarise(frames.values, frames.hop)
         voiced = (frames["voicing"] >= VOICED)[part]
         return np.concatenate(
             [
-                apply(values[:, part], FUNCTIONALS).ravel(),
-                apply(deltas[:, part], DELTA_FUNCTIONALS).ravel(),
+                contours,
                 pitch_statistics(frames.f0[part], voiced),
-                tempo_statistics(voiced, values.shape[1], frames.hop),
+                tempo_statistics(voiced, len(frames.f0), frames.hop),
             ]
         )

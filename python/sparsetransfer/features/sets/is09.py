@@ -5,12 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.descriptors.contours import (
-    bridged,
-    derivatives,
-    smoothed,
-    speech_stretch,
-)
+from sparsetransfer.features.descriptors.contours import bridged
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import (
     SAMPLE_RATE,
@@ -24,7 +19,7 @@ from sparsetransfer.features.descriptors.spectral import cepstrum, mel_filters
 from sparsetransfer.features.descriptors.spectrum import power_spectrum, spectral_floor
 from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
 from sparsetransfer.features.sets.prosody import SEMITONES, VOICED, semitones
-from sparsetransfer.features.sets.statistics import CHALLENGE_FUNCTIONALS, apply, columns
+from sparsetransfer.features.sets.statistics import CHALLENGE_FUNCTIONALS
 
 __all__ = ["ChallengeStyle"]
 
@@ -82,20 +77,11 @@ class ChallengeStyle(UtteranceStatistics):
         **CONTOURS,
     }
 
-    def _columns(self) -> dict[str, str]:
-        deltas = columns(_DESCRIPTORS, CHALLENGE_FUNCTIONALS, delta=True)
-        return columns(_DESCRIPTORS, CHALLENGE_FUNCTIONALS) | deltas
+    _descriptors = _DESCRIPTORS
+    _static = _delta = CHALLENGE_FUNCTIONALS
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        values = smoothed(_contours(signal))
-        deltas = derivatives(values, _GRID.hop / SAMPLE_RATE)
-        part = speech_stretch(values[0])
-        return np.concatenate(
-            [
-                apply(values[:, part], CHALLENGE_FUNCTIONALS).ravel(),
-                apply(deltas[:, part], CHALLENGE_FUNCTIONALS).ravel(),
-            ]
-        )
+        return self._summarise(_contours(signal), _GRID.hop / SAMPLE_RATE)[0]
 
 
 def _contours(signal: NDArray[np.float32]) -> NDArray[np.float64]:

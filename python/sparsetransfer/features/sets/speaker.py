@@ -155,8 +155,7 @@ class _Network(ABC):
 
 
 class Speaker(_Network):
-    r"""
-    Layers of a network trained to tell speakers apart, pooled over time.
+    r"""Layers of a network trained to tell speakers apart, pooled over time.
 
     Parameters
     ----------
@@ -226,8 +225,7 @@ class Speaker(_Network):
         self.units = ("activation",) * len(names)
 
     def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
-        """
-        Encode utterances in batches of similar length.
+        """Encode utterances in batches of similar length.
 
         Parameters
         ----------
@@ -253,8 +251,7 @@ class Speaker(_Network):
 
 
 class SpeakerFrames(_Network):
-    """
-    Frames of one layer of a speaker network, for `extract_sequences`.
+    """Frames of one layer of a speaker network, for `extract_sequences`.
 
     Parameters
     ----------
@@ -303,8 +300,7 @@ class SpeakerFrames(_Network):
         self.units = ("activation",) * len(self.names)
 
     def compute_many(self, signals: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """
-        Encode utterances in batches of similar length.
+        """Encode utterances in batches of similar length.
 
         Parameters
         ----------

@@ -23,8 +23,7 @@ _MEL_RANGE = (1, 80)  # more bands than that have filters without a bin at 512 p
 
 
 class LogMel:
-    r"""
-    Logarithms of mel bands, one row per 10 ms.
+    r"""Logarithms of mel bands, one row per 10 ms.
 
     Parameters
     ----------
@@ -78,8 +77,7 @@ class LogMel:
 
     @single_threaded_blas()  # the last bits follow the number of threads
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """
-        Compute the spectrogram of one utterance.
+        """Compute the spectrogram of one utterance.
 
         Parameters
         ----------
@@ -107,8 +105,7 @@ class LogMel:
 
 
 class FilterBank:
-    """
-    Kaldi's log mel filter bank, the input of the speaker network CAM++ (the extra "speaker").
+    """Kaldi's log mel filter bank, the input of the speaker network CAM++ (the extra "speaker").
 
     Attributes
     ----------
@@ -140,8 +137,7 @@ class FilterBank:
     }
 
     def compute(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """
-        Compute the filter bank of one utterance.
+        """Compute the filter bank of one utterance.
 
         Parameters
         ----------

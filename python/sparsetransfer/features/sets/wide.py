@@ -5,12 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer.features.descriptors.contours import (
-    FEWEST_FRAMES,
-    derivatives,
-    smoothed,
-    speech_stretch,
-)
+from sparsetransfer.features.descriptors.contours import FEWEST_FRAMES
 from sparsetransfer.features.descriptors.voice import jitter
 from sparsetransfer.features.descriptors.wide import HOP, WIDE_DESCRIPTORS, describe_wide
 from sparsetransfer.features.sets.base import CONTOURS, UtteranceStatistics
@@ -83,16 +78,14 @@ class Wide(UtteranceStatistics):
         **CONTOURS,
     }
 
-    def _columns(self) -> dict[str, str]:
-        deltas = columns(WIDE_DESCRIPTORS, _DELTA, delta=True)
-        quality = columns(_QUALITY_UNITS, _QUALITY)
-        return columns(WIDE_DESCRIPTORS, _STATIC) | deltas | quality | PITCH | TEMPO
+    _descriptors = WIDE_DESCRIPTORS
+    _static = _STATIC
+    _delta = _DELTA
+    _further = columns(_QUALITY_UNITS, _QUALITY) | PITCH | TEMPO
 
     def _compute(self, signal: NDArray[np.float32]) -> NDArray[np.float64]:
         frames = describe_wide(signal)
-        values = smoothed(frames.values)
-        deltas = derivatives(values, HOP)
-        part = speech_stretch(values[0])
+        contours, part = self._summarise(frames.values, HOP)
         f0 = frames.f0[part]
         voiced = frames.voicing[part] >= VOICED
         quality = [
@@ -101,11 +94,10 @@ class Wide(UtteranceStatistics):
         ]
         return np.concatenate(
             [
-                apply(values[:, part], _STATIC).ravel(),
-                apply(deltas[:, part], _DELTA).ravel(),
+                contours,
                 *map(_quality, quality),
                 pitch_statistics(f0, voiced),
-                tempo_statistics(voiced, values.shape[1], HOP),
+                tempo_statistics(voiced, len(frames.f0), HOP),
             ]
         )
 
