@@ -19,10 +19,12 @@ from sparsetransfer.evaluation.methods.classifiers import (
     tune,
 )
 from sparsetransfer.evaluation.methods.fitted import FitBeforePredict, FittedMethod
+from sparsetransfer.evaluation.methods.settings import check_settings
 from sparsetransfer.evaluation.protocol.selection import Rule
 
 __all__ = [
     "CheckedMethod",
+    "ClassifierAfter",
     "ClassifierMethod",
     "FrameMethod",
     "Majority",
@@ -173,10 +175,9 @@ class Majority:
 class ClassifierMethod(FitBeforePredict):
     """Train a tuned classifier on the source features only: a baseline to beat.
 
-    `name`: name in tables. `description`: one sentence for the report. `family`: a name in
-    `FAMILIES`. `every_view`: whether all feature sets are put side by side, instead of the first
-    one alone. `candidates`: parameters to choose from, the most regularised first, instead of those
-    of the family.
+    `family`: a name in `FAMILIES`. `every_view`: whether all feature sets are put side by side,
+    instead of the first one alone. `candidates`: parameters to choose from, the most regularised
+    first, instead of those of the family.
     """
 
     name: str
@@ -205,6 +206,22 @@ class ClassifierMethod(FitBeforePredict):
         )
         output = MethodOutput(tuned.predict(unknown), chosen)
         return tuned.fitted(output, unknown, every_view=self.every_view)
+
+
+class ClassifierAfter(FitBeforePredict):
+    """What methods share that tune a classifier after they have moved, weighted or coded rows."""
+
+    name: str
+    classifier: str
+    adapts: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_settings(self.name, type(self), self.settings())
+        check_family(self.name, self.classifier)
+
+    def obstacle(self) -> str:
+        """Return why it cannot predict new recordings; empty if it can."""
+        return family_obstacle(self.classifier)
 
 
 def fit_classifier(

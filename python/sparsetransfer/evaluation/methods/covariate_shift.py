@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from sklearn.model_selection import KFold
 from sparsetransfer._linalg import matmul
 from sparsetransfer._messages import missing_extra
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_classifier
-from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
-from sparsetransfer.evaluation.methods.fitted import FitBeforePredict, FittedMethod
-from sparsetransfer.evaluation.methods.settings import check_settings
+from sparsetransfer.evaluation.methods.base import (
+    ClassifierAfter,
+    MethodOutput,
+    Tuning,
+    fit_classifier,
+)
+from sparsetransfer.evaluation.methods.fitted import FittedMethod
 from sparsetransfer.mmd.bandwidths import resolve_bandwidths
 
 __all__ = ["TransportMethod", "WeightingMethod", "kernel_mean_matching", "kliep"]
@@ -31,11 +34,9 @@ _LARGEST = 1000.0  # weight of kernel mean matching
 
 
 @dataclass(frozen=True)
-class TransportMethod(FitBeforePredict):
+class TransportMethod(ClassifierAfter):
     r"""Transport the source to the target, then fit a tuned classifier.
 
-    - `name`: name in tables.
-    - `description`: one sentence for the report.
     - `reg_e`: weight of the entropy of the plan, in units of the median squared distance of a
       source row and a target row.
     - `reg_cl`: weight of the class regularisation, in the same unit.
@@ -64,17 +65,11 @@ class TransportMethod(FitBeforePredict):
     reg_e: float = 0.1
     reg_cl: float = 0.1
     classifier: str = "svm"
-    adapts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if find_spec("ot") is None:
             raise ValueError(str(missing_extra(f"method {self.name!r}", "transport")))
-        check_settings(self.name, TransportMethod, self.settings())
-        check_family(self.name, self.classifier)
-
-    def obstacle(self) -> str:
-        """Return why it cannot predict new recordings; empty if it can."""
-        return family_obstacle(self.classifier)
+        super().__post_init__()
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on source rows moved to the target, label the target."""
@@ -106,29 +101,19 @@ class TransportMethod(FitBeforePredict):
 
 
 @dataclass(frozen=True)
-class WeightingMethod(FitBeforePredict):
+class WeightingMethod(ClassifierAfter):
     """Weight the source rows by how much denser the target is there, then fit the classifier.
 
     The cost of the classifier is chosen as for the classifier without weights, so that a difference
     between the two is one of the weights.
 
-    `name`: name in tables. `description`: one sentence for the report. `estimator`: `kliep` or
-    `kernel_mean_matching`. `classifier`: family of the classifier, a name in `FAMILIES`.
+    `estimator`: `kliep` or `kernel_mean_matching`. `classifier`: a name in `FAMILIES`.
     """
 
     name: str
     description: str
     estimator: Literal["kliep", "kmm"]
     classifier: str = "svm"
-    adapts: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_settings(self.name, WeightingMethod, self.settings())
-        check_family(self.name, self.classifier)
-
-    def obstacle(self) -> str:
-        """Return why it cannot predict new recordings; empty if it can."""
-        return family_obstacle(self.classifier)
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Fit on weighted source rows, label the target."""

@@ -43,8 +43,6 @@ class DeepMethod:
     Held-out speakers of the source decide when training stops. PyTorch runs on one thread, as its
     sums depend on the number of threads.
 
-    - `name`: name in tables.
-    - `description`: one sentence for the report.
     - `estimator`: a class of `sparsetransfer.deep`. The first two read spectrograms, standardised
       per band by the frames of each corpus whatever the protocol's normalisation, the third the
       filter bank of CAM++; the last reads feature rows.

@@ -87,8 +87,6 @@ class EstimatorMethod(FitBeforePredict):
     with the target's labels masked; any other classifier gets the source alone, and any other
     transformer gets all rows without labels.
 
-    - `name`: name in tables.
-    - `description`: one sentence for the report.
     - `estimator`: import path, ``module:Class``.
     - `params`: arguments of the class, as plain JSON values. A parameter `random_state` that is not
       among them gets the seed.

@@ -50,8 +50,6 @@ class _OfViews(FitBeforePredict):
 class MultiViewMethod(_OfViews):
     """Average of the balanced posteriors of one ridge per feature set.
 
-    - `name`: name in tables.
-    - `description`: one sentence for the report.
     - `alpha`: penalty of the ridge, in units of the mean squared norm of the rows.
     - `temperature`: scale of the scores in the posteriors.
     - `rounds`: rounds of self-training.
@@ -89,10 +87,9 @@ class MultiViewMethod(_OfViews):
 class SafeguardedMultiViewMethod(_OfViews):
     """The average over views, self-trained where unlabelled evidence allows it.
 
-    `name`: name in tables. `description`: one sentence for the report. `alpha`, `temperature`,
-    `views`: as in `MultiViewMethod`. `rounds`: rounds of self-training where the target is adapted
-    to. `threshold`: standard errors from which a rise counts. `n_resamples`: resamples for the
-    evidence on stability, which does not decide.
+    `alpha`, `temperature`, `views`: as in `MultiViewMethod`. `rounds`: rounds of self-training
+    where the target is adapted to. `threshold`: standard errors from which a rise counts.
+    `n_resamples`: resamples for the evidence on stability, which does not decide.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +11,22 @@ from sklearn.decomposition import PCA
 
 from sparsetransfer._linalg import matmul
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
-from sparsetransfer.evaluation.methods.base import MethodOutput, Tuning, fit_classifier
-from sparsetransfer.evaluation.methods.classifiers import check_family, family_obstacle
-from sparsetransfer.evaluation.methods.fitted import FitBeforePredict, FittedMethod
-from sparsetransfer.evaluation.methods.settings import check_settings
+from sparsetransfer.evaluation.methods.base import (
+    ClassifierAfter,
+    MethodOutput,
+    Tuning,
+    fit_classifier,
+)
+from sparsetransfer.evaluation.methods.fitted import FittedMethod
 from sparsetransfer.transfer import NeighbourGraph, Regularisation, TransferSparseCoding
 
 __all__ = ["SparseCodingMethod", "UnitComponents"]
 
 
 @dataclass(frozen=True)
-class SparseCodingMethod(FitBeforePredict):
+class SparseCodingMethod(ClassifierAfter):
     """Joint PCA, unit norm, dictionary and codes of both domains, classifier on the source's.
 
-    - `name`: name in tables.
-    - `description`: one sentence for the report.
     - `n_pca`: principal components of the union of the domains; as many as there are, if fewer.
     - `n_components`: atoms of the dictionary.
     - `alpha`: weight of the l1 norm of the codes.
@@ -52,11 +53,6 @@ class SparseCodingMethod(FitBeforePredict):
     positive_code: bool = False
     classifier: str = "svm"
     max_iter: int = 1000
-    adapts: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_settings(self.name, SparseCodingMethod, self.settings())
-        check_family(self.name, self.classifier)
 
     def check(self, n_source: int, n_target: int) -> None:
         """Check that there are no more atoms than rows before any method has run."""
@@ -65,10 +61,6 @@ class SparseCodingMethod(FitBeforePredict):
                 f"n_components must be at most the number of rows of source and target, "
                 f"{n_source} + {n_target}, got {self.n_components}"
             )
-
-    def obstacle(self) -> str:
-        """Return why it cannot predict new recordings; empty if it can."""
-        return family_obstacle(self.classifier)
 
     def fit(self, source: LabelledRows, target: UnlabelledRows, tuning: Tuning) -> FittedMethod:
         """Learn codes of all rows without labels, fit on the source's, label the target.
