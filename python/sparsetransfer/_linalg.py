@@ -18,12 +18,10 @@ __all__ = ["inner", "lapack", "matmul", "single_threaded_blas", "squared_spectra
 T = TypeVar("T")
 
 
-def matmul(left: FloatArray, right: FloatArray, n_threads: int | None = None) -> Any:
+def matmul(left: FloatArray, right: FloatArray) -> Any:
     """Compute ``left @ right`` of matrices or vectors by the package's own kernel.
 
-    `left`, `right` (one or two dimensions): converted to their common type. `n_threads`: how many
-    threads; the result does not depend on it. By default `get_num_threads`. Returns: with the shape
-    of ``left @ right``.
+    Both are converted to their common type. The result does not depend on the number of threads.
     """
     dtype = np.result_type(left, right)
     rows = np.require(np.atleast_2d(left), dtype, ["C_CONTIGUOUS", "ALIGNED"])
@@ -31,8 +29,7 @@ def matmul(left: FloatArray, right: FloatArray, n_threads: int | None = None) ->
     columns = np.require(columns, dtype, ["C_CONTIGUOUS", "ALIGNED"])
     if rows.shape[1] != columns.shape[1]:
         raise ValueError(f"shapes {left.shape} and {right.shape} do not fit in a matmul")
-    threads = _threads.get_num_threads() if n_threads is None else n_threads
-    found = _core.correlations(columns, rows, threads)
+    found = _core.correlations(columns, rows, _threads.get_num_threads())
     return found.reshape(left.shape[:-1] + right.shape[1:])
 
 

@@ -122,8 +122,7 @@ def _in_notebook() -> bool:
 
 
 class ProgressBar:
-    """
-    Show progress: a bar in a notebook, elsewhere a line every few seconds on the standard error.
+    """Show progress: a bar in a notebook, elsewhere a line every few seconds on the standard error.
 
     Parameters
     ----------

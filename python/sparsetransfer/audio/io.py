@@ -23,8 +23,7 @@ def load(
     start: float | None = None,
     end: float | None = None,
 ) -> NDArray[np.float32]:
-    """
-    Read a recording, or a part of it, as a mono signal.
+    """Read a recording, or a part of it, as a mono signal.
 
     Channels are averaged; the rate is changed by soxr ("HQ", band-limited, linear phase); the
     level is not touched.

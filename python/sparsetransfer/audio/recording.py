@@ -165,8 +165,7 @@ def open_recording(path: str | os.PathLike[str]) -> Iterator[Recording]:
 
 
 def duration(path: str | os.PathLike[str]) -> float:
-    """
-    Return the length of a recording; it is decoded where its header cannot be relied on.
+    """Return the length of a recording; it is decoded where its header cannot be relied on.
 
     Parameters
     ----------
@@ -308,8 +307,7 @@ def _reason(name: str, error: Exception) -> str:
 
 
 class _OpenEnded(io.RawIOBase):
-    """
-    Bytes that claim to go on, read as a file.
+    """Bytes that claim to go on, read as a file.
 
     Without a tag, libmpg123 estimates the number of frames by the size of the file and the bit
     rate of its first frame, and libsndfile stops there. Of a file that seems to be much longer it

@@ -88,8 +88,7 @@ def check(
     levels: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> CorpusCheck:
-    """
-    Compare a folder of recordings with what is publicly known of its corpus.
+    """Compare a folder of recordings with what is publicly known of its corpus.
 
     Parameters
     ----------

@@ -37,8 +37,7 @@ _RATINGS = ["activation", "valence"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """
-    Labelled utterances of one corpus.
+    """Labelled utterances of one corpus.
 
     Attributes
     ----------
@@ -95,8 +94,7 @@ class Corpus:
         return tuple(sorted(set(self.table["speaker"]) - {""}))
 
     def class_counts(self) -> dict[str, int]:
-        """
-        Count the utterances of each class.
+        """Count the utterances of each class.
 
         Returns
         -------
@@ -107,8 +105,7 @@ class Corpus:
         return {str(label): int(count) for label, count in counts.items()}
 
     def restrict(self, classes: Sequence[str]) -> "Corpus":
-        """
-        Restrict the corpus to some classes.
+        """Restrict the corpus to some classes.
 
         Parameters
         ----------
@@ -143,8 +140,7 @@ class Corpus:
         return dataclasses.replace(self, table=rows, dropped={**self.dropped, **left_out})
 
     def gather(self, classes: str | Mapping[str, str], *, drop_unmapped: bool = False) -> "Corpus":
-        """
-        Gather emotions into the classes of a vocabulary.
+        """Gather emotions into the classes of a vocabulary.
 
         Parameters
         ----------

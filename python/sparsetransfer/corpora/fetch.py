@@ -44,8 +44,7 @@ def fetch(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """
-    Download a corpus whose licence allows it.
+    """Download a corpus whose licence allows it.
 
     Parameters
     ----------

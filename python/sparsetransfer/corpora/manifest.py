@@ -36,8 +36,7 @@ def read_manifest(
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
 ) -> Corpus:
-    r"""
-    Read a corpus from a manifest.
+    r"""Read a corpus from a manifest.
 
     Parameters
     ----------
@@ -121,8 +120,7 @@ def read_manifest(
 def read_unlabelled(
     path: str | os.PathLike[str], *, name: str | None = None, table: str | None = None
 ) -> Corpus:
-    """
-    Read recordings that nobody labelled: a folder, a manifest, or one file.
+    """Read recordings that nobody labelled: a folder, a manifest, or one file.
 
     Parameters
     ----------

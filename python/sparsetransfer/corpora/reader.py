@@ -35,8 +35,7 @@ def read(
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
 ) -> Corpus:
-    """
-    Read a corpus from a folder of recordings or from a manifest.
+    """Read a corpus from a folder of recordings or from a manifest.
 
     A corpus in `names` (in any capitals) is read by the names of its files, wherever below `root` they lie and
     whatever audio format they have. Any other name needs a manifest: `root` is then the manifest

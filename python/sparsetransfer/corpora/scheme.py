@@ -218,8 +218,7 @@ def _compiled(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
 
 
 def names() -> tuple[str, ...]:
-    """
-    List the corpora that have a reader.
+    """List the corpora that have a reader.
 
     Returns
     -------
@@ -237,8 +236,7 @@ def names() -> tuple[str, ...]:
 
 @functools.cache
 def scheme(name: str) -> Scheme:
-    """
-    Return the facts and the naming scheme of a corpus.
+    """Return the facts and the naming scheme of a corpus.
 
     Parameters
     ----------

@@ -38,8 +38,7 @@ def write_emobox(
     *,
     seed: int | None = None,
 ) -> Path:
-    """
-    Write the recordings, folds and predictions of a study in the layout of EmoBox.
+    """Write the recordings, folds and predictions of a study in the layout of EmoBox.
 
     Parameters
     ----------

@@ -50,6 +50,6 @@ class AtomSet(NamedTuple):
         return _core.dictionary_separable(curvature, slope, **self._asdict())
 
 
-def check_atom_set(positive: bool, l1_ratio: float, name: str = "l1_ratio") -> AtomSet:
+def check_atom_set(positive: bool, l1_ratio: float) -> AtomSet:
     """Return the set that was asked for."""
-    return AtomSet(bool(positive), check_real(l1_ratio, name, minimum=0.0, maximum=1.0))
+    return AtomSet(bool(positive), check_real(l1_ratio, "l1_ratio", minimum=0.0, maximum=1.0))

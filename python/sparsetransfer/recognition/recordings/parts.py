@@ -57,15 +57,12 @@ class Part:
     speech: float = math.nan
 
 
-def cut_long(
-    corpus: Corpus, *, whole: float = WHOLE, window: float = 4.0, hop: float = 2.0
-) -> Corpus:
-    """Split recordings longer than `whole` seconds into windows.
+def cut_long(corpus: Corpus) -> Corpus:
+    """Split recordings longer than `WHOLE` seconds into windows of 4 s, every 2 s.
 
-    Rows that are segments already stay, and so do recordings that cannot be opened. A `window`
-    below 0.025 s or a `hop` below 0.001 s is a ValueError.
+    Rows that are segments already stay, and so do recordings that cannot be opened.
     """
-    parts = [part for row in corpus_rows(corpus) for part in parts_of(*row, whole, window, hop)]
+    parts = [part for row in corpus_rows(corpus) for part in parts_of(*row, WHOLE, 4.0, 2.0)]
     return as_corpus(corpus.name, parts)
 
 
@@ -87,7 +84,10 @@ def corpus_rows(corpus: Corpus) -> Iterator[tuple[str, float, float]]:
 def parts_of(
     file: str, start: float, end: float, whole: float, window: float, hop: float
 ) -> list[Part]:
-    """Split one row of a corpus, as `cut_long` does; a failure is noted in its part."""
+    """Split one row of a corpus longer than `whole` seconds; a failure is noted in its part.
+
+    A `window` below 0.025 s or a `hop` below 0.001 s is a ValueError.
+    """
     from sparsetransfer import audio
 
     if not (_LEAST <= window < math.inf and _LEAST_HOP <= hop < math.inf):
