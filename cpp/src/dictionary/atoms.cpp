@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -29,8 +30,9 @@ Vector<T> row_energies(const Execution& execution, const ConstMatrixRef<T>& code
 template <typename T>
 double largest_cosine(const ConstMatrixRef<T>& atoms, const ConstVectorRef<T>& direction) {
   if (atoms.cols() == 0) return 0.0;
-  return double(
-      (atoms.transpose() * direction).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
+  Vector<T> cosines(atoms.cols());
+  set_product_tn<T>(cosines, atoms, direction);
+  return double(cosines.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
 }
 
 // Stricter than `is_unused`: dropping these codes must not be felt in the objective.
@@ -55,7 +57,7 @@ Vector<T> squared_residuals(const Execution& execution, const ConstMatrixRef<T>&
   parallel_for_blocks(execution.for_work(flops), signals.cols(), kSignalBlock,
                       [&](Index begin, Index count, int) {
                         Matrix<T> residual = signals.middleCols(begin, count);
-                        residual.noalias() -= dictionary * codes.middleCols(begin, count);
+                        add_product<T>(residual, T(-1), dictionary, codes.middleCols(begin, count));
                         for (Index i = 0; i < count; ++i) {
                           const T whole = signals.col(begin + i).squaredNorm();
                           const T left = residual.col(i).squaredNorm();
@@ -98,8 +100,8 @@ std::vector<Index> find_duplicate_atoms(const Execution& execution,
   parallel_for_blocks(
       execution.for_work(flops), atoms, kAtomBlock, [&](Index begin, Index count, int) {
         const Index before = begin + count;
-        const Matrix<T> gram =
-            dictionary.leftCols(before).transpose() * dictionary.middleCols(begin, count);
+        Matrix<T> gram(before, count);
+        set_product_tn<T>(gram, dictionary.leftCols(before), dictionary.middleCols(begin, count));
         for (Index j = begin; j < before; ++j) {
           for (Index i = 0; i < j; ++i) {
             const T longer = std::max(length(i), length(j));

@@ -7,6 +7,7 @@
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/quadratic.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
@@ -56,7 +57,7 @@ class Pass {
     parallel_for_blocks(workers, B_.rows(), kFeatureBlock, [&](Index row, Index rows, int) {
       auto target = residual_.block(row, 0, rows, count);
       target = B_.block(row, begin, rows, count);
-      target.noalias() -= dictionary_.middleRows(row, rows) * panel;
+      add_product<T>(target, T(-1), dictionary_.middleRows(row, rows), panel);
     });
   }
 
@@ -68,7 +69,7 @@ class Pass {
       return 0;
     }
     // The atoms of this panel that have moved since the residual was formed.
-    residual_.col(i).noalias() -= moved_.leftCols(i) * A_.col(atom).segment(begin, i);
+    add_product<T>(residual_.col(i), T(-1), moved_.leftCols(i), A_.col(atom).segment(begin, i));
     candidate_ = dictionary_.col(atom) + residual_.col(i) / curvature;
     project_atom<T>(constraint_, candidate_);
     moved_.col(i) = candidate_ - dictionary_.col(atom);

@@ -6,6 +6,7 @@
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/dictionary/support_index.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -27,8 +28,8 @@ class Sweep {
     const double flops = 2.0 * double(dictionary.size()) * double(codes.cols());
     parallel_for_blocks(execution.for_work(flops), codes.cols(), kSignalBlock,
                         [&](Index begin, Index count, int) {
-                          residual_.middleCols(begin, count).noalias() -=
-                              dictionary_ * codes_.middleCols(begin, count);
+                          add_product<T>(residual_.middleCols(begin, count), T(-1), dictionary_,
+                                         codes_.middleCols(begin, count));
                         });
   }
 

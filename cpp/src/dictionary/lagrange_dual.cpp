@@ -11,6 +11,7 @@
 #include "sparsetransfer/dictionary/quadratic.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/numerics/panel_cholesky.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -82,7 +83,8 @@ class NegativeDual {
     MatrixD out = factor_.solve(execution_, MatrixD::Identity(size, size));
     parallel_for_blocks(execution_.for_work(double(size) * double(atoms_.size())), size, kPanel,
                         [&](Index begin, Index count, int) {
-                          const MatrixD gram = atoms_.transpose() * atoms_.middleCols(begin, count);
+                          MatrixD gram(size, count);
+                          set_product_tn<double>(gram, atoms_, atoms_.middleCols(begin, count));
                           out.middleCols(begin, count).array() *= gram.array();
                         });
     return out;
@@ -95,9 +97,16 @@ class NegativeDual {
   MatrixD atoms_;
 };
 
+/// B − D A.
+MatrixD residual_of(const Restricted& problem) {
+  MatrixD residual = problem.B;
+  add_product<double>(residual, -1.0, problem.dictionary, problem.A);
+  return residual;
+}
+
 // Stationarity of the Lagrangian at a dictionary: λ_j d_j = B_j − D A_j.
 VectorD implied_multipliers(const Restricted& problem) {
-  const MatrixD residual = problem.B - problem.dictionary * problem.A;
+  const MatrixD residual = residual_of(problem);
   return problem.dictionary.cwiseProduct(residual).colwise().sum().transpose().cwiseMax(
       problem.rounding());
 }
@@ -232,7 +241,7 @@ void update_optimal_directions(const Execution& execution, const ConstMatrixRef<
   Restricted problem(A, B, dictionary);
   if (problem.used.empty()) return;
   // Solving for the change, D += (B − D A) (A + ridge)⁻¹, leaves alone what A does not see.
-  const MatrixD residual = problem.B - problem.dictionary * problem.A;
+  const MatrixD residual = residual_of(problem);
   const double before =
       dictionary_objective<double>(execution, problem.A, problem.B, problem.dictionary);
   const double largest = problem.A.trace();

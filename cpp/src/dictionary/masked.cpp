@@ -8,6 +8,7 @@
 #include "sparsetransfer/dictionary/atoms.hpp"
 #include "sparsetransfer/dictionary/support_index.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
@@ -48,7 +49,7 @@ class Descent {
     parallel_for_blocks(
         execution.for_work(flops), codes.cols(), kSignalBlock, [&](Index begin, Index count, int) {
           auto block = residual_.middleCols(begin, count);
-          block.noalias() = dictionary_ * codes_.middleCols(begin, count);
+          set_product<T>(block, dictionary_, codes_.middleCols(begin, count));
           block =
               mask_.middleCols(begin, count).select(signals.middleCols(begin, count) - block, T(0));
         });
@@ -163,7 +164,8 @@ class StatisticsDescent {
   double value() const {
     double sum = 0.0;
     for (Index f = 0; f < rows_.cols(); ++f) {
-      const Vector<T> half = T(0.5) * (gram(f) * rows_.col(f)) - B_.row(f).transpose();
+      Vector<T> half = -B_.row(f).transpose();
+      add_product<T>(half, T(0.5), gram(f), rows_.col(f));
       sum += rows_.col(f).template cast<double>().dot(half.template cast<double>());
     }
     return sum;

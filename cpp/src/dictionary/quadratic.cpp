@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
@@ -25,7 +26,7 @@ double dictionary_objective(const Execution& execution, const ConstMatrixRef<T>&
   parallel_for_blocks(execution.for_work(flops), atoms, kAtomPanel,
                       [&](Index begin, Index count, int) {
                         Matrix<T> slope = T(-1) * B.middleCols(begin, count);
-                        slope.noalias() += T(0.5) * dictionary * A.middleCols(begin, count);
+                        add_product<T>(slope, T(0.5), dictionary, A.middleCols(begin, count));
                         double sum = 0.0;
                         for (Index j = 0; j < count; ++j) {
                           sum += dictionary.col(begin + j).template cast<double>().dot(

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -86,10 +87,12 @@ void add_dense(const Execution& execution, const Terms<T>& terms, Index begin, I
     }
     // Added from memory of ours: small products follow the alignment of what they are written to.
     if (is_B) {
-      const Matrix<T> products = data * panel;
+      Matrix<T> products(data.rows(), width);
+      set_product<T>(products, data, panel);
       terms.B.middleCols(first, width) += products;
     } else {
-      const Matrix<T> products = block.bottomRows(atoms - first) * panel;
+      Matrix<T> products(atoms - first, width);
+      set_product<T>(products, block.bottomRows(atoms - first), panel);
       terms.A.block(first, first, atoms - first, width) += products;
     }
   });

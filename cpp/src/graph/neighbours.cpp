@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 #include "sparsetransfer/status.hpp"
 
 namespace sparsetransfer {
@@ -205,9 +206,9 @@ void nearest_neighbours(const Execution& execution, const ConstMatrixRef<T>& ref
         for (auto& candidates : work.candidates) candidates.reset(wanted);
         for (Index start = 0; start < reference.cols(); start += kReferenceBlock) {
           const Index width = std::min(kReferenceBlock, reference.cols() - start);
-          work.products.topLeftCorner(width, count).noalias() =
-              scanned_reference.columns.middleCols(start, width).transpose() *
-              from.columns.middleCols(begin, count);
+          set_product_tn<T>(work.products.topLeftCorner(width, count),
+                            scanned_reference.columns.middleCols(start, width),
+                            from.columns.middleCols(begin, count));
           for (Index q = 0; q < count; ++q)
             scan(work.products.col(q).data(), scanned_reference.half_norms.data(), start, width,
                  from.half_norms[begin + q], error, exclude_self ? begin + q : Index(-1),
@@ -243,8 +244,8 @@ double mean_pairwise_distance(const Execution& execution, const ConstMatrixRef<T
     for (Index start = begin; start < size; start += kReferenceBlock) {
       const Index width = std::min(kReferenceBlock, size - start);
       tile.resize(width, count);
-      tile.noalias() = scanned.columns.middleCols(start, width).transpose() *
-                       scanned.columns.middleCols(begin, count);
+      set_product_tn<T>(tile, scanned.columns.middleCols(start, width),
+                        scanned.columns.middleCols(begin, count));
       for (Index q = 0; q < count; ++q) {
         const auto norms = scanned.half_norms.segment(start, width).array();
         auto column = tile.col(q).array();

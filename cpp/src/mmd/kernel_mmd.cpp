@@ -7,6 +7,7 @@
 #include "sparsetransfer/mmd/block_pairs.hpp"
 #include "sparsetransfer/mmd/kernel_tile.hpp"
 #include "sparsetransfer/mmd/scaled_samples.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -101,7 +102,7 @@ class Discrepancy {
                                                         Eigen::OuterStride<>(height));
     const auto left = samples_.columns.middleCols(rows.first, rows.count);
     const auto right = samples_.columns.middleCols(columns.first, columns.count);
-    tile.noalias() = left.transpose() * right;
+    set_product_tn<T>(tile, left, right);
     if (diagonal) {
       // A sample is at distance exactly zero from itself, or does not meet itself at all.
       if (coefficients_.exclude_diagonal)
@@ -124,13 +125,13 @@ class Discrepancy {
     slope_sums_.segment(rows.first, rows.count) +=
         work.row_sums.head(rows.count).template cast<double>();
     if (diagonal) {
-      derivatives(rows).noalias() += left * tile;
+      add_product<T>(derivatives(rows), T(1), left, tile);
       return;
     }
     slope_sums_.segment(columns.first, columns.count) +=
         work.column_sums.head(columns.count).template cast<double>();
-    derivatives(columns).noalias() += left * tile;
-    derivatives(rows).noalias() += right * tile.transpose();
+    add_product<T>(derivatives(columns), T(1), left, tile);
+    add_product_nt<T>(derivatives(rows), T(1), right, tile);
   }
 
   void prepare(const Block& rows, const Block& columns, Index height, Workspace& work) const {
@@ -152,8 +153,8 @@ class Discrepancy {
       work.column_weights = factor[0] * weights(columns).col(0);
     } else {
       work.pair_weights.setZero(height, columns.count);
-      work.pair_weights.topRows(rows.count).noalias() =
-          weights(rows) * (factor.asDiagonal() * weights(columns).transpose());
+      set_product_nt<T>(work.pair_weights.topRows(rows.count), weights(rows),
+                        weights(columns) * factor.asDiagonal());
     }
   }
 

@@ -6,6 +6,7 @@
 #include "sparsetransfer/mmd/kernel_mmd.hpp"
 #include "sparsetransfer/mmd/kernel_tile.hpp"
 #include "sparsetransfer/mmd/scaled_samples.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -33,8 +34,8 @@ class KernelTile {
     half_norms_.head(height).setConstant(kFar<T>);
     half_norms_.head(rows) = samples.half_norms.segment(row, rows);
     View tile(products_.data(), rows, columns, Eigen::OuterStride<>(height));
-    tile.noalias() = samples.columns.middleCols(row, rows).transpose() *
-                     samples.columns.middleCols(column, columns);
+    set_product_tn<T>(tile, samples.columns.middleCols(row, rows),
+                      samples.columns.middleCols(column, columns));
     tiles::for_family(program.family, [&](auto family) {
       tiles::kernel_tile<family>(program, half_norms_.data(), samples.half_norms.data() + column,
                                  height, columns, products_.data());
@@ -74,7 +75,8 @@ void kernel_sums(const Execution& execution, const KernelMixture& kernel,
       const Index width = std::min(kWidth, samples.cols() - start);
       const auto tile = tiles[static_cast<std::size_t>(worker)].fill(program, scaled, begin, count,
                                                                      points.cols() + start, width);
-      const Matrix<T> sums = tile * weights.middleRows(start, width);
+      Matrix<T> sums(count, weights.cols());
+      set_product<T>(sums, tile, weights.middleRows(start, width));
       result.middleRows(begin, count) += sums.template cast<double>();
     }
   });
@@ -104,7 +106,8 @@ void kernel_quadratic_forms(const Execution& execution, const KernelMixture& ker
     const Index columns = std::min(kWidth, size - second);
     const auto tile =
         tiles[static_cast<std::size_t>(worker)].fill(program, scaled, first, rows, second, columns);
-    const Matrix<double> sums = tile * weights.middleRows(second, columns);
+    Matrix<double> sums(rows, weights.cols());
+    set_product<double>(sums, tile, weights.middleRows(second, columns));
     const double times = row == column ? 1 : 2;
     partial.col(row) +=
         times * sums.cwiseProduct(weights.middleRows(first, rows)).colwise().sum().transpose();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -43,8 +44,8 @@ void gram(const Execution& execution, const ConstMatrixRef<T>& dictionary, Matri
   // The lower block triangle, then its mirror image: exactly symmetric.
   parallel_for_blocks(limited, atoms, kAtomBlock, [&](Index begin, Index count, int) {
     for_tiles(limited, begin, atoms, dictionary.rows(), kAtomBlock, [&](Index row, Index rows) {
-      result.block(row, begin, rows, count).noalias() =
-          dictionary.middleCols(row, rows).transpose() * dictionary.middleCols(begin, count);
+      set_product_tn<T>(result.block(row, begin, rows, count), dictionary.middleCols(row, rows),
+                        dictionary.middleCols(begin, count));
     });
   });
   result.template triangularView<Eigen::StrictlyUpper>() = result.transpose();
@@ -58,11 +59,11 @@ void correlations(const Execution& execution, const ConstMatrixRef<T>& dictionar
   const Execution limited = execution.for_work(2.0 * static_cast<double>(result.size()) *
                                                static_cast<double>(dictionary.rows()));
   parallel_for_blocks(limited, signals.cols(), kSampleBlock, [&](Index begin, Index count, int) {
-    for_tiles(limited, 0, dictionary.cols(), dictionary.rows(), kSampleBlock,
-              [&](Index row, Index rows) {
-                result.block(row, begin, rows, count).noalias() =
-                    dictionary.middleCols(row, rows).transpose() * signals.middleCols(begin, count);
-              });
+    for_tiles(
+        limited, 0, dictionary.cols(), dictionary.rows(), kSampleBlock, [&](Index row, Index rows) {
+          set_product_tn<T>(result.block(row, begin, rows, count), dictionary.middleCols(row, rows),
+                            signals.middleCols(begin, count));
+        });
   });
 }
 
@@ -79,14 +80,14 @@ T spectral_bound(const Execution& execution, const ConstMatrixRef<T>& gram) {
     power /= static_cast<T>(norm);
     log_scale += std::log(norm);
     if (squaring == kSquarings) break;
-    parallel_for_blocks(execution.for_work(2.0 * std::pow(static_cast<double>(size), 3)), size,
-                        kAtomBlock, [&](Index begin, Index count, int) {
-                          for_tiles(
-                              execution, 0, size, size, kAtomBlock, [&](Index row, Index rows) {
-                                square.block(row, begin, rows, count).noalias() =
-                                    power.middleRows(row, rows) * power.middleCols(begin, count);
-                              });
-                        });
+    parallel_for_blocks(
+        execution.for_work(2.0 * std::pow(static_cast<double>(size), 3)), size, kAtomBlock,
+        [&](Index begin, Index count, int) {
+          for_tiles(execution, 0, size, size, kAtomBlock, [&](Index row, Index rows) {
+            set_product<T>(square.block(row, begin, rows, count), power.middleRows(row, rows),
+                           power.middleCols(begin, count));
+          });
+        });
     power.swap(square);
     log_scale *= 2;
   }

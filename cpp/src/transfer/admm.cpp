@@ -8,6 +8,7 @@
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/numerics/dense_cholesky.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -26,7 +27,8 @@ class ShiftedSystem {
  public:
   ShiftedSystem(const Coupling<T>& coupling, Index samples)
       : means_(coupling.means), laplacian_(coupling.laplacian), diagonal_(samples) {
-    products_ = means_.transpose() * means_;
+    products_.resize(means_.cols(), means_.cols());
+    set_product_tn<T>(products_, means_, means_);
   }
 
   /// x holds a guess on entry, used with a Laplacian only.
@@ -52,24 +54,26 @@ class ShiftedSystem {
       capacitance_ = products_ / shift;
     } else {
       const Matrix<T> scaled = diagonal_.cwiseInverse().asDiagonal() * means_;
-      capacitance_.noalias() = scaled.transpose() * means_;
+      capacitance_.resize(means_.cols(), means_.cols());
+      set_product_tn<T>(capacitance_, scaled, means_);
     }
     capacitance_.diagonal().array() += T(1);
     factor_in_place<T>(capacitance_);
   }
 
-  template <typename Result>
-  void precondition(const Vector<T>& r, Result&& x) const {
+  void precondition(const Vector<T>& r, VectorRef<T> x) const {
     x = r.cwiseQuotient(diagonal_);
     if (means_.cols() == 0) return;
-    Vector<T> collected = means_.transpose() * x;
+    Vector<T> collected(means_.cols());
+    for (Index q = 0; q < means_.cols(); ++q) collected[q] = means_.col(q).dot(x);
     solve_factored<T>(capacitance_, collected);
-    x -= (means_ * collected).cwiseQuotient(diagonal_);
+    for (Index q = 0; q < means_.cols(); ++q)
+      x -= collected[q] * means_.col(q).cwiseQuotient(diagonal_);
   }
 
   void apply(T shift, const Vector<T>& x, Vector<T>& image) const {
     image = shift * x;
-    if (means_.cols() > 0) image.noalias() += means_ * (means_.transpose() * x);
+    for (Index q = 0; q < means_.cols(); ++q) image += means_.col(q).dot(x) * means_.col(q);
     for (Index i = 0; i < x.size(); ++i) {
       T sum = 0;
       for (auto at = laplacian_.indptr[i]; at < laplacian_.indptr[i + 1]; ++at)
@@ -139,17 +143,18 @@ template <typename T>
 void Admm<T>::start(const Iterate<T>& point) {
   dual_.resize(point.codes.rows(), point.codes.cols());
   const Vector<T> bound = thresholds_ / rho_;
-  parallel_for_blocks(
-      execution_.for_work(8.0 * static_cast<double>(dual_.size())), problem_.atoms(), kAtomBlock,
-      [&](Index begin, Index count, int) {
-        auto dual = dual_.middleCols(begin, count);
-        dual = correlations_.middleCols(begin, count) - point.quadratic.middleCols(begin, count);
-        if (problem_.coupling.rank() > 0)
-          dual.noalias() -= problem_.coupling.means * point.means.middleCols(begin, count);
-        dual /= rho_;
-        for (Index a = 0; a < count; ++a)
-          dual.col(a) = dual.col(a).cwiseMin(bound).cwiseMax(-bound).eval();
-      });
+  parallel_for_blocks(execution_.for_work(8.0 * static_cast<double>(dual_.size())),
+                      problem_.atoms(), kAtomBlock, [&](Index begin, Index count, int) {
+                        auto dual = dual_.middleCols(begin, count);
+                        dual = correlations_.middleCols(begin, count) -
+                               point.quadratic.middleCols(begin, count);
+                        if (problem_.coupling.rank() > 0)
+                          add_product<T>(dual, T(-1), problem_.coupling.means,
+                                         point.means.middleCols(begin, count));
+                        dual /= rho_;
+                        for (Index a = 0; a < count; ++a)
+                          dual.col(a) = dual.col(a).cwiseMin(bound).cwiseMax(-bound).eval();
+                      });
 }
 
 template <typename T>
@@ -162,7 +167,7 @@ void Admm<T>::quadratic_step(const Iterate<T>& point) {
         const Matrix<T> right =
             correlations_.middleRows(begin, count) +
             rho_ * (point.codes.middleRows(begin, count) - dual_.middleRows(begin, count));
-        quadratic_.middleRows(begin, count).noalias() = right * eigenvectors_;
+        set_product<T>(quadratic_.middleRows(begin, count), right, eigenvectors_);
       });
   const double solves = static_cast<double>(samples * atoms) *
                         static_cast<double>(4 + 4 * problem_.coupling.rank()) *
@@ -178,8 +183,8 @@ void Admm<T>::quadratic_step(const Iterate<T>& point) {
                       });
   parallel_for_blocks(execution_.for_work(product), samples, kSampleBlock,
                       [&](Index begin, Index count, int) {
-                        quadratic_.middleRows(begin, count).noalias() =
-                            rotated_.middleRows(begin, count) * eigenvectors_.transpose();
+                        set_product_nt<T>(quadratic_.middleRows(begin, count),
+                                          rotated_.middleRows(begin, count), eigenvectors_);
                       });
 }
 

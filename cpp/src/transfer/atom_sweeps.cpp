@@ -5,6 +5,7 @@
 
 #include "row_prox.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -31,8 +32,9 @@ AtomSweeps<T>::AtomSweeps(const Execution& execution, const CodeProblem<T>& prob
     for (Index i = 0; i < problem.samples(); ++i)
       for (auto at = laplacian.indptr[i]; at < laplacian.indptr[i + 1]; ++at)
         fixed_[i] += std::abs(laplacian.values[at]);
-  if (!problem.labels.empty())
-    label_gram_.noalias() = problem.labels.map.transpose() * problem.labels.map;
+  if (problem.labels.empty()) return;
+  label_gram_.resize(problem.atoms(), problem.atoms());
+  set_product_tn<T>(label_gram_, problem.labels.map, problem.labels.map);
 }
 
 template <typename T>
@@ -42,11 +44,12 @@ void AtomSweeps<T>::form_panel(const Iterate<T>& point, Index begin, Index count
                       [&](Index row, Index rows, int) {
                         auto target = quadratic_.block(row, 0, rows, count);
                         const auto codes = point.codes.middleRows(row, rows);
-                        target.noalias() = codes * problem_.gram.middleCols(begin, count);
+                        set_product<T>(target, codes, problem_.gram.middleCols(begin, count));
                         if (problem_.labels.empty()) return;
-                        target.noalias() +=
-                            problem_.labels.weights.segment(row, rows).asDiagonal() *
-                            (codes * label_gram_.middleCols(begin, count)).eval();
+                        Matrix<T> predicted(rows, count);
+                        set_product<T>(predicted, codes, label_gram_.middleCols(begin, count));
+                        target +=
+                            problem_.labels.weights.segment(row, rows).asDiagonal() * predicted;
                       });
 }
 
@@ -68,11 +71,12 @@ double AtomSweeps<T>::move_atom(Iterate<T>& point, Index begin, Index i) {
   auto code = point.codes.col(atom);
   steps_.setConstant(code.size(), problem_.gram(atom, atom));
   gradient_ = quadratic_.col(i) - correlations_.col(atom);
-  gradient_.noalias() += moved_.leftCols(i) * problem_.gram.col(atom).segment(begin, i);
+  add_product<T>(gradient_, T(1), moved_.leftCols(i), problem_.gram.col(atom).segment(begin, i));
   if (!problem_.labels.empty()) {
     const auto& weights = problem_.labels.weights;
     steps_ += weights * label_gram_(atom, atom);
-    target_.noalias() = moved_.leftCols(i) * label_gram_.col(atom).segment(begin, i);
+    target_.resize(code.size());
+    set_product<T>(target_, moved_.leftCols(i), label_gram_.col(atom).segment(begin, i));
     gradient_ += weights.cwiseProduct(target_);
   }
   if (!problem_.coupling.laplacian.empty()) {

@@ -5,6 +5,7 @@
 
 #include "row_prox.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -15,9 +16,12 @@ template <typename T>
 Vector<T> sample_steps(const Execution& execution, const CodeProblem<T>& problem) {
   const T bound = spectral_bound<T>(execution, problem.gram);
   T label_bound = 0;
-  if (!problem.labels.empty())
-    label_bound = spectral_bound<T>(execution,
-                                    Matrix<T>(problem.labels.map * problem.labels.map.transpose()));
+  if (!problem.labels.empty()) {
+    const Index classes = problem.labels.map.rows();
+    Matrix<T> square(classes, classes);
+    set_product_nt<T>(square, problem.labels.map, problem.labels.map);
+    label_bound = spectral_bound<T>(execution, square);
+  }
   Vector<T> steps(problem.samples());
   const SymmetricSparse<T>& laplacian = problem.coupling.laplacian;
   for (Index i = 0; i < problem.samples(); ++i) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -90,12 +91,12 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
       execution.for_work(flops), samples, kSampleBlock, [&](Index begin, Index count, int) {
         Partial& partial = partials[static_cast<std::size_t>(begin / kSampleBlock)];
         auto quadratic = point.quadratic.middleRows(begin, count);
-        quadratic.noalias() = point.codes.middleRows(begin, count) * problem.gram;
+        set_product<T>(quadratic, point.codes.middleRows(begin, count), problem.gram);
         if (!problem.labels.empty()) {
-          const Matrix<T> predicted =
-              problem.labels.weights.segment(begin, count).asDiagonal() *
-              (point.codes.middleRows(begin, count) * problem.labels.map.transpose()).eval();
-          quadratic.noalias() += predicted * problem.labels.map;
+          Matrix<T> predicted(count, problem.labels.map.rows());
+          set_product_nt<T>(predicted, point.codes.middleRows(begin, count), problem.labels.map);
+          predicted.array().colwise() *= problem.labels.weights.segment(begin, count).array();
+          add_product<T>(quadratic, T(1), predicted, problem.labels.map);
         }
         Vector<T> gradient(count);
         Vector<T> violation(count);
@@ -114,8 +115,8 @@ void evaluate(const Execution& execution, const CodeProblem<T>& problem,
           const auto column = point.codes.col(atom).segment(begin, count);
           const auto correlation = correlations.col(atom).segment(begin, count);
           gradient = quadratic.col(atom) - correlation;
-          if (coupling.rank() > 0)
-            gradient.noalias() += coupling.means.middleRows(begin, count) * point.means.col(atom);
+          for (Index q = 0; q < coupling.rank(); ++q)
+            gradient += point.means(q, atom) * coupling.means.col(q).segment(begin, count);
           partial.quadratic += static_cast<double>(column.dot(quadratic.col(atom)));
           partial.correlation += static_cast<double>(column.dot(correlation));
           if (problem.penalties.size() > 0) {

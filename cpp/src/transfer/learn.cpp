@@ -11,6 +11,7 @@
 #include "sparsetransfer/dictionary/constraint.hpp"
 #include "sparsetransfer/dictionary/statistics.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -138,7 +139,9 @@ class Alternation {
     A_.diagonal().array() += supervision.ridge;
     const auto value = [&] {
       const Matrix<double> W = map_.template cast<double>();
-      return 0.5 * (W * A_.template cast<double>()).cwiseProduct(W).sum() -
+      Matrix<double> image(W.rows(), W.cols());
+      set_product<double>(image, W, A_.template cast<double>());
+      return 0.5 * image.cwiseProduct(W).sum() -
              W.cwiseProduct(cross.template cast<double>()).sum();
     };
     const double before = value();
@@ -165,7 +168,7 @@ class Alternation {
                            problem_.penalties,
                            labels};
     if (labels.empty()) return problem;
-    correlations_.noalias() += map_.transpose() * weighted_targets_;
+    add_product_tn<T>(correlations_, T(1), map_, weighted_targets_);
     problem.signal_energy +=
         static_cast<double>(weighted_targets_.cwiseProduct(supervision.targets).sum()) +
         static_cast<double>(supervision.ridge) * static_cast<double>(map_.squaredNorm());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "newton_preconditioner.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -173,15 +174,17 @@ class ActiveSystem {
     });
     const double flops = 2.0 * static_cast<double>(dense_.size()) * static_cast<double>(atoms_);
     for_blocks(flops, [&](Index begin, Index count) {
-      Matrix<T> product = problem_.gram * dense_.middleCols(begin, count);
+      Matrix<T> product(atoms_, count);
+      set_product<T>(product, problem_.gram, dense_.middleCols(begin, count));
       if (!problem_.labels.empty()) {
-        const Matrix<T> predicted = (problem_.labels.map * dense_.middleCols(begin, count)).eval() *
-                                    problem_.labels.weights.segment(begin, count).asDiagonal();
-        product.noalias() += problem_.labels.map.transpose() * predicted;
+        Matrix<T> predicted(problem_.labels.map.rows(), count);
+        set_product<T>(predicted, problem_.labels.map, dense_.middleCols(begin, count));
+        predicted = predicted * problem_.labels.weights.segment(begin, count).asDiagonal();
+        add_product_tn<T>(product, T(1), problem_.labels.map, predicted);
       }
       if (rank_ > 0)
-        product.noalias() +=
-            collected * problem_.coupling.means.middleRows(begin, count).transpose();
+        add_product_nt<T>(product, T(1), collected,
+                          problem_.coupling.means.middleRows(begin, count));
       for (Index i = begin; i < begin + count; ++i) {
         auto column = product.col(i - begin);
         if (!laplacian.empty())

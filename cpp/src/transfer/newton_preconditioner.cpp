@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sparsetransfer/numerics/dense_cholesky.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -26,7 +27,10 @@ NewtonPreconditioner<T>::NewtonPreconditioner(const Execution& execution,
       atoms_(problem.atoms()),
       samples_(problem.samples()),
       rank_(problem.coupling.rank()) {
-  if (!problem.labels.empty()) label_gram_ = problem.labels.map.transpose() * problem.labels.map;
+  if (!problem.labels.empty()) {
+    label_gram_.resize(atoms_, atoms_);
+    set_product_tn<T>(label_gram_, problem.labels.map, problem.labels.map);
+  }
   if (problem.coupling.laplacian.empty()) {
     factorise();
   } else {
@@ -138,7 +142,8 @@ T NewtonPreconditioner<T>::gram(Index sample, Index a, Index b) const {
 template <typename T>
 void NewtonPreconditioner<T>::scatter_outer(Index sample, const Matrix<T>& inverse_factor,
                                             Matrix<T>& sum) const {
-  const Matrix<T> product = inverse_factor.transpose() * inverse_factor;
+  Matrix<T> product(inverse_factor.cols(), inverse_factor.cols());
+  set_product_tn<T>(product, inverse_factor, inverse_factor);
   const Index begin = entries_.offset(sample);
   for (Index q = 0; q < rank_; ++q)
     for (Index p = 0; p < rank_; ++p) {

@@ -8,6 +8,7 @@
 #include "regression_block.hpp"
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -57,8 +58,8 @@ void multiply_support(const Execution& execution, const RegressionProblem& probl
   const double flops = 2.0 * static_cast<double>(rows.size()) * static_cast<double>(part.cols());
   parallel_for_blocks(execution.for_work(flops), rows.cols(), Index{64},
                       [&](Index begin, Index count, int) {
-                        point.product.middleRows(begin, count).noalias() =
-                            rows.middleCols(begin, count).transpose() * part;
+                        set_product_tn<double>(point.product.middleRows(begin, count),
+                                               rows.middleCols(begin, count), part);
                       });
 }
 

@@ -7,6 +7,7 @@
 
 #include "sparsetransfer/numerics/max_or_nan.hpp"
 #include "sparsetransfer/numerics/panel_cholesky.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -50,8 +51,8 @@ void multiply(const Execution& execution, const ConstMatrixRef<double>& quadrati
       2.0 * static_cast<double>(quadratic.size()) * static_cast<double>(coefficients.cols());
   parallel_for_blocks(execution.for_work(flops), quadratic.cols(), kRowBlock,
                       [&](Index begin, Index count, int) {
-                        out.middleRows(begin, count).noalias() =
-                            quadratic.middleCols(begin, count).transpose() * coefficients;
+                        set_product_tn<double>(out.middleRows(begin, count),
+                                               quadratic.middleCols(begin, count), coefficients);
                       });
 }
 

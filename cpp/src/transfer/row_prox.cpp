@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "sparsetransfer/numerics/dense_cholesky.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer::transfer {
 namespace {
@@ -78,13 +79,14 @@ void RowProx<T>::solve_many(const Vector<T>& z, Column code, Eigen::Ref<Vector<T
   Matrix<T> jacobian(rank, rank);
   T potential = evaluate(z, t, code);
   for (int iteration = 0; iteration < kMaxSteps; ++iteration) {
-    residual = t - means.transpose() * code;
+    residual = t;
+    add_product_tn<T>(residual, T(-1), means, code);
     const T size = residual.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>();
     if (size <= 8 * std::numeric_limits<T>::epsilon() *
                     (t.template lpNorm<Eigen::Infinity>() + std::numeric_limits<T>::min()))
       break;
     indicate(code);
-    jacobian.noalias() = means.transpose() * (active.asDiagonal() * scaled);
+    set_product_tn<T>(jacobian, means, active.asDiagonal() * scaled);
     jacobian.diagonal().array() += T(1);
     direction = residual;
     factor_in_place<T>(jacobian);
@@ -106,13 +108,13 @@ void RowProx<T>::solve_many(const Vector<T>& z, Column code, Eigen::Ref<Vector<T
       break;
     }
   }
-  mean = means.transpose() * code;
+  set_product_tn<T>(mean, means, code);
 }
 
 template <typename T>
 T RowProx<T>::evaluate(const Vector<T>& z, const Vector<T>& t, Column code) {
   shifted = z;
-  shifted.noalias() -= scaled * t;
+  add_product<T>(shifted, T(-1), scaled, t);
   shrink(shifted, code);
   return (t.squaredNorm() + (code.array().square() / steps.array()).sum()) / 2;
 }
