@@ -37,15 +37,15 @@ if not TYPE_CHECKING:
     __getattr__ = former_names(
         __name__,
         {
-            "Frames": "features.descriptors.descriptors",
+            "Frames": "features.sets.functionals",
             "Functionals": "features.sets.functionals",
             "BatchFeatureSet": "features.feature_set",
             "ChallengeStyle": "features.sets.is09",
-            "DESCRIPTORS": "features.descriptors.descriptors",
+            "DESCRIPTORS": "features.sets.functionals",
             "FeatureTable": "features.table",
             "OpenSmile": "features.sets.opensmile",
             "SequenceTable": "features.sequences",
             "Wide": "features.sets.wide",
-            "describe": "features.descriptors.descriptors",
+            "describe": "features.sets.functionals",
         },
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from sparsetransfer.features.descriptors.descriptors import DESCRIPTORS, describe
 from sparsetransfer.features.descriptors.framing import Grid
+from sparsetransfer.features.sets.functionals import DESCRIPTORS, describe
 
 RATE = 16000
 
@@ -140,7 +140,7 @@ def test_blocks_do_not_show_in_the_frames(block, n_samples):
 def test_blocks_do_not_show_in_the_descriptors(monkeypatch):
     signal = _harmonic(np.linspace(100, 300, RATE)) + 0.1 * _noise()
     whole = describe(signal)
-    monkeypatch.setattr("sparsetransfer.features.descriptors.descriptors._GRID", Grid(block=13))
+    monkeypatch.setattr("sparsetransfer.features.sets.functionals._GRID", Grid(block=13))
     parts = describe(signal)
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(parts.f0, whole.f0, rtol=1e-5)

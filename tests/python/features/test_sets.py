@@ -5,8 +5,8 @@ import pytest
 import threadpoolctl
 
 from sparsetransfer import features
-from sparsetransfer.features.descriptors.wide import WIDE_DESCRIPTORS, describe_wide
 from sparsetransfer.features.sets.is09 import _contours
+from sparsetransfer.features.sets.wide import WIDE_DESCRIPTORS, describe_wide
 
 RATE = 16000
 SIZES = {"functionals": 529, "is09-style": 384, "wide": 1476}
@@ -175,7 +175,7 @@ def test_blocks_do_not_show(name, monkeypatch):
         _voice().size
     ).astype(np.float32)
     whole = SETS[name].compute(signal)
-    module = {"is09-style": "sets.is09", "wide": "descriptors.wide"}[name]
+    module = {"is09-style": "sets.is09", "wide": "sets.wide"}[name]
     longest = {"is09-style": 640, "wide": 1024}[name]
     monkeypatch.setattr(
         f"sparsetransfer.features.{module}._GRID",
