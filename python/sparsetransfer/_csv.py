@@ -31,10 +31,7 @@ def csv_cell(value: object) -> object:
 
 
 def plain_cell(text: str) -> str:
-    """Remove the apostrophe that `csv_cell` put before a text.
-
-    `text`: a cell.
-    """
+    """Remove the apostrophe that `csv_cell` put before a text."""
     return text[1:] if _ESCAPED.match(text) else text
 
 
@@ -54,10 +51,7 @@ def csv_separator(header: str, wanted: Collection[str]) -> str:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Write rows as CSV with line feeds, escaped by `csv_cell`.
-
-    `rows`: the cells, row by row.
-    """
+    """Write rows as CSV with line feeds, escaped by `csv_cell`."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(map(csv_cell, row) for row in rows)
     return stream.getvalue()

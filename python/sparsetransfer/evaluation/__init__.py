@@ -17,8 +17,7 @@ from sparsetransfer.evaluation.protocol.designs import (
 )
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
 from sparsetransfer.evaluation.scoring.dimensions import concordance
-from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
-from sparsetransfer.evaluation.scoring.metrics import score
+from sparsetransfer.evaluation.scoring.metrics import score, speaker_bootstrap
 from sparsetransfer.evaluation.scoring.tests import mcnemar, permutation_test
 from sparsetransfer.evaluation.study.comparison import compare
 from sparsetransfer.evaluation.study.config import CorpusEntry, StudyConfig

@@ -246,8 +246,6 @@ def normalise(
     (True, True)
     """
     objections: dict[str, str] = {}
-    if scope == "source":
-        return (*_by_source(sources, target), objections)
     if scope in ("speaker", "speaker-or-corpus"):
         for domain in (*sources, target):
             objection = speaker_objection(domain, n_classes, labelled=domain is not target)
@@ -261,19 +259,10 @@ def normalise(
             )
 
     def of(domain: Dataset) -> list[NDArray[np.float64]]:
-        if scope not in ("corpus", "robust") and domain.name not in objections:
+        per_speaker = scope in ("speaker", "speaker-or-corpus")
+        if per_speaker and domain.name not in objections:
             return [_per_speaker(view, domain.speakers, 2 * n_classes) for view in domain.matrices]
-        scalers = target_scalers((), domain, "robust" if scope == "robust" else "corpus")
+        scalers = target_scalers(sources, domain, "corpus" if per_speaker else scope)
         return [each.apply(view) for each, view in zip(scalers, domain.matrices, strict=True)]
 
     return [of(domain) for domain in sources], of(target), objections
-
-
-def _by_source(
-    sources: Sequence[Dataset], target: Dataset
-) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]]]:
-    def of(domain: Dataset) -> list[NDArray[np.float64]]:
-        scalers = target_scalers(sources, domain, "source")
-        return [each.apply(view) for each, view in zip(scalers, domain.matrices, strict=True)]
-
-    return [of(domain) for domain in sources], of(target)

@@ -32,8 +32,7 @@ from sparsetransfer.evaluation.scoring.discrepancy import (
     measure_discrepancy,
     project_2d,
 )
-from sparsetransfer.evaluation.scoring.intervals import speaker_bootstrap
-from sparsetransfer.evaluation.scoring.metrics import score
+from sparsetransfer.evaluation.scoring.metrics import score, speaker_bootstrap
 from sparsetransfer.evaluation.study.jobs import Job, JobResult, execute
 from sparsetransfer.evaluation.study.results import CorpusSummary, MethodSummary
 from sparsetransfer.evaluation.study.run_result import Projection, RunResult, Timing
