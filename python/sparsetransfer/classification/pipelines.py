@@ -120,13 +120,16 @@ class TransferPipeline(Pipeline):  # type: ignore[misc]
             unknown = int((~labelled(y) & (domain > 0)).sum())
             if unknown:
                 raise DomainError(f"y: {unknown} source rows have no label ({UNKNOWN_LABELS})")
-        if sklearn.get_config()["enable_metadata_routing"]:
-            return {"sample_domain": sample_domain}
-        return {
-            f"{name}__sample_domain": sample_domain
+        takers = [
+            name
             for name, step in self.steps
             if hasattr(step, "fit") and "sample_domain" in inspect.signature(step.fit).parameters
-        }
+        ]
+        if not sklearn.get_config()["enable_metadata_routing"]:
+            return {f"{name}__sample_domain": sample_domain for name in takers}
+        # scikit-learn refuses what no step requests.
+        wanted = takers or self.get_metadata_routing().consumes("fit", ["sample_domain"])
+        return {"sample_domain": sample_domain} if wanted else {}
 
 
 def make_transfer_pipeline(*steps: Any) -> TransferPipeline:

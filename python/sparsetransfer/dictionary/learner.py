@@ -30,7 +30,12 @@ def as_generator(random_state: Any) -> np.random.Generator:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         state = check_random_state(random_state)
         return np.random.default_rng(state.randint(2**32, dtype=np.uint32))
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"random_state must be an integer of at least 0, a generator or None, got {random_state!r}"
+        ) from error
 
 
 def with_logging(callback: Callback | None, verbose: bool) -> Callback | None:

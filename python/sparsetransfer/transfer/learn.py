@@ -24,6 +24,7 @@ from sparsetransfer.transfer.problem import (
     certify_rounded,
     check_strengths,
     describe_unconverged,
+    describe_zero,
     initial_codes,
     pack_codes,
     resolve_coupling,
@@ -314,11 +315,11 @@ def alternate(
 def warn_unsettled(
     learned: TransferDictionary, alpha: float, max_iter: int, *, stacklevel: int = 3
 ) -> None:
-    """Warn once if the alternation ran out of iterations or the codes are short of their tolerance.
+    """Warn once if the alternation ran out of iterations, or codes are short of their tolerance or 0.
 
     A callback that ended the alternation, and `max_iter` of 0, had what they asked for.
     """
-    parts = []
+    parts = [] if learned.codes.codes.any() else [describe_zero(alpha)]
     history = learned.history
     if not learned.codes.converged:
         parts.append(describe_unconverged(learned.codes, alpha))

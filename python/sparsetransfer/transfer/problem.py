@@ -30,6 +30,7 @@ __all__ = [
     "certify_rounded",
     "check_strengths",
     "describe_unconverged",
+    "describe_zero",
     "initial_codes",
     "pack_codes",
     "resolve_coupling",
@@ -336,6 +337,14 @@ def describe_unconverged(result: TransferCodes, alpha: float) -> str:
         f"the codes stopped at a KKT violation of {result.kkt_violation / alpha:.2g} alpha "
         f"(duality gap {result.duality_gap:.2g}) after {result.n_iter} iterations; raise max_iter "
         f"or the tolerance{precision}"
+    )
+
+
+def describe_zero(alpha: float) -> str:
+    """Return what codes without an entry mean, and the remedy."""
+    return (
+        f"all codes are zero: alpha={alpha:g} outweighs what any atom explains; lower alpha, or scale "
+        "the samples to about unit length"
     )
 
 

@@ -117,6 +117,14 @@ def test_pipelines_are_searched(routing):
     assert scores.mean() > 0.65
 
 
+def test_pipelines_without_a_step_for_domains_are_fitted_with_domains(routing):
+    (X, y, domains), _ = two_domains(["anger", "neutral"])
+    plain = make_transfer_pipeline(StandardScaler(), LogisticRegression())
+    assert plain.fit(X, y, sample_domain=domains).score(X, y) > 0.65
+    model = Safeguard(plain, make_transfer_pipeline(CORAL(), LogisticRegression()), views=[4, 4])
+    assert model.fit(X, y, sample_domain=domains).score(X, y) > 0.65
+
+
 def test_folds_hold_out_speakers_of_the_source_only():
     (X, y, domains), _ = two_domains(["anger", "neutral"])
     speakers = np.repeat(np.arange(12), 20)

@@ -243,6 +243,12 @@ def test_bad_data_is_named(two_domains):
         coder().fit(X, sample_domain=domains[:-1])
 
 
+def test_samples_too_small_for_the_penalty_are_named(two_domains):
+    X, _, domains = pack(two_domains[0], two_domains[1], two_domains[2])
+    with pytest.warns(ConvergenceWarning, match=r"all codes are zero: alpha=0\.02 outweighs"):
+        TransferSparseCoding(3, random_state=0).fit(1e-9 * X, sample_domain=domains)
+
+
 def test_unreachable_tolerance_warns(two_domains):
     X, _, domains = pack(*two_domains[:3])
     with pytest.warns(ConvergenceWarning, match="KKT violation"):

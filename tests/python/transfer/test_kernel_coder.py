@@ -139,7 +139,9 @@ def test_masked_labels_tell_the_domains(problem):
 
 def test_nothing_but_zero_codes(problem):
     X, domain = problem
-    fitted = coder(alpha=10.0).fit(X, sample_domain=domain)
+    with pytest.warns(ConvergenceWarning, match="all codes are zero: alpha=10 outweighs") as caught:
+        fitted = coder(alpha=10.0).fit(X, sample_domain=domain)
+    assert len(caught) == 1
     assert not fitted.codes_.any()
     assert not fitted.transform(X).any()
 

@@ -202,6 +202,13 @@ def test_nothing_but_silence_is_refused():
         coder().fit([np.ones((9, 4)), np.zeros((5, 4))], sample_domain=[1, -1])
     with pytest.raises(ValueError, match="X must have at least one sequence"):
         coder().fit([])
+    X = sequences()
+    with pytest.raises(OverflowError, match="squares of frames overflow"):
+        coder().fit([1e200 * x for x in X], sample_domain=DOMAINS)
+    legacy = (coder(random_state=np.random.RandomState(3)).fit(X, DOMAINS) for _ in range(2))
+    assert len({each.components_.tobytes() for each in legacy}) == 1
+    with pytest.raises(TypeError, match=r"random_state must be an integer .* got 'x'"):
+        coder(random_state="x").fit(X, sample_domain=DOMAINS)
 
 
 def test_domains_that_were_not_fitted_are_refused():

@@ -19,6 +19,7 @@ from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN, atom_count
 from sparsetransfer.transfer.kernel.problem import kernel_learn
 from sparsetransfer.transfer.kernel.witness import Witness
 from sparsetransfer.transfer.learn import transfer_learn
+from sparsetransfer.transfer.problem import describe_zero
 
 __all__ = ["KernelTransferSparseCoding"]
 
@@ -212,6 +213,8 @@ class KernelTransferSparseCoding(DomainCoder):
             self._fit_two_domains(signals, start, self._source, threads)
         self.n_iter_ = len(self.history_)
         self._n_features_out = len(self.components_)
+        if self._source is not None and not self.codes_.any():
+            warnings.warn(describe_zero(self.alpha), ConvergenceWarning, stacklevel=2)
         return self
 
     def _fit_one_domain(self, signals: FloatArray, start: FloatArray, threads: int) -> None:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray
 from sparsetransfer.dictionary import MiniBatchDictionaryLearning, learn_dictionary_online
+from sparsetransfer.dictionary.learner import as_generator
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso_pooled
 from sparsetransfer.sparse_coding.pooled import PoolingStatistic, arrange, check_pooling
@@ -182,7 +183,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
             If `sample_domain` has no source or no target.
         """
         self._check_parameters()
-        rng = np.random.default_rng(self.random_state)
+        rng = as_generator(self.random_state)
         domains = self._domains(X, y, sample_domain)
         lengths = self._first_moments(X, domains)
         frames = self._gather(X, domains, lengths, rng)
@@ -240,7 +241,7 @@ class PooledSparseCoder(WhitenedSequences, TransformerMixin, FittedArrays):  # t
             domains = new_domains(sample_domain, len(X)).astype(np.int64)
         if first:
             lengths = self._first_moments(X, domains)
-            self._generator = np.random.default_rng(self.random_state)
+            self._generator = as_generator(self.random_state)
             self._learners = []
         else:
             if not hasattr(self, "_moments"):

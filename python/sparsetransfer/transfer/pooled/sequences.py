@@ -51,7 +51,8 @@ class DomainMoments:
         total = self.n_frames + len(values)
         shift = mean - self.mean
         self.scatter += matmul(values.T, values)
-        self.scatter += np.outer(shift, shift) * (self.n_frames * len(values) / total)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused by `fit_whitening`
+            self.scatter += np.outer(shift, shift) * (self.n_frames * len(values) / total)
         self.mean = self.mean + shift * (len(values) / total)
         self.n_frames = total
 
@@ -73,6 +74,8 @@ def fit_whitening(
     Returns (n_features, at most n_whitened). Raises ValueError if all frames of each domain are
     equal.
     """
+    if not all(np.isfinite(each.scatter).all() for each in moments):
+        raise OverflowError("X: squares of frames overflow; divide the frames by their size")
     scales = [each.scale(eps) for each in moments]
     covariance = sum(
         (
