@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 __all__ = [
+    "contradiction",
     "exact_end",
     "flac_without_length",
     "mp3_frames",
@@ -20,6 +21,9 @@ _STATED = re.compile(
     r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
 _STATED_FRAMES = re.compile(r"Calculated frame count (\d+) does not match .*chunk of (\d+)")
+_FORMAT = re.compile(
+    r"^  (Channels|Sample Rate|Block Align|Bit Width|Bytes/sec) +: (\d+)", re.MULTILINE
+)
 _AU = re.compile(r"Data Offset : (\d+)\n\s*Data Size\s*: (\d+)$", re.MULTILINE)
 _STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
@@ -72,6 +76,25 @@ def overstated(log: str, path: Path) -> str:
         else:
             return ""
     return f"{size} of {end} bytes are there" if size < end else ""
+
+
+def contradiction(log: str) -> str:
+    """Compare the size of a frame by the fields of a WAV header of PCM data.
+
+    Return how they differ by the header that libsndfile logged in `log`: the empty string if the
+    channels and bits agree with one of the other fields at least.
+    """
+    fields = {name: int(number) for name, number in _FORMAT.findall(log)}
+    if len(fields) < 5:
+        return ""
+    by_bits = fields["Channels"] * -(-fields["Bit Width"] // 8)
+    align = fields["Block Align"]
+    if align == by_bits or align * fields["Sample Rate"] != fields["Bytes/sec"]:
+        return ""
+    return (
+        f"its header contradicts itself: frames of {align} bytes, or of {by_bits} by their channels "
+        "and bits"
+    )
 
 
 def _end_of_sphere(file: BinaryIO) -> int:

@@ -204,6 +204,7 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
         return _Layout(shortage, tuple(parts) if len(parts) > 1 else ())
     with _opened(name, name) as stream:
         kind, log, n_frames = stream.format, stream.extra_info, stream.frames
+        is_plain = stream.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
     if kind == "MP3":
         stated, found, first, end = containers.mp3_frames(Path(name).read_bytes())
         # Some encoders count the frame of the tag. Files without many of their frames are left to
@@ -218,7 +219,8 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
             f"'{name}' is a file of format {kind}, in which nobody can tell whether it is complete; "
             "convert it first, for example with: ffmpeg -i IN OUT.flac"
         )
-    shortage = containers.overstated(log, Path(name))
+    shortage = containers.contradiction(log) if is_plain else ""
+    shortage = shortage or containers.overstated(log, Path(name))
     if kind in ("NIST", "W64", "VOC", "AU") and not shortage:
         end = containers.exact_end(Path(name), kind, log)
         if end < 0:

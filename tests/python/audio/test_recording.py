@@ -422,3 +422,19 @@ def test_voc_of_several_blocks_is_refused(tmp_path):
     text = b"\5" + (9).to_bytes(3, "little") + b"a comment"
     place.write_bytes(content[:-1] + text + b"\0")
     assert audio.duration(place) == SECONDS
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_U8", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize(("field", "value"), [(22, 3), (34, 40), (32, 0), (32, 12), (28, 77)])
+def test_a_header_that_contradicts_itself_is_refused(tmp_path, subtype, field, value):
+    place = tmp_path / "a.wav"
+    soundfile.write(place, NOISE[:3000], RATE, subtype=subtype)
+    whole = audio.load(place)
+    header = bytearray(place.read_bytes())
+    header[field : field + 2] = struct.pack("<H", value)
+    place.write_bytes(header)
+    if field in (28, 32):  # bytes a second, or a frame, alone: the other fields agree
+        np.testing.assert_array_equal(audio.load(place), whole)
+    else:  # channels, or bits
+        with pytest.raises(CorpusError, match=r"contradicts itself|cannot be read|damaged"):
+            audio.load(place)
