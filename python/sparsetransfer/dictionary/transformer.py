@@ -8,9 +8,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
+from sparsetransfer.sparse_coding.coder import split_signs, synthesise
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
 __all__ = ["DictionaryTransformer"]
@@ -103,19 +103,10 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If the number of columns does not fit.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=FLOATS)
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(f"X must have {self._n_features_out} columns, got {codes.shape[1]}")
-        if self.split_sign:
-            positive, negative = np.hsplit(codes, 2)
-            codes = positive - negative
-        signals: FloatArray = matmul(codes, self.components_.astype(codes.dtype, copy=False))
-        return signals
+        return synthesise(X, self.components_, self.split_sign)
 
     def _split(self, codes: FloatArray) -> FloatArray:
-        if not self.split_sign:
-            return codes
-        return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
+        return split_signs(codes) if self.split_sign else codes
 
     def _dictionary(self, given: ArrayLike | None, n_features: int, dtype: Any) -> Any:
         """Return `dict_init` with exactly n_components rows, cut or padded as scikit-learn does."""

@@ -12,7 +12,7 @@ from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
-__all__ = ["SparseCoder"]
+__all__ = ["SparseCoder", "split_signs", "synthesise"]
 
 
 class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -148,9 +148,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             mask=mask,
             time_limit=self.transform_time_limit,
         )
-        if self.split_sign:
-            return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
-        return codes
+        return split_signs(codes) if self.split_sign else codes
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Synthesise signals from codes.
@@ -170,15 +168,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If the number of columns does not fit.
         """
-        codes = check_array(X, dtype=[np.float64, np.float32])
-        dictionary = np.asarray(self.dictionary, dtype=codes.dtype)
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(f"X must have {self._n_features_out} columns, got {codes.shape[1]}")
-        if self.split_sign:
-            positive, negative = np.hsplit(codes, 2)
-            codes = positive - negative
-        signals: FloatArray = matmul(codes, dictionary)
-        return signals
+        return synthesise(X, np.asarray(self.dictionary), self.split_sign)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -190,3 +180,21 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _n_features_out(self) -> int:
         n_components = int(np.shape(self.dictionary)[0])
         return 2 * n_components if self.split_sign else n_components
+
+
+def split_signs(codes: FloatArray) -> FloatArray:
+    """Return the positive parts of codes and, beside them, the magnitudes of the negative ones."""
+    return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
+
+
+def synthesise(X: ArrayLike, dictionary: FloatArray, split_sign: bool) -> FloatArray:
+    """Return the signals of codes, which may have come from `split_signs`."""
+    codes = check_array(X, dtype=[np.float64, np.float32])
+    columns = (1 + split_sign) * len(dictionary)
+    if codes.shape[1] != columns:
+        raise ValueError(f"X must have {columns} columns, got {codes.shape[1]}")
+    if split_sign:
+        positive, negative = np.hsplit(codes, 2)
+        codes = positive - negative
+    signals: FloatArray = matmul(codes, dictionary.astype(codes.dtype, copy=False))
+    return signals

@@ -16,10 +16,11 @@ from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.encode import transfer_encode
 from sparsetransfer.transfer.estimator.base import DomainCoder
 from sparsetransfer.transfer.estimator.preparation import ONE_DOMAIN, atom_count, first_dictionary
-from sparsetransfer.transfer.kernel.problem import kernel_learn
+from sparsetransfer.transfer.kernel.problem import KernelDictionary, kernel_learn
 from sparsetransfer.transfer.kernel.witness import Witness
 from sparsetransfer.transfer.learn import transfer_learn
 from sparsetransfer.transfer.problem import describe_zero
+from sparsetransfer.transfer.result import TransferDictionary
 
 __all__ = ["KernelTransferSparseCoding"]
 
@@ -230,13 +231,7 @@ class KernelTransferSparseCoding(DomainCoder):
             kkt_tol=self.tol,
             n_jobs=threads,
         )
-        self.components_ = learned.components
-        self.codes_ = learned.codes.codes
-        self.objective_ = learned.codes.objective
-        self.history_ = learned.history
-        self.kkt_violation_ = learned.codes.kkt_violation
-        self.discrepancy_ = 0.0
-        self.converged_ = learned.converged and learned.codes.converged
+        self._keep(learned, 0.0)
 
     def _fit_two_domains(
         self, signals: FloatArray, start: FloatArray, source: NDArray[np.bool_], threads: int
@@ -269,12 +264,15 @@ class KernelTransferSparseCoding(DomainCoder):
             objective_tol=self.objective_tol,
             n_jobs=threads,
         )
+        self._keep(learned, learned.codes.discrepancy)
+
+    def _keep(self, learned: KernelDictionary | TransferDictionary, discrepancy: float) -> None:
         self.components_ = learned.components
         self.codes_ = learned.codes.codes
         self.objective_ = learned.codes.objective
         self.history_ = learned.history
         self.kkt_violation_ = learned.codes.kkt_violation
-        self.discrepancy_ = learned.codes.discrepancy
+        self.discrepancy_ = discrepancy
         self.converged_ = learned.converged and learned.codes.converged
 
     def _widths(self, source: FloatArray, target: FloatArray) -> tuple[float, ...]:
