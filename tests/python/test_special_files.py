@@ -12,6 +12,7 @@ from sparsetransfer.dictionary import Statistics
 from sparsetransfer.evaluation import read_config
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.recognition import load_model
+from sparsetransfer.reporting.folder import check_destination
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
 
@@ -58,6 +59,15 @@ def test_a_name_that_no_file_can_have_is_refused(name):
     for read in (existing_file, audio.duration):
         with pytest.raises((CorpusError, FileNotFoundError), match="does not exist"):
             read(name)
+
+
+def test_a_fifo_in_a_report_is_refused_before_the_work(tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "study.json").write_text('{"schema": "sparsetransfer.config"}')
+    check_destination(tmp_path)
+    os.mkfifo(tmp_path / "results.csv")
+    with pytest.raises(OSError, match=r"results\.csv' is a FIFO"):
+        check_destination(tmp_path)
 
 
 def test_fifo_among_recordings_costs_only_itself(tmp_path):

@@ -70,6 +70,8 @@ def check_destination(directory: str | os.PathLike[str]) -> Path:
         check_folder(place / _CELLS)
         for name in (_CONFIG, *_FILES):
             check_file(place / name)
+            if (place / name).exists():
+                existing_file(place / name)  # writing into a FIFO waits for a reader
     return place
 
 

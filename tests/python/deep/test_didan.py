@@ -250,6 +250,12 @@ def test_feature_rows_are_learnt_from(speech, alignment, tmp_path):
     )
 
 
+def test_a_device_that_is_not_there_is_named(speech):
+    for device in ("nowhere", "cuda:99"):
+        with pytest.raises(ValueError, match=f"device must be one that works here, got '{device}'"):
+            DIDAN(**SMALL, device=device).fit(speech.X, speech.y)
+
+
 def test_rows_and_spectrograms_are_not_mixed_up(fitted, speech):
     rows = as_rows(speech)
     with pytest.raises(ValueError, match="must be spectrograms, as in fit"):

@@ -111,7 +111,11 @@ def resolve_device(device: str | None) -> torch.device:
     """Return the device by name; None means CUDA if there is one, otherwise the CPU."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device must be one that works here, got {device!r}: {reason}") from error
 
 
 def seed_of(random_state: int | np.random.Generator | np.random.RandomState | None) -> int:
