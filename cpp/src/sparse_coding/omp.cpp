@@ -34,10 +34,8 @@ void pursue_together(const Execution& execution, const PanelGram<T>& gram,
     running.resize(next.size());
     if (running.empty()) return;
     wanted = next;
-    for (std::size_t i = 0; running.size() <= kFew && i < running.size(); ++i) {
-      const Index after = gram.knows(next[i]) ? -1 : running[i]->runner_up(next[i]);
-      if (after >= 0) wanted.push_back(static_cast<int>(after));
-    }
+    for (std::size_t i = 0; running.size() <= kFew && i < running.size(); ++i)
+      if (!gram.knows(next[i])) running[i]->foresee(next[i], wanted);
     gram.require(wanted.data(), static_cast<Index>(wanted.size()));
     for (std::size_t i = 0; i < running.size(); ++i) running[i]->take(next[i]);
   }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -66,6 +68,7 @@ class Pursuit {
     residual_ = signal.squared_norm;
     error_ = 0.0;
     size_ = rounds_ = 0;
+    foresees_ = signal.dictionary && signal.dictionary->columns().size() >= kLarge;
     taken_ = false;
   }
 
@@ -99,13 +102,15 @@ class Pursuit {
     if (settings_.nonnegative) keep_positive();
   }
 
-  /// The best atom of another panel than that of `atom`, often the next to be taken; -1 if there is
-  /// none, or none is taken after this one.
-  Index runner_up(Index atom) const {
-    Index panel = -1;
-    for (Index p = 0; size_ + 1 < capacity_ && p < panel_best_.size(); ++p)
-      if (p != atom / kRows && panel_best_[p] > (panel < 0 ? T(0) : panel_best_[panel])) panel = p;
-    return panel < 0 ? -1 : best_of(panel);
+  /// Appends atoms that are likely to be taken after `atom`: those that a pursuit takes which sees
+  /// only the best atoms by now, whose products cost little where a pass over the dictionary costs
+  /// much; among atoms with much in common others come first, and the runner-up is all there is.
+  void foresee(Index atom, std::vector<int>& wanted) {
+    const std::size_t before = wanted.size();
+    if (foresees_) try_atoms(atom, wanted);
+    if (wanted.size() > before) return;
+    foresees_ = false;
+    if (const Index after = runner_up(atom); after >= 0) wanted.push_back(static_cast<int>(after));
   }
 
  private:
@@ -114,8 +119,70 @@ class Pursuit {
   static constexpr Index kMostRounds = 20;  // for each atom: those of non-negative codes may leave
   static constexpr double kTiny = std::numeric_limits<double>::min();
   static constexpr double kNoise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon());
-  static constexpr Index kAhead = 3;  // panels whose column is fetched in advance
+  static constexpr Index kShortlist = 32, kMostForeseen = 3;
+  static constexpr Index kLarge = 1 << 16;  // entries of a dictionary
+  static constexpr T kKept = T(0.75);  // share of its energy that an atom keeps which is foreseen
+  static constexpr Index kAhead = 3;   // panels whose column is fetched in advance
   static constexpr Index kPackets = std::min<Index>(8, kRows / V::width);  // that fit the registers
+
+  /// An atom of the shortlist, as it is after those that are taken in advance, and their rows.
+  struct Foreseen {
+    int atom;
+    T correlation, energy, score;
+    std::array<T, kMostForeseen> row;
+  };
+
+  T rate(const Foreseen& seen) const {
+    if (!(seen.energy > floor_[seen.atom])) return T(0);
+    if (settings_.nonnegative && !(seen.correlation > least_)) return T(0);
+    return settings_.rule == SelectionRule::correlation
+               ? std::abs(seen.correlation)
+               : seen.correlation * seen.correlation / seen.energy;
+  }
+
+  /// The best atom of another panel than that of `atom`; -1 if there is none, or none is taken
+  /// after this one.
+  Index runner_up(Index atom) const {
+    Index panel = -1;
+    for (Index p = 0; size_ + 1 < capacity_ && p < panel_best_.size(); ++p)
+      if (p != atom / kRows && panel_best_[p] > (panel < 0 ? T(0) : panel_best_[panel])) panel = p;
+    return panel < 0 ? -1 : best_of(panel);
+  }
+
+  /// Takes `atom` and others of the shortlist in advance while these keep most of their energy.
+  void try_atoms(Index atom, std::vector<int>& wanted) {
+    shortlist_.resize(static_cast<std::size_t>(std::min(kShortlist, gram_.atoms())));
+    order_.resize(static_cast<std::size_t>(gram_.atoms()));
+    std::iota(order_.begin(), order_.end(), 0);
+    std::partial_sort_copy(order_.begin(), order_.end(), shortlist_.begin(), shortlist_.end(),
+                           [&](int a, int b) { return score_[a] > score_[b]; });
+    auto place = std::find(shortlist_.begin(), shortlist_.end(), atom);
+    if (place == shortlist_.end()) *--place = static_cast<int>(atom);  // others tie with it
+    std::array<Foreseen, kShortlist> seen;
+    Index number = 0;
+    for (const int j : shortlist_) seen[number++] = {j, correlation_[j], energy_[j], T(0), {}};
+    Index best = place - shortlist_.begin();
+    const Index count = std::min(kMostForeseen, capacity_ - size_ - 1);
+    for (Index step = 0; step < count; ++step) {
+      const Foreseen taken = seen[best];
+      const T inverse = 1 / std::sqrt(taken.energy);
+      for (Index i = 0; i < number; ++i) {
+        Foreseen& other = seen[i];
+        T value = signal_->dictionary->atom(taken.atom).dot(signal_->dictionary->atom(other.atom));
+        for (Index l = 0; l < size_; ++l) value -= entry(taken.atom, l) * entry(other.atom, l);
+        for (Index s = 0; s < step; ++s) value -= taken.row[s] * other.row[s];
+        other.row[step] = value *= inverse;
+        other.correlation -= taken.correlation * inverse * value;
+        other.energy = i == best ? T(0) : other.energy - value * value;
+        other.score = rate(other);
+      }
+      const auto less = [](const Foreseen& a, const Foreseen& b) { return a.score < b.score; };
+      best = std::max_element(seen.begin(), seen.begin() + number, less) - seen.begin();
+      const int next = seen[best].atom;
+      if (!(seen[best].score > T(0)) || seen[best].energy < energy_[next] * kKept) return;
+      wanted.push_back(next);
+    }
+  }
 
   /// w_l[atom]. Panel by panel: whole rows of a power of two atoms would share their cache sets.
   T& entry(Index atom, Index l) { return rows_(l * kRows + atom % kRows, atom / kRows); }
@@ -295,8 +362,10 @@ class Pursuit {
   double error_ = 0.0;  // by which the residual of the code as it is exceeds the one kept here
   Index size_ = 0, rounds_ = 0;
   bool taken_ = false;
+  bool foresees_ = false;  // more than the runner-up
   std::vector<double> projections_, values_, next_, work_;
   std::vector<Index> support_;
+  std::vector<int> order_, shortlist_;
 };
 
 }  // namespace sparsetransfer

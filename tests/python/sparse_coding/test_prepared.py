@@ -69,6 +69,23 @@ def test_bits_depend_neither_on_preparation_nor_on_company(make, coder, dtype):
         assert same(alone, code(X[rows], kept, n_jobs=2))
 
 
+@pytest.mark.parametrize("rule", ["omp", "ols"])
+@pytest.mark.parametrize("positive_code", [False, True])
+def test_atoms_computed_in_advance_change_no_pursuit(rule, positive_code):
+    rng = np.random.default_rng(0)
+    D = rng.standard_normal((500, 150))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    D[20:180] = D[20]
+    X = rng.standard_normal((150, 6)) @ D[rng.integers(180, 500, 6)]
+    X[0] = D[20] + 0.9 * D[0] + 0.8 * D[1]
+    options = {"rule": rule, "positive_code": positive_code}
+    for count in (1, 3, 9):
+        whole = omp(X, D, count, **options)
+        for few in (1, 2, 3):
+            assert np.array_equal(omp(X[:few], D, count, **options).codes, whole.codes[:few])
+    assert np.flatnonzero(omp(X[:1], D, 3, **options).codes[0]).tolist() == [0, 1, 20]
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_few_signals_start_from_codes(make, dtype):
     X, D = data(make, dtype, 20)
