@@ -92,7 +92,7 @@ double columns_met(const CodingSettings& settings, Index signals, Index atoms) {
   constexpr double kPerSignal = 24.0;
   const auto all = static_cast<double>(atoms);
   if (settings.algorithm != Algorithm::active_set) return all;
-  return std::min(kPerSignal * static_cast<double>(signals), all);
+  return distinct_columns(std::min(kPerSignal, all), signals, atoms);
 }
 
 /// Marks codes that are yet to be computed: any certificate is better.

@@ -98,9 +98,8 @@ double columns_met(const PursuitSettings& settings, Index signals, Index atoms) 
   constexpr double kPriceOfFew = 4.0;
   const auto all = static_cast<double>(atoms);
   const double price = signals <= kFew ? kPriceOfFew : 1.0;
-  return std::min(price * static_cast<double>(signals) *
-                      static_cast<double>(std::min(settings.max_atoms, atoms)),
-                  all);
+  const double per_signal = static_cast<double>(std::min(settings.max_atoms, atoms));
+  return std::min(price * distinct_columns(per_signal, signals, atoms), all);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "sparsetransfer/sparse_coding/prepared_dictionary.hpp"
 
+#include <cmath>
+
 namespace sparsetransfer {
 namespace {
 
@@ -11,6 +13,11 @@ constexpr double kMostByColumns = 0.5;
 
 bool are_few(double columns, Index atoms) {
   return columns < kMostByColumns * static_cast<double>(atoms);
+}
+
+double distinct_columns(double per_signal, Index signals, Index atoms) {
+  const auto all = static_cast<double>(atoms);
+  return all * (1.0 - std::pow(1.0 - per_signal / all, static_cast<double>(signals)));
 }
 
 template <typename T>

@@ -13,6 +13,10 @@ namespace sparsetransfer {
 /// are cheaper than that.
 bool are_few(double columns, Index atoms);
 
+/// How many of all atoms some signals use together, each `per_signal` of them, any with the same
+/// chance: a bound where they have favourites.
+double distinct_columns(double per_signal, Index signals, Index atoms);
+
 /// A dictionary D (features x atoms) with its panels and what is known of its Gram matrix, for
 /// several calls, also at once by several threads. Refers to the dictionary, which has to outlive
 /// it. Keeps at most one Gram matrix, besides one that calls under way still read. Codes are the
