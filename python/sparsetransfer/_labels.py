@@ -14,6 +14,7 @@ from sparsetransfer.exceptions import DomainError
 __all__ = [
     "UNKNOWN_LABELS",
     "MaskedClassifierMixin",
+    "check_groups",
     "check_labels",
     "class_values",
     "label_array",
@@ -158,6 +159,21 @@ def refuse_missing(
     count = int(missing_labels(labels).sum())
     if count:
         raise ValueError(f"{name} must have {what}, got {count} missing ones")
+
+
+def check_groups(
+    groups: ArrayLike, name: str, needed: NDArray[np.bool_], kind: str
+) -> NDArray[Any]:
+    """Return the groups of rows, for example their speakers, as from `names_array`.
+
+    `name`: of the argument. `needed` (n_samples,): rows that must have a group; `kind` says which
+    these are. Raises ValueError if the shape does not fit, or one of them has none.
+    """
+    names = names_array(groups)
+    if names.shape != needed.shape:
+        raise ValueError(f"{name} must have shape {needed.shape}, got {names.shape}")
+    refuse_missing(names[needed], name, f"a group for every {kind} row")
+    return names
 
 
 class MaskedClassifierMixin(ClassifierMixin):  # type: ignore[misc]

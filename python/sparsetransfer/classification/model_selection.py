@@ -11,11 +11,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from sparsetransfer._labels import (
     UNKNOWN_LABELS,
+    check_groups,
     check_labels,
     class_values,
     labelled,
-    names_array,
-    refuse_missing,
 )
 from sparsetransfer.exceptions import DomainError
 
@@ -105,10 +104,8 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         known = np.flatnonzero(labelled(labels))
         if not len(known):
             raise DomainError(f"y has no known label among {n_samples} ({UNKNOWN_LABELS})")
-        owners = np.arange(n_samples) if groups is None else names_array(groups)
-        if owners.shape != (n_samples,):
-            raise ValueError(f"groups must have shape ({n_samples},), got {owners.shape}")
-        refuse_missing(owners[known], "groups", "a group for every labelled row")
+        given = np.arange(n_samples) if groups is None else groups
+        owners = check_groups(given, "groups", labelled(labels), "labelled")
         if len(set(owners[known].tolist())) < self.n_splits:
             raise ValueError(
                 f"groups must have at least n_splits={self.n_splits} members with labels, got "

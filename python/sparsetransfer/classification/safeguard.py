@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import read_source_labels
-from sparsetransfer._labels import MaskedClassifierMixin, names_array, refuse_missing
+from sparsetransfer._labels import MaskedClassifierMixin, check_groups
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.classification.evidence import (
     PairedDifference,
@@ -243,10 +243,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         tie = None
         if sample_group is not None:
-            groups = names_array(sample_group)
-            if groups.shape != (len(rows),):
-                raise ValueError(f"sample_group must have shape ({len(rows)},), got {groups.shape}")
-            refuse_missing(groups[~source], "sample_group", "a group for every target row")
+            groups = check_groups(sample_group, "sample_group", ~source, "target")
             tie = group_tie_rise(before, after, groups[~source], n_classes=len(self.classes_))
         adapted, reason = decide(agreement, tie, threshold)
         evidence = fitted.evidence(before, after, len(self.classes_))

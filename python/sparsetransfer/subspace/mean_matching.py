@@ -80,7 +80,7 @@ class MeanMatching(DomainTransformer):
         return centred
 
     def _check_width(self, kernel: FloatArray) -> None:
-        """Refuse a `gamma` for which the kernel matrix is the identity, or all ones, up to rounding."""
+        """Raise ValueError if the kernel matrix is the identity or constant, up to rounding."""
         rounding = 16 * np.finfo(kernel.dtype).eps
         largest = (kernel - np.eye(len(kernel), dtype=kernel.dtype)).max(initial=0.0)
         constant = 1 - kernel.min() < rounding and np.ptp(self._anchors, axis=0).any()

@@ -253,7 +253,7 @@ def spec_augment(
 def balanced_order(
     rows: NDArray[np.intp], targets: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Draw a class-balanced order of the samples; small classes are oversampled."""
+    """Return a random order of the samples, balanced by oversampling the small classes."""
     members = [rng.permutation(rows[targets[rows] == c]) for c in np.unique(targets[rows])]
     turns = -(-len(rows) // len(members))
     return np.stack([np.resize(m, turns) for m in members], axis=1).ravel()

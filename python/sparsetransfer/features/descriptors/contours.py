@@ -75,7 +75,7 @@ def speech_stretch(log_energy: NDArray[np.float64]) -> slice:
 
 
 def bridged(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Draw straight lines where a contour is not known.
+    """Interpolate a contour linearly over frames where it is undefined.
 
     `values` (n_frames,): the contour. `known` (n_frames,): where it means something. Returns
     (n_frames,): interpolated between known frames, constant before the first and after the last of
