@@ -166,13 +166,13 @@ def check_groups(
 ) -> NDArray[Any]:
     """Return the groups of rows, for example their speakers, as from `names_array`.
 
-    `name`: of the argument. `needed` (n_samples,): rows that must have a group; `kind` says which
+    `name`: of the argument. `needed` (n_samples,): rows that must have a group; `kind` says what
     these are. Raises ValueError if the shape does not fit, or one of them has none.
     """
     names = names_array(groups)
     if names.shape != needed.shape:
         raise ValueError(f"{name} must have shape {needed.shape}, got {names.shape}")
-    refuse_missing(names[needed], name, f"a group for every {kind} row")
+    refuse_missing(names[needed], name, f"a group for every {kind}")
     return names
 
 

@@ -105,7 +105,7 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         if not len(known):
             raise DomainError(f"y has no known label among {n_samples} ({UNKNOWN_LABELS})")
         given = np.arange(n_samples) if groups is None else groups
-        owners = check_groups(given, "groups", labelled(labels), "labelled")
+        owners = check_groups(given, "groups", labelled(labels), "labelled row")
         if len(set(owners[known].tolist())) < self.n_splits:
             raise ValueError(
                 f"groups must have at least n_splits={self.n_splits} members with labels, got "

@@ -243,7 +243,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         tie = None
         if sample_group is not None:
-            groups = check_groups(sample_group, "sample_group", ~source, "target")
+            groups = check_groups(sample_group, "sample_group", ~source, "target row")
             tie = group_tie_rise(before, after, groups[~source], n_classes=len(self.classes_))
         adapted, reason = decide(agreement, tie, threshold)
         evidence = fitted.evidence(before, after, len(self.classes_))

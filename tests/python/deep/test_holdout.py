@@ -81,6 +81,19 @@ def test_only_the_given_rows_are_split():
     assert set(target[held]) == {0, 1}
 
 
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_a_source_row_without_a_speaker_is_refused(missing):
+    target = np.array([0, 0, 1, 1, -1])
+    speakers = [1.0, missing, 1.0, 2.0, 2.0]
+    with pytest.raises(ValueError, match="every labelled source row, got 1 missing"):
+        split_for_validation(np.arange(4), target, speakers, 0.5, 0)
+    # The others train nothing that speakers could leak into.
+    training, held = split_for_validation(
+        np.arange(4), target, ["a", "b", "a", "b", missing], 0.5, 0
+    )
+    assert {0, 2} in ({*training}, {*held})
+
+
 def test_a_class_of_one_sample_is_refused():
     with pytest.raises(ValueError, match="validation_fraction=0"):
         split_for_validation(np.arange(3), np.array([0, 0, 1]), None, 0.5, 0)

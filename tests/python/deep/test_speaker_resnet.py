@@ -116,7 +116,11 @@ def test_another_file_is_refused(speech, network, tmp_path):
 
 @pytest.mark.parametrize(
     ("speakers", "message"),
-    [(["a"] * 48, "two speakers"), (["a", "b"], "speakers must have shape")],
+    [
+        (["a"] * 48, "two speakers"),
+        (["a", "b"], "speakers must have shape"),
+        ([np.nan, *[1.0, 2.0] * 23, 1.0], "speakers must have a group for every sample, got 1"),
+    ],
 )
 def test_bad_speakers_are_named(speech, speakers, message):
     with pytest.raises(ValueError, match=message):

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from sparsetransfer._labels import check_groups
 from sparsetransfer._validation import check_integer
 from sparsetransfer.deep.classifier import held_out_loss
 from sparsetransfer.deep.networks.backbones import ResidualEncoder
@@ -162,16 +163,14 @@ device, random_state, checkpoint, progress
     False
     """
     sequences = check_sequences(X)
-    names = np.asarray(speakers)
-    if names.shape != (len(sequences),):
-        raise ValueError(f"speakers must have shape ({len(sequences)},), got {names.shape}")
+    every = np.ones(len(sequences), dtype=np.bool_)
+    names = check_groups(speakers, "speakers", every, "sample")
     known, targets = np.unique(names.astype(str), return_inverse=True)
     if len(known) < 2:
         raise ValueError(f"speakers must name at least two speakers, got {known.tolist()}")
-    groups = np.zeros(len(sequences), dtype=np.int64) if corpora is None else np.asarray(corpora)
-    if groups.shape != (len(sequences),):
-        raise ValueError(f"corpora must have shape ({len(sequences)},), got {groups.shape}")
-    scaled = standardise_groups(sequences, groups)
+    given = np.zeros(len(every)) if corpora is None else corpora
+    groups = check_groups(given, "corpora", every, "sample")
+    scaled = standardise_groups(sequences, groups.astype(str))
     seed = seed_of(random_state)
     torch_device = resolve_device(device)
     with torch.random.fork_rng([]):

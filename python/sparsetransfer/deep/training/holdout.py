@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._labels import check_groups
 from sparsetransfer.exceptions import DomainWarning
 
 __all__ = ["split_for_validation"]
@@ -28,7 +29,8 @@ def split_for_validation(
     groups: speakers of all rows, none of whom is in both parts
     fraction: share of every class to hold out, the nearest that whole speakers allow
 
-    Raises ValueError if `groups` has the wrong shape, or a class has a single sample. Warns
+    Raises ValueError if `groups` has the wrong shape or names no speaker of one of `rows`, or a
+    class has a single sample. Warns
     DomainWarning if no split by speaker has every class in both parts, for example because one
     speaker has all samples of a class. Samples are then held out by class regardless of speakers.
     """
@@ -37,10 +39,10 @@ def split_for_validation(
     classes, numbers = np.unique(targets[rows], return_inverse=True)
     rng = np.random.default_rng(seed)
     if groups is not None:
-        names = np.asarray(groups)
-        if names.shape != targets.shape:
-            raise ValueError(f"groups must have shape {targets.shape}, got {names.shape}")
-        _, group = np.unique(names[rows], return_inverse=True)
+        needed = np.zeros(targets.shape, dtype=np.bool_)
+        needed[rows] = True
+        names = check_groups(groups, "groups", needed, "labelled source row")
+        _, group = np.unique(np.array(names[rows].tolist()), return_inverse=True)
         counts = np.zeros((group.max() + 1, len(classes)), dtype=np.int64)
         np.add.at(counts, (group, numbers), 1)
         chosen = _draw_groups(counts, fraction, rng)
