@@ -26,6 +26,7 @@ USER_ERROR = 2
 logger = logging.getLogger(__name__)
 
 _HINTS = {
+    "must_exist=False and then on_error='drop'": "--drop-unreadable",
     "label_map={...}": "--label-map",
     "drop_unmapped=True": "--drop-unmapped",
     "on_error='drop'": "--drop-unreadable",

@@ -222,14 +222,20 @@ def read_corpus_entry(
     if name != "manifest":
         return entry
     corpus = corpora.read_manifest(
-        place, table=entry.table, label_map=label_map, drop_unmapped=drop_unmapped
+        place,
+        table=entry.table,
+        label_map=label_map,
+        drop_unmapped=drop_unmapped,
+        must_exist=False,
     )
     return replace(entry, name=corpus.name)
 
 
-def read_corpus(text: str, *, label_map: Mapping[str, str], drop_unmapped: bool) -> Corpus:
+def read_corpus(
+    text: str, *, label_map: Mapping[str, str], drop_unmapped: bool, must_exist: bool
+) -> Corpus:
     """Read the corpus that `read_corpus_entry` finds."""
     from sparsetransfer.evaluation.study.prepare import read_entry
 
     entry = read_corpus_entry(text, label_map=label_map, drop_unmapped=drop_unmapped)
-    return read_entry(entry, drop_unmapped=drop_unmapped)
+    return read_entry(entry, drop_unmapped=drop_unmapped, must_exist=must_exist)

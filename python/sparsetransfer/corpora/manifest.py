@@ -25,6 +25,8 @@ UNLABELLED = "unlabelled"
 
 _log = logging.getLogger(__name__)
 
+_LEAVE_OUT = "; to leave them out: must_exist=False and then on_error='drop'"
+
 _GENDERS = {"female": "f", "male": "m"}
 
 
@@ -35,6 +37,7 @@ def read_manifest(
     table: str | None = None,
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
+    must_exist: bool = True,
 ) -> Corpus:
     r"""Read a corpus from a manifest.
 
@@ -60,6 +63,10 @@ def read_manifest(
     drop_unmapped : bool, default=False
         Drop rows without a label or whose label is in no map, counted in `Corpus.dropped`, instead
         of refusing the manifest.
+    must_exist : bool, default=True
+        Refuse the manifest if a file does not exist. Without it that is left to reading, where
+        `features.extract` with ``on_error="drop"`` leaves out and lists such files; one file has to
+        be there.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def read_manifest(
         manifest = manifest_in(manifest) or manifest / "manifest.csv"
     rows = _rows(manifest, table)
     rows, name = _one_corpus(rows, manifest, name)
-    rows, n_unlabelled = _checked_rows(rows, manifest, drop_unmapped)
+    rows, n_unlabelled = _checked_rows(rows, manifest, drop_unmapped, must_exist)
     known = synonyms()
     raw = [row["label"] for row in rows]
     for label in set(raw):
@@ -203,7 +210,7 @@ def _one_corpus(
 
 
 def _checked_rows(
-    rows: list[dict[str, str]], manifest: Path, drop_unlabelled: bool
+    rows: list[dict[str, str]], manifest: Path, drop_unlabelled: bool, must_exist: bool
 ) -> tuple[list[dict[str, str]], int]:
     """Return the rows with a label; refuse rows without a file and files that do not exist."""
     nameless = [number for number, row in enumerate(rows, 1) if not row["file"]]
@@ -217,7 +224,11 @@ def _checked_rows(
         )
     labelled = [row for row in rows if row["label"]]
     files = dict.fromkeys(row["file"] for row in labelled)
+    irregular = [f"'{file}'" for file in files if not os.path.isfile(file)]
+    if not must_exist and len(irregular) < len(files):
+        return labelled, len(bare)
     missing = [f"'{file}'" for file in files if not os.path.exists(file)]
+    advice = _LEAVE_OUT if len(irregular) < len(files) else ""
     if missing:
         raise CorpusError(
             f"manifest '{manifest}': {len(missing)} files do not exist: {listing(missing)}; names "
@@ -227,12 +238,12 @@ def _checked_rows(
                 if all(map(str.isascii, missing))
                 else "; save the manifest as UTF-8 if it is not"
             )
+            + advice
         )
-    irregular = [f"'{file}'" for file in files if not os.path.isfile(file)]
     if irregular:
         raise CorpusError(
             f"manifest '{manifest}': {len(irregular)} of {len(files)} recordings are no regular "
-            f"files: {listing(irregular)}"
+            f"files: {listing(irregular)}{advice}"
         )
     # Where some are there, reading the others will tell: they may be dropped then.
     if files and all(map(is_lfs_pointer, files)):

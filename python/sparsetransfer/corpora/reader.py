@@ -34,6 +34,7 @@ def read(
     classes: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     drop_unmapped: bool = False,
+    must_exist: bool = True,
 ) -> Corpus:
     """Read a corpus from a folder of recordings or from a manifest.
 
@@ -54,6 +55,8 @@ def read(
     drop_unmapped : bool, default=False
         Drop recordings whose label is in no map, counted in `Corpus.dropped`, instead of
         refusing the corpus.
+    must_exist : bool, default=True
+        Refuse a manifest if one of its files does not exist, as in `read_manifest`.
 
     Returns
     -------
@@ -99,7 +102,13 @@ def read(
                     f"{error}; and no manifest.csv, .parquet, .jsonl or db.yaml in '{path}'"
                 ) from None
     if facts is None:
-        corpus = read_manifest(path, name=name, label_map=label_map, drop_unmapped=drop_unmapped)
+        corpus = read_manifest(
+            path,
+            name=name,
+            label_map=label_map,
+            drop_unmapped=drop_unmapped,
+            must_exist=must_exist,
+        )
     else:
         corpus = _read_scheme(facts, path, label_map, drop_unmapped)
     return corpus if classes is None else corpus.restrict(classes)

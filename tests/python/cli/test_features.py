@@ -64,6 +64,21 @@ def test_extract_lists_what_it_dropped(manifest, tmp_path):
     assert len(features.read_table(tmp_path / "t.csv")) == 1
 
 
+def test_missing_recordings_are_dropped_and_listed_like_others(manifest, tmp_path):
+    (tmp_path / "a.wav").unlink()
+    out = tmp_path / "t.csv"
+    arguments = ("extract", manifest, "is09-style", "-o", out, "--cache", tmp_path)
+    refused = _run(*arguments)
+    assert refused.exit_code == 2
+    assert "a.wav" in refused.output
+    assert "to leave them out: --drop-unreadable" in refused.output
+    finished = _run(*arguments, "--drop-unreadable")
+    assert finished.exit_code == 0, finished.output
+    assert "1 dropped" in finished.output
+    assert "a.wav" in finished.output
+    assert len(features.read_table(out)) == 1
+
+
 def test_unknown_ending_is_refused_before_any_work(manifest, tmp_path):
     finished = _run("extract", manifest, "wide", "-o", tmp_path / "t.xls")
     assert finished.exit_code == 2

@@ -142,3 +142,27 @@ def test_a_corpus_is_copied_and_pickled(folder, again):
     )
     with pytest.raises(TypeError):
         other.dropped["more"] = 1
+
+
+@pytest.mark.parametrize("kind", ["nothing", "folder", "dangling link"])
+def test_files_need_not_exist_where_reading_tells(folder, kind):
+    if kind == "folder":
+        (folder / "c.wav").mkdir()
+    elif kind == "dangling link":
+        (folder / "c.wav").symlink_to("nowhere.wav")
+    text = "file,label\na.wav,anger\nc.wav,sadness\n"
+    path = _manifest(folder, text)
+    with pytest.raises(CorpusError, match="must_exist=False and then on_error='drop'"):
+        corpora.read_manifest(path)
+    with pytest.raises(CorpusError, match=r"c\.wav"):
+        corpora.read("own", path)
+    for found in (
+        corpora.read_manifest(path, must_exist=False),
+        corpora.read("own", path, must_exist=False),
+    ):
+        assert len(found) == 2
+    (folder / "a.wav").unlink()
+    # Where none is there, the manifest stands in a wrong folder.
+    with pytest.raises(CorpusError) as caught:
+        corpora.read_manifest(path, must_exist=False)
+    assert "must_exist" not in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.errors import one_line_errors, say
 from sparsetransfer.cli.inputs import (
     CacheFolder,
     DropUnmapped,
@@ -97,10 +97,6 @@ def extract(
 
     A run that was stopped continues where it was.
     """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from sparsetransfer.features import extract as extract_features
     from sparsetransfer.features import feature_set, write_table
     from sparsetransfer.features.files import check_table_path
@@ -111,7 +107,10 @@ def extract(
         cache = cache_folder(cache)
         chosen = feature_set(name)
         found = read_corpus(
-            corpus, label_map=parse_label_map(label_map or []), drop_unmapped=drop_unmapped
+            corpus,
+            label_map=parse_label_map(label_map or []),
+            drop_unmapped=drop_unmapped,
+            must_exist=not drop_unreadable,
         )
         with counting(f"{chosen.id} of {found.name}") as progress:
             table = extract_features(
@@ -123,14 +122,8 @@ def extract(
                 progress=progress,
             )
         write_table(table, output)
-    console = Console(highlight=False)
     if len(table.failures):
-        failures = Table("file", "error", title=f"{len(table.failures)} dropped", box=None)
-        for file, reason in zip(table.failures["file"], table.failures["error"], strict=True):
-            failures.add_row(escape(file), escape(reason))
-        console.print(failures)
-    console.print(
-        f"{len(table)} utterances, {len(table.names)} columns: {output}",
-        markup=False,
-        soft_wrap=True,
-    )
+        say(f"{len(table.failures)} dropped:")
+    for reason in table.failures["error"]:
+        say(f"  {reason}")
+    say(f"{len(table)} utterances, {len(table.names)} columns: {output}")

@@ -131,7 +131,9 @@ def fit(
             raise ValueError(
                 f"--normalisation must be corpus, robust or source, got {normalisation!r}"
             )
-        labelled = None if target_labels is None else read_manifest(target_labels)
+        labelled = None
+        if target_labels is not None:
+            labelled = read_manifest(target_labels, must_exist=False)
         name = method
         if target and method is None:
             name = "recommended" if feature_set is None else "multi-view-safeguarded"

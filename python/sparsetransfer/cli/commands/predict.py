@@ -141,7 +141,9 @@ def predict(
         if report is not None:
             import_module("jinja2")
             check_page(report)
-        labelled = None if target_labels is None else read_manifest(target_labels)
+        labelled = None
+        if target_labels is not None:
+            labelled = read_manifest(target_labels, must_exist=False)
         recogniser = _loaded(model)
         journal = stack.enter_context(_kept(_journal(csv or as_json, model, window, hop)))
         corpus, found = _corpus(recordings)

@@ -37,7 +37,9 @@ _BANDS = 40
 """Mel bands of the spectrograms."""
 
 
-def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
+def read_entry(
+    entry: CorpusEntry, *, drop_unmapped: bool = False, must_exist: bool = True
+) -> Corpus:
     r"""Read the corpus of an entry, under its name; what cannot be read is a CorpusError.
 
     Examples
@@ -57,17 +59,25 @@ def read_entry(entry: CorpusEntry, *, drop_unmapped: bool = False) -> Corpus:
             table=entry.table,
             label_map=entry.label_map,
             drop_unmapped=drop_unmapped,
+            must_exist=must_exist,
         )
     else:
         corpus = corpora.read(
-            entry.reader, entry.path, label_map=entry.label_map, drop_unmapped=drop_unmapped
+            entry.reader,
+            entry.path,
+            label_map=entry.label_map,
+            drop_unmapped=drop_unmapped,
+            must_exist=must_exist,
         )
     return replace(corpus, name=entry.name)
 
 
 def read_corpora(config: StudyConfig) -> tuple[list[Corpus], tuple[str, ...]]:
     """Read the corpora of a study's design, restricted to the classes; return the classes, too."""
-    every = [read_entry(entry, drop_unmapped=config.drop_unmapped) for entry in config.corpora]
+    every = [
+        read_entry(entry, drop_unmapped=config.drop_unmapped, must_exist=not config.drop_unreadable)
+        for entry in config.corpora
+    ]
     classes = common_classes(every) if config.classes is None else config.classes
     used = set(_design(config, [corpus.name for corpus in every]).names)
     return [_restrict(corpus, classes) for corpus in every if corpus.name in used], classes
