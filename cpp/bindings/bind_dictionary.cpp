@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <vector>
 
 #include "bindings.hpp"
@@ -14,13 +13,6 @@
 
 namespace sparsetransfer::python {
 namespace {
-
-// pybind11's own copy of data does not notice that memory has run out.
-py::array_t<Index> as_indices(const std::vector<Index>& values) {
-  py::array_t<Index> array(static_cast<py::ssize_t>(values.size()));
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
-}
 
 template <typename T>
 void bind_updates(py::module_& m) {
@@ -128,7 +120,7 @@ void bind_data(py::module_& m) {
           const ReleasedGil released;
           replaced = replace_dead_atoms<T>(execution, x, {positive, l1_ratio}, s, d);
         }
-        return as_indices(replaced);
+        return to_array(replaced);
       },
       py::arg("signals").noconvert(), py::arg("codes").noconvert(),
       py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),
@@ -148,7 +140,7 @@ void bind_data(py::module_& m) {
           const ReleasedGil released;
           replaced = replace_atoms<T>(execution, x, {positive, l1_ratio}, chosen, s, d);
         }
-        return as_indices(replaced);
+        return to_array(replaced);
       },
       py::arg("signals").noconvert(), py::arg("atoms").noconvert(), py::arg("codes").noconvert(),
       py::arg("dictionary").noconvert(), py::kw_only(), py::arg("positive"),

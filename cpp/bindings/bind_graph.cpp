@@ -1,6 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <cstring>
 #include <optional>
 
 #include "bindings.hpp"
@@ -11,13 +10,6 @@
 
 namespace sparsetransfer::python {
 namespace {
-
-template <typename V>
-Array<V> to_array(const std::vector<V>& values) {
-  Array<V> out(static_cast<py::ssize_t>(values.size()));
-  if (!values.empty()) std::memcpy(out.mutable_data(), values.data(), values.size() * sizeof(V));
-  return out;
-}
 
 template <typename T>
 py::tuple to_tuple(const SparseRows<T>& rows) {
@@ -76,7 +68,7 @@ py::tuple laplacian(const Array<std::int64_t>& starts, const Array<std::int64_t>
 }
 
 template <typename T>
-void bind(py::module_& m) {
+void bind_graphs(py::module_& m) {
   m.def("nearest_neighbours", &neighbours<T>, py::arg("reference").noconvert(),
         py::arg("queries").noconvert(), py::arg("n_neighbors"), py::arg("metric"),
         py::arg("num_threads"));
@@ -94,8 +86,8 @@ void bind_graph(py::module_& m) {
   py::enum_<Metric>(m, "Metric", py::module_local())
       .value("euclidean", Metric::euclidean)
       .value("cosine", Metric::cosine);
-  bind<float>(m);
-  bind<double>(m);
+  bind_graphs<float>(m);
+  bind_graphs<double>(m);
 }
 
 }  // namespace sparsetransfer::python

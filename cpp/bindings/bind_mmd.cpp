@@ -84,7 +84,7 @@ py::tuple quadratic_forms(const Array<double>& samples, const Array<double>& wei
 }
 
 template <typename T>
-void bind(py::module_& m) {
+void bind_kernels(py::module_& m) {
   m.def("kernel_mmd", &discrepancy<T>, py::arg("source").noconvert(), py::arg("target").noconvert(),
         py::arg("family"), py::arg("bandwidths"), py::arg("source_weights").noconvert(),
         py::arg("target_weights").noconvert(), py::arg("within_source").noconvert(),
@@ -103,8 +103,8 @@ void bind_mmd(py::module_& m) {
       .value("gaussian", KernelFamily::gaussian)
       .value("laplace", KernelFamily::laplace)
       .value("inverse_multiquadric", KernelFamily::inverse_multiquadric);
-  bind<float>(m);
-  bind<double>(m);
+  bind_kernels<float>(m);
+  bind_kernels<double>(m);
   m.def("kernel_quadratic_forms", &quadratic_forms, py::arg("samples").noconvert(),
         py::arg("weights").noconvert(), py::arg("family"), py::arg("bandwidths"),
         py::arg("num_threads"), py::arg("kernel_weights") = std::vector<double>{});

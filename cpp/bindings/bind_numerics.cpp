@@ -30,7 +30,7 @@ py::dict build_info() {
 }
 
 template <typename T>
-void bind_typed(py::module_& m) {
+void bind_products(py::module_& m) {
   m.def(
       "gram",
       [](const Array<T>& dictionary, int num_threads) {
@@ -71,8 +71,8 @@ void bind_typed(py::module_& m) {
 
 void bind_numerics(py::module_& m) {
   m.def("build_info", &build_info);
-  bind_typed<float>(m);
-  bind_typed<double>(m);
+  bind_products<float>(m);
+  bind_products<double>(m);
 }
 
 }  // namespace sparsetransfer::python

@@ -1,6 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -11,14 +10,6 @@
 
 namespace sparsetransfer::python {
 namespace {
-
-// pybind11's own copy of data does not notice that memory has run out.
-template <typename T>
-py::array_t<T> to_array(const std::vector<T>& values) {
-  py::array_t<T> array(static_cast<py::ssize_t>(values.size()));
-  std::copy(values.begin(), values.end(), array.mutable_data());
-  return array;
-}
 
 Vector<double> or_empty(const std::optional<Array<double>>& array, const char* name) {
   return array ? Vector<double>(as_vector(*array, name)) : Vector<double>();

@@ -40,7 +40,7 @@ Coupling<T> as_coupling(const Array<T>& means, const Array<std::int64_t>& indptr
 }
 
 template <typename T>
-void bind_typed(py::module_& m) {
+void bind_coding(py::module_& m) {
   m.def(
       "transfer_encode",
       [](const Array<T>& gram, const Array<T>& correlations, double signal_energy,
@@ -171,8 +171,8 @@ void bind_reports(py::module_& m) {
 void bind_transfer(py::module_& m) {
   bind_settings(m);
   bind_reports(m);
-  bind_typed<float>(m);
-  bind_typed<double>(m);
+  bind_coding<float>(m);
+  bind_coding<double>(m);
 }
 
 }  // namespace sparsetransfer::python

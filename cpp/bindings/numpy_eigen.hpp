@@ -3,8 +3,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sparsetransfer/checks.hpp"
 #include "sparsetransfer/types.hpp"
@@ -65,6 +67,14 @@ Eigen::Map<Vector<T>> as_mutable_vector(Array<T>& array, const char* name) {
 template <typename T>
 Array<T> make_array(Index rows, Index cols) {
   return Array<T>({rows, cols});
+}
+
+/// A copy. pybind11's own does not notice that memory has run out.
+template <typename T>
+Array<T> to_array(const std::vector<T>& values) {
+  Array<T> array(static_cast<py::ssize_t>(values.size()));
+  std::copy(values.begin(), values.end(), array.mutable_data());
+  return array;
 }
 
 }  // namespace sparsetransfer::python
