@@ -109,9 +109,13 @@ def show(
     quiet: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Print the summary of a study on the standard output, and name the page of its report."""
+    """Print the summary of a study on the standard output, and name the page of its report.
+
+    What was refused stands on the standard error.
+    """
     from rich.console import Console
 
+    from sparsetransfer.evaluation.study.study import refusal_lines
     from sparsetransfer.reporting.summary import notes
     from sparsetransfer.reporting.tables import rich_tables
     from sparsetransfer.reporting.terminal import (
@@ -122,6 +126,8 @@ def show(
     )
     from sparsetransfer.reporting.verdict import verdict
 
+    for line in refusal_lines(study):
+        typer.echo(line, err=True)
     if as_json:
         page = None if report is None else str(report)
         summary = {**summary_as_dict(study), "report": page}

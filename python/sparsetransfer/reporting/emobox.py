@@ -200,7 +200,7 @@ def _results(
     """Yield predictions and scores of every cell of a seed, within a corpus fold by fold."""
     number = {name: n for n, name in enumerate(study.protocol.classes)}
     for cell in study.cells:
-        if cell.seed != seed:
+        if cell.seed != seed or cell.refusal:
             continue
         about: Record = {"task": cell.task, "method": cell.method, "seed": seed}
         rows, truth = records[cell.target], study.corpus(cell.target).labels

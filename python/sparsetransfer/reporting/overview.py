@@ -133,9 +133,11 @@ def markdown(study: Study) -> str:
         table(overview_rows(study)),
     ]
     guarded = safeguard_rows(study)
+    refused = [(c.task, c.method, str(c.seed), c.refusal) for c in study.refusals]
     for title, rows in (
         ("Methods, and gains over the tuned linear SVM", comparison_rows(study)),
         ("Safeguard", [SAFEGUARD, *guarded] if guarded else []),
+        ("Refused", [("task", "method", "seed", "reason"), *refused] if refused else []),
     ):
         if rows:
             parts += [f"## {title}\n", table(rows)]

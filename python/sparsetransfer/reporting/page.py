@@ -17,7 +17,7 @@ from sparsetransfer.reporting.overview import (
     p_value_text,
     safeguard_rows,
 )
-from sparsetransfer.reporting.summary import notes, parameters, summarise, validated
+from sparsetransfer.reporting.summary import best_uar, notes, parameters, summarise, validated
 from sparsetransfer.reporting.tables import NOTHING, header, percent, text_rows
 from sparsetransfer.reporting.verdict import verdict
 
@@ -107,7 +107,7 @@ def _first_seed(study: Study, task: str) -> list[RunResult]:
 
 def _gains(study: Study) -> str:
     ranking = rank_methods(study)
-    compared = ranking.baseline and len(ranking.standings) > 1
+    compared = any(math.isfinite(part.gain) for part in ranking.standings)
     return figures.gains(ranking, study.protocol.confidence) if compared else ""
 
 
@@ -129,7 +129,7 @@ def _groups(study: Study, width: int) -> Iterator[dict[str, Any]]:
     tested = {(part.task, part.method): part.permutation_holm for part in compare(study)[1]}
     for task in study.tasks:
         mine = [row for row in rows if row.task == task.name]
-        best = max(row.uar for row in mine)
+        best = best_uar(mine)
         rows_of_task = [
             {
                 "cells": (
@@ -145,7 +145,9 @@ def _groups(study: Study, width: int) -> Iterator[dict[str, Any]]:
 
 def _confusions(study: Study) -> Iterator[dict[str, str]]:
     for task in study.tasks:
-        cells = _first_seed(study, task.name)
+        cells = [cell for cell in _first_seed(study, task.name) if not cell.refusal]
+        if not cells:
+            continue
         image = figures.confusions([cell.method for cell in cells], [cell.scores for cell in cells])
         yield {"task": task.name, "image": image}
 

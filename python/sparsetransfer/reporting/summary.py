@@ -14,7 +14,7 @@ from sparsetransfer.evaluation.study.comparison import BASELINE
 from sparsetransfer.evaluation.study.results import CorpusSummary
 from sparsetransfer.evaluation.study.run_result import RunResult
 
-__all__ = ["SummaryRow", "grouped_notes", "notes", "parameters", "summarise"]
+__all__ = ["SummaryRow", "best_uar", "grouped_notes", "notes", "parameters", "summarise"]
 
 _DEVELOPMENT = {"emodb", "ravdess", "urdu", "nemo"}
 _FEW_SPEAKERS = 10
@@ -88,6 +88,11 @@ class SummaryRow:
     kkt_violation: float
     parameters: str
     validated_uar: float
+
+
+def best_uar(rows: Sequence[SummaryRow]) -> float:
+    """Return the highest UAR of some rows; NaN if no method of them has one."""
+    return max((row.uar for row in rows if not math.isnan(row.uar)), default=math.nan)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -247,6 +252,8 @@ def _cell_notes(study: Study) -> Iterator[str]:
 
 
 def _doubts(cell: RunResult) -> list[str]:
+    if cell.refusal:
+        return [f"refused: {cell.refusal}"]
     coder = cell.diagnostics.get("coder", {})
     doubts = list(cell.warnings)
     decision = cell.diagnostics.get("safeguard")

@@ -10,7 +10,7 @@ from sparsetransfer._csv import csv_text
 from sparsetransfer.evaluation import Study
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
 from sparsetransfer.evaluation.study.run_result import RunResult
-from sparsetransfer.reporting.summary import SummaryRow, parameters, summarise, validated
+from sparsetransfer.reporting.summary import SummaryRow, best_uar, parameters, summarise, validated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,7 +124,7 @@ def _recall_table(study: Study, task: str, rows: Sequence[SummaryRow]) -> Table:
         show_edge=False,
     )
     titles = header(study)[1 : 7 + len(study.protocol.classes)]
-    best = max(row.uar for row in rows)
+    best = best_uar(rows)
     for name in titles:
         # A class name is folded rather than cut where the terminal is narrow.
         if name == "method":
@@ -181,6 +181,7 @@ def cells_csv(study: Study) -> str:
         *(f"recall_{name}" for name in classes),
         *("mmd_linear_before", "mmd_linear_after", "mmd_gaussian_before", "mmd_gaussian_after"),
         *("chosen", "validated_uar", "objective", "n_iter", "kkt_violation", "converged"),
+        "refusal",
     ]
     sources = {task.name: "+".join(task.sources) for task in study.tasks}
     rows: list[list[object]] = [
@@ -205,4 +206,5 @@ def _csv(cell: RunResult, before: Discrepancy) -> list[object]:
         *("" if math.isnan(value) else repr(value) for value in figures),
         *(parameters(cell), "" if math.isnan(score) else score),
         *(coder.get(name, "") for name in ("objective", "n_iter", "kkt_violation", "converged")),
+        cell.refusal,
     ]

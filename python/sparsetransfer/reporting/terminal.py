@@ -86,8 +86,8 @@ def count_notes(study: Study) -> str:
 def summary_as_dict(study: Study) -> dict[str, Any]:
     """Return the summary of a study as plain JSON values.
 
-    The keys are ``protocol``, ``tasks``, ``baseline``, ``test``, ``verdict`` and ``methods``, best
-    mean UAR first; shares are in 0..1, null where a figure does not exist.
+    The keys are ``protocol``, ``tasks``, ``baseline``, ``test``, ``verdict``, ``methods``, best mean
+    UAR first, and ``refused``; shares are in 0..1, null where a figure does not exist.
     """
     ranking = rank_methods(study)
     return {
@@ -99,4 +99,8 @@ def summary_as_dict(study: Study) -> dict[str, Any]:
         "test": ranking.test,
         "verdict": " ".join(verdict(study)),
         "methods": [part.as_dict() for part in ranking.standings],
+        "refused": [
+            {"task": c.task, "method": c.method, "seed": c.seed, "reason": c.refusal}
+            for c in study.refusals
+        ],
     }

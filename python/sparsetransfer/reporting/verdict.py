@@ -12,6 +12,7 @@ __all__ = ["verdict"]
 
 _LEVEL = 0.05
 _FLOOR = "majority"
+_REFUSED = "The figures of single tasks and the reasons stand below."
 
 
 def verdict(study: Study) -> tuple[str, str]:
@@ -29,14 +30,22 @@ def verdict(study: Study) -> tuple[str, str]:
         adjusted by Holm, is below 0.05.
     """
     ranking = rank_methods(study)
+    best = ranking.standings[0]
+    if math.isnan(best.uar):
+        return ("Every method refused a task, so that none has a mean UAR.", _REFUSED)
     if not ranking.baseline:
-        best = ranking.standings[0]
         return (
             f"{best.method} has the highest mean UAR, {_percent(best.uar)}{_range(best.interval)}.",
             "The tuned linear SVM is not among the methods, so that no gain can be stated.",
         )
-    compared = [part for part in ranking.standings if part.method not in (ranking.baseline, _FLOOR)]
     reference = next(part for part in ranking.standings if part.method == ranking.baseline)
+    if math.isnan(reference.uar):
+        return ("The tuned linear SVM refused a task, so that no gain can be stated.", _REFUSED)
+    compared = [
+        part
+        for part in ranking.standings
+        if part.method not in (ranking.baseline, _FLOOR) and not math.isnan(part.gain)
+    ]
     if not compared:
         level = f"{_percent(reference.uar)}{_range(reference.interval)}"
         return (

@@ -168,14 +168,17 @@ def test_an_error_of_a_method_names_task_and_method_once(domains, protocol, kind
     spy = Spy()
     spy.predict = fail
     expected = r"^alpha → beta: method 'spy': no matrix fits$"
-    with pytest.raises(kind, match=expected):
+    with pytest.raises(ValueError, match=expected):
         run(domains, [spy], protocol)
 
 
 def test_a_method_that_answers_too_little_is_refused(domains, protocol):
     spy = Spy()
     spy.predict = lambda source, target, tuning: MethodOutput(np.array(["anger"]))
-    with pytest.raises(ValueError, match="'spy' returned"):
+    with pytest.raises(ValueError, match=r"'spy': returned \(1,\) predictions for 90 target rows"):
+        run(domains, [spy], protocol)
+    spy.predict = lambda source, target, tuning: MethodOutput(np.full(len(target), "joy"))
+    with pytest.raises(ValueError, match="returned labels that the source lacks: joy"):
         run(domains, [spy], protocol)
 
 

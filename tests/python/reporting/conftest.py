@@ -97,3 +97,21 @@ def make_study():
 @pytest.fixture(scope="session")
 def study(make_study):
     return make_study()
+
+
+@pytest.fixture(scope="session")
+def evaluated():
+    """Two tasks, the second with a target of 40 rows."""
+
+    def evaluate(methods, store=None):
+        protocol = EvaluationProtocol(
+            SourceToTarget(("first",), ("second", "third")),
+            CLASSES,
+            ("toy-1",),
+            c_grid=(0.01, 1.0),
+            n_resamples=20,
+        )
+        targets = [make_domain("second", 2), make_domain("third", 3, labels=CLASSES[:2])]
+        return run([make_domain("first", 1), *targets], methods, protocol, store=store)
+
+    return evaluate

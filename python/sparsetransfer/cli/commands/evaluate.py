@@ -12,7 +12,7 @@ import typer
 
 from sparsetransfer._progress import Bars
 from sparsetransfer.cli.demonstrations import METHODS, demonstration
-from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.errors import INCOMPLETE, one_line_errors
 from sparsetransfer.cli.inputs import (
     CacheFolder,
     Classes,
@@ -126,6 +126,8 @@ def evaluate(
     evaluated: other speakers, another language, another room and microphone. In both demonstrations
     features are normalised on the source alone, so that the shift is felt; --normalisation corpus
     removes most of it before any method runs.
+
+    Exit status 1: a method refused a task. The others have their figures; `resume` tries it again.
     """
     log_to_stderr(verbose)
     settings = {"n_components": n_components, "alpha": alpha, "mmd": mmd, "laplacian": laplacian}
@@ -164,6 +166,8 @@ def evaluate(
         # The report is written by now: a closed pipe must not cost it.
         page = None if output is None else output / "report.html"
         show(result, report=page, verbose=verbose, quiet=quiet, as_json=as_json)
+        if result.refusals:
+            raise typer.Exit(INCOMPLETE)
 
 
 def _config(

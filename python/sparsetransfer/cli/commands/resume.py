@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sparsetransfer._messages import shortened
-from sparsetransfer.cli.errors import one_line_errors
+from sparsetransfer.cli.errors import INCOMPLETE, one_line_errors
 from sparsetransfer.cli.inputs import CacheFolder, SpeakerWeights, cache_folder
 from sparsetransfer.cli.study import (
     AsJson,
@@ -64,6 +64,8 @@ def resume(
             quiet=quiet,
             as_json=as_json,
         )
+        if study.refusals:
+            raise typer.Exit(INCOMPLETE)
 
 
 def table(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Scores",
     "confusion_matrix",
+    "no_scores",
     "score",
     "score_confusion",
     "speaker_bootstrap",
@@ -143,6 +144,19 @@ def score_confusion(confusion: ArrayLike, classes: Sequence[str]) -> Scores:
         uar=float(unweighted_average_recall(counts)),
         war=float(np.trace(counts) / counts.sum()),
         macro_f1=_macro_f1(counts),
+    )
+
+
+def no_scores(classes: Sequence[str]) -> Scores:
+    """Return the figures of a method without predictions: no counts, and NaN."""
+    size, nothing = len(classes), float("nan")
+    return Scores(
+        classes=tuple(classes),
+        confusion=np.zeros((size, size), dtype=np.int64),
+        recalls=np.full(size, nothing),
+        uar=nothing,
+        war=nothing,
+        macro_f1=nothing,
     )
 
 

@@ -65,7 +65,8 @@ class MethodComparison:
     wins, losses, ties : int
         Tasks with a higher, lower or equal UAR.
     worst_task : str
-        The task with the smallest gain.
+        The task with the smallest gain; empty if one of both refused a task, when means, p-values
+        and the worst gain are NaN, too.
     worst_gain : float
         That gain.
     wilcoxon_p : float
@@ -127,6 +128,7 @@ def compare(
     for name, p_value, adjusted in zip(others, p_values, holm(p_values).tolist(), strict=True):
         worst = int(np.argmin(gains[name]))
         wins, losses = (sum(sign * gain > _TIE for gain in gains[name]) for sign in (1, -1))
+        known = sum(not np.isnan(gain) for gain in gains[name])
         over_tasks.append(
             MethodComparison(
                 method=name,
@@ -134,8 +136,8 @@ def compare(
                 mean_gain=float(np.mean(gains[name])),
                 wins=wins,
                 losses=losses,
-                ties=len(gains[name]) - wins - losses,
-                worst_task=study.tasks[worst].name,
+                ties=known - wins - losses,
+                worst_task=study.tasks[worst].name if known == len(study.tasks) else "",
                 worst_gain=gains[name][worst],
                 wilcoxon_p=p_value,
                 wilcoxon_holm=adjusted,
@@ -157,6 +159,10 @@ def _on_task(
     exchanged, disagreed = [], []
     for name in others:
         found = study.cell(task, name).predictions
+        if reference.refusal or not found:
+            disagreed.append(float("nan"))
+            exchanged.append(float("nan"))
+            continue
         disagreed.append(mcnemar(target.labels, found, reference.predictions))
         exchanged.append(
             permutation_test(

@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
+from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import Method, MethodOutput, Tuning
 from sparsetransfer.evaluation.scoring.discrepancy import (
@@ -32,12 +34,11 @@ _IN_FLIGHT = 32
 class Job:
     """What travels to a worker. There is no field for target labels, on purpose.
 
-    `number`: position of the cell, and of the fold within it. `task`: the cell's, for messages.
-    `source`, `target`: what it is given. `tuning`: how it chooses.
+    `number`: position of the cell, and of the fold within it. `source`, `target`: what it is given.
+    `tuning`: how it chooses.
     """
 
     number: tuple[int, int]
-    task: str
     method: Method
     source: LabelledRows
     target: UnlabelledRows
@@ -49,6 +50,7 @@ class JobResult:
     """What comes back.
 
     - `number`: that of the job.
+    - `refusal`: why the method refused; empty if it did not.
     - `output`: predictions and diagnostics; codes are left with the worker.
     - `after`: between the codes.
     - `points` (n, 2): codes of source and target in the plane.
@@ -59,6 +61,7 @@ class JobResult:
     """
 
     number: tuple[int, int]
+    refusal: str
     output: MethodOutput
     after: Discrepancy | None
     points: tuple[NDArray[np.float64], NDArray[np.float64]] | None
@@ -105,25 +108,27 @@ def _on(executor: Executor, jobs: Iterator[Job]) -> Iterator[JobResult]:
 def run_job(job: Job) -> JobResult:
     """Run one job in this process, with BLAS on one thread.
 
-    A ValueError or ArithmeticError is raised with the names of task and method.
+    A ValueError or ArithmeticError of the method is its refusal, and so are answers that are none.
     """
+    refusal, after, points = "", None, None
     wall, cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("always")
         try:
             output = job.method.predict(job.source, job.target, job.tuning)
+            _check_answers(np.asarray(output.predictions), job)
         except (ValueError, ArithmeticError) as error:
-            text = str(error).removeprefix(f"method {job.method.name!r}: ")
-            error.args = (f"{job.task}: method {job.method.name!r}: {text}",)
-            raise
+            refusal = str(error).removeprefix(f"method {job.method.name!r}: ")
+            refusal = refusal or type(error).__name__
+            output = MethodOutput(np.empty(0, np.str_))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        after, points = None, None
         if output.source_codes is not None and output.target_codes is not None:
             after = measure_discrepancy(output.source_codes, output.target_codes)
             points = project_2d(output.source_codes, output.target_codes)
     texts = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
     return JobResult(
         number=job.number,
+        refusal=refusal,
         output=MethodOutput(np.asarray(output.predictions), output.diagnostics),
         after=after,
         points=points,
@@ -132,6 +137,14 @@ def run_job(job: Job) -> JobResult:
         cpu=cpu,
         peak=_peak(),
     )
+
+
+def _check_answers(found: NDArray[Any], job: Job) -> None:
+    if found.shape != (len(job.target),):
+        raise ValueError(f"returned {found.shape} predictions for {len(job.target)} target rows")
+    strangers = sorted(set(found.astype(np.str_).tolist()) - set(job.source.labels.tolist()))
+    if strangers:
+        raise ValueError(f"returned labels that the source lacks: {listing(strangers)}")
 
 
 def _peak() -> float:

@@ -34,7 +34,8 @@ class MethodStanding:
     method : str
         Name.
     uar : float
-        Mean UAR over tasks and seeds, 0..1.
+        Mean UAR over tasks and seeds, 0..1; NaN, with all that follows from it, for a method that
+        refused a task.
     interval : tuple of (float, float)
         Its speaker bootstrap interval; NaN where speakers are unknown.
     gain : float
@@ -196,12 +197,14 @@ def _ranking(study: StudyResults, baseline: str) -> Ranking:
                 p_value=p_values[number],
                 wins=int((mine > _TIE).sum()) if compared else 0,
                 losses=int((mine < -_TIE).sum()) if compared else 0,
-                worst_task=study.tasks[worst].name if compared else "",
+                worst_task=study.tasks[worst].name
+                if compared and not np.isnan(mine[worst])
+                else "",
                 worst_gain=float(mine[worst]) if compared else float("nan"),
             )
         )
     return Ranking(
-        standings=tuple(sorted(standings, key=lambda part: -part.uar)),
+        standings=tuple(sorted(standings, key=lambda part: (np.isnan(part.uar), -part.uar))),
         baseline=baseline if reference is not None else "",
         test="tasks" if by_tasks else "speakers",
         n_speakers=sum(part.number for part in parts),
@@ -240,6 +243,8 @@ def _counts(
 ) -> NDArray[np.int64]:
     found = np.asarray(cell.predictions)
     classes = study.protocol.classes
+    if cell.refusal:
+        return np.zeros((len(rows), len(classes), len(classes)), dtype=np.int64)
     return np.stack([confusion_matrix(labels[part], found[part], classes) for part in rows])
 
 
@@ -293,6 +298,9 @@ def _exchanged(
             differences += gains.mean(axis=1).sum(axis=0)
             plain = unweighted_average_recall(one) - unweighted_average_recall(two)
             observed += float(plain.mean(axis=1).sum())
+        if np.isnan(observed):
+            p_values.append(observed)
+            continue
         # Equal differences come out of other sums, with other rounding.
         as_large = int((np.abs(differences) >= abs(observed) - _TIE * len(study.tasks)).sum())
         p_values.append(as_large / len(flips) if exact else (1 + as_large) / (1 + len(flips)))

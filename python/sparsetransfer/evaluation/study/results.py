@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sparsetransfer._messages import shortened
 from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.protocol.designs import Task
 from sparsetransfer.evaluation.protocol.protocol import EvaluationProtocol
@@ -153,6 +154,11 @@ class StudyResults:
             tasks[0].name if len(tasks) == 1 else f"{len(tasks)} tasks, {self.protocol.design.kind}"
         )
 
+    @property
+    def refusals(self) -> tuple[RunResult, ...]:
+        """The cells whose method refused the task; they have a reason and no figures."""
+        return tuple(cell for cell in self.cells if cell.refusal)
+
     def corpus(self, name: str) -> CorpusSummary:
         """Return the corpus of a name."""
         return next(corpus for corpus in self.corpora if corpus.name == name)
@@ -244,7 +250,7 @@ class StudyResults:
             check_fields(study)
             study._check()
         except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
-            raise ValueError(f"these results are damaged: {error!r}") from error
+            raise ValueError(f"these results are damaged: {shortened(repr(error))}") from error
         return study
 
     @classmethod
@@ -294,9 +300,13 @@ class StudyResults:
                     raise ValueError(f"nothing is known of the domains of task {task.name!r}")
             for seed in self.protocol.seeds:
                 cell = self.cell(task.name, method.name, seed)
-                found = confusion_matrix(truth, cell.predictions, self.protocol.classes)
+                found = cell.scores.confusion
+                if not cell.refusal:
+                    found = confusion_matrix(truth, cell.predictions, self.protocol.classes)
                 if not (
-                    cell.target == task.target and np.array_equal(found, cell.scores.confusion)
+                    cell.target == task.target
+                    and np.array_equal(found, cell.scores.confusion)
+                    and bool(cell.refusal) != bool(cell.predictions)
                 ):
                     raise ValueError(
                         f"predictions and counts of cell {(task.name, method.name)} differ"

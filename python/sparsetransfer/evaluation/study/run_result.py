@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer.evaluation.scoring.discrepancy import Discrepancy
-from sparsetransfer.evaluation.scoring.metrics import Scores, score_confusion
+from sparsetransfer.evaluation.scoring.metrics import Scores, no_scores, score_confusion
 
 __all__ = ["Projection", "RunResult", "Timing"]
 
@@ -70,8 +70,8 @@ class RunResult:
     """One method with one seed on one task.
 
     - `task`, `target`, `method`: names.
-    - `predictions`: predicted label of each target row.
-    - `scores`: figures of the predictions.
+    - `predictions`: predicted label of each target row; none of a method that refused.
+    - `scores`: figures of the predictions; NaN without them.
     - `interval`: speaker bootstrap interval of the UAR; NaN where speakers are unknown.
     - `diagnostics`: what the method says about itself; of several folds, that of the first one, and
       all under ``folds``.
@@ -79,6 +79,7 @@ class RunResult:
     - `picture`: of the codes, in the first fold.
     - `warnings`: warnings raised while the method ran.
     - `timing`: the only part that differs between two equal runs.
+    - `refusal`: why the method refused the task; empty if it did not.
     """
 
     task: str
@@ -93,6 +94,7 @@ class RunResult:
     picture: Projection | None
     warnings: tuple[str, ...]
     timing: Timing
+    refusal: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values without picture and times; NaN becomes None."""
@@ -116,6 +118,7 @@ class RunResult:
             "diagnostics": dict(self.diagnostics),
             "warnings": list(self.warnings),
             "predictions": list(self.predictions),
+            "refusal": self.refusal or None,
         }
 
     def as_record(self) -> dict[str, Any]:
@@ -135,19 +138,23 @@ class RunResult:
         """
         low, high = (_float(value) for value in content["uar_interval"])
         after, picture, timing = content["mmd_after"], content["picture"], content["timing"]
+        refusal, classes = content.get("refusal") or "", tuple(content["recalls"])
         return cls(
             task=str(content["task"]),
             target=str(content["target"]),
             method=str(content["method"]),
             seed=int(content["seed"]),
             predictions=tuple(content["predictions"]),
-            scores=score_confusion(content["confusion"], tuple(content["recalls"])),
+            scores=no_scores(classes)
+            if refusal
+            else score_confusion(content["confusion"], classes),
             interval=(low, high),
             diagnostics=dict(content["diagnostics"]),
             after=None if after is None else Discrepancy(**after),
             picture=None if picture is None else Projection.from_dict(picture),
             warnings=tuple(content["warnings"]),
             timing=Timing(timing["wall_s"], timing["cpu_s"], _float(timing["peak_mib"])),
+            refusal=refusal,
         )
 
 

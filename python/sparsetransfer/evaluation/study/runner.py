@@ -7,7 +7,7 @@ import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from sparsetransfer.evaluation.scoring.discrepancy import (
     measure_discrepancy,
     project_2d,
 )
-from sparsetransfer.evaluation.scoring.metrics import score, speaker_bootstrap
+from sparsetransfer.evaluation.scoring.metrics import no_scores, score, speaker_bootstrap
 from sparsetransfer.evaluation.study.jobs import Job, JobResult, execute
 from sparsetransfer.evaluation.study.results import CorpusSummary, MethodSummary
 from sparsetransfer.evaluation.study.run_result import Projection, RunResult, Timing
@@ -96,12 +96,15 @@ def run(
     Returns
     -------
     Study
-        All figures. Two runs with equal arguments differ in the timings of the cells only.
+        All figures. Two runs with equal arguments differ in the timings of the cells only. A cell
+        whose method raises a ValueError or an ArithmeticError has no figures but a `refusal`; it is
+        not saved in `store`, so that the next run tries it again.
 
     Raises
     ------
     ValueError
-        If names do not match the protocol, a method cannot follow it, or `n_jobs` is not positive.
+        If names do not match the protocol, a method cannot follow it, `n_jobs` is not positive, or
+        every method refuses every task.
     CorpusError
         If corpora have other feature sets, or lack classes or speakers.
     DomainError
@@ -123,7 +126,8 @@ def run(
     before: dict[str, Discrepancy] = {}
     pictures: dict[str, Projection] = {}
     remarks: dict[str, tuple[str, ...]] = {}
-    checks = [method.check for method in methods if isinstance(method, CheckedMethod)]
+    checked = [method for method in methods if isinstance(method, CheckedMethod)]
+    faults: dict[str, list[ValueError]] = {method.name: [] for method in checked}
     # All tasks are looked at before any method runs, so that faults of corpora and of settings show
     # at once.
     for task in tasks:
@@ -132,11 +136,19 @@ def run(
             speaker_folds(
                 fold.source.labels, fold.source.speakers, n_folds=protocol.n_folds, seed=0
             )
-            for check in checks:
-                check(len(fold.source.labels), len(fold.target))
+        for method in checked:
+            try:
+                for fold in folds:
+                    method.check(len(fold.source.labels), len(fold.target))
+            except ValueError as error:
+                faults[method.name].append(error)
         before[task.name] = _distance(folds)
         pictures[task.name] = _feature_picture(folds[0], known[task.target])
         remarks[task.name] = tuple(dict.fromkeys(note for fold in folds for note in fold.notes))
+    for errors in faults.values():
+        # What fits some tasks runs on these, and refuses the others in their turn.
+        if len(errors) == len(tasks):
+            raise errors[0]
     plans = [
         _Plan(task, method, seed, _key(protocol, task, method, seed, known))
         for task in tasks
@@ -267,14 +279,19 @@ def _fill(
             continue
         cell = _cell(plan, known[plan.task.target], protocol)
         plan.done.clear()
-        for text in cell.warnings:
+        for text in (*cell.warnings, *([f"refused: {cell.refusal}"] if cell.refusal else [])):
             logger.warning("%s, %s, seed %d: %s", cell.task, cell.method, cell.seed, text)
         cells[number] = cell
-        if store is not None:
+        # What was refused is tried again by a run that continues.
+        if store is not None and not cell.refusal:
             store.save(plan.key, cell)
         if progress is not None:
             progress(len(cells), len(plans), f"{cell.task}: {cell.method}")
-    return [cells[number] for number in range(len(plans))]
+    filled = [cells[number] for number in range(len(plans))]
+    if all(cell.refusal for cell in filled):
+        first = filled[0]
+        raise ValueError(f"{first.task}: method {first.method!r}: {first.refusal}")
+    return filled
 
 
 def _jobs(
@@ -292,19 +309,34 @@ def _jobs(
         plan.folds = [(fold.rows, tuple(fold.source.labels.tolist())) for fold in folds]
         tuning = Tuning(protocol.c_grid, protocol.n_folds, plan.seed, protocol.selection)
         for position, fold in enumerate(folds):
-            cell = ((number, position), plan.task.name)
-            yield Job(*cell, plan.method, fold.source, fold.target, tuning)
+            yield Job((number, position), plan.method, fold.source, fold.target, tuning)
 
 
 def _cell(plan: _Plan, target: Dataset, protocol: EvaluationProtocol) -> RunResult:
     done = [plan.done[position] for position in range(len(plan.folds))]
+    cell = RunResult(
+        task=plan.task.name,
+        target=target.name,
+        method=plan.method.name,
+        seed=plan.seed,
+        predictions=(),
+        scores=no_scores(protocol.classes),
+        interval=(float("nan"), float("nan")),
+        diagnostics={},
+        after=None,
+        picture=None,
+        warnings=tuple(dict.fromkeys(text for part in done for text in part.warnings)),
+        timing=Timing(
+            wall=sum(part.wall for part in done),
+            cpu=sum(part.cpu for part in done),
+            peak=max(part.peak for part in done),
+        ),
+        refusal="; ".join(dict.fromkeys(part.refusal for part in done if part.refusal)),
+    )
+    if cell.refusal:
+        return cell
     predictions = np.full(len(target), "", dtype=object)
     for (rows, _), part in zip(plan.folds, done, strict=True):
-        if part.output.predictions.shape != rows.shape:
-            raise ValueError(
-                f"method {plan.method.name!r} returned {part.output.predictions.shape} predictions "
-                f"for {len(rows)} target rows"
-            )
         predictions[rows] = part.output.predictions
     found = predictions.astype(np.str_)
     first = done[0]
@@ -316,23 +348,14 @@ def _cell(plan: _Plan, target: Dataset, protocol: EvaluationProtocol) -> RunResu
     if first.points is not None:
         rows, source_labels = plan.folds[0]
         picture = Projection(*first.points, source_labels, tuple(target.labels[rows].tolist()))
-    return RunResult(
-        task=plan.task.name,
-        target=target.name,
-        method=plan.method.name,
-        seed=plan.seed,
+    return replace(
+        cell,
         predictions=tuple(found.tolist()),
         scores=score(target.labels, found, protocol.classes),
         interval=_interval(target, found, protocol, plan.seed),
         diagnostics=diagnostics,
         after=_mean_distance(after) if after else None,
         picture=picture,
-        warnings=tuple(dict.fromkeys(text for part in done for text in part.warnings)),
-        timing=Timing(
-            wall=sum(part.wall for part in done),
-            cpu=sum(part.cpu for part in done),
-            peak=max(part.peak for part in done),
-        ),
     )
 
 

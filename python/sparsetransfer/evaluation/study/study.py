@@ -8,7 +8,7 @@ import numpy as np
 from sparsetransfer.evaluation.study.ranking import rank_methods
 from sparsetransfer.evaluation.study.results import StudyResults
 
-__all__ = ["Study"]
+__all__ = ["Study", "refusal_lines"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +46,7 @@ class Study(StudyResults):
             )
             for row in rows
         ]
-        return "\n".join([f"<Study {self._headline()}>", *lines])
+        return "\n".join([f"<Study {self._headline()}>", *lines, *refusal_lines(self)])
 
     def _repr_html_(self) -> str:
         head, *rows = (tuple(map(escape, row)) for row in _shown_rows(self))
@@ -66,6 +66,15 @@ class Study(StudyResults):
         return f"{self.title}; {len(self.methods)} methods, protocol {self.protocol.id}"
 
 
+def refusal_lines(study: StudyResults) -> list[str]:
+    """Name the cells whose methods refused their tasks, with the reasons, seeds together."""
+    seeds: dict[str, list[str]] = {}
+    for cell in study.refusals:
+        text = f"{cell.task}: method {cell.method!r} refused: {cell.refusal}"
+        seeds.setdefault(text, []).append(str(cell.seed))
+    return [f"seed {', '.join(numbers)}: {text}" for text, numbers in seeds.items()]
+
+
 def _shown_rows(study: StudyResults) -> list[tuple[str, ...]]:
     def number(value: float, form: str) -> str:
         return "–" if np.isnan(value) else format(value, form)
@@ -74,5 +83,5 @@ def _shown_rows(study: StudyResults) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("method", "UAR %", "gain", "p")]
     for part in ranking.standings:
         gain, p_value = number(100 * part.gain, "+.1f"), number(part.p_value, ".3f")
-        rows.append((part.method, f"{100 * part.uar:.1f}", gain, p_value))
+        rows.append((part.method, number(100 * part.uar, ".1f"), gain, p_value))
     return rows
