@@ -42,9 +42,10 @@ Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array
 
 template <typename T>
 py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
-                Array<T> codes, const std::optional<Array<double>>& ridge,
-                const std::optional<Array<double>>& weights, const std::optional<Array<bool>>& mask,
-                std::optional<double> time_limit, int n_threads) {
+                Array<T> codes, int n_threads, std::optional<double> time_limit,
+                const std::optional<Array<double>>& ridge,
+                const std::optional<Array<double>>& weights,
+                const std::optional<Array<bool>>& mask) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
@@ -64,10 +65,10 @@ py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const Codin
 
 template <typename T>
 py::tuple lasso_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
-                         const CodingSettings& settings, Array<T> codes,
+                         const CodingSettings& settings, Array<T> codes, int n_threads,
+                         std::optional<double> time_limit,
                          const std::optional<Array<double>>& ridge,
-                         const std::optional<Array<double>>& weights,
-                         std::optional<double> time_limit, int n_threads) {
+                         const std::optional<Array<double>>& weights) {
   const auto x = as_columns(signals, "X");
   const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
   auto out = as_mutable_columns(codes, "codes");
@@ -127,9 +128,8 @@ py::tuple lasso_pooled(const Array<T>& signals, const Array<Index>& lengths,
 
 template <typename T>
 py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
-                  const PursuitSettings& settings, Array<T> codes,
-                  const std::optional<Array<bool>>& mask, std::optional<double> time_limit,
-                  int n_threads) {
+                  const PursuitSettings& settings, Array<T> codes, int n_threads,
+                  std::optional<double> time_limit, const std::optional<Array<bool>>& mask) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   auto out = as_mutable_columns(codes, "codes");
@@ -147,8 +147,8 @@ py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
 
 template <typename T>
 py::tuple pursuit_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
-                           const PursuitSettings& settings, Array<T> codes,
-                           std::optional<double> time_limit, int n_threads) {
+                           const PursuitSettings& settings, Array<T> codes, int n_threads,
+                           std::optional<double> time_limit) {
   const auto x = as_columns(signals, "X");
   auto out = as_mutable_columns(codes, "codes");
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
@@ -202,20 +202,21 @@ void bind_prepared(py::module_& m, const char* name) {
           py::arg("dictionary").noconvert());
 }
 
+/// What is called for single signals takes its arguments by position, too: pybind11 makes a string
+/// of every keyword's name in every overload that it tries.
 template <typename T>
 void bind_coders(py::module_& m) {
   m.def("lasso", &lasso_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
-        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
-        py::arg("time_limit") = py::none(), py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
+        py::arg("time_limit") = py::none(), py::arg("ridge").noconvert() = py::none(),
+        py::arg("weights").noconvert() = py::none());
   m.def("pursue", &pursuit_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
-        py::arg("time_limit") = py::none(), py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
+        py::arg("time_limit") = py::none());
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
-        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
-        py::arg("mask").noconvert() = py::none(), py::arg("time_limit") = py::none(),
-        py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
+        py::arg("time_limit") = py::none(), py::arg("ridge").noconvert() = py::none(),
+        py::arg("weights").noconvert() = py::none(), py::arg("mask").noconvert() = py::none());
   m.def("lasso_gram", &lasso_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("settings"), py::arg("codes").noconvert(),
         py::kw_only(), py::arg("ridge").noconvert() = py::none(),
@@ -226,9 +227,8 @@ void bind_coders(py::module_& m) {
         py::arg("lengths").noconvert(), py::arg("dictionary").noconvert(), py::arg("settings"),
         py::arg("pooling"), py::arg("pooled").noconvert(), py::kw_only(), py::arg("n_threads"));
   m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
-        py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
-        py::arg("mask").noconvert() = py::none(), py::arg("time_limit") = py::none(),
-        py::arg("n_threads"));
+        py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
+        py::arg("time_limit") = py::none(), py::arg("mask").noconvert() = py::none());
   m.def("pursue_gram", &pursuit_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("squared_norms").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),
@@ -251,7 +251,7 @@ void bind_sparse_coding(py::module_& m) {
              settings.validate();
              return settings;
            }),
-           py::kw_only(), py::arg("alpha"), py::arg("tolerance"), py::arg("max_iterations"),
+           py::arg("alpha"), py::arg("tolerance"), py::arg("max_iterations"),
            py::arg("nonnegative") = false, py::arg("warm_start") = false,
            py::arg("algorithm") = Algorithm::active_set)
       .def_readonly("alpha", &CodingSettings::alpha)
@@ -278,7 +278,7 @@ void bind_sparse_coding(py::module_& m) {
              settings.validate();
              return settings;
            }),
-           py::kw_only(), py::arg("rule"), py::arg("max_atoms"), py::arg("tolerance") = 0.0,
+           py::arg("rule"), py::arg("max_atoms"), py::arg("tolerance") = 0.0,
            py::arg("nonnegative") = false)
       .def_readonly("rule", &PursuitSettings::rule)
       .def_readonly("max_atoms", &PursuitSettings::max_atoms)
@@ -286,8 +286,8 @@ void bind_sparse_coding(py::module_& m) {
       .def_readonly("nonnegative", &PursuitSettings::nonnegative);
   bind_prepared<float>(m, "PreparedDictionary32");
   bind_prepared<double>(m, "PreparedDictionary64");
-  bind_coders<float>(m);
   bind_coders<double>(m);
+  bind_coders<float>(m);
 }
 
 }  // namespace sparsetransfer::python

@@ -216,7 +216,6 @@ class Algorithm:
 class CodingSettings:
     def __init__(
         self,
-        *,
         alpha: typing.SupportsFloat | typing.SupportsIndex,
         tolerance: typing.SupportsFloat | typing.SupportsIndex,
         max_iterations: typing.SupportsInt | typing.SupportsIndex,
@@ -275,7 +274,6 @@ class SelectionRule:
 class PursuitSettings:
     def __init__(
         self,
-        *,
         rule: SelectionRule,
         max_atoms: typing.SupportsInt | typing.SupportsIndex,
         tolerance: typing.SupportsFloat | typing.SupportsIndex = 0.0,
@@ -511,14 +509,13 @@ def lars(
 @typing.overload
 def lasso(
     signals: numpy.typing.NDArray[typing.Any],
-    dictionary: PreparedDictionary32,
+    dictionary: PreparedDictionary64,
     settings: CodingSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
 def lasso(
@@ -526,24 +523,22 @@ def lasso(
     dictionary: numpy.typing.NDArray[typing.Any],
     settings: CodingSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
 def lasso(
     signals: numpy.typing.NDArray[typing.Any],
-    dictionary: PreparedDictionary64,
+    dictionary: PreparedDictionary32,
     settings: CodingSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> tuple[typing.Any, ...]: ...
 def lasso_gram(
     gram: numpy.typing.NDArray[typing.Any],
@@ -591,12 +586,11 @@ def nearest_neighbours(
 @typing.overload
 def pursue(
     signals: numpy.typing.NDArray[typing.Any],
-    dictionary: PreparedDictionary32,
+    dictionary: PreparedDictionary64,
     settings: PursuitSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
 def pursue(
@@ -604,20 +598,18 @@ def pursue(
     dictionary: numpy.typing.NDArray[typing.Any],
     settings: PursuitSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
-    mask: numpy.typing.NDArray[numpy.bool] | None = None,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    mask: numpy.typing.NDArray[numpy.bool] | None = None,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
 def pursue(
     signals: numpy.typing.NDArray[typing.Any],
-    dictionary: PreparedDictionary64,
+    dictionary: PreparedDictionary32,
     settings: PursuitSettings,
     codes: numpy.typing.NDArray[typing.Any],
-    *,
-    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
+    time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
 ) -> tuple[typing.Any, ...]: ...
 def pursue_gram(
     gram: numpy.typing.NDArray[typing.Any],

@@ -5,12 +5,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding import sparse_encode
-from sparsetransfer.sparse_coding.coder import split_signs, synthesise
+from sparsetransfer.sparse_coding.coder import split_signs, synthesise, validated
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
 __all__ = ["DictionaryTransformer"]
@@ -69,10 +69,9 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         A `PreparedDictionary` of `components_` is kept from call to call, as by `SparseCoder`.
         """
         check_is_fitted(self)
-        signals = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite=mask is None)
         alpha = self.alpha if self.transform_alpha is None else self.transform_alpha
         codes = sparse_encode(
-            signals,
+            validated(self, X, mask),
             prepared_for(self, self.components_),
             algorithm=self.transform_algorithm,
             n_nonzero_coefs=self.transform_n_nonzero_coefs,

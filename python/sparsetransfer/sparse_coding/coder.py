@@ -12,7 +12,9 @@ from sparsetransfer._validation import FloatArray, Mask
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
-__all__ = ["SparseCoder", "split_signs", "synthesise"]
+__all__ = ["SparseCoder", "split_signs", "synthesise", "validated"]
+
+_FEW = 2**16  # entries that are looked at in no time
 
 
 class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -133,11 +135,8 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         numpy.ndarray of shape (n_samples, n_components)
             The codes; twice as many columns with `split_sign`.
         """
-        signals = validate_data(
-            self, X, dtype=[np.float64, np.float32], reset=False, ensure_all_finite=mask is None
-        )
         codes = sparse_encode(
-            signals,
+            validated(self, X, mask),
             prepared_for(self, self.dictionary),
             algorithm=self.transform_algorithm,  # type: ignore[arg-type]
             n_nonzero_coefs=self.transform_n_nonzero_coefs,
@@ -180,6 +179,33 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _n_features_out(self) -> int:
         n_components = int(np.shape(self.dictionary)[0])
         return 2 * n_components if self.split_sign else n_components
+
+
+def validated(estimator: BaseEstimator, X: ArrayLike, mask: Mask) -> FloatArray:
+    """Return what `validate_data` of scikit-learn makes of the signals of an estimator.
+
+    Where that is a small array as it is, it is returned at once: the code of one signal takes a
+    fifth of the time of scikit-learn's checks.
+    """
+    if (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and 0 < X.size <= _FEW
+        and (X.dtype == np.float64 or X.dtype == np.float32)
+        and X.shape[1] == getattr(estimator, "n_features_in_", X.shape[1])
+        and not hasattr(estimator, "feature_names_in_")
+        and mask is None
+        and np.isfinite(X).all()
+    ):
+        return X
+    signals: FloatArray = validate_data(
+        estimator,
+        X,
+        dtype=[np.float64, np.float32],
+        reset=False,
+        ensure_all_finite=mask is None,
+    )
+    return signals
 
 
 def split_signs(codes: FloatArray) -> FloatArray:

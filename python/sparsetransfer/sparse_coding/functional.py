@@ -163,18 +163,18 @@ def lasso(
     settings = _settings(
         alpha, tol, max_iter, positive_code, code_init is not None, signals.dtype, algorithm
     )
-    options: dict[str, Any] = {} if observed is None else {"mask": observed}
+    options: list[Any] = [] if observed is None else [observed]
     with NamingInfinite(atoms, "dictionary"):
         reports = _core.lasso(
             signals,
             core,
             settings,
             codes,
-            ridge=_ridge(l2, shape[0]),
-            weights=_weights(weights, shape[1]),
-            time_limit=check_seconds(time_limit),
-            n_threads=resolve_threads(n_jobs),
-            **options,
+            resolve_threads(n_jobs),
+            check_seconds(time_limit),
+            _ridge(l2, shape[0]),
+            _weights(weights, shape[1]),
+            *options,
         )
     return collect(codes, reports)
 
@@ -347,12 +347,12 @@ def _settings(
         raise ValueError(f"algorithm must be one of {names}; got {algorithm!r}")
     tolerance = TOLERANCE[dtype] if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.CodingSettings(
-        alpha=check_real(alpha, "alpha", minimum=0.0),
-        tolerance=tolerance,
-        max_iterations=check_integer(max_iter, "max_iter", minimum=0),
-        nonnegative=bool(positive_code),
-        warm_start=warm_start,
-        algorithm=_ALGORITHMS[algorithm],
+        check_real(alpha, "alpha", minimum=0.0),
+        tolerance,
+        check_integer(max_iter, "max_iter", minimum=0),
+        bool(positive_code),
+        warm_start,
+        _ALGORITHMS[algorithm],
     )
 
 
@@ -376,7 +376,7 @@ def check_seconds(time_limit: float | None) -> float | None:
 
 
 def _ridge(l2: ArrayLike, n_samples: int) -> FloatArray | None:
-    if np.ndim(l2) == 0:
+    if np.isscalar(l2) or np.ndim(l2) == 0:
         value = check_real(l2, "l2", minimum=0.0)
         return np.full(n_samples, value) if value > 0 else None
     return check_vector(l2, "l2", size=n_samples, dtype=np.float64, minimum=0.0)

@@ -108,16 +108,16 @@ def omp(
     default = max(signals.shape[1] // 10, 1)
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive_code, atoms.shape[0])
     codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
-    options: dict[str, Any] = {} if observed is None else {"mask": observed}
+    options: list[Any] = [] if observed is None else [observed]
     with NamingInfinite(atoms, "dictionary"):
         reports = _core.pursue(
             signals,
             core,
             settings,
             codes,
-            time_limit=check_seconds(time_limit),
-            n_threads=resolve_threads(n_jobs),
-            **options,
+            resolve_threads(n_jobs),
+            check_seconds(time_limit),
+            *options,
         )
     return collect(codes, reports)
 
@@ -207,9 +207,4 @@ def _pursuit_settings(
     else:
         count = min(default, n_components) if tol is None else n_components
     tolerance = 0.0 if tol is None else check_real(tol, "tol", minimum=0.0)
-    return _core.PursuitSettings(
-        rule=_RULES[rule],
-        max_atoms=count,
-        tolerance=tolerance,
-        nonnegative=bool(positive_code),
-    )
+    return _core.PursuitSettings(_RULES[rule], count, tolerance, bool(positive_code))

@@ -80,7 +80,7 @@ def collect(
 ) -> SparseCodes:
     """Collect the arrays of a kernel, and warn once if some codes did not converge."""
     n_iter, status, gap, kkt, objective = reports
-    converged = status == 0
+    converged = np.logical_not(status)
     if np.count_nonzero(status):
         failed = ~converged
         gaps = gap[failed][np.isfinite(gap[failed])]
@@ -95,5 +95,5 @@ def collect(
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
-    names = _NAMES[status]
+    names = _NAMES.take(status)
     return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)

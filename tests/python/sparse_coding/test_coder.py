@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import SparseCoder as ReferenceCoder
@@ -100,6 +101,32 @@ def test_in_the_company_of_scikit_learn(make):
     np.testing.assert_array_equal(clone(coder).transform(X), coder.transform(X))
     frame = clone(coder).set_output(transform="pandas").fit_transform(X)
     assert list(frame.columns[:2]) == ["sparsecoder0", "sparsecoder1"]
+
+
+def test_what_scikit_learn_has_to_see_reaches_it(make, monkeypatch):
+    X, D = make.gaussian(np.random.default_rng(8))
+    fitted = SparseCoder(D).fit(X)
+    named = SparseCoder(D).fit(pd.DataFrame(X).add_prefix("x"))
+    seen = []
+    monkeypatch.setattr(
+        "sparsetransfer.sparse_coding.coder.validate_data",
+        lambda estimator, X, **_: seen.append(X) or np.zeros((1, D.shape[1])),
+    )
+    for coder, signals in [
+        (fitted, X.tolist()),
+        (fitted, X * np.nan),
+        (fitted, X[0]),
+        (fitted, X[:0]),
+        (fitted, X[:, 1:]),
+        (fitted, X.astype(int)),
+        (fitted, np.ma.masked_less(X, 0)),
+        (named, X),
+    ]:
+        coder.transform(signals)
+        assert seen.pop() is signals
+    for plain in (X[:1], X.astype(np.float32), np.asfortranarray(X)):
+        fitted.transform(plain)
+    assert not seen
 
 
 def test_coder_refuses_other_features(make):
