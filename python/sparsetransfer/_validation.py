@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
 
 from sparsetransfer import _threads
+from sparsetransfer._messages import shortened
 
 __all__ = [
     "FloatArray",
     "Mask",
     "NamingInfinite",
+    "check_generator",
     "check_integer",
     "check_masked",
     "check_matrix",
@@ -42,6 +44,20 @@ def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
     given = [value for value in values if value is not None]
     narrow = all(_is_single(value) for value in given)
     return np.dtype(np.float32 if given and narrow else np.float64)
+
+
+def check_generator(rng: Any, name: str = "rng") -> np.random.Generator:
+    """Return a generator of random numbers from a seed, a generator or None.
+
+    `name`: the argument's name, for error messages. Raises TypeError or ValueError if `rng` is none
+    of these.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be an integer of at least 0, a generator or None, got {shortened(repr(rng))}"
+        ) from error
 
 
 def _is_single(value: ArrayLike) -> bool:

@@ -7,9 +7,15 @@ from scipy import sparse
 
 from sparsetransfer import _threads, mmd
 from sparsetransfer import _validation as validation
-from sparsetransfer.dictionary import learn_dictionary
+from sparsetransfer.dictionary import learn_dictionary, learn_dictionary_online
+from sparsetransfer.dictionary.steps.initialisation import initial_dictionary
+from sparsetransfer.evaluation.scoring.dimensions import score_dimension
+from sparsetransfer.evaluation.scoring.metrics import speaker_bootstrap
+from sparsetransfer.evaluation.scoring.tests import permutation_test
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph import knn_graph
+from sparsetransfer.recognition.labelled import score_labelled
+from sparsetransfer.recognition.shares import estimate_shares
 from sparsetransfer.sparse_coding import lasso, omp
 from sparsetransfer.subspace import TransferComponentAnalysis
 from sparsetransfer.transfer import (
@@ -195,3 +201,36 @@ def test_an_array_on_another_device_is_refused():
 
     with pytest.raises(TypeError, match="X must lie in the memory of the CPU, got a Elsewhere"):
         validation.check_matrix(Elsewhere(np.zeros((2, 2)), (2, 0)), "X")
+
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+LABELS = np.arange(40) % 2
+NAMES = np.array(["a", "b"])[LABELS]
+DRAWS = {
+    "learn_dictionary": lambda rng: learn_dictionary(X, 2, alpha=0.1, rng=rng, max_iter=1),
+    "learn_dictionary_online": lambda rng: learn_dictionary_online(X, 2, alpha=0.1, rng=rng),
+    "initial_dictionary": lambda rng: initial_dictionary(X, 2, rng=rng),
+    "two_sample_test": lambda rng: mmd.two_sample_test(X, X, n_permutations=9, rng=rng),
+    "DriftDetector": lambda rng: mmd.DriftDetector(X, window=10, rng=rng),
+    "random_features": lambda rng: mmd.random_features(X, X, rng=rng),
+    "score_labelled": lambda rng: score_labelled(NAMES, NAMES, ("a", "b"), rng=rng),
+    "estimate_shares": lambda rng: estimate_shares([3, 5], [[4, 1], [1, 4]], rng=rng),
+    "speaker_bootstrap": lambda rng: speaker_bootstrap(NAMES, NAMES, LABELS, ["a", "b"], rng=rng),
+    "permutation_test": lambda rng: permutation_test(
+        NAMES, NAMES, NAMES, np.arange(40), ["a", "b"], rng=rng
+    ),
+    "score_dimension": lambda rng: score_dimension(LABELS, X[:, 0], LABELS, rng=rng),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_bad_generator_is_named(name):
+    for rng in (-1, 1.5, "seed", np.nan):
+        with pytest.raises(
+            (TypeError, ValueError),
+            match=r"rng must be an integer of at least 0, a generator or None, got",
+        ):
+            DRAWS[name](rng)
+    DRAWS[name](np.random.default_rng(0))
+    DRAWS[name](0)

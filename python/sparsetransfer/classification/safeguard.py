@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin, check_groups
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_generator, check_integer, check_real
 from sparsetransfer.classification.evidence import (
     PairedDifference,
     agreement_rise,
@@ -263,7 +263,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, float]:
         if not self.n_resamples:
             return {}
-        rng = np.random.default_rng(self.random_state)
+        rng = check_generator(self.random_state, "random_state")
         draws = [fitted.resampled(rng) for _ in range(self.n_resamples)]
         return {
             f"stability_{when}": float(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import Mask, check_integer, check_real
+from sparsetransfer._validation import Mask, check_generator, check_integer, check_real
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.steps.alternation import State
 from sparsetransfer.dictionary.steps.atoms import check_atom_set
@@ -167,7 +167,7 @@ def learn_dictionary(
     tol = check_real(tol, "tol", minimum=0.0)
     budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
     start = time.perf_counter()
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     components = first_dictionary(problem, dict_init, init, generator)
     state = State(problem, dictionary_update, components, code_init)
     if code_init is not None and dict_init is None:

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import FloatArray, Mask, check_integer
+from sparsetransfer._validation import FloatArray, Mask, check_generator, check_integer
 from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
@@ -30,12 +30,7 @@ def as_generator(random_state: Any) -> np.random.Generator:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         state = check_random_state(random_state)
         return np.random.default_rng(state.randint(2**32, dtype=np.uint32))
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"random_state must be an integer of at least 0, a generator or None, got {random_state!r}"
-        ) from error
+    return check_generator(random_state, "random_state")
 
 
 def with_logging(callback: Callback | None, verbose: bool) -> Callback | None:

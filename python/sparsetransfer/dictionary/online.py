@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
-from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
+from sparsetransfer._validation import FloatArray, Mask, check_generator, check_integer, check_real
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.statistics import Statistics
@@ -297,7 +297,7 @@ def learn_dictionary_online(
     tol = check_real(tol, "tol", minimum=0.0)
     budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
     start = time.perf_counter()
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     state = OnlineState(
         first_dictionary(problem, dict_init, init, generator),
         forgetting,

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix, check_real
+from sparsetransfer._validation import (
+    FloatArray,
+    check_generator,
+    check_integer,
+    check_matrix,
+    check_real,
+)
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.checkpoint import resume, run_mark, save
 from sparsetransfer.distributed.chunks import Chunks
@@ -377,7 +383,7 @@ def _first_dictionary(
         first: FloatArray = atoms / np.maximum(norms, 1)
         return first
     count = min(k, chunks.n_samples)
-    wanted = np.sort(np.random.default_rng(rng).choice(chunks.n_samples, count, replace=False))
+    wanted = np.sort(check_generator(rng).choice(chunks.n_samples, count, replace=False))
     rows = engine.take(wanted, dtype)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     components = np.zeros((k, chunks.n_features), dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import check_integer, check_matrix, column_names
+from sparsetransfer._validation import check_generator, check_integer, check_matrix, column_names
 from sparsetransfer.mmd.permutation import TwoSampleTest, two_sample_test
 
 __all__ = ["DriftDetector"]
@@ -95,10 +95,11 @@ class DriftDetector:
         rows = check_matrix(reference, "reference", dtype=np.float64, min_samples=2)
         self._window = check_integer(window, "window", minimum=2)
         kept = check_integer(max_reference, "max_reference", minimum=2)
+        generator = check_generator(rng)
         if rng is None or isinstance(rng, (int, np.integer)):
             self._seeds = np.random.SeedSequence(rng)
         else:
-            drawn_once = np.random.default_rng(rng).integers(1 << 63, size=2)
+            drawn_once = generator.integers(1 << 63, size=2)
             self._seeds = np.random.SeedSequence(drawn_once.tolist())
         if len(rows) > kept:
             drawn = np.random.default_rng(self._seeds.spawn(1)[0])

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import check_integer, check_pair, resolve_threads
+from sparsetransfer._validation import check_generator, check_integer, check_pair, resolve_threads
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths, resolve_shares
 from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 
@@ -161,7 +161,7 @@ def two_sample_test(
     threads = resolve_threads(n_jobs)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
     shares = resolve_shares(kernel_weights, len(widths))
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     pooled = np.concatenate([xs, xt])
     indicator = np.zeros(len(pooled))
     indicator[: len(xs)] = 1

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import FloatArray, check_integer, check_pair, common_dtype
+from sparsetransfer._validation import (
+    FloatArray,
+    check_generator,
+    check_integer,
+    check_pair,
+    common_dtype,
+)
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths
 from sparsetransfer.mmd.linear_kernel import (
     Heaviest,
@@ -102,7 +108,7 @@ def random_features(
     xs, xt = check_pair(source, target, dtype=dtype)
     check_integer(n_frequencies, "n_frequencies", minimum=1)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     frequencies = np.concatenate(
         [generator.normal(scale=1 / width, size=(n_frequencies, xs.shape[1])) for width in widths]
     ).astype(dtype)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from sparsetransfer._messages import listing
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_generator, check_integer, check_real
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.recognition.calibration import Adjustment, fit_adjustment
 
@@ -116,7 +116,7 @@ def score_labelled(
     right = np.array([np.sum((known == name) & (found == name)) for name in classes])
     present = labels > 0
     uar = float(np.mean(right[present] / labels[present]))
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     alphas, betas = right[present] + 1, (labels - right)[present] + 1
     drawn = generator.beta(alphas, betas, (n_draws, int(present.sum()))).mean(axis=1)
     low, high = np.quantile(drawn, _LEVELS)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
-from sparsetransfer._validation import check_integer
+from sparsetransfer._validation import check_generator, check_integer
 
 __all__ = ["EstimatedShares", "estimate_shares"]
 
@@ -75,7 +75,7 @@ def estimate_shares(
     if counts.min() < 0 or table.min() < 0 or not counts.any() or not table.any(axis=1).all():
         raise ValueError("decisions and every row of confusion must be counts, not all zero")
     check_integer(n_resamples, "n_resamples", minimum=1)
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     rows, total = table.sum(axis=1), int(counts.sum())
     decided, rates = counts / total, table / rows[:, None]
     drawn = np.array(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparsetransfer._validation import check_generator
 from sparsetransfer.deep.training.checkpoint import (
     CheckpointError,
     load_module,
@@ -120,11 +121,12 @@ def resolve_device(device: str | None) -> torch.device:
 
 def seed_of(random_state: int | np.random.Generator | np.random.RandomState | None) -> int:
     """Return a seed: the number itself, or one drawn from the generator."""
-    if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31))
-    return int(np.random.default_rng(random_state).integers(2**31))
+    generator = check_generator(random_state, "random_state")
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(generator.integers(2**31))
 
 
 def _epoch(

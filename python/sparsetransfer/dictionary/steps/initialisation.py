@@ -9,7 +9,7 @@ from scipy import linalg
 from sparsetransfer import _core
 from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer._threads import get_num_threads
-from sparsetransfer._validation import FloatArray, check_integer, check_matrix
+from sparsetransfer._validation import FloatArray, check_generator, check_integer, check_matrix
 
 __all__ = ["Initialisation", "initial_dictionary"]
 
@@ -58,7 +58,7 @@ def initial_dictionary(
         raise ValueError(f"init must be one of {', '.join(_METHODS)}, got {init!r}")
     X = _in_range(check_matrix(X, "X"))
     k = check_integer(n_components, "n_components", minimum=1)
-    generator = np.random.default_rng(rng)
+    generator = check_generator(rng)
     if init == "svd":
         atoms = _right_singular_vectors(X, k)
     elif init == "spread":

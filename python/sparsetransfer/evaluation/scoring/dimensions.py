@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._validation import check_generator
+
 __all__ = ["DimensionScores", "concordance", "score_dimension"]
 
 
@@ -86,14 +88,14 @@ def score_dimension(
     predictions: ArrayLike,
     speakers: ArrayLike | None = None,
     *,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int = 0,
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> DimensionScores:
     """Compute CCC, Pearson's correlation and RMSE of one dimension.
 
     `truth`, `predictions` (n,): true and predicted values, finite, at least two. `speakers` (n,):
-    speaker of each row, for the interval. `rng`: source of the draws; seed 0 by default.
+    speaker of each row, for the interval. `rng`: source of the draws, or a seed.
     `n_resamples`: resamples of the speakers. `confidence`: level of the interval, in (0, 1). Raises
     ValueError if shapes differ, there are fewer than two values or one is not finite.
 
@@ -110,8 +112,7 @@ def score_dimension(
         owner = np.asarray(speakers, dtype=np.str_)
         rows = [np.flatnonzero(owner == name) for name in np.unique(owner)]
         if len(rows) > 1:
-            generator = np.random.default_rng(0) if rng is None else rng
-            drawn = generator.integers(len(rows), size=(n_resamples, len(rows)))
+            drawn = check_generator(rng).integers(len(rows), size=(n_resamples, len(rows)))
             values = []
             for draw in drawn:
                 chosen = np.concatenate([rows[number] for number in draw])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._validation import check_generator
+
 __all__ = [
     "Scores",
     "confusion_matrix",
@@ -172,7 +174,7 @@ def speaker_bootstrap(
     speakers: ArrayLike,
     classes: Sequence[str],
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
@@ -188,8 +190,8 @@ def speaker_bootstrap(
         Speaker of each row.
     classes : sequence of str
         All labels that may occur.
-    rng : numpy.random.Generator
-        Source of the draws.
+    rng : numpy.random.Generator or int
+        Source of the draws, or a seed.
     n_resamples : int, default=1000
         Number of resamples.
     confidence : float, default=0.95
@@ -232,7 +234,7 @@ def speaker_bootstrap(
             for number in range(count)
         ]
     )
-    times = rng.multinomial(count, np.full(count, 1.0 / count), size=n_resamples)
+    times = check_generator(rng).multinomial(count, np.full(count, 1.0 / count), size=n_resamples)
     resampled = np.tensordot(times, tables, axes=1)
     tail = 50.0 * (1.0 - confidence)
     low, high = np.percentile(unweighted_average_recall(resampled), [tail, 100.0 - tail])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._validation import check_generator
 from sparsetransfer.evaluation.scoring.metrics import confusion_matrix, unweighted_average_recall
 
 __all__ = ["holm", "mcnemar", "permutation_test", "signed_rank_test"]
@@ -22,7 +23,7 @@ def permutation_test(
     speakers: ArrayLike,
     classes: Sequence[str],
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     n_resamples: int = 1000,
 ) -> float:
     """Test whether two methods have the same UAR, exchanging their answers speaker by speaker.
@@ -38,8 +39,8 @@ def permutation_test(
         independent.
     classes : sequence of str
         All labels that may occur.
-    rng : numpy.random.Generator
-        Source of the draws, with more than 12 speakers.
+    rng : numpy.random.Generator or int
+        Source of the draws, or a seed, with more than 12 speakers.
     n_resamples : int, default=1000
         Draws.
 
@@ -85,7 +86,7 @@ def permutation_test(
     if exact:
         flips = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1
     else:
-        flips = rng.integers(0, 2, size=(n_resamples, len(names)))
+        flips = check_generator(rng).integers(0, 2, size=(n_resamples, len(names)))
     change = np.tensordot(flips, two - one, axes=1)
     total_one, total_two = one.sum(axis=0), two.sum(axis=0)
     differences = np.abs(
