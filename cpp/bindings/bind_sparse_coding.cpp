@@ -1,6 +1,8 @@
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,6 +35,53 @@ py::tuple report_arrays(const std::vector<CodingReport>& reports) {
   return py::make_tuple(iterations, status, gap, kkt, objective);
 }
 
+/// The codes of a call (atoms x samples), in the caller's array, or sparse and returned.
+template <typename T>
+class Codes {
+ public:
+  /// Sparse codes start from the array on a warm start, and do not need it otherwise.
+  Codes(std::optional<Array<T>>& array, bool sparse, bool warm, Index atoms, Index samples) {
+    require(array || (sparse && !warm), "codes must be an array unless sparse codes start anew");
+    if (!sparse) {
+      output_.emplace(as_mutable_columns(*array, "codes"));
+      return;
+    }
+    output_.emplace(sparse_.emplace(atoms, samples));
+    if (!warm) return;
+    const auto start = as_columns(*array, "codes");
+    require_shape("codes", start.rows(), start.cols(), atoms, samples);
+    CodeScratch<T> scratch;
+    sparse_->keep(0, start, scratch);
+  }
+
+  CodeOutput<T> output() const { return *output_; }
+
+  /// The reports, followed by values, columns and row starts of sparse codes in CSR.
+  py::tuple result(const std::vector<CodingReport>& reports, const Execution& execution) const {
+    if (!sparse_) return report_arrays(reports);
+    const Index nonzeros = sparse_->nonzeros();
+    return nonzeros <= std::numeric_limits<std::int32_t>::max()
+               ? report_arrays(reports) + joined<std::int32_t>(nonzeros, execution)
+               : report_arrays(reports) + joined<std::int64_t>(nonzeros, execution);
+  }
+
+ private:
+  template <typename I>
+  py::tuple joined(Index nonzeros, const Execution& execution) const {
+    py::array_t<T> values(nonzeros);
+    py::array_t<I> columns(nonzeros), starts(sparse_->samples() + 1);
+    {
+      const ReleasedGil released;
+      sparse_->join(execution, values.mutable_data(), columns.mutable_data(),
+                    starts.mutable_data());
+    }
+    return py::make_tuple(values, columns, starts);
+  }
+
+  std::optional<SparseCodes<T>> sparse_;
+  std::optional<CodeOutput<T>> output_;
+};
+
 template <typename T>
 Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array,
                                             const char* name) {
@@ -42,43 +91,43 @@ Eigen::Map<const Vector<T>> optional_vector(const std::optional<Array<T>>& array
 
 template <typename T>
 py::tuple lasso(const Array<T>& signals, const Array<T>& dictionary, const CodingSettings& settings,
-                Array<T> codes, int n_threads, std::optional<double> time_limit,
-                const std::optional<Array<double>>& ridge,
+                std::optional<Array<T>> codes, int n_threads, std::optional<double> time_limit,
+                bool sparse, const std::optional<Array<double>>& ridge,
                 const std::optional<Array<double>>& weights,
                 const std::optional<Array<bool>>& mask) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
   const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
-  auto out = as_mutable_columns(codes, "codes");
+  const Codes<T> out(codes, sparse, settings.warm_start, d.cols(), x.cols());
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     if (mask)
-      encode_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, extras, out,
+      encode_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, extras, out.output(),
                        reports.data());
     else
-      encode<T>(execution, x, d, settings, extras, out, reports.data());
+      encode<T>(execution, x, d, settings, extras, out.output(), reports.data());
   }
-  return report_arrays(reports);
+  return out.result(reports, execution);
 }
 
 template <typename T>
 py::tuple lasso_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
-                         const CodingSettings& settings, Array<T> codes, int n_threads,
-                         std::optional<double> time_limit,
+                         const CodingSettings& settings, std::optional<Array<T>> codes,
+                         int n_threads, std::optional<double> time_limit, bool sparse,
                          const std::optional<Array<double>>& ridge,
                          const std::optional<Array<double>>& weights) {
   const auto x = as_columns(signals, "X");
   const CodingExtras extras{optional_vector(ridge, "ridge"), optional_vector(weights, "weights")};
-  auto out = as_mutable_columns(codes, "codes");
+  const Codes<T> out(codes, sparse, settings.warm_start, dictionary.panels().atoms(), x.cols());
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
-    encode<T>(execution, x, dictionary, x.cols(), settings, extras, out, reports.data());
+    encode<T>(execution, x, dictionary, x.cols(), settings, extras, out.output(), reports.data());
   }
-  return report_arrays(reports);
+  return out.result(reports, execution);
 }
 
 template <typename T>
@@ -128,36 +177,38 @@ py::tuple lasso_pooled(const Array<T>& signals, const Array<Index>& lengths,
 
 template <typename T>
 py::tuple pursuit(const Array<T>& signals, const Array<T>& dictionary,
-                  const PursuitSettings& settings, Array<T> codes, int n_threads,
-                  std::optional<double> time_limit, const std::optional<Array<bool>>& mask) {
+                  const PursuitSettings& settings, std::optional<Array<T>> codes, int n_threads,
+                  std::optional<double> time_limit, bool sparse,
+                  const std::optional<Array<bool>>& mask) {
   const auto x = as_columns(signals, "X");
   const auto d = as_columns(dictionary, "dictionary");
-  auto out = as_mutable_columns(codes, "codes");
+  const Codes<T> out(codes, sparse, false, d.cols(), x.cols());
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
     if (mask)
-      pursue_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, out, reports.data());
+      pursue_masked<T>(execution, x, as_columns(*mask, "mask"), d, settings, out.output(),
+                       reports.data());
     else
-      pursue<T>(execution, x, d, settings, out, reports.data());
+      pursue<T>(execution, x, d, settings, out.output(), reports.data());
   }
-  return report_arrays(reports);
+  return out.result(reports, execution);
 }
 
 template <typename T>
 py::tuple pursuit_prepared(const Array<T>& signals, const PreparedDictionary<T>& dictionary,
-                           const PursuitSettings& settings, Array<T> codes, int n_threads,
-                           std::optional<double> time_limit) {
+                           const PursuitSettings& settings, std::optional<Array<T>> codes,
+                           int n_threads, std::optional<double> time_limit, bool sparse) {
   const auto x = as_columns(signals, "X");
-  auto out = as_mutable_columns(codes, "codes");
+  const Codes<T> out(codes, sparse, false, dictionary.panels().atoms(), x.cols());
   std::vector<CodingReport> reports(static_cast<std::size_t>(x.cols()));
   const Execution execution = make_execution(n_threads, time_limit);
   {
     const ReleasedGil released;
-    pursue<T>(execution, x, dictionary, settings, out, reports.data());
+    pursue<T>(execution, x, dictionary, settings, out.output(), reports.data());
   }
-  return report_arrays(reports);
+  return out.result(reports, execution);
 }
 
 template <typename T>
@@ -208,15 +259,16 @@ template <typename T>
 void bind_coders(py::module_& m) {
   m.def("lasso", &lasso_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
         py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
-        py::arg("time_limit") = py::none(), py::arg("ridge").noconvert() = py::none(),
-        py::arg("weights").noconvert() = py::none());
+        py::arg("time_limit") = py::none(), py::arg("sparse") = false,
+        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none());
   m.def("pursue", &pursuit_prepared<T>, py::arg("signals").noconvert(), py::arg("dictionary"),
         py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
-        py::arg("time_limit") = py::none());
+        py::arg("time_limit") = py::none(), py::arg("sparse") = false);
   m.def("lasso", &lasso<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
-        py::arg("time_limit") = py::none(), py::arg("ridge").noconvert() = py::none(),
-        py::arg("weights").noconvert() = py::none(), py::arg("mask").noconvert() = py::none());
+        py::arg("time_limit") = py::none(), py::arg("sparse") = false,
+        py::arg("ridge").noconvert() = py::none(), py::arg("weights").noconvert() = py::none(),
+        py::arg("mask").noconvert() = py::none());
   m.def("lasso_gram", &lasso_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("settings"), py::arg("codes").noconvert(),
         py::kw_only(), py::arg("ridge").noconvert() = py::none(),
@@ -228,7 +280,8 @@ void bind_coders(py::module_& m) {
         py::arg("pooling"), py::arg("pooled").noconvert(), py::kw_only(), py::arg("n_threads"));
   m.def("pursue", &pursuit<T>, py::arg("signals").noconvert(), py::arg("dictionary").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::arg("n_threads"),
-        py::arg("time_limit") = py::none(), py::arg("mask").noconvert() = py::none());
+        py::arg("time_limit") = py::none(), py::arg("sparse") = false,
+        py::arg("mask").noconvert() = py::none());
   m.def("pursue_gram", &pursuit_gram<T>, py::arg("gram").noconvert(),
         py::arg("correlations").noconvert(), py::arg("squared_norms").noconvert(),
         py::arg("settings"), py::arg("codes").noconvert(), py::kw_only(),

@@ -511,9 +511,10 @@ def lasso(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: PreparedDictionary64,
     settings: CodingSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
 ) -> tuple[typing.Any, ...]: ...
@@ -522,9 +523,10 @@ def lasso(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
     settings: CodingSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
@@ -534,9 +536,10 @@ def lasso(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: PreparedDictionary32,
     settings: CodingSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
     ridge: numpy.typing.NDArray[typing.Any] | None = None,
     weights: numpy.typing.NDArray[typing.Any] | None = None,
 ) -> tuple[typing.Any, ...]: ...
@@ -588,18 +591,20 @@ def pursue(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: PreparedDictionary64,
     settings: PursuitSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
 def pursue(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: numpy.typing.NDArray[typing.Any],
     settings: PursuitSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
     mask: numpy.typing.NDArray[numpy.bool] | None = None,
 ) -> tuple[typing.Any, ...]: ...
 @typing.overload
@@ -607,9 +612,10 @@ def pursue(
     signals: numpy.typing.NDArray[typing.Any],
     dictionary: PreparedDictionary32,
     settings: PursuitSettings,
-    codes: numpy.typing.NDArray[typing.Any],
+    codes: numpy.typing.NDArray[typing.Any] | None,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
     time_limit: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    sparse: bool = False,
 ) -> tuple[typing.Any, ...]: ...
 def pursue_gram(
     gram: numpy.typing.NDArray[typing.Any],

@@ -22,7 +22,6 @@ from sparsetransfer import (
     transfer,
 )
 from sparsetransfer._linalg import matmul  # NumPy's follows the threads of BLAS
-from sparsetransfer.sparse_coding.chunks import by_chunks
 from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
 OFFSETS = (0, 8, 24)
@@ -250,9 +249,12 @@ def further_calls(dtype):
         ),
     )
     yield (
-        "by_chunks",
+        "sparse_output",
         (X, D),
-        lambda x, d: by_chunks(sparse_coding.lasso, x, d, 2.0, chunk_size=70),
+        lambda x, d: [
+            sparse_coding.lasso(x, d, 2.0, sparse_output=True),
+            sparse_coding.omp(x, d, 6, sparse_output=True),
+        ],
     )
     sequences = np.split(np.arange(1500), [600, 601, 1000])
     yield (

@@ -93,7 +93,7 @@ LONG_CALLS = {
     ),
     "omp": (
         "X = rng.normal(size=(100_000, 256)); D = rng.normal(size=(1024, 256))",
-        "sparse_coding.omp(X, D, 128, rule='ols', n_jobs=threads)",
+        "sparse_coding.omp(X, D, 128, rule='ols', sparse_output=True, n_jobs=threads)",
     ),
     "learn_dictionary": (
         "X = rng.normal(size=(20_000, 64))",

@@ -42,6 +42,7 @@ calls = {
         X.astype(np.float32), D.astype(np.float32), 5.0, n_jobs=4
     ),
     "lasso, masked": lambda: sparse_coding.lasso(X, D, 5.0, mask=mask, n_jobs=4),
+    "lasso, sparse": lambda: sparse_coding.lasso(X, D, 5.0, sparse_output=True, n_jobs=4),
     "lasso_gram": lambda: sparse_coding.lasso_gram(gram, correlations, 5.0, n_jobs=4),
     "lasso_path": lambda: sparse_coding.lasso_path(X[:100], D, max_iter=100, n_jobs=4),
     "lasso_pooled": lambda: sparse_coding.lasso_pooled(X, [400] * 3, D, 5.0, n_jobs=4),

@@ -60,6 +60,11 @@ CALLS = {
         "call": "sparse_coding.lasso_pooled(X, [len(X) // 4] * 4, X[:512], 0.4)",
         "outputs": "result.values.nbytes",
     },
+    "lasso, sparse": SMALL
+    | {
+        "call": "sparse_coding.lasso(X, X[:512], 0.4, sparse_output=True)",
+        "outputs": "2 * (result.codes.data.nbytes + result.codes.indices.nbytes)",
+    },
     "lasso": SMALL
     | {"call": "sparse_coding.lasso(X, X[:512], 0.4)", "outputs": "result.codes.nbytes"},
 }

@@ -72,7 +72,6 @@ FORMER = [
     ("sparse_coding", "LassoPath"),
     ("sparse_coding", "PooledCodes"),
     ("sparse_coding", "SparseCodes"),
-    ("sparse_coding", "by_chunks"),
     ("mmd", "MMDResult"),
     ("mmd", "TwoSampleTest"),
     ("distributed", "ChunkedDictionary"),

@@ -65,9 +65,9 @@ void for_each_block(const Execution& execution, Index samples, const CodingShape
 
 template <typename T>
 void check(const CodingSettings& settings, const CodingExtras& extras, Index atoms, Index samples,
-           const MatrixRef<T>& codes) {
+           const CodeOutput<T>& codes) {
   settings.validate();
-  require_shape("codes", codes.rows(), codes.cols(), atoms, samples);
+  require_shape("codes", codes.atoms(), codes.samples(), atoms, samples);
   require(extras.ridge.size() == 0 || extras.ridge.size() == samples,
           "ridge must have one entry per signal");
   require(extras.squared_norms.size() == 0 || extras.squared_norms.size() == samples,
@@ -133,17 +133,20 @@ Vector<double> select(const ConstVectorRef<double>& values, const std::vector<In
 template <typename Code, typename Correlate>
 void code_again(const CodingBlock<float>& block, const CodingShape& shape,
                 const CodingSettings& settings, const CodingExtras& extras,
-                const std::vector<Index>& again, MatrixRef<float> codes, CodingReport* reports,
+                const std::vector<Index>& again, CodeOutput<float> codes, CodingReport* reports,
                 const Code& code, const Correlate& correlate) {
   if (again.empty()) return;
   const Index count = static_cast<Index>(again.size());
   const Vector<double> ridge = select(extras.ridge, again);
   const Vector<double> norms = select(extras.squared_norms, again);
-  Matrix<double> start = codes(Eigen::all, again).cast<double>();
+  SparseCodes<double> wide(shape.atoms, count);
+  CodeScratch<double> scratch;
+  for (Index i = 0; settings.warm_start && i < count; ++i)
+    wide.keep(i, codes.code(again[static_cast<std::size_t>(i)]).cast<double>(), scratch);
   std::vector<CodingReport> fresh(again.size());
   CodingSettings stricter = settings;
   stricter.tolerance *= kShareOfDouble;
-  code(stricter, CodingExtras{ridge, extras.weights, norms}, MatrixRef<double>(start),
+  code(stricter, CodingExtras{ridge, extras.weights, norms}, CodeOutput<double>(wide),
        fresh.data());
   std::vector<std::unique_ptr<CodeRounder>> rounders(
       static_cast<std::size_t>(std::max(1, block.execution.num_threads)));
@@ -156,13 +159,13 @@ void code_again(const CodingBlock<float>& block, const CodingShape& shape,
     const Vector<float> correlations = correlate(index);
     const Status otherwise =
         found.status == Status::stopped ? Status::stopped : Status::max_iterations;
-    CodingReport rounded =
-        rounder->round(block, index, correlations.data(), start.col(i), otherwise);
+    CodingReport rounded = rounder->round(block, index, correlations.data(),
+                                          CodeOutput<double>(wide).code(i), otherwise);
     rounded.iterations = report.iterations + found.iterations;
     // The second attempt, which starts anew, may be behind the first: out of time, or because the
     // first was rounded more luckily.
     if (rounded.kkt < report.kkt) {
-      codes.col(index) = rounder->code();
+      codes.replace(index, rounder->code());
       report = rounded;
     } else {
       report.status = rounded.status;
@@ -179,19 +182,22 @@ const double* entry_or_null(const ConstVectorRef<double>& values, Index begin) {
 template <typename T>
 void code_blocks(const Execution& execution, const PanelGram<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+                 const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports) {
   if (only_in_double<T>(settings)) return mark_missing(correlations.cols(), reports);
   const Index atoms = gram.atoms();
   const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
-  for_each_block<T>(execution, correlations.cols(), shape, settings, extras,
-                    [&](BlockCoder<T>& coder, Index begin, Index count) {
-                      const ConstMatrixRef<T> columns = correlations.middleCols(begin, count);
-                      coder.correlations().topLeftCorner(atoms, count) = columns;
-                      coder.solve({execution, gram, nullptr, nullptr, &columns,
-                                   entry_or_null(extras.ridge, begin),
-                                   entry_or_null(extras.squared_norms, begin)},
-                                  count, codes.middleCols(begin, count), reports + begin);
-                    });
+  for_each_block<T>(
+      execution, correlations.cols(), shape, settings, extras,
+      [&](BlockCoder<T>& coder, Index begin, Index count) {
+        const ConstMatrixRef<T> columns = correlations.middleCols(begin, count);
+        coder.correlations().topLeftCorner(atoms, count) = columns;
+        codes.write(begin, count, settings.warm_start, coder.scratch(), [&](MatrixRef<T> out) {
+          coder.solve(
+              {execution, gram, nullptr, nullptr, &columns, entry_or_null(extras.ridge, begin),
+               entry_or_null(extras.squared_norms, begin)},
+              count, out, reports + begin);
+        });
+      });
 }
 
 /// Signals whose active set or path gave up before its rounds were over.
@@ -211,8 +217,8 @@ std::vector<Index> stalled(Index samples, const CodingSettings& settings,
 template <typename Correlate>
 void code_stalled(const Execution& execution, const PanelGram<double>& gram,
                   const Correlate& correlate, const CodingSettings& settings,
-                  const CodingExtras& extras, MatrixRef<double> codes, CodingReport* reports) {
-  const std::vector<Index> again = stalled(codes.cols(), settings, reports);
+                  const CodingExtras& extras, CodeOutput<double> codes, CodingReport* reports) {
+  const std::vector<Index> again = stalled(codes.samples(), settings, reports);
   if (again.empty()) return;
   CodingSettings inner = settings;
   inner.warm_start = true;
@@ -221,9 +227,12 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
   const Vector<double> ridge = select(extras.ridge, again);
   const Vector<double> norms = select(extras.squared_norms, again);
   const Matrix<double> correlations = correlate(again);
-  Matrix<double> current = codes(Eigen::all, again);
+  Matrix<double> current(codes.atoms(), static_cast<Index>(again.size()));
   std::vector<CodingReport> fresh(again.size());
-  for (std::size_t i = 0; i < again.size(); ++i) fresh[i] = reports[again[i]];
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    current.col(static_cast<Index>(i)) = codes.code(again[i]);
+    fresh[i] = reports[again[i]];
+  }
   proximal_point(
       execution, gram, correlations, settings, {ridge, extras.weights, norms},
       [&](const Vector<double>& damped, const Matrix<double>& shifted, Matrix<double>& improved,
@@ -233,7 +242,7 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
       },
       current, fresh.data());
   for (std::size_t i = 0; i < again.size(); ++i) {
-    codes.col(again[i]) = current.col(static_cast<Index>(i));
+    codes.replace(again[i], current.col(static_cast<Index>(i)));
     reports[again[i]] = fresh[i];
   }
 }
@@ -243,7 +252,7 @@ void code_stalled(const Execution& execution, const PanelGram<double>& gram,
 template <typename T, typename Correlate>
 void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals,
                     const PanelDictionary<T>& panels, const PanelGram<T>& gram, Index total,
-                    const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                    const CodingSettings& settings, const CodingExtras& extras, CodeOutput<T> codes,
                     CodingReport* reports, const Correlate& correlate) {
   const ConstMatrixRef<T>& dictionary = panels.columns();
   const Index atoms = dictionary.cols();
@@ -260,9 +269,12 @@ void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals
                       const Vector<double> norms = squared_norms<T>(columns);
                       require_range<T>(gram.largest_diagonal(), norms);
                       correlate(begin, count, coder.correlations().leftCols(count));
-                      coder.solve({execution, gram, &columns, &panels, nullptr,
-                                   entry_or_null(extras.ridge, begin), norms.data()},
-                                  count, codes.middleCols(begin, count), reports + begin);
+                      codes.write(begin, count, settings.warm_start, coder.scratch(),
+                                  [&](MatrixRef<T> out) {
+                                    coder.solve({execution, gram, &columns, &panels, nullptr,
+                                                 entry_or_null(extras.ridge, begin), norms.data()},
+                                                count, out, reports + begin);
+                                  });
                     });
   if constexpr (std::is_same_v<T, float>) {
     const std::vector<Index> again = uncertified(signals.cols(), settings, reports);
@@ -292,7 +304,7 @@ void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+            const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   check(settings, extras, dictionary.cols(), signals.cols(), codes);
   if (signals.cols() == 0) return;
@@ -315,7 +327,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& prepared, Index total, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+            const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports) {
   const PanelDictionary<T>& panels = prepared.panels();
   require_shape("signals", signals.rows(), signals.cols(), panels.features(), signals.cols());
   check(settings, extras, panels.atoms(), signals.cols(), codes);
@@ -330,7 +342,7 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports) {
+                 const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports) {
   const Index atoms = gram_matrix.cols();
   require_shape("gram", gram_matrix.rows(), gram_matrix.cols(), atoms, atoms);
   require_shape("correlations", correlations.rows(), correlations.cols(), atoms,
@@ -365,12 +377,12 @@ void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void encode(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
-                       const CodingSettings&, const CodingExtras&, MatrixRef<T>, CodingReport*);  \
+                       const CodingSettings&, const CodingExtras&, CodeOutput<T>, CodingReport*); \
   template void encode(const Execution&, const ConstMatrixRef<T>&, const PreparedDictionary<T>&,  \
-                       Index, const CodingSettings&, const CodingExtras&, MatrixRef<T>,           \
+                       Index, const CodingSettings&, const CodingExtras&, CodeOutput<T>,          \
                        CodingReport*);                                                            \
   template void encode_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                            const CodingSettings&, const CodingExtras&, MatrixRef<T>,             \
+                            const CodingSettings&, const CodingExtras&, CodeOutput<T>,            \
                             CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -67,9 +67,9 @@ Vector<double> select(const ConstVectorRef<double>& values, const std::vector<In
 
 /// The code of a signal of which nothing was observed.
 template <typename T>
-void code_nothing(const Group& group, MatrixRef<T>& codes, CodingReport* reports) {
+void code_nothing(const Group& group, CodeOutput<T>& codes, CodingReport* reports) {
   for (const Index i : group.samples) {
-    codes.col(i).setZero();
+    codes.replace(i, Vector<T>::Zero(codes.atoms()));
     reports[i] = CodingReport();
     reports[i].gap = reports[i].objective = 0.0;
   }
@@ -77,21 +77,24 @@ void code_nothing(const Group& group, MatrixRef<T>& codes, CodingReport* reports
 
 template <typename T, typename Solve>
 void code_groups(const Execution& execution, const ConstMatrixRef<T>& signals,
-                 const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary, MatrixRef<T>& codes,
-                 CodingReport* reports, const Solve& solve) {
+                 const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
+                 CodeOutput<T>& codes, bool warm, CodingReport* reports, const Solve& solve) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   require_shape("mask", mask.rows(), mask.cols(), signals.rows(), signals.cols());
-  require_shape("codes", codes.rows(), codes.cols(), dictionary.cols(), signals.cols());
+  require_shape("codes", codes.atoms(), codes.samples(), dictionary.cols(), signals.cols());
   const auto groups = group_by_mask(mask);
   for_each_group(execution, groups, [&](const Execution& workers, const Group& group) {
     if (group.features.empty()) return code_nothing<T>(group, codes, reports);
     const Matrix<T> observed = signals(group.features, group.samples);
     const Matrix<T> atoms = dictionary(group.features, Eigen::all);
-    Matrix<T> part = codes(Eigen::all, group.samples);
+    SparseCodes<T> part(codes.atoms(), group.size());
+    CodeScratch<T> scratch;
+    for (Index i = 0; warm && i < group.size(); ++i)
+      part.keep(i, codes.code(group.samples[static_cast<std::size_t>(i)]), scratch);
     std::vector<CodingReport> fresh(group.samples.size());
-    solve(workers, observed, atoms, group.samples, MatrixRef<T>(part), fresh.data());
+    solve(workers, observed, atoms, group.samples, part, fresh.data());
     for (std::size_t i = 0; i < fresh.size(); ++i) {
-      codes.col(group.samples[i]) = part.col(static_cast<Index>(i));
+      codes.replace(group.samples[i], CodeOutput<T>(part).code(static_cast<Index>(i)));
       reports[group.samples[i]] = fresh[i];
     }
   });
@@ -102,14 +105,14 @@ void code_groups(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                   const CodingSettings& settings, const CodingExtras& extras, CodeOutput<T> codes,
                    CodingReport* reports) {
   settings.validate();
   require(extras.ridge.size() == 0 || extras.ridge.size() == signals.cols(),
           "ridge must have one entry per signal");
-  code_groups<T>(execution, signals, mask, dictionary, codes, reports,
+  code_groups<T>(execution, signals, mask, dictionary, codes, settings.warm_start, reports,
                  [&](const Execution& workers, const Matrix<T>& observed, const Matrix<T>& atoms,
-                     const std::vector<Index>& samples, MatrixRef<T> part, CodingReport* fresh) {
+                     const std::vector<Index>& samples, CodeOutput<T> part, CodingReport* fresh) {
                    const Vector<double> ridge = select(extras.ridge, samples);
                    encode<T>(workers, observed, atoms, settings, {ridge, extras.weights}, part,
                              fresh);
@@ -119,11 +122,11 @@ void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void pursue_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports) {
+                   const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports) {
   settings.validate();
-  code_groups<T>(execution, signals, mask, dictionary, codes, reports,
+  code_groups<T>(execution, signals, mask, dictionary, codes, false, reports,
                  [&](const Execution& workers, const Matrix<T>& observed, const Matrix<T>& atoms,
-                     const std::vector<Index>&, MatrixRef<T> part, CodingReport* fresh) {
+                     const std::vector<Index>&, CodeOutput<T> part, CodingReport* fresh) {
                    pursue<T>(workers, observed, atoms, settings, part, fresh);
                  });
 }
@@ -131,9 +134,9 @@ void pursue_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void encode_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
                                  const ConstMatrixRef<T>&, const CodingSettings&,                 \
-                                 const CodingExtras&, MatrixRef<T>, CodingReport*);               \
+                                 const CodingExtras&, CodeOutput<T>, CodingReport*);              \
   template void pursue_masked<T>(const Execution&, const ConstMatrixRef<T>&, const ConstMaskRef&, \
-                                 const ConstMatrixRef<T>&, const PursuitSettings&, MatrixRef<T>,  \
+                                 const ConstMatrixRef<T>&, const PursuitSettings&, CodeOutput<T>, \
                                  CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

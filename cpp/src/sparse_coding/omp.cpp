@@ -43,11 +43,11 @@ void pursue_together(const Execution& execution, const PanelGram<T>& gram,
 
 template <typename T, typename Correlate>
 void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>& gram,
-                   const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports,
+                   const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports,
                    const ConstMatrixRef<T>* signals, const PanelDictionary<T>* dictionary,
                    const Correlate& correlate) {
   settings.validate();
-  require_shape("codes", codes.rows(), codes.cols(), gram.atoms(), samples);
+  require_shape("codes", codes.atoms(), codes.samples(), gram.atoms(), samples);
   const auto most = static_cast<double>(std::min(settings.max_atoms, gram.atoms()));
   const double flops =
       static_cast<double>(samples) * static_cast<double>(gram.atoms()) * most * most;
@@ -56,24 +56,28 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
     Matrix<T> correlations;
     Vector<double> norms;
     std::vector<Pursuit<T>> pursuits;
+    CodeScratch<T> scratch;
   };
   std::vector<Worker> workers(static_cast<std::size_t>(std::max(1, fitting.num_threads)));
   const Index together = gram.complete() ? 1 : std::min(kBlock, samples);
   parallel_for_blocks(fitting, samples, kBlock, [&](Index begin, Index count, int number) {
-    auto& [block, norms, pursuits] = workers[static_cast<std::size_t>(number)];
+    Worker& worker = workers[static_cast<std::size_t>(number)];
+    std::vector<Pursuit<T>>& pursuits = worker.pursuits;
     pursuits.reserve(static_cast<std::size_t>(together));
     while (static_cast<Index>(pursuits.size()) < together) pursuits.emplace_back(gram, settings);
-    correlate(begin, count, block, norms);
-    for (Index i = 0; i < count; ++i) {
-      Pursuit<T>& pursuit = pursuits[static_cast<std::size_t>(gram.complete() ? 0 : i)];
-      pursuit.start({block.col(i).head(gram.atoms()), norms[i],
-                     signals ? signals->col(begin + i).data() : nullptr, dictionary},
-                    codes.col(begin + i).data(), reports + begin + i);
-      if (!gram.complete()) continue;
-      execution.check();
-      for (Index atom; (atom = pursuit.next(execution)) >= 0;) pursuit.take(atom);
-    }
-    if (!gram.complete()) pursue_together(execution, gram, pursuits, count);
+    correlate(begin, count, worker.correlations, worker.norms);
+    codes.write(begin, count, false, worker.scratch, [&](MatrixRef<T> out) {
+      for (Index i = 0; i < count; ++i) {
+        Pursuit<T>& pursuit = pursuits[static_cast<std::size_t>(gram.complete() ? 0 : i)];
+        pursuit.start({worker.correlations.col(i).head(gram.atoms()), worker.norms[i],
+                       signals ? signals->col(begin + i).data() : nullptr, dictionary},
+                      out.col(i).data(), reports + begin + i);
+        if (!gram.complete()) continue;
+        execution.check();
+        for (Index atom; (atom = pursuit.next(execution)) >= 0;) pursuit.take(atom);
+      }
+      if (!gram.complete()) pursue_together(execution, gram, pursuits, count);
+    });
   });
 }
 
@@ -81,7 +85,7 @@ void pursue_blocks(const Execution& execution, Index samples, const PanelGram<T>
 template <typename T, typename Correlate>
 void pursue_signals(const Execution& execution, const ConstMatrixRef<T>& signals,
                     const PanelDictionary<T>& panels, const PanelGram<T>& gram,
-                    const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports,
+                    const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports,
                     const Correlate& correlate) {
   pursue_blocks<T>(execution, signals.cols(), gram, settings, codes, reports, &signals, &panels,
                    [&](Index begin, Index count, Matrix<T>& out, Vector<double>& norms) {
@@ -112,7 +116,7 @@ void PursuitSettings::validate() const {
 template <typename T>
 void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const PursuitSettings& settings,
-            MatrixRef<T> codes, CodingReport* reports) {
+            CodeOutput<T> codes, CodingReport* reports) {
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
   const Index atoms = dictionary.cols();
@@ -135,7 +139,7 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& prepared, const PursuitSettings& settings,
-            MatrixRef<T> codes, CodingReport* reports) {
+            CodeOutput<T> codes, CodingReport* reports) {
   const PanelDictionary<T>& panels = prepared.panels();
   require_shape("signals", signals.rows(), signals.cols(), panels.features(), signals.cols());
   const auto gram = prepared.gram(execution, columns_met(settings, signals.cols(), panels.atoms()));
@@ -148,7 +152,7 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
 template <typename T>
 void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matrix,
                  const ConstMatrixRef<T>& correlations, const ConstVectorRef<double>& squared_norms,
-                 const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports) {
+                 const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports) {
   const PanelGram<T> gram = PanelGram<T>::from_gram(execution, gram_matrix);
   require_shape("correlations", correlations.rows(), correlations.cols(), gram.atoms(),
                 correlations.cols());
@@ -163,11 +167,11 @@ void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram_matri
 
 #define SPARSETRANSFER_INSTANTIATE(T)                                                             \
   template void pursue(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&,      \
-                       const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
+                       const PursuitSettings&, CodeOutput<T>, CodingReport*);                     \
   template void pursue(const Execution&, const ConstMatrixRef<T>&, const PreparedDictionary<T>&,  \
-                       const PursuitSettings&, MatrixRef<T>, CodingReport*);                      \
+                       const PursuitSettings&, CodeOutput<T>, CodingReport*);                     \
   template void pursue_gram(const Execution&, const ConstMatrixRef<T>&, const ConstMatrixRef<T>&, \
-                            const ConstVectorRef<double>&, const PursuitSettings&, MatrixRef<T>,  \
+                            const ConstVectorRef<double>&, const PursuitSettings&, CodeOutput<T>, \
                             CodingReport*);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -31,6 +31,5 @@ if not TYPE_CHECKING:
             "LassoPath": "sparse_coding.path",
             "PooledCodes": "sparse_coding.pooled",
             "SparseCodes": "sparse_coding.result",
-            "by_chunks": "sparse_coding.chunks",
         },
     )

@@ -52,6 +52,7 @@ def lasso(
     mask: Mask = None,
     algorithm: LassoAlgorithm = "auto",
     time_limit: float | None = None,
+    sparse_output: bool = False,
     n_jobs: int | None = None,
 ) -> SparseCodes:
     r"""Solve the lasso for many signals, to machine precision.
@@ -93,6 +94,9 @@ def lasso(
         Seconds after which codes are returned as far as they are: those that were not begun are
         `code_init`, or zero. Each has its certificate, and its `status` says so. The Gram matrix and
         the correlations are computed in any case. By default there is no limit.
+    sparse_output : bool, default=False
+        Whether to return codes as a `scipy.sparse.csr_array` in canonical form, of the same values.
+        A dense array of all codes is never made.
     n_jobs : int, optional
         As in `sparsetransfer.set_num_threads`; negative numbers count as in joblib. The codes are
         the same, bit for bit, for any number of threads.
@@ -159,24 +163,27 @@ def lasso(
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     shape = (signals.shape[0], atoms.shape[0])
-    codes = _start(code_init, shape, signals.dtype, positive_code)
+    codes = None
+    if not sparse_output or code_init is not None:
+        codes = _start(code_init, shape, signals.dtype, positive_code)
     settings = _settings(
         alpha, tol, max_iter, positive_code, code_init is not None, signals.dtype, algorithm
     )
     options: list[Any] = [] if observed is None else [observed]
     with NamingInfinite(atoms, "dictionary"):
-        reports = _core.lasso(
+        found = _core.lasso(
             signals,
             core,
             settings,
             codes,
             resolve_threads(n_jobs),
             check_seconds(time_limit),
+            bool(sparse_output),
             _ridge(l2, shape[0]),
             _weights(weights, shape[1]),
             *options,
         )
-    return collect(codes, reports)
+    return collect(codes, found, shape[1])
 
 
 @former_keywords(positive="positive_code", init="code_init", n_threads="n_jobs")

@@ -37,6 +37,7 @@ def omp(
     positive_code: bool = False,
     mask: Mask = None,
     time_limit: float | None = None,
+    sparse_output: bool = False,
     n_jobs: int | None = None,
 ) -> SparseCodes:
     r"""Encode signals greedily, atom by atom, by orthogonal matching pursuit.
@@ -63,7 +64,7 @@ def omp(
         As in `lasso`.
     time_limit : float, optional
         Seconds after which codes are returned with the atoms they have.
-    n_jobs : int, optional
+    sparse_output, n_jobs
         As in `lasso`.
 
     Returns
@@ -107,19 +108,21 @@ def omp(
     atoms, core = check_dictionary(dictionary, signals, observed)
     default = max(signals.shape[1] // 10, 1)
     settings = _pursuit_settings(n_nonzero_coefs, default, tol, rule, positive_code, atoms.shape[0])
-    codes = np.empty((signals.shape[0], atoms.shape[0]), signals.dtype)
+    shape = (signals.shape[0], atoms.shape[0])
+    codes = None if sparse_output else np.empty(shape, signals.dtype)
     options: list[Any] = [] if observed is None else [observed]
     with NamingInfinite(atoms, "dictionary"):
-        reports = _core.pursue(
+        found = _core.pursue(
             signals,
             core,
             settings,
             codes,
             resolve_threads(n_jobs),
             check_seconds(time_limit),
+            bool(sparse_output),
             *options,
         )
-    return collect(codes, reports)
+    return collect(codes, found, shape[1])
 
 
 @former_keywords(positive="positive_code", n_threads="n_jobs")

@@ -25,8 +25,8 @@ class SparseCodes(Displayed):
     Attributes
     ----------
     codes : numpy.ndarray of shape (n_samples, n_components)
-        One code per row, in the precision of the signals; a `scipy.sparse.csr_array` from
-        `by_chunks`.
+        One code per row, in the precision of the signals; a `scipy.sparse.csr_array` with
+        `sparse_output`.
     objective : numpy.ndarray of shape (n_samples,)
         The value of the objective at the code; NaN where it is not known.
     duality_gap : numpy.ndarray of shape (n_samples,)
@@ -70,16 +70,16 @@ class SparseCodes(Displayed):
         return sparse.csr_array(self.codes)
 
 
-def status_numbers(names: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Return the core's numbers of status names."""
-    return np.array([STATUS.index(name) for name in names], dtype=np.intp)
+def collect(codes: Any, found: tuple[NDArray[Any], ...], n_components: int = 0) -> SparseCodes:
+    """Collect what a kernel returned, and warn once if some codes did not converge.
 
-
-def collect(
-    codes: FloatArray, reports: tuple[NDArray[Any], ...], *, stacklevel: int = 4
-) -> SparseCodes:
-    """Collect the arrays of a kernel, and warn once if some codes did not converge."""
-    n_iter, status, gap, kkt, objective = reports
+    `codes`: the array that it wrote, if any. `found`: its reports and, of sparse codes with
+    `n_components` columns, which are taken instead, the three arrays.
+    """
+    n_iter, status, gap, kkt, objective, *compressed = found
+    if compressed:
+        codes = sparse.csr_array(tuple(compressed), shape=(len(status), n_components))
+        codes.has_canonical_format = True  # or the first use would look at every entry
     converged = np.logical_not(status)
     if np.count_nonzero(status):
         failed = ~converged
@@ -93,7 +93,7 @@ def collect(
             f"{failed.sum()} of {len(status)} codes did not reach the tolerance{early}: worst violation "
             f"of the optimality conditions {kkt[failed].max():.2g}{worst_gap}{remedy}",
             ConvergenceWarning,
-            stacklevel=stacklevel,
+            stacklevel=4,
         )
     names = _NAMES.take(status)
     return SparseCodes(codes, objective, gap, kkt, n_iter, converged, names)

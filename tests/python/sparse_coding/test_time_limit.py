@@ -18,7 +18,6 @@ from sparsetransfer.sparse_coding import (
     omp_gram,
     sparse_encode,
 )
-from sparsetransfer.sparse_coding.chunks import by_chunks
 from sparsetransfer.sparse_coding.functional import LassoAlgorithm
 
 ALGORITHMS = [name for name in get_args(LassoAlgorithm) if name != "auto"]
@@ -74,16 +73,6 @@ def test_a_long_call_ends_in_time(make):
     with pytest.warns(ConvergenceWarning, match="stopped early"):
         lasso(X, D, 1e-3, algorithm="fista", time_limit=0.2, max_iter=100_000)
     assert time.perf_counter() - start < 5.0  # it takes minutes otherwise
-
-
-def test_chunks_share_one_limit(make):
-    X, D = make.gaussian(np.random.default_rng(4))
-    with pytest.warns(ConvergenceWarning, match=r"40 of them stopped early"):
-        result = by_chunks(lasso, X, D, 0.05, chunk_size=7, time_limit=0.0)
-    assert set(result.status) == {"stopped"}
-    assert result.codes.nnz == 0
-    done = by_chunks(lasso, X, D, 0.05, chunk_size=7, time_limit=60.0)
-    assert set(done.status) == {"converged"}
 
 
 def test_pursuits_and_inner_products(make):

@@ -4,6 +4,7 @@
 #include "sparsetransfer/sparse_coding/panel_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
+#include "sparsetransfer/sparse_coding/sparse_codes.hpp"
 
 namespace sparsetransfer {
 
@@ -40,6 +41,8 @@ class BlockCoder {
   /// which may overwrite them.
   Matrix<T>& correlations() { return base_; }
 
+  CodeScratch<T>& scratch() { return scratch_; }
+
   /// Writes codes (atoms x count) and reports (count). Codes are read first on a warm start.
   virtual void solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
                      CodingReport* reports) = 0;
@@ -49,6 +52,7 @@ class BlockCoder {
       : base_(Matrix<T>::Zero(round_up(shape.atoms, PanelGram<T>::kRows), shape.width)) {}
 
   Matrix<T> base_;
+  CodeScratch<T> scratch_;
 };
 
 }  // namespace sparsetransfer

@@ -3,6 +3,7 @@
 #include "sparsetransfer/numerics/parallel.hpp"
 #include "sparsetransfer/sparse_coding/prepared_dictionary.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
+#include "sparsetransfer/sparse_coding/sparse_codes.hpp"
 #include "sparsetransfer/types.hpp"
 
 namespace sparsetransfer {
@@ -20,19 +21,19 @@ struct CodingExtras {
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
+            const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports);
 
 /// The same for a part of `total` signals: signals are grouped into blocks as if all were given.
 template <typename T>
 void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& dictionary, Index total, const CodingSettings& settings,
-            const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
+            const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports);
 
 /// The same from a Gram matrix (atoms x atoms) and correlations (atoms x samples): each column i
 /// solves min 1/2 s'(G + h_i I)s - b_i's + alpha |s|_1, whatever b is.
 template <typename T>
 void encode_gram(const Execution& execution, const ConstMatrixRef<T>& gram,
                  const ConstMatrixRef<T>& correlations, const CodingSettings& settings,
-                 const CodingExtras& extras, MatrixRef<T> codes, CodingReport* reports);
+                 const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports);
 
 }  // namespace sparsetransfer

@@ -15,13 +15,13 @@ using ConstMaskRef =
 template <typename T>
 void encode_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const CodingSettings& settings, const CodingExtras& extras, MatrixRef<T> codes,
+                   const CodingSettings& settings, const CodingExtras& extras, CodeOutput<T> codes,
                    CodingReport* reports);
 
 /// `pursue` on the observed entries, in the same manner.
 template <typename T>
 void pursue_masked(const Execution& execution, const ConstMatrixRef<T>& signals,
                    const ConstMaskRef& mask, const ConstMatrixRef<T>& dictionary,
-                   const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports);
+                   const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports);
 
 }  // namespace sparsetransfer

@@ -27,18 +27,18 @@ struct PursuitSettings {
 template <typename T>
 void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             const ConstMatrixRef<T>& dictionary, const PursuitSettings& settings,
-            MatrixRef<T> codes, CodingReport* reports);
+            CodeOutput<T> codes, CodingReport* reports);
 
 /// The same on a dictionary for several calls.
 template <typename T>
 void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
             const PreparedDictionary<T>& dictionary, const PursuitSettings& settings,
-            MatrixRef<T> codes, CodingReport* reports);
+            CodeOutput<T> codes, CodingReport* reports);
 
 /// The same from Gram matrix, correlations (atoms x samples) and squared norms (samples).
 template <typename T>
 void pursue_gram(const Execution& execution, const ConstMatrixRef<T>& gram,
                  const ConstMatrixRef<T>& correlations, const ConstVectorRef<double>& squared_norms,
-                 const PursuitSettings& settings, MatrixRef<T> codes, CodingReport* reports);
+                 const PursuitSettings& settings, CodeOutput<T> codes, CodingReport* reports);
 
 }  // namespace sparsetransfer
