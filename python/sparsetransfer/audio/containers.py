@@ -277,12 +277,13 @@ def _without_end(open_streams: set[bytes]) -> str:
     return "no page is marked as the end of the stream" if open_streams else ""
 
 
-def mp3_frames(data: bytes) -> tuple[int | None, int, int, int]:
+def mp3_frames(data: bytes) -> tuple[int | None, int, int, int, bool]:
     """Compare the number of frames in the first frame's Xing or Info tag with the frames there are.
 
     `data`: the file's content. Returns `stated`: frames by the tag; None where no tag states them.
     `found`: complete frames, without that of the tag. `first`, `end`: position of the first frame
-    with sound, and behind the last without zeros that follow it.
+    with sound, and behind the last without zeros that follow it. `cut`: whether a frame begins
+    there that is not complete.
     """
     position = start = _behind_id3(data)
     while (length := _frame_length(data, position)) == 0 or (
@@ -290,7 +291,7 @@ def mp3_frames(data: bytes) -> tuple[int | None, int, int, int]:
     ):
         position = data.find(b"\xff", position + 1, start + _RESYNC)
         if position < 0:
-            return None, 0, start, len(data)
+            return None, 0, start, len(data), False
     mpeg1, mono = (data[position + 1] >> 3) & 3 == 3, data[position + 3] >> 6 == 3
     side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
     tag = position + 4 + side
@@ -302,7 +303,10 @@ def mp3_frames(data: bytes) -> tuple[int | None, int, int, int]:
     while (length := _frame_length(data, position)) and position + length <= len(data):
         position += length
         found += 1
-    return stated, found, first, len(data) if any(data[position:]) else position
+    rest = data[position:]
+    # Less than a header is compared with that of the first frame.
+    cut = bool(length) or (0 < len(rest) < 4 and data[first : first + len(rest)] == rest)
+    return stated, found, first, len(data) if any(rest) else position, cut
 
 
 def _behind_id3(data: bytes) -> int:

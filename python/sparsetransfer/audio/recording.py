@@ -206,10 +206,12 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
         kind, log, n_frames = stream.format, stream.extra_info, stream.frames
         is_plain = stream.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
     if kind == "MP3":
-        stated, found, first, end = containers.mp3_frames(Path(name).read_bytes())
+        stated, found, first, end, cut = containers.mp3_frames(Path(name).read_bytes())
         # Some encoders count the frame of the tag. Files without many of their frames are left to
         # libsndfile, which misses them.
         if stated is None or found > stated or found == stated - 1:
+            if cut:
+                return _Layout("its last frame is incomplete; if that is all, convert it by ffmpeg")
             return _Layout(parts=((first, end),), open_ended=True)
         return _Layout()
     if kind == "FLAC":

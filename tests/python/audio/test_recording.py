@@ -120,6 +120,19 @@ def test_mp3_with_a_wrong_number_of_frames_in_its_tag_is_whole(tmp_path, excess)
     assert seconds(tmp_path / "a.mp3") == pytest.approx(SECONDS, abs=0.08)
 
 
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_mp3_without_a_length_that_ends_within_a_frame_is_cut(tmp_path, mode):
+    whole = without_tag(encoded("mp3", bitrate_mode=mode))
+    name = tmp_path / "a.mp3"
+    ends = {whole.rindex(whole[:2])}  # where the last frame begins
+    for end in (len(whole) // 2, len(whole) // 3, len(whole) - 1, *(e + 2 for e in ends)):
+        name.write_bytes(whole[:end])
+        with pytest.raises(CorpusError, match=r"a\.mp3' is truncated .* last frame is incomplete"):
+            audio.load(name)
+    name.write_bytes(whole + b"TAG" + bytes(125))  # ID3v1
+    assert seconds(name) == pytest.approx(SECONDS, abs=0.06)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "ogg", "opus"])
 def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
     name = tmp_path / f"a.{kind}"
