@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._labels import class_values, label_array, refuse_missing
-from sparsetransfer._linalg import inner, lapack, matmul
+from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul
 from sparsetransfer._validation import check_matrix, check_real, check_vector
 from sparsetransfer.transfer.regression.base import on_simplex
 
@@ -89,7 +89,8 @@ def ridge(
         raise ValueError("weights must not all be zero")
     penalty = check_real(alpha, "alpha", minimum=0.0, strict=True)
     used = w > 0
-    x, y, w = x[used], y[used], w[used]
+    if not used.all():
+        x, y, w = x[used], y[used], w[used]
     # A power of two apart, which changes no digit: squares neither overflow nor underflow.
     exponent = int(np.frexp(np.abs(x).max())[1])
     x = np.ldexp(x, -exponent)
@@ -97,7 +98,9 @@ def ridge(
     penalty *= inner(share, np.einsum("ij,ij->i", x, x))
     centre, level = matmul(share, x), matmul(share, y)
     root = np.sqrt(w)[:, None]
-    coef = _solve(root * (x - centre), root * (y - level), penalty)
+    x -= centre
+    x *= root
+    coef = _solve(x, root * (y - level), penalty)
     return RidgeFit(np.ldexp(coef, -exponent), level - matmul(centre, coef))
 
 
@@ -107,11 +110,11 @@ def _solve(x: NDArray[np.float64], y: NDArray[np.float64], penalty: float) -> ND
     if penalty == 0.0:  # All rows are zero: every W fits alike, and the smallest is zero.
         return np.zeros((d, y.shape[1]))
     if d <= n:
-        gram = matmul(x.T, x)
+        gram = gram_matrix(x.T)
         gram[np.diag_indices(d)] += penalty
         return np.asarray(lapack(linalg.solve, gram, matmul(x.T, y), assume_a="pos"))
     # (XᵀX + λI)⁻¹ Xᵀ = Xᵀ (XXᵀ + λI)⁻¹
-    gram = matmul(x, x.T)
+    gram = gram_matrix(x)
     gram[np.diag_indices(n)] += penalty
     return np.asarray(matmul(x.T, lapack(linalg.solve, gram, y, assume_a="pos")))
 

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import new_domains
-from sparsetransfer._linalg import inner, lapack, matmul, single_threaded_blas
+from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul, single_threaded_blas
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.subspace.transformer import DomainTransformer
 
@@ -100,7 +100,7 @@ class MeanMatching(DomainTransformer):
         count = most
         if self.n_components is not None:
             count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
-        small = matmul(matched.T, matched)
+        small = gram_matrix(matched.T)
         norm = np.sqrt(inner(small, small))  # of the MMD matrix, by its small Gram
         centred = wide - wide.mean(axis=0)
         scale = float(np.abs(centred).max(initial=0.0)) or 1.0
@@ -122,7 +122,7 @@ class MeanMatching(DomainTransformer):
             return np.asarray(columns + matmul(axes, shrinkage[:, None] * matmul(axes.T, columns)))
 
         white = whiten(centred.T / scale)
-        gram = matmul(white, white.T)
+        gram = gram_matrix(white)
         values, vectors = lapack(
             scipy.linalg.eigh, gram, subset_by_index=[unknowns - count, unknowns - 1]
         )

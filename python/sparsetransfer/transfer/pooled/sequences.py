@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._domains import new_domains, resolve_domains
 from sparsetransfer._labels import check_labels
-from sparsetransfer._linalg import lapack, matmul
+from sparsetransfer._linalg import gram_matrix, lapack, matmul
 from sparsetransfer._validation import FloatArray, check_matrix
 from sparsetransfer.exceptions import DomainError
 
@@ -50,7 +50,7 @@ class DomainMoments:
         values -= mean
         total = self.n_frames + len(values)
         shift = mean - self.mean
-        self.scatter += matmul(values.T, values)
+        self.scatter += gram_matrix(values.T)
         with np.errstate(over="ignore", invalid="ignore"):  # refused by `fit_whitening`
             self.scatter += np.outer(shift, shift) * (self.n_frames * len(values) / total)
         self.mean = self.mean + shift * (len(values) / total)

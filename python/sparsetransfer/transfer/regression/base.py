@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin
-from sparsetransfer._linalg import inner, matmul
+from sparsetransfer._linalg import gram_matrix, inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
@@ -88,7 +88,7 @@ class TransferRows:
     def mean_term(self, coupling: MeanContrasts) -> NDArray[np.float64]:
         """Return the quadratic form of the squared distances of matched means."""
         rows = np.sqrt(coupling.weights)[:, None] * matmul(coupling.columns.T, self.rows)
-        return np.asarray(matmul(rows.T, rows))
+        return np.asarray(gram_matrix(rows.T))
 
     def graph_term(self, graph: sparse.csr_array) -> NDArray[np.float64]:
         """Return X'LX / n for the Laplacian of a graph of all rows."""

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._domains import encode_source_labels, new_domains, require_labels, source_mask
-from sparsetransfer._linalg import inner, matmul
+from sparsetransfer._linalg import gram_matrix, inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
@@ -202,7 +202,7 @@ class TSDSL(DomainTransformer):
         n_source = len(labelled)
         sizes = np.bincount(codes)
         targets = np.eye(len(sizes))[codes] * np.sqrt(n_source / sizes) - np.sqrt(sizes / n_source)
-        quadratic = matmul(labelled.T, labelled) / n_source
+        quadratic = gram_matrix(labelled.T) / n_source
         ridge = check_real(self.ridge, "ridge", minimum=0) * float(np.trace(quadratic))
         quadratic[np.diag_indices_from(quadratic)] += ridge
         n_neighbors = check_integer(self.n_neighbors, "n_neighbors", minimum=1)

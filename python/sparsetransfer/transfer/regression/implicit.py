@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._linalg import matmul
+from sparsetransfer._linalg import gram_matrix, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
@@ -138,7 +138,7 @@ class ImplicitDistributionAlignment(LabelRegression):
                 rebuilt.update(matmul(source, fit.coef.T), matmul(target, fit.coef.T))
             left = target - matmul(rebuilt.coef, source)
             problem = QuadraticProblem(
-                term.quadratic + share * matmul(left.T, left), term.linear, term.energy
+                term.quadratic + share * gram_matrix(left.T), term.linear, term.energy
             )
             fit = problem.solve(strengths, init=fit.coef, kkt_tol=kkt_tol, threads=threads)
             history.append(fit.objective + share * sparsity * rebuilt.size)

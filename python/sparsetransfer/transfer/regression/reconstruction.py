@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from sparsetransfer._linalg import inner, lapack, matmul
+from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul
 from sparsetransfer.transfer.regression.solver import QuadraticProblem, SparsePenalty
 
 __all__ = ["Reconstruction", "rebuild"]
@@ -60,9 +60,7 @@ def rebuild(
     """
     basis, _ = lapack(scipy.linalg.qr, scores, mode="economic")
     inside = matmul(basis.T, scores)
-    problem = QuadraticProblem(
-        matmul(parts, parts.T), matmul(inside, parts.T), inner(scores, scores)
-    )
+    problem = QuadraticProblem(gram_matrix(parts), matmul(inside, parts.T), inner(scores, scores))
     # Projected on the span, the start gets shorter and fits better.
     first = matmul(matmul(basis.T, start.basis), start.core)
     penalty = SparsePenalty(0.0, strength, np.zeros(0, np.int32), np.zeros(0))

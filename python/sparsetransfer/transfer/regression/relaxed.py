@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._linalg import inner, matmul
+from sparsetransfer._linalg import gram_matrix, inner, matmul
 from sparsetransfer._validation import FloatArray, check_integer, check_real
 from sparsetransfer.transfer.problem import resolve_kkt_tol
 from sparsetransfer.transfer.regression.base import (
@@ -196,7 +196,7 @@ class _Relaxation:
         """
         scores = matmul(self._rows, coef.T)
         core = rebuilt.found.core
-        gram = rebuilt.strength * matmul(core.T, core)
+        gram = rebuilt.strength * gram_matrix(core.T)
         pull = rebuilt.strength * matmul(
             core.T, matmul(rebuilt.found.basis.T, rebuilt.scores(coef))
         )
@@ -223,7 +223,7 @@ class _RebuiltTarget:
         self._threads = threads
         self.strength = strength / max(1, len(target))
         self.found = Reconstruction.nothing(len(target), n_source)
-        self.quadratic = self.strength * matmul(target.T, target)
+        self.quadratic = self.strength * gram_matrix(target.T)
 
     @property
     def penalty(self) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._linalg import inner, matmul
+from sparsetransfer._linalg import gram_matrix, inner, matmul
 from sparsetransfer._validation import (
     check_integer,
     check_matrix,
@@ -128,10 +128,10 @@ def sparse_regression(
     targets = check_matrix(Y, "Y", dtype=np.float64)
     if len(targets) != len(rows):
         raise ValueError(f"Y must have {len(rows)} rows as X has, got {len(targets)}")
-    quadratic = matmul(rows.T, rows)
+    quadratic = gram_matrix(rows.T)
     if coupling is not None:
         terms = check_matrix(coupling, "coupling", dtype=np.float64, n_features=n_features)
-        quadratic += matmul(terms.T, terms)
+        quadratic += gram_matrix(terms.T)
     quadratic[np.diag_indices(n_features)] += check_real(ridge, "ridge", minimum=0)
     problem = QuadraticProblem(quadratic, matmul(targets.T, rows), inner(targets, targets))
     penalty = SparsePenalty(
