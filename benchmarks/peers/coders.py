@@ -1,4 +1,4 @@
-"""Adapters: every coder is a function (X, D, alpha or count, threads) -> dense codes."""
+"""Adapters: every coder is a function (X, D, alpha or count, threads) -> codes."""
 
 import warnings
 
@@ -13,6 +13,10 @@ def ours(X, D, alpha, threads):
 
 def ours_float32(X, D, alpha, threads):
     return lasso(X.astype(np.float32), D.astype(np.float32), alpha, n_jobs=threads).codes
+
+
+def ours_sparse(X, D, alpha, threads):
+    return lasso(X, D, alpha, n_jobs=threads, sparse_output=True).codes
 
 
 def prepared(D):
@@ -72,6 +76,10 @@ def ours_ols(X, D, count, threads):
     return omp(X, D, count, rule="ols", n_jobs=threads).codes
 
 
+def ours_ols_sparse(X, D, count, threads):
+    return omp(X, D, count, rule="ols", n_jobs=threads, sparse_output=True).codes
+
+
 def ours_ols_prepared(X, D, count, threads):
     return omp(X, prepared(D), count, rule="ols", n_jobs=threads).codes
 
@@ -94,6 +102,7 @@ def sklearn_omp(X, D, count, threads):
 LASSO = {
     "ours": ours,
     "ours_float32": ours_float32,
+    "ours_sparse": ours_sparse,
     "ours_prepared": ours_prepared,
     "spams": spams_lasso,
     "sklearn_cd": sklearn_cd,
@@ -103,6 +112,7 @@ LASSO = {
 OMP = {
     "ours_omp": ours_omp,
     "ours_ols": ours_ols,
+    "ours_ols_sparse": ours_ols_sparse,
     "ours_ols_prepared": ours_ols_prepared,
     "spams": spams_omp,
     "sklearn": sklearn_omp,
