@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist
 
 from sparsetransfer._validation import FloatArray, check_real, check_vector
 
-__all__ = ["Bandwidths", "resolve_bandwidths", "resolve_shares"]
+__all__ = ["Bandwidths", "refuse_overflow", "resolve_bandwidths", "resolve_shares"]
 
 Bandwidths: TypeAlias = float | Sequence[float] | Literal["median", "mean", "quantiles"]
 
@@ -41,7 +41,7 @@ def resolve_bandwidths(
             raise ValueError(
                 f"bandwidths must be numbers, 'median', 'mean' or 'quantiles', got {bandwidths!r}"
             )
-        _refuse_overflow(squared)
+        refuse_overflow(squared)
         if not squared > 0:
             raise ValueError(f"bandwidths={bandwidths!r} is zero for these samples: give a number")
         base = [math.sqrt(squared / 2)]
@@ -69,7 +69,8 @@ def resolve_shares(kernel_weights: ArrayLike | None, count: int) -> list[float]:
     return [float(share) for share in weights / weights.sum()]
 
 
-def _refuse_overflow(squared: float) -> None:
+def refuse_overflow(squared: float) -> None:
+    """Raise an OverflowError if a squared distance is not finite."""
     if not math.isfinite(squared):
         raise OverflowError(
             "squared distances of source and target overflow: divide the samples by their size"
@@ -103,7 +104,7 @@ def _quantile_grid(source: FloatArray, target: FloatArray) -> list[float]:
     squared = np.zeros(1)
     if len(source) + len(target) >= 2:
         squared = _squared_distances(source, target)
-    _refuse_overflow(float(squared.max()))
+    refuse_overflow(float(squared.max()))
     squared = squared[squared > 0]  # of equal samples, which say nothing of a scale
     if not len(squared):
         raise ValueError("bandwidths='quantiles' is zero for these samples: give a number")

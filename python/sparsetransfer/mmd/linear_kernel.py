@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import FloatArray, check_pair, common_dtype
+from sparsetransfer.mmd.bandwidths import refuse_overflow
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import MMDWeights, check_pairs, pair_up, resolve_weights
 
@@ -53,6 +54,8 @@ def linear(
     ValueError
         If shapes do not fit, an entry is not finite, weights are negative or sum to zero, or
         there are too few samples for the estimator.
+    OverflowError
+        If the squared discrepancy is infinite.
 
     Notes
     -----
@@ -80,6 +83,20 @@ def linear(
     """
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = _estimate(xs, xt, estimator, gradient, source_weights, target_weights)
+    refuse_overflow(result.value)
+    return result
+
+
+def _estimate(
+    xs: FloatArray,
+    xt: FloatArray,
+    estimator: Estimator,
+    gradient: bool,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> MMDResult:
     if estimator == "linear_time":
         check_pairs(len(xs), len(xt), source_weights, target_weights)
         return _linear_time(xs, xt, gradient)

@@ -110,3 +110,10 @@ def test_unfit_samples_are_refused(domains):
         mmd.linear(source, target)
     with pytest.raises(ValueError, match="takes no weights"):
         mmd.linear(source, source, estimator="linear_time", source_weights=np.ones(13))
+
+
+@pytest.mark.parametrize("estimator", ["biased", "unbiased", "linear_time"])
+def test_a_discrepancy_that_overflows_is_refused(estimator):
+    far = 1e200 * np.arange(1.0, 9.0).reshape(4, 2)
+    with pytest.raises(OverflowError, match="divide the samples by their size"):
+        mmd.linear(far, -far[::-1], estimator=estimator, gradient=True)

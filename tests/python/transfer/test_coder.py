@@ -346,3 +346,16 @@ def test_an_alternation_that_was_told_to_stop_does_not_warn(two_domains, recwarn
     assert not stopped.converged_
     assert coder(max_iter=0).fit(X, y, sample_domain=domains).n_iter_ == 0
     assert not misses(recwarn.list)
+
+
+def test_samples_at_odd_addresses_are_coded_as_others():
+    X = np.random.default_rng(0).normal(size=(20, 4))
+    odd = np.frombuffer(b"x" + X.tobytes(), offset=1).reshape(X.shape)
+    assert not odd.flags.aligned
+    domain = np.repeat([1, -1], 10)
+    coder = TransferSparseCoding(3, tol=0.1, random_state=0)
+    one, two = (clone(coder).fit(rows, sample_domain=domain) for rows in (X, odd))
+    np.testing.assert_array_equal(one.codes_, two.codes_)
+    np.testing.assert_array_equal(one.transform(X), two.transform(odd))
+    one, two = (clone(coder).partial_fit(rows, sample_domain=domain) for rows in (X, odd))
+    np.testing.assert_array_equal(one.components_, two.components_)

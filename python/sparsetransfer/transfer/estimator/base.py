@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import FloatArray, check_matrix
@@ -20,6 +20,11 @@ class DomainCoder(DomainTransformer):
 
     components_: FloatArray
     codes_: FloatArray
+
+    def _signals(self, X: ArrayLike, *, reset: bool) -> FloatArray:
+        """Check samples by the conventions of scikit-learn; return them as kernels read them."""
+        given = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        return np.require(given, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
     def fit_transform(
         self, X: ArrayLike, y: ArrayLike | None = None, *, sample_domain: ArrayLike | None = None

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import resolve_domains
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
@@ -240,7 +240,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
             return fit_chunks(self, X, engine, given)
         if engine is not None:
             raise ValueError("engine codes chunks; give X as sparsetransfer.distributed.Chunks")
-        signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        signals = self._signals(X, reset=True)
         threads = resolve_threads(self.n_jobs)
         self.__dict__.pop("_stream", None)
         mmd = check_real(self.mmd, "mmd", minimum=0)
@@ -370,10 +370,7 @@ class TransferSparseCoding(GroupedParameters, DomainCoder):
             If `X` is not finite or its number of features differs from the fitted one.
         """
         check_is_fitted(self, "components_")
-        given: FloatArray = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", reset=False
-        )
-        signals = given.astype(self.components_.dtype, copy=False)
+        signals = self._signals(X, reset=False).astype(self.components_.dtype, copy=False)
         threads = resolve_threads(self.n_jobs)
         linear = self._linear_term.of(sample_domain, len(signals))
         ridge = None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._validation import FloatArray, check_real, resolve_threads
@@ -52,9 +51,7 @@ def fit_batch(
 ) -> TransferSparseCoding:
     """Fit an estimator on one more batch, which begins its stream where it has none."""
     first = not hasattr(coder, "_stream")
-    signals: FloatArray = validate_data(
-        coder, X, dtype=[np.float64, np.float32], order="C", reset=first
-    )
+    signals = coder._signals(X, reset=first)
     mmd = check_real(coder.mmd, "mmd", minimum=0)
     domains = None if sample_domain is None else new_domains(sample_domain, len(signals))
     optimisation, regularisation = coder._group("optimisation"), coder._group("regularisation")

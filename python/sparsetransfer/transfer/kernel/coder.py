@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains, resolve_domains
 from sparsetransfer._former import warn_of_former
@@ -198,7 +198,7 @@ class KernelTransferSparseCoding(DomainCoder):
             If the objective did not settle to `objective_tol` within `max_iter` alternations, or
             the final codes do not reach `tol`.
         """
-        signals: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        signals = self._signals(X, reset=True)
         threads = resolve_threads(self.n_jobs)
         mmd = check_real(self.mmd, "mmd", minimum=0)
         domains = resolve_domains(
@@ -311,9 +311,7 @@ class KernelTransferSparseCoding(DomainCoder):
             If codes do not reach `tol`.
         """
         check_is_fitted(self, "components_")
-        given: FloatArray = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", reset=False
-        )
+        given = self._signals(X, reset=False)
         is_source = new_domains(sample_domain, len(given)) > 0
         signals = given.astype(np.float64)
         components = self.components_.astype(np.float64)
