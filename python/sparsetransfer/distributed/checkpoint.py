@@ -21,7 +21,11 @@ __all__ = ["resume", "run_mark", "save"]
 def run_mark(
     chunks: Chunks, task: Pass, strengths: NDArray[np.float64], tol: float, coupling_tol: float
 ) -> str:
-    """Compute a mark of a run from its data's shape, its settings and its first dictionary."""
+    """Compute a mark of a run from its data, its settings and its first dictionary.
+
+    Of the data, shapes, labels and the rows of the first and the last chunk enter: reading all of
+    them would be one pass more.
+    """
     described = [
         [[c.name, c.n_samples, c.n_features, c.domain] for c in chunks],
         [task.alpha, task.l2, task.positive_code, tol, coupling_tol, str(task.components.dtype)],
@@ -30,6 +34,10 @@ def run_mark(
     ]
     digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
     digest.update(task.components.tobytes())
+    for chunk in chunks:
+        digest.update(b"" if chunk.labels is None else chunk.labels.tobytes())
+    for chunk in {0: chunks[0], len(chunks) - 1: chunks[-1]}.values():
+        digest.update(chunk.load(task.components.dtype).tobytes())
     return digest.hexdigest()
 
 

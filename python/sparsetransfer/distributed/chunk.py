@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._validation import FloatArray, check_matrix
+from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 
 __all__ = ["Chunk"]
 
@@ -33,6 +33,8 @@ class Chunk:
         Positive: source, negative: target; all rows of a chunk belong to one domain.
     labels : ndarray of shape (n_samples,), int, or None, default=None
         Numbers of the rows' classes from 0, -1 where unknown; `Chunks.with_labels` sets them.
+    columns : tuple of str, optional
+        Names of the columns, where they have any: those of all chunks have to agree.
     """
 
     name: str
@@ -41,6 +43,10 @@ class Chunk:
     n_features: int
     domain: int = 1
     labels: NDArray[np.intp] | None = None
+    columns: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "domain", check_integer(self.domain, "domain"))
 
     def load(self, dtype: np.dtype[Any]) -> FloatArray:
         """Read and check the rows.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer._labels import class_values, label_array, labelled
+from sparsetransfer._messages import listing
 from sparsetransfer.distributed import sources
 from sparsetransfer.distributed.chunk import Chunk
 
@@ -28,7 +29,8 @@ class Chunks(Sequence[Chunk]):
     Raises
     ------
     ValueError
-        If there is none, one is empty, or widths differ; the message names the chunk.
+        If there is none, one is empty, or widths or the names of columns differ; the message names
+        the chunk.
 
     Notes
     -----
@@ -48,6 +50,7 @@ class Chunks(Sequence[Chunk]):
         if not self._chunks:
             raise ValueError("chunks must hold at least one chunk")
         width = self._chunks[0].n_features
+        named = next((c for c in self._chunks if c.columns is not None), self._chunks[0])
         for chunk in self._chunks:
             if chunk.n_samples < 1:
                 raise ValueError(f"chunk {chunk.name} is empty")
@@ -55,6 +58,11 @@ class Chunks(Sequence[Chunk]):
                 raise ValueError(
                     f"chunk {chunk.name} has {chunk.n_features} features, "
                     f"{self._chunks[0].name} has {width}"
+                )
+            if chunk.columns is not None and chunk.columns != named.columns:
+                raise ValueError(
+                    f"chunk {chunk.name} has the columns {listing(chunk.columns)}, {named.name} has "
+                    f"{listing(named.columns or ())}; choose the same columns in one order"
                 )
             if chunk.domain == 0:
                 raise ValueError(
@@ -206,7 +214,7 @@ class Chunks(Sequence[Chunk]):
         path : path-like
             The file.
         columns : sequence of str, optional
-            The features, all numeric; by default every column.
+            The features, all numeric; by default every column but the index of a data frame.
         domain : int, default=1
             Positive: source, negative: target.
 
@@ -216,8 +224,10 @@ class Chunks(Sequence[Chunk]):
 
         Raises
         ------
+        TypeError
+            If `columns` is a text.
         ValueError
-            If a column is missing.
+            If a column is missing or named twice, or there is none.
         """
         return cls(sources.parquet(path, columns, domain))
 

@@ -13,10 +13,12 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from sparsetransfer._linalg import lapack, matmul
+from sparsetransfer.distributed.chunks import Chunks
 from sparsetransfer.distributed.engine import Engine
 from sparsetransfer.distributed.passes import Pass, Summary, Supports
+from sparsetransfer.exceptions import DomainError
 
-__all__ = ["State", "code_chunks"]
+__all__ = ["State", "code_chunks", "mean_weights_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -195,3 +197,42 @@ def _secant(
     for move, change, curved, share in reversed(parts):
         step = step + (share - float((change * step).sum()) / curved) * move
     return step
+
+
+def mean_weights_of(
+    chunks: Chunks, mmd: float, conditional: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of source and target rows in every difference, and the strengths."""
+    numbers = 1 + max((int(c.labels.max()) for c in chunks if c.labels is not None), default=-1)
+    rows = np.zeros(2)
+    counts = np.zeros((numbers, 2))
+    for chunk in chunks:
+        side = 0 if chunk.domain > 0 else 1
+        rows[side] += chunk.n_samples
+        if chunk.labels is not None:
+            known = chunk.labels[chunk.labels >= 0]
+            counts[:, side] += np.bincount(known, minlength=numbers)
+    if mmd == 0:
+        if conditional > 0:
+            raise ValueError(f"conditional={conditional:g} is relative to mmd, which is 0")
+        return np.zeros((1, 2)), np.zeros(1)
+    if not rows.all():
+        raise DomainError(
+            f"mmd={mmd:g} couples two domains, but there are {int(rows[0])} source and "
+            f"{int(rows[1])} target samples"
+        )
+    strength = mmd / (1 / rows).sum()  # |m|² = 1/n_source + 1/n_target
+    mean_weights = [np.array([1, -1]) / rows]
+    if conditional > 0:
+        both = (counts[:, 0] > 0) & (counts[:, 1] > 0)
+        if not both.any():
+            raise DomainError(
+                "conditional needs labels by which a class occurs in source and target chunks"
+            )
+        mean_weights += list(
+            np.where(both[:, None], np.array([1, -1]) / np.maximum(counts, 1), 0.0)
+        )
+    return (
+        np.stack(mean_weights),
+        strength * np.array([1.0] + [conditional] * (len(mean_weights) - 1)),
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
+from sparsetransfer._files import check_file, check_folder
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
@@ -23,10 +24,10 @@ from sparsetransfer._validation import (
 from sparsetransfer.dictionary import update_dictionary
 from sparsetransfer.distributed.checkpoint import resume, run_mark, save
 from sparsetransfer.distributed.chunks import Chunks
-from sparsetransfer.distributed.coupling import State, code_chunks
+from sparsetransfer.distributed.coupling import State, code_chunks, mean_weights_of
 from sparsetransfer.distributed.engine import Engine, Local
 from sparsetransfer.distributed.passes import Graph, Pass, Summary
-from sparsetransfer.exceptions import ConvergenceWarning, DomainError
+from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.graph.functional import Weights
 
 __all__ = ["ChunkedDictionary", "learn"]
@@ -166,6 +167,8 @@ def learn(
     DomainError
         If `mmd` is positive and a domain has no chunk, or `conditional` is and no class occurs in
         both.
+    OSError
+        If `checkpoint` or `codes_to` cannot be written.
     ArithmeticError
         If the codes of the coupled domains are worse than none, as for features with an offset.
 
@@ -205,9 +208,13 @@ def learn(
     >>> found.components.shape, bool(found.history[-1] < found.history[0])
     ((6, 8), True)
     """
+    if not isinstance(chunks, Chunks):
+        raise TypeError(
+            f"chunks must be Chunks, got a {type(chunks).__name__}; Chunks.from_array makes some"
+        )
     k = check_integer(n_components, "n_components", minimum=1)
     alpha = check_real(alpha, "alpha", minimum=0)
-    mean_weights, strengths = _mean_weights(
+    mean_weights, strengths = mean_weights_of(
         chunks,
         check_real(mmd, "mmd", minimum=0),
         check_real(conditional, "conditional", minimum=0),
@@ -222,6 +229,10 @@ def learn(
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     engine = Local() if engine is None else engine
+    if checkpoint is not None:
+        check_file(checkpoint)
+    if codes_to is not None and isinstance(engine, Local):  # of a cluster, the workers write them
+        check_folder(codes_to)
     engine.start(chunks)
     components = _first_dictionary(engine, chunks, k, dict_init, dtype, rng)
     task = Pass(
@@ -236,7 +247,7 @@ def learn(
         n_jobs=getattr(engine, "n_threads", n_jobs),
     )
     state = State(task, strengths, [], 0)
-    mark = run_mark(chunks, task, strengths, tol, coupling_tol)
+    mark = "" if checkpoint is None else run_mark(chunks, task, strengths, tol, coupling_tol)
     if checkpoint is not None and os.path.exists(checkpoint):
         state = resume(checkpoint, mark, state)
     converged, summary = False, None
@@ -316,45 +327,6 @@ def _ridge(l2: float | None, undetermined: bool) -> float:
     if l2 is None:
         return 1e-3 if undetermined else 0.0
     return check_real(l2, "l2", minimum=0)
-
-
-def _mean_weights(
-    chunks: Chunks, mmd: float, conditional: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the weights of source and target rows in every difference, and the strengths."""
-    numbers = 1 + max((int(c.labels.max()) for c in chunks if c.labels is not None), default=-1)
-    rows = np.zeros(2)
-    counts = np.zeros((numbers, 2))
-    for chunk in chunks:
-        side = 0 if chunk.domain > 0 else 1
-        rows[side] += chunk.n_samples
-        if chunk.labels is not None:
-            known = chunk.labels[chunk.labels >= 0]
-            counts[:, side] += np.bincount(known, minlength=numbers)
-    if mmd == 0:
-        if conditional > 0:
-            raise ValueError(f"conditional={conditional:g} is relative to mmd, which is 0")
-        return np.zeros((1, 2)), np.zeros(1)
-    if not rows.all():
-        raise DomainError(
-            f"mmd={mmd:g} couples two domains, but there are {int(rows[0])} source and "
-            f"{int(rows[1])} target samples"
-        )
-    strength = mmd / (1 / rows).sum()  # |m|² = 1/n_source + 1/n_target
-    mean_weights = [np.array([1, -1]) / rows]
-    if conditional > 0:
-        both = (counts[:, 0] > 0) & (counts[:, 1] > 0)
-        if not both.any():
-            raise DomainError(
-                "conditional needs labels by which a class occurs in source and target chunks"
-            )
-        mean_weights += list(
-            np.where(both[:, None], np.array([1, -1]) / np.maximum(counts, 1), 0.0)
-        )
-    return (
-        np.stack(mean_weights),
-        strength * np.array([1.0] + [conditional] * (len(mean_weights) - 1)),
-    )
 
 
 def _graph(laplacian: float, n_neighbors: int, weights: Weights, normalized: bool) -> Graph | None:

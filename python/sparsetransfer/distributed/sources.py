@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._files import existing_file
 from sparsetransfer._messages import listing
-from sparsetransfer._validation import check_integer
+from sparsetransfer._validation import check_integer, column_names
 from sparsetransfer.distributed.chunk import Chunk
 
 __all__ = ["DaskBlock", "array", "arrays", "dask", "npy", "parquet", "zarr"]
@@ -38,6 +38,7 @@ class DaskBlock:
 
 def array(X: ArrayLike, chunk_size: int, domain: int) -> Iterator[Chunk]:
     """Split an array, or a memory map, into chunks that view it."""
+    columns = _columns(X)
     rows = X if isinstance(X, np.ndarray) else np.asarray(X)
     if rows.ndim != 2:
         raise ValueError(f"X must be a 2-D array, got shape {rows.shape}")
@@ -48,6 +49,7 @@ def array(X: ArrayLike, chunk_size: int, domain: int) -> Iterator[Chunk]:
             stop - start,
             rows.shape[1],
             domain,
+            columns=columns,
         )
         for start, stop in _ranges(len(rows), chunk_size)
     )
@@ -55,13 +57,21 @@ def array(X: ArrayLike, chunk_size: int, domain: int) -> Iterator[Chunk]:
 
 def arrays(given: Iterable[ArrayLike], domain: int) -> Iterator[Chunk]:
     """Return a chunk per array."""
-    found = [np.asarray(rows) for rows in given]
+    tables = list(given)
+    found = [np.asarray(rows) for rows in tables]
     for number, rows in enumerate(found):
         if rows.ndim != 2:
             raise ValueError(f"chunk {number} must be a 2-D array, got shape {rows.shape}")
     return (
-        Chunk(str(number), partial(_same, rows), len(rows), rows.shape[1], domain)
-        for number, rows in enumerate(found)
+        Chunk(
+            str(number),
+            partial(_same, rows),
+            len(rows),
+            rows.shape[1],
+            domain,
+            columns=_columns(table),
+        )
+        for number, (rows, table) in enumerate(zip(found, tables, strict=True))
     )
 
 
@@ -82,14 +92,25 @@ def zarr(path: _Path, chunk_size: int | None, domain: int) -> Iterator[Chunk]:
 
 
 def parquet(path: _Path, columns: Sequence[str] | None, domain: int) -> Iterator[Chunk]:
-    """Return a chunk per row group of a Parquet file."""
+    """Return a chunk per row group of a Parquet file that has rows."""
     from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(existing_file(path))
     except ValueError as error:  # pyarrow's own errors are of this kind
         raise ValueError(f"{os.fspath(path)} cannot be read: {error}") from error
-    names = list(columns) if columns is not None else list(file.schema_arrow.names)
+    if isinstance(columns, str):
+        raise TypeError(f"columns must be a sequence of names, got the text {columns!r}")
+    stored = file.schema_arrow.pandas_metadata or {}
+    # What pandas wrote as the index of a data frame is no feature.
+    others = [
+        name for name in file.schema_arrow.names if name not in stored.get("index_columns", ())
+    ]
+    names = others if columns is None else list(columns)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"{os.fspath(path)}: columns must name features, each once, got {listing(names) or 'none'}"
+        )
     missing = sorted(set(names) - set(file.schema_arrow.names))
     if missing:
         raise ValueError(f"{os.fspath(path)} has no columns {listing(missing)}")
@@ -100,8 +121,10 @@ def parquet(path: _Path, columns: Sequence[str] | None, domain: int) -> Iterator
             file.metadata.row_group(group).num_rows,
             len(names),
             domain,
+            columns=tuple(names),
         )
         for group in range(file.metadata.num_row_groups)
+        if file.metadata.row_group(group).num_rows
     )
 
 
@@ -114,7 +137,7 @@ def dask(collection: Any, domain: int) -> Iterator[Chunk]:
         )
     if collection.ndim != 2:
         raise ValueError(f"collection must be 2-D, got {collection.ndim} dimensions")
-    width = int(collection.shape[1])
+    width, columns = int(collection.shape[1]), _columns(collection)
     if hasattr(collection, "rechunk"):
         collection = collection.rechunk({1: -1})
         sizes: Sequence[float] = collection.chunks[0]
@@ -126,7 +149,7 @@ def dask(collection: Any, domain: int) -> Iterator[Chunk]:
         sizes = collection.map_partitions(len).compute()
         blocks = list(collection.to_delayed())
     return (
-        Chunk(f"partition {number}", DaskBlock(block), int(size), width, domain)
+        Chunk(f"partition {number}", DaskBlock(block), int(size), width, domain, columns=columns)
         for number, (block, size) in enumerate(zip(blocks, sizes, strict=True))
         if size > 0
     )
@@ -154,6 +177,11 @@ def _slices(
 def _ranges(n_samples: int, chunk_size: int) -> list[tuple[int, int]]:
     size = check_integer(chunk_size, "chunk_size", minimum=1)
     return [(start, min(start + size, n_samples)) for start in range(0, n_samples, size)]
+
+
+def _columns(table: Any) -> tuple[str, ...] | None:
+    names = column_names(table)
+    return None if names is None else tuple(names)
 
 
 def _same(rows: NDArray[Any]) -> NDArray[Any]:

@@ -54,6 +54,35 @@ def test_chosen_columns_of_parquet(tmp_path):
         Chunks.from_parquet(tmp_path / "x.parquet", columns=["a", "z"])
 
 
+def test_columns_of_chunks_have_one_order(tmp_path):
+    pd = pytest.importorskip("pandas", reason="the extra 'speech' is not installed")
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    one, other = Chunks.from_array(frame), Chunks.from_arrays([frame[list("abdc")]], domain=-1)
+    with pytest.raises(ValueError, match="0 has the columns a, b, d, c, rows 0-24 has a, b, c, d"):
+        one + other
+    nameless = Chunks.from_array(X)
+    assert len(nameless + one + nameless) == 3
+
+
+def test_an_index_and_empty_row_groups_of_parquet_are_no_features(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra 'data' is not installed")
+    import pandas as pd
+    import pyarrow as pa
+
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame[frame.a > 0].to_parquet(tmp_path / "x.parquet")
+    found = together(Chunks.from_parquet(tmp_path / "x.parquet"))
+    np.testing.assert_array_equal(found, X[X[:, 0] > 0])
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with parquet.ParquetWriter(tmp_path / "y.parquet", table.schema) as writer:
+        for part in (table.slice(0, 0), table, table.slice(0, 0)):
+            writer.write_table(part)
+    np.testing.assert_array_equal(together(Chunks.from_parquet(tmp_path / "y.parquet")), X)
+    for columns in ("ab", [], ["a", "a"]):
+        with pytest.raises((TypeError, ValueError), match="columns must"):
+            Chunks.from_parquet(tmp_path / "y.parquet", columns=columns)
+
+
 def test_a_truncated_file_is_named(tmp_path):
     chunks = in_npy(tmp_path)
     path = tmp_path / "x.npy"
@@ -74,11 +103,14 @@ def test_a_truncated_file_is_named(tmp_path):
         (lambda: Chunks.from_array(X[0]), "2-D"),
         (lambda: Chunks.from_array(X, chunk_size=0), "chunk_size"),
         (lambda: Chunks([Chunk("a", lambda: X, 25, 4, 0)]), "domain must be positive"),
+        (lambda: Chunks.from_array(X, domain=np.nan), "domain must be an integer"),
+        (lambda: Chunks.from_array(X, domain="source"), "domain must be an integer"),
+        (lambda: learn(X, 2, alpha=0.1), "chunks must be Chunks, got a ndarray"),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_what_cannot_be_a_data_set_is_named(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         make()
 
 

@@ -418,3 +418,32 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, what):
     with pytest.raises(OSError, match="No space left"):
         quiet(chunks, 9, max_iter=3, **options)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_checkpoint_of_other_labels_or_rows_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 12)), np.arange(40) % 2
+
+    def go(rows, classes):
+        chunks = Chunks.from_array(rows[:20]) + Chunks.from_array(rows[20:], domain=-1)
+        options = {"alpha": 0.5, "mmd": 1.0, "conditional": 1.0, "max_iter": 1}
+        return quiet(
+            chunks.with_labels(classes),
+            9,
+            **options,
+            dict_init=np.eye(9, 12),
+            checkpoint=tmp_path / "c.npz",
+        )
+
+    go(X, labels)
+    for rows, classes in ((X, labels[::-1]), (-X, labels)):
+        with pytest.raises(ValueError, match="belongs to a run with other data or settings"):
+            go(rows, classes)
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "codes_to"])
+def test_places_to_write_are_checked_before_the_work(tmp_path, what):
+    (tmp_path / "file").touch()
+    chunks = Chunks([Chunk("unread", fail, 20, 12)])
+    with pytest.raises(OSError, match="file"):
+        learn(chunks, 9, alpha=0.1, **{what: tmp_path / "file" / "x"})
