@@ -313,12 +313,11 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   if (!are_few(columns_met(settings, signals.cols(), atoms), atoms))
     return encode<T>(execution, signals, PreparedDictionary<T>(execution, dictionary),
                      signals.cols(), settings, extras, codes, reports);
-  const PanelDictionary<T> panels(execution, dictionary, Panels::transient);
-  Matrix<T> correlations(panels.num_panels() * panels.kRows, signals.cols());
-  Vector<T> norms(atoms);
-  panels.correlate(execution, signals, correlations, norms);
-  encode_signals<T>(execution, signals, panels, PanelGram<T>::by_columns(panels, std::move(norms)),
-                    signals.cols(), settings, extras, codes, reports,
+  Matrix<T> correlations(round_up(atoms, PanelDictionary<T>::kRows), signals.cols());
+  const PanelDictionary<T> panels(execution, dictionary, panels_of_few(dictionary), signals,
+                                  correlations);
+  encode_signals<T>(execution, signals, panels, PanelGram<T>::by_columns(panels), signals.cols(),
+                    settings, extras, codes, reports,
                     [&](Index begin, Index count, MatrixRef<T> out) {
                       out = correlations.middleCols(begin, count);
                     });

@@ -13,7 +13,7 @@ namespace sparsetransfer {
 namespace {
 
 constexpr Index kBlock = 64;  // signals per product with the dictionary
-constexpr Index kFew = 3;     // signals: more occupy a product, and make up for a copy in panels
+constexpr Index kFew = 3;     // signals: more occupy a product
 
 /// Pursues signals in lockstep: one product with the dictionary makes the columns known of the
 /// atoms that all of them take next, and, of few signals, of those that they may take after these.
@@ -123,13 +123,10 @@ void pursue(const Execution& execution, const ConstMatrixRef<T>& signals,
   if (!are_few(columns_met(settings, signals.cols(), atoms), atoms))
     return pursue<T>(execution, signals, PreparedDictionary<T>(execution, dictionary), settings,
                      codes, reports);
-  const bool stored = signals.cols() > kFew;
-  const PanelDictionary<T> panels(execution, dictionary,
-                                  stored ? Panels::stored : Panels::transient);
-  Matrix<T> correlations(panels.num_panels() * panels.kRows, signals.cols());
-  Vector<T> norms(atoms);
-  panels.correlate(execution, signals, correlations, norms);
-  const auto gram = PanelGram<T>::by_columns(panels, std::move(norms));
+  Matrix<T> correlations(round_up(atoms, PanelDictionary<T>::kRows), signals.cols());
+  const PanelDictionary<T> panels(execution, dictionary, panels_of_few(dictionary), signals,
+                                  correlations);
+  const auto gram = PanelGram<T>::by_columns(panels);
   pursue_signals<T>(execution, signals, panels, gram, settings, codes, reports,
                     [&](Index begin, Index count, MatrixRef<T> out) {
                       out = correlations.middleCols(begin, count);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 namespace sparsetransfer {
@@ -67,34 +68,80 @@ void add_all(const T* panel, const T* const* signals, Index number, Index begin,
   }
 }
 
-// The alignment of a packet, which a template argument loses, is that of the loads into it.
+// The alignment of a packet, which a template argument loses, is that of the loads into it. GCC 12
+// takes what its own intrinsics leave open for uninitialised (bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wignored-attributes"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-/// `add_products` with 64 columns that are no panel, transposed in registers.
-template <Index together, typename T>
-void add_transposed(const T* const* columns, const T* const* signals, Index begin, Index count,
-                    T* const* out) {
+/// Reads features begin .. begin + V::width of as many columns, transposed. AVX-512 reads halves of
+/// columns to their places, which leaves fewer shuffles than Eigen's transposition of packets.
+template <typename T>
+EIGEN_ALWAYS_INLINE void load_transposed(const T* const* columns, Index begin,
+                                         typename Simd<T>::Packet* out) {
   using V = Simd<T>;
-  constexpr Index groups = std::min<Index>(4, kHeight / V::width);
+#ifdef EIGEN_VECTORIZE_AVX512
+  if constexpr (std::is_same_v<T, double>) {
+    const auto pair = [&](Index column, Index feature) {
+      return _mm512_insertf64x4(
+          _mm512_castpd256_pd512(_mm256_loadu_pd(columns[column] + begin + feature)),
+          _mm256_loadu_pd(columns[column + 2] + begin + feature), 1);
+    };
+    for (Index half = 0; half < V::width; half += 4) {
+      const __m512d first = pair(0, half), second = pair(1, half);
+      const __m512d third = pair(4, half), fourth = pair(5, half);
+      const __m512d even = _mm512_unpacklo_pd(first, second);
+      const __m512d odd = _mm512_unpackhi_pd(first, second);
+      const __m512d even_below = _mm512_unpacklo_pd(third, fourth);
+      const __m512d odd_below = _mm512_unpackhi_pd(third, fourth);
+      out[half] = _mm512_shuffle_f64x2(even, even_below, 0x88);
+      out[half + 1] = _mm512_shuffle_f64x2(odd, odd_below, 0x88);
+      out[half + 2] = _mm512_shuffle_f64x2(even, even_below, 0xdd);
+      out[half + 3] = _mm512_shuffle_f64x2(odd, odd_below, 0xdd);
+    }
+    return;
+  }
+#endif
+  Eigen::internal::PacketBlock<typename V::Packet, V::width> block;
+  for (Index i = 0; i < V::width; ++i) block.packet[i] = V::load(columns[i] + begin);
+  Eigen::internal::ptranspose(block);
+  for (Index i = 0; i < V::width; ++i) out[i] = block.packet[i];
+}
+
+/// `add_products` with 64 columns that are no panel, transposed in registers. If they are read for
+/// the first time, also norms += the squares of their entries, to the bits of a product with
+/// themselves, and, where there is one, the panel (64 x count) is written.
+template <Index together, bool first_time, typename T>
+void add_transposed(const T* const* columns, const T* const* signals, Index begin, Index count,
+                    T* const* out, T* norms, T* panel) {
+  using V = Simd<T>;
+  constexpr Index groups = 2;  // of rows: more would leave memory no fewer streams to read
+  const auto finish = [begin](T* sum, const typename V::Packet& part) {
+    V::store(sum, begin == 0 ? part : V::add(V::load(sum), part));
+  };
   for (Index row = 0; row < kHeight; row += groups * V::width) {
-    typename V::Packet sums[together][groups];
-    for (Index s = 0; s < together; ++s)
-      for (Index g = 0; g < groups; ++g) sums[s][g] = V::zero();
+    typename V::Packet sums[groups][together + first_time];
+    for (auto& group : sums)
+      for (auto& sum : group) sum = V::zero();
     const auto add = [&](Index g, Index f, const typename V::Packet& atoms) {
       for (Index s = 0; s < together; ++s)
-        sums[s][g] = V::multiply_add(V::broadcast(signals[s][begin + f]), atoms, sums[s][g]);
+        sums[g][s] = V::multiply_add(V::broadcast(signals[s][begin + f]), atoms, sums[g][s]);
+      if constexpr (first_time) {
+        sums[g][together] = V::multiply_add(atoms, atoms, sums[g][together]);
+        if (panel) V::store(panel + f * kHeight + row + g * V::width, atoms);
+      }
+    };
+    const auto add_whole = [&](Index g, Index f) {
+      typename V::Packet atoms[V::width];
+      load_transposed(columns + row + g * V::width, begin + f, atoms);
+      for (Index i = 0; i < V::width; ++i) add(g, f + i, atoms[i]);
     };
     Index f = 0;
-    for (; f + V::width <= count; f += V::width)
-      for (Index g = 0; g < groups; ++g) {
-        const T* const* from = columns + row + g * V::width;
-        Eigen::internal::PacketBlock<typename V::Packet, V::width> block;
-        for (Index i = 0; i < V::width; ++i) block.packet[i] = V::load(from[i] + begin + f);
-        Eigen::internal::ptranspose(block);
-        for (Index i = 0; i < V::width; ++i) add(g, f + i, block.packet[i]);
-      }
+    for (; f + V::width <= count; f += V::width) {
+      add_whole(0, f);
+      add_whole(1, f);
+    }
     for (; f < count; ++f)
       for (Index g = 0; g < groups; ++g) {
         T entries[V::width];
@@ -102,13 +149,27 @@ void add_transposed(const T* const* columns, const T* const* signals, Index begi
           entries[i] = columns[row + g * V::width + i][begin + f];
         add(g, f, V::load(entries));
       }
-    for (Index s = 0; s < together; ++s)
-      for (Index g = 0; g < groups; ++g) {
-        T* sum = out[s] + row + g * V::width;
-        V::store(sum, begin == 0 ? sums[s][g] : V::add(V::load(sum), sums[s][g]));
-      }
+    for (Index g = 0; g < groups; ++g) {
+      const Index first = row + g * V::width;
+      for (Index s = 0; s < together; ++s) finish(out[s] + first, sums[g][s]);
+      if constexpr (first_time) finish(norms + first, sums[g][together]);
+    }
   }
 }
+
+/// Where signals begin, and the rows of a panel in their products.
+template <typename T>
+struct Products {
+  Products(const ConstMatrixRef<T>& from, MatrixRef<T>& out, Index panel)
+      : signals(static_cast<std::size_t>(from.cols())), results(signals.size()) {
+    for (std::size_t s = 0; s < signals.size(); ++s) {
+      signals[s] = from.col(static_cast<Index>(s)).data();
+      results[s] = out.col(static_cast<Index>(s)).data() + panel * kHeight;
+    }
+  }
+  std::vector<const T*> signals;
+  std::vector<T*> results;
+};
 
 /// Calls part(begin, count) for the parts of which a sum over features is made: one if there are
 /// none.
@@ -128,10 +189,9 @@ void transpose_panel(const T* const* columns, Index height, Index begin, Index c
   // Features outside: what is written together lies together.
   for (Index f = 0; f < whole; f += V::width)
     for (Index row = 0; row < whole_rows; row += V::width) {
-      Eigen::internal::PacketBlock<typename V::Packet, V::width> block;
-      for (Index i = 0; i < V::width; ++i) block.packet[i] = V::load(columns[row + i] + begin + f);
-      Eigen::internal::ptranspose(block);
-      for (Index i = 0; i < V::width; ++i) V::store(out + (f + i) * kHeight + row, block.packet[i]);
+      typename V::Packet atoms[V::width];
+      load_transposed(columns + row, begin + f, atoms);
+      for (Index i = 0; i < V::width; ++i) V::store(out + (f + i) * kHeight + row, atoms[i]);
     }
   for (Index f = whole; f < count; ++f)
     for (Index i = 0; i < whole_rows; ++i) out[f * kHeight + i] = columns[i][begin + f];
@@ -145,17 +205,56 @@ void transpose_panel(const T* const* columns, Index height, Index begin, Index c
 template <typename T>
 PanelDictionary<T>::PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary,
                                     Panels panels)
-    : columns_(dictionary) {
-  if (panels == Panels::transient) return;
-  entries_ = AlignedBuffer<T>(num_panels() * kRows * features());
-  const double size = static_cast<double>(dictionary.size());
-  parallel_for(execution.for_work(size), num_panels(), [&](Index index, int) {
-    const Index begin = index * kRows;
-    const Index height = std::min(kRows, atoms() - begin);
-    const T* columns[kRows];
-    for (Index i = 0; i < height; ++i) columns[i] = columns_.col(begin + i).data();
-    transpose_panel(columns, height, 0, features(), entries_.data() + begin * features());
+    : PanelDictionary(execution, dictionary, panels,
+                      Eigen::Map<const Matrix<T>>(nullptr, dictionary.rows(), 0),
+                      Eigen::Map<Matrix<T>>(nullptr, round_up(dictionary.cols(), kRows), 0)) {}
+
+template <typename T>
+PanelDictionary<T>::PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary,
+                                    Panels panels, const ConstMatrixRef<T>& signals,
+                                    MatrixRef<T> out)
+    : columns_(dictionary), squared_norms_(dictionary.cols()) {
+  if (panels == Panels::stored) entries_ = AlignedBuffer<T>(num_panels() * kRows * features());
+  const double flops =
+      static_cast<double>(dictionary.size()) * static_cast<double>(signals.cols() + 1);
+  parallel_for(execution.for_work(flops), num_panels(), [&](Index panel, int) {
+    AlignedBuffer<T> part = workspace();
+    const Products<T> products(signals, out, panel);
+    read(panel, products.signals.data(), signals.cols(), products.results.data(), part);
   });
+}
+
+template <typename T>
+void PanelDictionary<T>::read(Index panel, const T* const* signals, Index count, T* const* results,
+                              AlignedBuffer<T>& workspace) {
+  const Index first = panel * kRows;
+  const Index height = std::min(kRows, atoms() - first);
+  const auto columns = columns_of(panel);
+  T* entries = entries_.data() ? entries_.data() + first * features() : nullptr;
+  T norms[kRows];
+  for_each_part(features(), [&](Index begin, Index size) {
+    T* to = entries ? entries + begin * kRows : nullptr;
+    if (count == 1)
+      return add_transposed<1, true>(columns.data(), signals, begin, size, results, norms, to);
+    if (count == 2)
+      return add_transposed<2, true>(columns.data(), signals, begin, size, results, norms, to);
+    if (count > 0 && !to) to = workspace.data();
+    add_transposed<0, true>(columns.data(), signals, begin, size, results, norms, to);
+    add_all<T>(to, signals, count, begin, size, results);
+  });
+  squared_norms_.segment(first, height) = Eigen::Map<const Vector<T>>(norms, height);
+  if (height == kRows) return;
+  for (Index s = 0; s < count; ++s) std::fill(results[s] + height, results[s] + kRows, T(0));
+  for (Index f = 0; entries && f < features(); ++f)
+    std::fill(entries + f * kRows + height, entries + (f + 1) * kRows, T(0));
+}
+
+template <typename T>
+std::array<const T*, PanelDictionary<T>::kRows> PanelDictionary<T>::columns_of(Index panel) const {
+  std::array<const T*, kRows> columns;
+  for (Index i = 0; i < kRows; ++i)
+    columns[i] = columns_.col(std::min(panel * kRows + i, atoms() - 1)).data();
+  return columns;
 }
 
 template <typename T>
@@ -174,13 +273,13 @@ void PanelDictionary<T>::multiply(Index panel, const T* const* signals, Index co
     return;
   }
   const Index height = std::min(kRows, atoms() - panel * kRows);
-  const T* columns[kRows];
-  for (Index i = 0; i < kRows; ++i)
-    columns[i] = columns_.col(panel * kRows + std::min(i, height - 1)).data();
+  const auto columns = columns_of(panel);
   for_each_part(features(), [&](Index begin, Index size) {
-    if (count == 1) return add_transposed<1>(columns, signals, begin, size, results);
-    if (count == 2) return add_transposed<2>(columns, signals, begin, size, results);
-    transpose_panel(columns, height, begin, size, workspace.data());
+    if (count == 1)
+      return add_transposed<1, false, T>(columns.data(), signals, begin, size, results, {}, {});
+    if (count == 2)
+      return add_transposed<2, false, T>(columns.data(), signals, begin, size, results, {}, {});
+    transpose_panel(columns.data(), height, begin, size, workspace.data());
     add_all<T>(workspace.data(), signals, count, begin, size, results);
   });
   for (Index s = 0; s < count; ++s) std::fill(results[s] + height, results[s] + kRows, T(0));
@@ -188,50 +287,11 @@ void PanelDictionary<T>::multiply(Index panel, const T* const* signals, Index co
 
 template <typename T>
 void PanelDictionary<T>::correlate(const ConstMatrixRef<T>& signals, MatrixRef<T> out) const {
-  correlate_panels(0, num_panels(), signals, out);
-}
-
-template <typename T>
-void PanelDictionary<T>::correlate(const Execution& execution, const ConstMatrixRef<T>& signals,
-                                   MatrixRef<T> out, VectorRef<T> squared_norms) const {
-  const double flops = static_cast<double>(columns_.size()) * static_cast<double>(signals.cols());
-  parallel_for(execution.for_work(flops), num_panels(), [&](Index panel, int) {
-    for (Index j = panel * kRows; j < std::min((panel + 1) * kRows, atoms()); ++j)
-      squared_norms[j] = squared_norm(j);
-    correlate_panels(panel, panel + 1, signals, out);
-  });
-}
-
-template <typename T>
-T PanelDictionary<T>::squared_norm(Index atom) const {
-  using V = Simd<T>;
-  constexpr Index lanes = 4;
-  const T* entries = columns_.col(atom).data();
-  typename V::Packet sums[lanes];
-  for (auto& sum : sums) sum = V::zero();
-  Index begin = 0;
-  for (; begin + lanes * V::width <= features(); begin += lanes * V::width)
-    for (Index l = 0; l < lanes; ++l) {
-      const auto values = V::load(entries + begin + l * V::width);
-      sums[l] = V::multiply_add(values, values, sums[l]);
-    }
-  T sum = V::sum(V::add(V::add(sums[0], sums[1]), V::add(sums[2], sums[3])));
-  for (; begin < features(); ++begin) sum += entries[begin] * entries[begin];
-  return sum;
-}
-
-template <typename T>
-void PanelDictionary<T>::correlate_panels(Index first, Index end, const ConstMatrixRef<T>& signals,
-                                          MatrixRef<T>& out) const {
-  const auto count = static_cast<std::size_t>(signals.cols());
-  std::vector<const T*> columns(count);
-  std::vector<T*> results(count);
   AlignedBuffer<T> part = workspace();
-  for (std::size_t s = 0; s < count; ++s) columns[s] = signals.col(static_cast<Index>(s)).data();
-  for (Index panel = first; panel < end; ++panel) {
-    for (std::size_t s = 0; s < count; ++s)
-      results[s] = out.col(static_cast<Index>(s)).data() + panel * kRows;
-    multiply(panel, columns.data(), signals.cols(), results.data(), part);
+  Products<T> products(signals, out, 0);
+  for (Index panel = 0; panel < num_panels(); ++panel) {
+    multiply(panel, products.signals.data(), signals.cols(), products.results.data(), part);
+    for (T*& result : products.results) result += kRows;
   }
 }
 

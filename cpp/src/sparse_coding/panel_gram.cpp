@@ -12,14 +12,6 @@ namespace {
 
 constexpr Index kTile = 256;  // atoms per side of a task, a multiple of the panel height
 
-template <typename T>
-Vector<T> squared_norms_of(const PanelDictionary<T>& dictionary) {
-  require_not_empty("dictionary", dictionary.features(), dictionary.atoms());
-  Vector<T> out(dictionary.atoms());
-  for (Index j = 0; j < out.size(); ++j) out[j] = dictionary.squared_norm(j);
-  return out;
-}
-
 }  // namespace
 
 template <typename T>
@@ -47,10 +39,10 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
 template <typename T>
 PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
                                            const PanelDictionary<T>& dictionary) {
-  Vector<T> norms = squared_norms_of(dictionary);
+  require_not_empty("dictionary", dictionary.features(), dictionary.atoms());
   const Index atoms = dictionary.atoms();
   PanelGram gram(atoms, kRows * atoms);
-  gram.set_diagonal(std::move(norms));
+  gram.set_diagonal(dictionary.squared_norms());
   const Index tiles = num_blocks(atoms, kTile);
   const double flops =
       static_cast<double>(dictionary.features()) * static_cast<double>(atoms * atoms);
@@ -85,14 +77,9 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
 
 template <typename T>
 PanelGram<T> PanelGram<T>::by_columns(const PanelDictionary<T>& dictionary) {
-  return by_columns(dictionary, squared_norms_of(dictionary));
-}
-
-template <typename T>
-PanelGram<T> PanelGram<T>::by_columns(const PanelDictionary<T>& dictionary,
-                                      Vector<T> squared_norms) {
+  require_not_empty("dictionary", dictionary.features(), dictionary.atoms());
   PanelGram gram(dictionary.atoms(), kRows);
-  gram.set_diagonal(std::move(squared_norms));
+  gram.set_diagonal(dictionary.squared_norms());
   gram.met_ = std::make_unique<Met>(dictionary, gram.atoms_);
   return gram;
 }

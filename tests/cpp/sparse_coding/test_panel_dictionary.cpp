@@ -22,13 +22,24 @@ void check_products(Index features, Index atoms, Index signals) {
   Matrix<T> alone(rows, 1);
   panels.correlate(X.rightCols(1), alone);
   CHECK(alone == out.rightCols(1));
+  // Nor does it matter when the atoms are read, and whether they are copied.
+  for (const Panels kind : {Panels::stored, Panels::transient}) {
+    Matrix<T> early = Matrix<T>::Constant(rows, signals, T(7)), late = early;
+    const PanelDictionary<T> read({2, {}}, D, kind, X, early);
+    read.correlate(X, late);
+    CHECK(early == out && late == out);
+    Matrix<T> products(rows, atoms);
+    read.correlate(D, products);
+    CHECK(read.squared_norms() == products.diagonal());
+    CHECK(panels.squared_norms() == products.diagonal());
+  }
 }
 
 // Atoms that fill no panel, features that fill no part of the sum, signals that are not four.
 TEST(correlates_dictionaries_of_any_size) {
   for (const Index features : {0, 1, 127, 128, 300})
     for (const Index atoms : {1, 64, 100})
-      for (const Index signals : {1, 3, 4, 9}) {
+      for (const Index signals : {1, 2, 3, 4, 9}) {
         check_products<float>(features, atoms, signals);
         check_products<double>(features, atoms, signals);
       }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "sparsetransfer/numerics/parallel.hpp"
 #include "sparsetransfer/numerics/simd.hpp"
 #include "sparsetransfer/types.hpp"
@@ -22,6 +24,9 @@ class PanelDictionary {
   /// Refers to `dictionary`, which has to outlive it.
   PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary,
                   Panels panels = Panels::stored);
+  /// The same, and out <- D' signals as by `correlate`, while the atoms are near.
+  PanelDictionary(const Execution& execution, const ConstMatrixRef<T>& dictionary, Panels panels,
+                  const ConstMatrixRef<T>& signals, MatrixRef<T> out);
 
   const ConstMatrixRef<T>& columns() const { return columns_; }
   auto atom(Index index) const { return columns_.col(index); }
@@ -32,11 +37,8 @@ class PanelDictionary {
   /// out (atoms rounded up to panels x signals) <- D' signals (features x signals); rows without an
   /// atom are zero. Signals do not influence each other.
   void correlate(const ConstMatrixRef<T>& signals, MatrixRef<T> out) const;
-  /// The same with the squared norms of the atoms, while these are near.
-  void correlate(const Execution& execution, const ConstMatrixRef<T>& signals, MatrixRef<T> out,
-                 VectorRef<T> squared_norms) const;
-  /// Of an atom, to the same bits in all uses.
-  T squared_norm(Index atom) const;
+  /// Of the atoms, to the bits of their products with themselves.
+  const Vector<T>& squared_norms() const { return squared_norms_; }
   /// What `multiply` needs; nothing if panels are stored.
   AlignedBuffer<T> workspace() const;
   /// results[s] (64 entries) <- products of the atoms of a panel with signals[s], s < count.
@@ -49,10 +51,13 @@ class PanelDictionary {
   double rounding() const;
 
  private:
-  void correlate_panels(Index first, Index end, const ConstMatrixRef<T>& signals,
-                        MatrixRef<T>& out) const;
+  /// `multiply` that reads a panel for the first time, and stores it and its norms.
+  void read(Index panel, const T* const* signals, Index count, T* const* results,
+            AlignedBuffer<T>& workspace);
+  std::array<const T*, kRows> columns_of(Index panel) const;  // the last one again beyond the end
 
   ConstMatrixRef<T> columns_;
+  Vector<T> squared_norms_;
   AlignedBuffer<T> entries_;  // empty if panels are transient
 };
 

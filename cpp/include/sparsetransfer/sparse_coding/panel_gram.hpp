@@ -28,8 +28,6 @@ class PanelGram {
                                    const PanelDictionary<T>& dictionary);
   /// D'D by columns. Refers to `dictionary`, which has to outlive it.
   static PanelGram by_columns(const PanelDictionary<T>& dictionary);
-  /// The same with `squared_norm` of every atom.
-  static PanelGram by_columns(const PanelDictionary<T>& dictionary, Vector<T> squared_norms);
   /// A copy of a symmetric matrix (atoms x atoms). Throws if it is not square.
   static PanelGram from_gram(const Execution& execution, const ConstMatrixRef<T>& gram);
 

@@ -17,6 +17,15 @@ bool are_few(double columns, Index atoms);
 /// chance: a bound where they have favourites.
 double distinct_columns(double per_signal, Index signals, Index atoms);
 
+/// Whether a call with few signals copies the dictionary: every step of its codes reads all atoms,
+/// and faster from panels, unless they come from memory.
+template <typename T>
+Panels panels_of_few(const ConstMatrixRef<T>& dictionary) {
+  constexpr Index kMostBytes = Index(1) << 24;
+  return dictionary.size() * static_cast<Index>(sizeof(T)) <= kMostBytes ? Panels::stored
+                                                                         : Panels::transient;
+}
+
 /// A dictionary D (features x atoms) with its panels and what is known of its Gram matrix, for
 /// several calls, also at once by several threads. Refers to the dictionary, which has to outlive
 /// it. Keeps at most one Gram matrix, besides one that calls under way still read. Codes are the
