@@ -68,6 +68,61 @@ def celer_lasso(X, D, alpha, threads):
         return np.array([model.fit(np.asfortranarray(D.T), x).coef_ for x in X])
 
 
+def intel_lasso(X, D, alpha, threads):
+    """Coordinate descent of oneDAL, which Intel's extension of scikit-learn brings and no longer patches in."""
+    import daal4py
+
+    daal4py.daalinit(threads)
+    atoms, signals = np.ascontiguousarray(D.T), np.ascontiguousarray(X.T)
+    loss = daal4py.optimization_solver_mse(numberOfTerms=len(atoms), fptype="double")
+    loss.setup(atoms, signals, None)
+    descent = daal4py.optimization_solver_coordinate_descent(
+        function=loss, fptype="double", nIterations=10_000, accuracyThreshold=1e-4
+    )
+    training = daal4py.lasso_regression_training(
+        fptype="double",
+        interceptFlag=False,
+        lassoParameters=np.array([[alpha / len(atoms)]]),
+        optimizationSolver=descent,
+    )
+    return training.compute(data=atoms, dependentVariables=signals).model.Beta[:, 1:]
+
+
+def dictlearn_fista(X, D, alpha, threads):
+    from dictlearn import sparse_encode
+
+    # Its loss is the whole square.
+    return sparse_encode(X, D, algorithm="fista", alpha=2 * alpha, max_iter=10_000, tol=1e-5)
+
+
+def numpy_fista(X, D, alpha, threads):
+    """FISTA on all signals at once, each restarted on its own and dropped when it has arrived.
+
+    What products of matrices in NumPy can do: the bar for compiled code.
+    """
+    G, A = D @ D.T, X @ D.T
+    step = 1 / np.linalg.eigvalsh(G)[-1]
+    codes, left = np.zeros_like(A), np.arange(len(X))
+    S = Y = codes
+    momentum = np.ones((len(X), 1))
+    for _ in range(20_000):
+        Z = Y - step * (Y @ G - A)
+        new = Z - np.clip(Z, -step * alpha, step * alpha)
+        restart = np.einsum("ij,ij->i", Y - new, new - S) > 0
+        momentum[restart] = 1
+        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        moving = np.abs(new - Y).max(axis=1) > 1e-4 * alpha * step
+        Y = new + (momentum - 1) / following * (new - S)
+        S, momentum = new, following
+        if not moving.all():
+            codes[left] = S
+            A, S, Y, momentum, left = (part[moving] for part in (A, S, Y, momentum, left))
+        if not len(left):
+            break
+    codes[left] = S
+    return codes
+
+
 def ours_omp(X, D, count, threads):
     return omp(X, D, count, n_jobs=threads).codes
 
@@ -99,6 +154,12 @@ def sklearn_omp(X, D, count, threads):
         return sparse_encode(X, D, algorithm="omp", n_nonzero_coefs=count)
 
 
+def dictlearn_omp(X, D, count, threads):
+    from dictlearn import sparse_encode
+
+    return sparse_encode(X, D, algorithm="omp", n_nonzero_coefs=count)
+
+
 LASSO = {
     "ours": ours,
     "ours_float32": ours_float32,
@@ -108,6 +169,9 @@ LASSO = {
     "sklearn_cd": sklearn_cd,
     "sklearn_lars": sklearn_lars,
     "celer": celer_lasso,
+    "intel": intel_lasso,
+    "dictlearn": dictlearn_fista,
+    "numpy_fista": numpy_fista,
 }
 OMP = {
     "ours_omp": ours_omp,
@@ -116,4 +180,5 @@ OMP = {
     "ours_ols_prepared": ours_ols_prepared,
     "spams": spams_omp,
     "sklearn": sklearn_omp,
+    "dictlearn": dictlearn_omp,
 }

@@ -18,13 +18,24 @@ from pathlib import Path
 
 import numpy as np
 from coders import LASSO, OMP, ours
-from problems import GRID, KINDS, REAL_KINDS, SIZES, penalty_for
+from problems import ALL_KINDS, GRID, SIZES, penalty_for
 from summary import summarise
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import _core
 from sparsetransfer._files import write_text
 from sparsetransfer.benchmarking.run import processor
+
+PACKAGES = (
+    "sparsetransfer",
+    "numpy",
+    "scikit-learn",
+    "spams-bin",
+    "celer",
+    "skglm",
+    "dictlearn",
+    "scikit-learn-intelex",
+)
 
 
 def objective(X, D, codes, alpha):
@@ -78,12 +89,17 @@ def describe(times):
 
 def versions():
     found = {}
-    for name in ("sparsetransfer", "numpy", "scikit-learn", "spams-bin", "celer"):
+    for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = None
     return found | _core.build_info()
+
+
+def circumstances():
+    """What a record says of the machine."""
+    return {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
 
 
 def measure(problem, coders, size, kind, share, options):
@@ -92,7 +108,7 @@ def measure(problem, coders, size, kind, share, options):
     if share and share >= features / atoms:
         return {}
     signals = min(max(int(signals * options.signals), 1), options.max_signals or signals)
-    X, D = (KINDS | REAL_KINDS)[kind](np.random.default_rng(0), features, atoms, signals)
+    X, D = ALL_KINDS[kind](np.random.default_rng(0), features, atoms, signals)
     signals = len(X)
     alpha = 0.0
     if problem == "lasso":
@@ -121,9 +137,7 @@ def measure(problem, coders, size, kind, share, options):
             "alpha": alpha,
             "threads": number,
             "rounds": options.rounds,
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "versions": versions(),
+            **circumstances(),
             "coders": {name: describe(spent[name]) | judged[name] for name in coders},
         }
         for number, spent in times.items()

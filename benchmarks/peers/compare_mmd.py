@@ -10,6 +10,7 @@ torch's on an array in cache.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -23,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 import sparsetransfer
 from sparsetransfer import mmd
+from sparsetransfer.benchmarking.run import processor
 
 CHUNKS = (64, 256, 1024)
 
@@ -134,6 +136,8 @@ def summarise(options, times, floor) -> dict:
         entry["cpu_ratio"] = entry["cpu_s"] / mine["cpu_s"]
         entry["wall_ratio"] = entry["wall_s"] / mine["wall_s"]
     return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
         "samples": options.samples,
         "features": options.features,
         "dtype": options.dtype,

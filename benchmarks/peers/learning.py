@@ -6,15 +6,13 @@ outside the clock, by the optimal codes of the same held-out signals.
 
 import argparse
 import json
-import os
 import time
 import warnings
 
 import numpy as np
-from coding import versions
-from problems import KINDS, REAL_KINDS, SIZES, penalty_for, unit_rows
+from coding import circumstances
+from problems import ALL_KINDS, SIZES, penalty_for, unit_rows
 
-from sparsetransfer.benchmarking.run import processor
 from sparsetransfer.dictionary import learn_dictionary_online
 from sparsetransfer.sparse_coding import lasso
 
@@ -129,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", default="spams,scikit_learn")
     parser.add_argument("--sizes", default="64x256,384x512")
-    parser.add_argument("--kind", default="spectral", choices=[*KINDS, *REAL_KINDS])
+    parser.add_argument("--kind", default="spectral", choices=ALL_KINDS)
     parser.add_argument("--data", help=".npy of signals in rows instead of a generated problem")
     parser.add_argument("--share", type=float, default=0.06, help="of non-zeros at the start")
     parser.add_argument("--signals", type=float, default=1.0, help="share of the grid's signals")
@@ -149,9 +147,7 @@ def main():
         if options.data:
             X = unit_rows(np.load(options.data).astype(np.float64))
         else:
-            X, _ = (KINDS | REAL_KINDS)[options.kind](
-                rng, features, atoms, int(signals * options.signals)
-            )
+            X, _ = ALL_KINDS[options.kind](rng, features, atoms, int(signals * options.signals))
         start = X[rng.permutation(len(X))[:atoms]].copy()
         held_out = X[rng.permutation(len(X))[:5000]]
         alpha = penalty_for(lambda X, D, a: lasso(X, D, a).codes, X[:50], start, options.share)
@@ -196,9 +192,7 @@ def main():
     if options.output:
         record = {
             "learning": True,
-            "machine": processor(),
-            "cores": os.cpu_count(),
-            "versions": versions(),
+            **circumstances(),
             "options": {name: value for name, value in vars(options).items() if name != "output"},
             "results": results,
         }

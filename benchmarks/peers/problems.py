@@ -92,10 +92,16 @@ def _data():
     return Path(folder)
 
 
-def _pictures(name):
+def digit_pair():
+    """Digits of USPS and of MNIST, 16 by 16, as unit rows."""
+    name = "USPS_vs_MNIST.mat"
+    return [unit_rows(_pictures(name, part)) for part in ("X_src", "X_tar")]
+
+
+def _pictures(name, part="X_src"):
     from scipy.io import loadmat
 
-    return loadmat(_data() / "benchmarks" / name)["X_src"].T.astype(np.float64)
+    return loadmat(_data() / "benchmarks" / name)[part].T.astype(np.float64)
 
 
 def _split(rng, rows, atoms, signals):
@@ -105,7 +111,7 @@ def _split(rng, rows, atoms, signals):
 
 
 KINDS = {"gaussian": gaussian, "spectral": spectral}
-REAL_KINDS = {"frames": frames, "digits": digits, "patches": patches}
+ALL_KINDS = KINDS | {"frames": frames, "digits": digits, "patches": patches}
 
 
 def penalty_for(code, X, D, share):

@@ -1,12 +1,14 @@
 """Measure the codes of ``docs/benchmarks.md`` anew and write the page: ``remeasure.py FOLDER``.
 
-Less than half an hour on two idle cores. A run that was stopped goes on where it was; what the
-folder does not hold, the larger Gaussian discrepancies and SIMD levels, stays on the page as it is.
+Less than half an hour on two idle cores. A run that was stopped goes on where it was; what it does not measure
+(larger Gaussian discrepancies, SIMD levels, the alternation, features, evaluation, build) stays on the page as it is.
+Peers that are not installed are left out, and with them their columns.
 ``--toy`` tries every step on a few signals and writes the page into the folder instead. Recordings
 and pictures are read as `problems.py` says; without ``SPARSETRANSFER_DATA`` they are left out.
 """
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -18,9 +20,11 @@ GRID = "--rounds 3 --signals 0.15"
 BEYOND = "--rounds 5 --max-signals 3000"
 FEW = "--rounds 25 --sizes 64x256,384x1024"
 PURSUITS = "--problem omp --coders ours_ols,ours_ols_prepared,spams"
-OTHERS = (
-    "--rounds 1 --max-signals 200 --shares 0.1 --coders ours,spams,sklearn_cd,sklearn_lars,celer"
-)
+# Packages of coders that few will have.
+PEERS = {"celer": "celer", "daal4py": "intel", "dictlearn": "dictlearn"}
+MORE = [coder for module, coder in PEERS.items() if importlib.util.find_spec(module)]
+CODERS = ",".join(["ours", "spams", "sklearn_cd", "sklearn_lars", "numpy_fista", *MORE])
+OTHERS = f"--rounds 1 --shares 0.1 --coders {CODERS}"
 SLICES = {
     "pursuits": "--problem omp --coders ours_omp,ours_ols,spams --threads 1,2 --max-signals 15000",
     "five": f"{GRID} --max-signals 3000 --shares 0.05",
@@ -35,8 +39,8 @@ SLICES = {
     **{f"few-omp-{number}": f"{FEW} --max-signals {number} {PURSUITS}" for number in (1, 16, 64)},
     "small": f"{BEYOND} --sizes 20x60,40x120,64x100,64x256 --non-zeros 2,5,15",
     "many-atoms": "--rounds 3 --max-signals 100 --kinds gaussian --sizes 250x3000 --non-zeros 41,143",
-    "others": f"{OTHERS} --kinds gaussian --sizes 64x256,384x512,384x1024",
-    "others-spectral": f"{OTHERS} --kinds spectral --sizes 64x256",
+    "others": f"{OTHERS} --max-signals 200 --kinds gaussian --sizes 64x256,384x512,384x1024",
+    "others-spectral": f"{OTHERS} --max-signals 20 --kinds spectral --sizes 64x256",
 }
 REAL = {
     "frames": f"{BEYOND} --kinds frames --sizes 40x120,280x700,280x2000 --non-zeros 3,7,14",
@@ -74,6 +78,8 @@ def main():
     for script, table, toy in (
         ("learning.py", learning, "--rounds 1 --signals 0.05 --max-epochs 1"),
         ("compare_mmd.py", DISCREPANCIES, "--rounds 1 --samples 20"),
+        ("call_overhead.py", {"calls": ""}, "--rounds 1"),
+        ("one_signal.py", {"one-signal": ""}, "--rounds 1 --toy"),
     ):
         for name, arguments in table.items():
             path = options.folder / f"{name}.json"

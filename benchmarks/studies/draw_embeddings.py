@@ -10,12 +10,16 @@ mpl.use("agg")
 from matplotlib import pyplot as plt
 
 report, task, methods, figure = sys.argv[1:]
-found = json.loads((Path(report) / "coordinates.json").read_text(encoding="utf-8"))
-pictures = {"functionals": found["features"][task]}
+found, results = (
+    json.loads((Path(report) / name).read_text(encoding="utf-8"))
+    for name in ("coordinates.json", "results.json")
+)
+drawn = ", ".join(name.rpartition("-")[0] for name in results["protocol"]["feature_sets"])
+pictures = {drawn: found["features"][task]}
 for method in methods.split(","):
     cells = [c for c in found["codes"] if (c["task"], c["method"]) == (task, method)]
     pictures[method] = min(cells, key=lambda cell: cell["seed"])
-emotions = sorted(set(pictures["functionals"]["source_labels"]))
+emotions = sorted(set(pictures[drawn]["source_labels"]))
 canvas, axes = plt.subplots(1, len(pictures), figsize=(3 * len(pictures), 3.3))
 for axis, (title, part) in zip(axes, pictures.items(), strict=True):
     for side, mark in (("source", "."), ("target", "x")):
