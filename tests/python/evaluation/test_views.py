@@ -257,6 +257,21 @@ def test_the_recommended_method_uses_the_weights_that_there_are(monkeypatch, tmp
     assert make_methods(["recommended"])[0].views == ("functionals", "is09-style", "wide")
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (("anger",), "classes must be at least two"),
+        (("anger", "joyy"), "no corpus has the classes joyy; they have anger, happiness"),
+    ],
+)
+def test_classes_that_cannot_be_evaluated_are_refused_before_the_features(
+    config, monkeypatch, classes, message
+):
+    monkeypatch.setattr("sparsetransfer.evaluation.study.prepare.feature_tables", None)
+    with pytest.raises(ValueError, match=message):
+        prepare(replace(config, classes=classes), n_jobs=1)
+
+
 @pytest.mark.parametrize("name", ["mel", "speaker-ge2e", "wide:transit2", ""])
 def test_unknown_frames(name):
     with pytest.raises(ValueError, match="frames must be log-mel"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.data.dataset import Dataset, common_classes
 from sparsetransfer.evaluation.data.frame_codes import FrameCodes, FrameCodeSet
 from sparsetransfer.evaluation.data.joining import join
@@ -79,6 +80,12 @@ def read_corpora(config: StudyConfig) -> tuple[list[Corpus], tuple[str, ...]]:
         for entry in config.corpora
     ]
     classes = common_classes(every) if config.classes is None else config.classes
+    absent = [name for name in classes if not any(name in corpus.classes for corpus in every)]
+    if absent:
+        found = sorted({name for corpus in every for name in corpus.classes})
+        raise CorpusError(
+            f"no corpus has the classes {listing(absent)}; they have {listing(found)}"
+        )
     used = set(_design(config, [corpus.name for corpus in every]).names)
     return [_restrict(corpus, classes) for corpus in every if corpus.name in used], classes
 
@@ -157,16 +164,12 @@ def prepare(
                 f"the inductive setting excludes {', '.join(learned)}: unlabelled frames of the "
                 "target take part in the dictionaries"
             )
-    extraction = Extraction(cache, n_jobs, "drop" if config.drop_unreadable else "raise", progress)
-    tables = {
-        name: feature_tables(name, corpora, config.features, extraction)
-        for name in dict.fromkeys((*config.feature_sets, *named))
-    }
+    # Rules that nothing can be evaluated by are refused before features are computed.
     protocol = EvaluationProtocol.from_dict(
         {
             "design": _design(config, [entry.name for entry in config.corpora]).as_dict(),
             "classes": list(classes),
-            "feature_sets": [tables[name][0].feature_set for name in config.feature_sets],
+            "feature_sets": list(config.feature_sets),
             "normalisation": config.normalisation,
             "setting": config.setting,
             "selection": config.selection,
@@ -175,6 +178,13 @@ def prepare(
             "n_resamples": config.n_resamples,
         }
     )
+    extraction = Extraction(cache, n_jobs, "drop" if config.drop_unreadable else "raise", progress)
+    tables = {
+        name: feature_tables(name, corpora, config.features, extraction)
+        for name in dict.fromkeys((*config.feature_sets, *named))
+    }
+    computed = tuple(tables[name][0].feature_set for name in config.feature_sets)
+    protocol = replace(protocol, feature_sets=computed)
     spectrograms = any(wants_spectrograms(method) for method in methods)
     frame_sets = sorted({wanted_frames(method) for method in methods} - {""})
     if set(frame_sets) - {features.FilterBank.id}:
