@@ -289,3 +289,21 @@ def test_a_run_of_other_data_or_settings_is_not_resumed(speech, tmp_path, run, s
         with pytest.raises(CheckpointError, match="other data or settings"):
             train(**given | change, **options)
     assert epochs == [1]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_first_epoch(
+    speech, tmp_path, run
+):
+    epochs = []
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "run.st"):
+        with pytest.raises(OSError, match=r"is a folder|cannot be written"):
+            RUNS[run](
+                speech.X,
+                speech.y,
+                np.arange(len(speech.X)) % 4,
+                checkpoint=place,
+                progress=lambda *_: epochs.append(1),
+            )
+    assert not epochs

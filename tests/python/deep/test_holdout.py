@@ -92,6 +92,9 @@ def test_a_source_row_without_a_speaker_is_refused(missing):
         np.arange(4), target, ["a", "b", "a", "b", missing], 0.5, 0
     )
     assert {0, 2} in ({*training}, {*held})
+    assert len(split_for_validation(np.arange(4), target, speakers, 0.0, 0)[0]) == 4
+    with pytest.raises(ValueError, match=r"groups must have shape \(5,\), got \(2,\)"):
+        split_for_validation(np.arange(4), target, speakers[:2], 0.0, 0)
 
 
 def test_a_class_of_one_sample_is_refused():

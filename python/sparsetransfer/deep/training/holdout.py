@@ -34,14 +34,15 @@ def split_for_validation(
     DomainWarning if no split by speaker has every class in both parts, for example because one
     speaker has all samples of a class. Samples are then held out by class regardless of speakers.
     """
+    if groups is not None:
+        needed = np.zeros(targets.shape, dtype=np.bool_)
+        needed[rows] = fraction > 0
+        names = check_groups(groups, "groups", needed, "labelled source row")
     if fraction == 0:
         return rows, rows[:0]
     classes, numbers = np.unique(targets[rows], return_inverse=True)
     rng = np.random.default_rng(seed)
     if groups is not None:
-        needed = np.zeros(targets.shape, dtype=np.bool_)
-        needed[rows] = True
-        names = check_groups(groups, "groups", needed, "labelled source row")
         _, group = np.unique(np.array(names[rows].tolist()), return_inverse=True)
         counts = np.zeros((group.max() + 1, len(classes)), dtype=np.int64)
         np.add.at(counts, (group, numbers), 1)

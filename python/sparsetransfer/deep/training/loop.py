@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparsetransfer._files import check_file
 from sparsetransfer._validation import check_generator
 from sparsetransfer.deep.training.checkpoint import (
     CheckpointError,
@@ -71,15 +72,17 @@ def train(
 
     Every epoch seeds its own generators from `settings.seed` and its number, so that a resumed run
     draws what an uninterrupted one would have drawn. The global state of PyTorch's generators is
-    restored at the end.
+    restored at the end. Raises OSError before the first epoch if the checkpoint cannot be written.
     """
     history: dict[str, list[float]] = {"loss": []}
     if validate is not None:
         history["validation_loss"] = []
     mark = _mark(module, settings, identity or {})
     best = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    if settings.checkpoint is not None and os.path.exists(settings.checkpoint):
-        history, best = _resume(module, optimizer, settings, mark)
+    if settings.checkpoint is not None:
+        check_file(settings.checkpoint)
+        if os.path.exists(settings.checkpoint):
+            history, best = _resume(module, optimizer, settings, mark)
     devices = [settings.device] if settings.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         for epoch in range(len(history["loss"]), settings.max_epochs):
