@@ -11,6 +11,7 @@ namespace {
 
 constexpr Index kStrip = 64;  // coefficients that are looked at together
 constexpr Index kSignalsPerTask = 1024;
+constexpr double kPriceOfEntry = 32;  // operations: its memory is touched for the first time
 
 /// A bit for each of at most 64 coefficients: whether it is not zero.
 template <typename T>
@@ -88,8 +89,8 @@ void SparseCodes<T>::join(const Execution& execution, T* values, I* atoms, I* st
   for (std::size_t i = 0; i < codes_.size(); ++i)
     starts[i + 1] = starts[i] + static_cast<I>(codes_[i].size);
   parallel_for_blocks(
-      execution.for_work(static_cast<double>(starts[samples()])), samples(), kSignalsPerTask,
-      [&](Index begin, Index count, int) {
+      execution.for_work(kPriceOfEntry * static_cast<double>(starts[samples()])), samples(),
+      kSignalsPerTask, [&](Index begin, Index count, int) {
         for (Index i = begin; i < begin + count;) {
           // Codes that came together lie together.
           const Code& first = codes_[static_cast<std::size_t>(i)];
