@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -21,17 +22,16 @@ namespace {
 /// The reports of a call as one array per field: iterations, status, gap, kkt, objective.
 py::tuple report_arrays(const std::vector<CodingReport>& reports) {
   const auto size = static_cast<py::ssize_t>(reports.size());
-  py::array_t<int> iterations(size);
-  py::array_t<int> status(size);
+  py::array_t<int> iterations(size), status(size);
   py::array_t<double> gap(size), kkt(size), objective(size);
-  for (py::ssize_t i = 0; i < size; ++i) {
-    const CodingReport& report = reports[static_cast<std::size_t>(i)];
-    iterations.mutable_at(i) = report.iterations;
-    status.mutable_at(i) = static_cast<int>(report.status);
-    gap.mutable_at(i) = report.gap;
-    kkt.mutable_at(i) = report.kkt;
-    objective.mutable_at(i) = report.objective;
-  }
+  const auto write = [&](auto& array, const auto& field) {
+    std::transform(reports.begin(), reports.end(), array.mutable_data(), field);
+  };
+  write(iterations, [](const CodingReport& report) { return report.iterations; });
+  write(status, [](const CodingReport& report) { return static_cast<int>(report.status); });
+  write(gap, [](const CodingReport& report) { return report.gap; });
+  write(kkt, [](const CodingReport& report) { return report.kkt; });
+  write(objective, [](const CodingReport& report) { return report.objective; });
   return py::make_tuple(iterations, status, gap, kkt, objective);
 }
 
