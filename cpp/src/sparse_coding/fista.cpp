@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -48,8 +49,9 @@ void FistaBlock<T>::estimate_curvature(const PanelGram<T>& gram) {
   for (int step = 0; step < kPowerSteps; ++step) {
     point_ /= std::max(point_.norm(), std::numeric_limits<T>::min());
     for (Index p = 0; p < gram.num_panels(); ++p)
-      point_gradient_.template segment<kPanel>(p * kPanel).noalias() =
-          Eigen::Map<const Matrix<T>>(gram.panel(p), kPanel, atoms_) * point_.head(atoms_);
+      set_product<T>(point_gradient_.segment(p * kPanel, kPanel),
+                     Eigen::Map<const Matrix<T>>(gram.panel(p), kPanel, atoms_),
+                     point_.head(atoms_));
     std::swap(point_, point_gradient_);
   }
   curvature_ = std::max(static_cast<double>(point_.norm()), gram.largest_diagonal());
@@ -72,8 +74,8 @@ void FistaBlock<T>::refresh(const PanelGram<T>& gram, Index count) {
     for (Index p = 0; p < gram.num_panels(); ++p) {
       auto rows = next_gradient_.block(p * kPanel, 0, kPanel, count);
       rows = base_.block(p * kPanel, 0, kPanel, count);
-      rows.noalias() -= Eigen::Map<const Matrix<T>>(gram.panel(p), kPanel, atoms_) *
-                        next_.topLeftCorner(atoms_, count);
+      add_product<T>(rows, T(-1), Eigen::Map<const Matrix<T>>(gram.panel(p), kPanel, atoms_),
+                     next_.topLeftCorner(atoms_, count));
     }
   } else {
     for (Index p = 0; p < gram.num_panels(); ++p) {
