@@ -36,7 +36,7 @@ template <typename T>
 void check_kept_codes(Index atoms) {
   constexpr Index kSamples = 2500;  // several tasks of `join`
   std::mt19937 generator(1);
-  std::bernoulli_distribution used(0.1);
+  std::bernoulli_distribution used(0.3);  // of 200 atoms enough for several threads
   Matrix<T> dense = check::gaussian<T>(atoms, kSamples, 2);
   for (Index i = 0; i < dense.size(); ++i)
     if (!used(generator)) dense.data()[i] = i % 2 == 0 ? T(0) : -T(0);
