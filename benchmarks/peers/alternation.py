@@ -2,7 +2,7 @@
 
 `TransferSparseCoding` with its default settings on pairs of corpora (four classes, rows z-scored and of unit
 length) and on digits; beside it the plain alternation from the same start, without momentum and with
-codes to 0.1 and then 0.01 alpha, until it is as low or has taken six times as long. Features of the speaker network need its weights
+codes to 0.1 and then 0.01 alpha, until it is as low to a thousandth or has taken six times as long. Features of the speaker network need its weights
 (see `reproduce.py`), pairs and digits the folder ``SPARSETRANSFER_DATA``; what is absent is left out.
 """
 
@@ -21,6 +21,8 @@ from sparsetransfer import corpora, features
 from sparsetransfer.transfer import TransferSparseCoding, transfer_learn
 
 CLASSES = ["anger", "happiness", "neutral", "sadness"]
+NEAR = 1e-3
+"""Relative distance of the objectives that counts as the same: its codes are not exact."""
 MOST = 6
 """The plain alternation ends when it has taken so many times the time of ours: twice the aim."""
 PAIRS = ("emodb + urdu", "emodb + ravdess")
@@ -89,12 +91,12 @@ def plainly(X, atoms, domains, model, limit):
         )
         seconds += time.process_time() - began
         atoms, codes, objective = found.components, found.codes.codes, found.codes.objective
-        if objective <= model.objective_:
+        if objective <= (1 + NEAR) * model.objective_:
             break
         if last - objective <= model.tol * objective:
             accuracy = max(accuracy / 4, 0.01)
         last = objective
-    reached = bool(objective <= model.objective_)
+    reached = bool(objective <= (1 + NEAR) * model.objective_)
     return {"iterations": iteration, "cpu_s": seconds, "reached": reached, "objective": objective}
 
 
@@ -109,7 +111,7 @@ def main():
         rng = np.random.default_rng(0)
         records = [measure("toy", [unit_rows(rng.normal(size=(40, 12))) for _ in range(2)])]
     else:
-        records = [measure("usps + mnist", digit_pair())]
+        records = []
         for feature_set in options.sets.split(","):
             for pair in PAIRS:
                 try:
@@ -118,6 +120,7 @@ def main():
                     print(f"{pair}, {feature_set} is left out: {error}")
                     continue
                 records.append(measure(f"{pair}, {feature_set}", parts))
+        records.append(measure("usps + mnist", digit_pair()))
     if options.output:
         options.output.write_text(json.dumps(records, indent=1))
 
