@@ -123,6 +123,13 @@ def test_channels_are_averaged_and_silence_is_a_line(model):
     assert line["reason"] == "nothing but silence, there is no speech to recognise"
 
 
+def test_a_window_of_no_numbers_has_a_reason(model):
+    content = np.full(RATE, np.nan, "<f4").tobytes()
+    finished = invoke("predict", model, "-", "--rate", RATE, "--format", "f32", content=content)
+    (line,) = map(json.loads, finished.stdout.splitlines())
+    assert (line["status"], line["reason"]) == ("failed", "holds NaN or infinite samples")
+
+
 @pytest.mark.parametrize(
     ("arguments", "content", "message"),
     [

@@ -238,6 +238,7 @@ def _checked_rows(
                 if all(map(str.isascii, missing))
                 else "; save the manifest as UTF-8 if it is not"
             )
+            + ("; separate folders by / and not by \\" if "\\" in missing[0] else "")
             + advice
         )
     if irregular:

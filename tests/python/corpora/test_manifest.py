@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import pickle
 
 import pandas as pd
@@ -166,3 +167,10 @@ def test_files_need_not_exist_where_reading_tells(folder, kind):
     with pytest.raises(CorpusError) as caught:
         corpora.read_manifest(path, must_exist=False)
     assert "must_exist" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.sep != "/", reason="folders may be separated so here")
+def test_folders_as_windows_writes_them_get_advice(folder):
+    path = _manifest(folder, "file,label\nsub\\a.wav,anger\n")
+    with pytest.raises(CorpusError, match="separate folders by / and not by"):
+        corpora.read_manifest(path)

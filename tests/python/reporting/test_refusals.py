@@ -22,7 +22,7 @@ from sparsetransfer.reporting.overview import overview_rows
 from sparsetransfer.reporting.terminal import summary_as_dict
 from sparsetransfer.reporting.verdict import verdict
 
-REASON = "method 'picky': needs <more> rows"
+REASON = "method 'picky': needs\n <more> rows"
 REFUSED = ("first → third", "picky", 0)
 
 

@@ -72,7 +72,7 @@ def _entry(
     if answer.failure:
         return entry | {
             "status": "failed",
-            "reason": answer.failure.partition(": ")[2],
+            "reason": answer.failure.removeprefix(f"'{answer.file}'").lstrip(": "),
             "emotion": None,
             "probabilities": None,
             "entropy": None,
@@ -105,7 +105,7 @@ def _wav(source: BinaryIO) -> tuple[int, Iterator[NDArray[Any]]]:
         reader = wave.open(source, "rb")  # noqa: SIM115  (the stream is not ours to close)
     except (wave.Error, EOFError) as error:
         raise ValueError(
-            f"the standard input is no WAV file of integers ({str(error) or 'it is empty'}); raw samples "
+            f"the standard input is no WAV file of integers ({str(error) or 'it is empty, or ends in its header'}); raw samples "
             "need --rate, and --format f32 for floats"
         ) from error
     rate, channels, width = reader.getframerate(), reader.getnchannels(), reader.getsampwidth()

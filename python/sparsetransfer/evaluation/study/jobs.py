@@ -118,8 +118,8 @@ def run_job(job: Job) -> JobResult:
             output = job.method.predict(job.source, job.target, job.tuning)
             _check_answers(np.asarray(output.predictions), job)
         except (ValueError, ArithmeticError) as error:
-            refusal = str(error).removeprefix(f"method {job.method.name!r}: ")
-            refusal = refusal or type(error).__name__
+            text = " ".join(str(error).split()).removeprefix(f"method {job.method.name!r}: ")
+            refusal = text or type(error).__name__
             output = MethodOutput(np.empty(0, np.str_))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if output.source_codes is not None and output.target_codes is not None:
