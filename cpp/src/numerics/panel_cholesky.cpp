@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "sparsetransfer/checks.hpp"
-#include "sparsetransfer/numerics/products.hpp"
 
 namespace sparsetransfer {
 namespace {
@@ -31,9 +30,8 @@ bool PanelCholesky::compute(const Execution& execution, Matrix<double> matrix) {
     // The lower half of the rest, one panel of columns per task.
     const double flops = double(rest) * double(rest) * double(width);
     parallel_for_blocks(execution.for_work(flops), rest, kPanel, [&](Index col, Index cols, int) {
-      add_product_nt<double>(
-          factor_.block(begin + width + col, begin + width + col, rest - col, cols), -1.0,
-          below.bottomRows(rest - col), below.middleRows(col, cols));
+      factor_.block(begin + width + col, begin + width + col, rest - col, cols).noalias() -=
+          below.bottomRows(rest - col) * below.middleRows(col, cols).transpose();
     });
     execution.check();
   }
