@@ -10,12 +10,6 @@ namespace {
 
 constexpr Index kBatch = UpdatableCholesky::kMaxAppend;
 
-/// Below this share of an atom's energy outside the span of the others, it counts as dependent:
-/// what is left is dominated by the rounding of the Gram matrix.
-template <typename T>
-constexpr double kDependence =
-    (sizeof(T) == 4 ? 64 : 4096) * static_cast<double>(std::numeric_limits<T>::epsilon());
-
 }  // namespace
 
 ActiveSet::ActiveSet(Index atoms, Index capacity)
@@ -83,7 +77,7 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
       row[q] += ridge;
     }
     bool accepted[kBatch];
-    factor_.append(batch, cross, corner, kDependence<T>, accepted);
+    factor_.append(batch, cross, corner, dependence<T>(), accepted);
     Index next = old;
     for (Index q = 0; q < batch; ++q) {
       if (!accepted[q]) continue;
@@ -96,6 +90,16 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     added += next - old;
   }
   return added;
+}
+
+void ActiveSet::assign(const LaneSets& sets, Index lane) {
+  const Index size = sets.size(lane);
+  factor_.assign(size, [&](Index i, Index j) { return sets.factor(lane, i, j); });
+  for (Index i = 0; i < size; ++i) {
+    atoms_[i] = sets.atoms(lane)[i];
+    coefficients_.data()[i] = sets.coefficient(lane, i);
+    signs_.data()[i] = sets.sign(lane, i);
+  }
 }
 
 void ActiveSet::drop_crossing(double* rhs) {

@@ -1,6 +1,7 @@
 #include "sparsetransfer/sparse_coding/active_set_block.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -21,8 +22,10 @@ constexpr Index kMostDoubled = 64;
 // than a quarter of all atoms would enter, few of them will stay.
 constexpr Index kSmall = 256;
 constexpr Index kCrowd = 4;
+// As many atoms at most for which the Gram matrix stays in the cache while small codes are looked
+// for side by side.
+constexpr Index kSideBySide = 256;
 constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
-constexpr Index kStrip = 16;      // atoms that are passed over together if none is chosen
 constexpr int kMaxStalled = 4;
 constexpr Index kWorkPerCheck = 1 << 14;
 
@@ -39,6 +42,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
       thresholds_(penalties<T>(settings, weights, atoms_, padded_)),
       uniform_(weights.size() == 0),
       certifier_(shape, settings, weights),
+      limits_(padded_, LaneSets::kLanes),
       gradient_(padded_, width_),
       over_(padded_),
       rhs_(round_up(shape.capacity, UpdatableCholesky::kGroup)) {
@@ -72,11 +76,17 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
                               CodingReport* reports) {
   running_.clear();
   scale_ = block.gram.largest_diagonal();
-  for (Index i = 0; i < count; ++i) {
-    start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
-    running_.push_back(i);
-  }
   finished_.clear();
+  if (!settings_.warm_start && atoms_ <= kSideBySide) {
+    for (Index begin = 0; begin < count; begin += LaneSets::kLanes)
+      code_side_by_side(block, begin, std::min(LaneSets::kLanes, count - begin), codes, reports);
+    deliver(block, codes, reports);
+  } else {
+    for (Index i = 0; i < count; ++i) {
+      start(block, i, settings_.warm_start ? codes.col(i).data() : nullptr);
+      running_.push_back(i);
+    }
+  }
   while (!running_.empty()) {
     for (const Index index : running_) list_changes(index);
     require_columns(block.gram);
@@ -97,15 +107,26 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
       }
     }
     running_.resize(kept);
-    if constexpr (std::is_same_v<T, float>) {
-      // All at once: every verification reads the whole dictionary.
-      if (!running_.empty()) continue;
-      verify(block);  // moves signals that need more work back to running_
-    }
-    for (const Index index : finished_)
-      finish(block, index, codes.col(index).data(), reports[index]);
-    finished_.clear();
+    deliver(block, codes, reports);
   }
+}
+
+template <typename T>
+void ActiveSetBlock<T>::deliver(const CodingBlock<T>& block, MatrixRef<T>& codes,
+                                CodingReport* reports) {
+  if constexpr (std::is_same_v<T, float>) {
+    // All at once: every verification reads the whole dictionary.
+    if (!running_.empty()) return;
+    verify(block);  // moves signals that need more work back to running_
+  }
+  for (const Index index : finished_) {
+    const ActiveSet& active = signals_[index].active;
+    write(active.size(), active.atoms(), active.coefficients(), codes.col(index).data());
+    reports[index] = std::is_same_v<T, float> ? signals_[index].report
+                                              : certify(block, index, active.size(), active.atoms(),
+                                                        active.coefficients(), extent(index));
+  }
+  finished_.clear();
 }
 
 template <typename T>
@@ -135,8 +156,13 @@ void ActiveSetBlock<T>::list_changes(Index index) {
   // What rounding alone can make of a vanishing gradient.
   double sum = 0.0;
   for (Index e = 0; e < count; ++e) sum += std::abs(static_cast<double>(entries[e].value));
-  signals_[index].noise = 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-                          (signals_[index].largest + scale_ * sum);
+  signals_[index].noise = rounding_noise(signals_[index], sum);
+}
+
+template <typename T>
+double ActiveSetBlock<T>::rounding_noise(const Signal& signal, double sum) const {
+  return 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+         (signal.largest + scale_ * sum);
 }
 
 // One product with the dictionary makes the columns of all signals known.
@@ -197,11 +223,11 @@ double ActiveSetBlock<T>::inspect(Index index, double& stationarity) {
 template <typename T>
 Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   const Signal& signal = signals_[index];
-  Index most = signal.single ? 1 : std::clamp(signal.active.size(), kMostAdded, kMostDoubled);
+  const Index old = signal.active.size();
+  Index most = signal.single ? 1 : std::clamp(old, kMostAdded, kMostDoubled);
   const T largest = static_cast<T>(excess);
   T high = largest;
   T low = signal.single ? high : static_cast<T>(std::max(tolerance, signal.growth * excess));
-  const Index old = signal.active.size();
   if (atoms_ <= kSmall && old < kMostAdded && most > 1 &&
       count_above(low) > std::max(most, atoms_ / kCrowd)) {
     // So many atoms have much in common, and most would leave again: take a few and look anew.
@@ -248,18 +274,13 @@ Index ActiveSetBlock<T>::count_above(T limit) const {
 // Lists the atoms that violate by `limit` or more, and by how much.
 template <typename T>
 Index ActiveSetBlock<T>::list_above(T limit) {
-  using V = Simd<T>;
   const T* over = over_.data();
   Index found = 0;
-  for (Index begin = 0; begin < padded_; begin += kStrip) {
-    auto largest = V::load(over + begin);
-    for (Index j = V::width; j < kStrip; j += V::width)
-      largest = V::max(largest, V::load(over + begin + j));
-    if (V::max(largest) < limit) continue;
-    for (Index j = begin; j < begin + kStrip; ++j) {
+  for (Index begin = 0; begin < padded_; begin += Simd<T>::width) {
+    for (unsigned bits = bits_not_below(over + begin, limit); bits != 0; bits &= bits - 1) {
+      const Index j = begin + std::countr_zero(bits);
       chosen_[found] = static_cast<int>(j);
-      chosen_over_[found] = over[j];
-      found += over[j] >= limit;
+      chosen_over_[found++] = over[j];
     }
   }
   return found;
@@ -338,52 +359,6 @@ void ActiveSetBlock<T>::restore(Index index) {
     gradient_(atom, index) =
         static_cast<T>(rhs_.data()[i] + active.signs()[i] * static_cast<double>(thresholds_[atom]));
   }
-}
-
-template <typename T>
-void ActiveSetBlock<T>::finish(const CodingBlock<T>& block, Index index, T* code,
-                               CodingReport& report) {
-  const Signal& signal = signals_[index];
-  const ActiveSet& active = signal.active;
-  std::fill(code, code + atoms_, T(0));
-  if constexpr (std::is_same_v<T, float>) {
-    for (Index i = 0; i < active.size(); ++i)
-      code[active.atoms()[i]] = static_cast<T>(active.coefficients()[i]);
-    report = signal.report;
-    return;
-  }
-  CertificateTerms terms;
-  double fit = 0.0;  // b'a
-  for (Index i = 0; i < active.size(); ++i) {
-    const int atom = active.atoms()[i];
-    const double a = active.coefficients()[i];
-    code[atom] = static_cast<T>(a);
-    terms.penalty += static_cast<double>(thresholds_[atom]) * std::abs(a);
-    terms.alignment += static_cast<double>(gradient_(atom, index)) * a;
-    fit += static_cast<double>(base_(atom, index)) * a;
-  }
-  terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
-                                       : std::numeric_limits<double>::quiet_NaN();
-  // Unpenalised atoms have a vanishing gradient up to the reported violation: they set no scale.
-  const auto upward = [&](T c) { return settings_.nonnegative ? c : std::abs(c); };
-  const T* gradient = gradient_.col(index).data();
-  const T* limits = thresholds_.data();
-  T largest = 0;
-  if (uniform_ && limits[0] > T(0)) {
-    const auto column = gradient_.col(index).head(atoms_);
-    largest =
-        (settings_.nonnegative ? column.maxCoeff() : column.cwiseAbs().maxCoeff()) / limits[0];
-  } else {
-    for (Index j = 0; j < padded_; ++j)
-      over_.data()[j] = limits[j] > T(0) ? upward(gradient[j]) / limits[j] : T(0);
-    largest = over_.maxCoeff();
-  }
-  terms.dual_scale = largest > T(1) ? 1.0 / static_cast<double>(largest) : 1.0;
-  // A maximum may pass over NaN; a sum does not.
-  const double unbounded = static_cast<double>((gradient_.col(index) * T(0)).sum());
-  require_finite(signal.kkt + unbounded, terms, block.squared_norms);
-  report = {signal.iterations, signal.status, duality_gap(terms), signal.kkt,
-            coding_objective(terms)};
 }
 
 template class ActiveSetBlock<float>;

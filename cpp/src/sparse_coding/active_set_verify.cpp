@@ -1,4 +1,5 @@
-// How float32 codes are rounded and certified: the report is that of the code as it is returned.
+// How codes are certified, and float32 codes rounded before: the report is that of the code as it
+// is returned.
 
 #include <algorithm>
 #include <cmath>
@@ -162,7 +163,60 @@ bool ActiveSetBlock<T>::accept(const Execution& execution, Index index) {
          ++signal.verifications >= kMaxVerifications;
 }
 
+template <typename T>
+void ActiveSetBlock<T>::write(Index size, const int* atoms, const double* coefficients,
+                              T* code) const {
+  std::fill(code, code + atoms_, T(0));
+  for (Index i = 0; i < size; ++i) code[atoms[i]] = static_cast<T>(coefficients[i]);
+}
+
+template <typename T>
+auto ActiveSetBlock<T>::extent(Index index) -> Extent {
+  // Unpenalised atoms have a vanishing gradient up to the reported violation: they set no scale.
+  const auto upward = [&](T c) { return settings_.nonnegative ? c : std::abs(c); };
+  const T* gradient = gradient_.col(index).data();
+  const T* limits = thresholds_.data();
+  T largest = 0;
+  if (uniform_ && limits[0] > T(0)) {
+    const auto column = gradient_.col(index).head(atoms_);
+    largest =
+        (settings_.nonnegative ? column.maxCoeff() : column.cwiseAbs().maxCoeff()) / limits[0];
+  } else {
+    for (Index j = 0; j < padded_; ++j)
+      over_.data()[j] = limits[j] > T(0) ? upward(gradient[j]) / limits[j] : T(0);
+    largest = over_.maxCoeff();
+  }
+  // A maximum may pass over NaN; a sum does not.
+  return {largest, (gradient_.col(index) * T(0)).sum()};
+}
+
+template <typename T>
+CodingReport ActiveSetBlock<T>::certify(const CodingBlock<T>& block, Index index, Index size,
+                                        const int* atoms, const double* coefficients,
+                                        const Extent& extent) const {
+  const Signal& signal = signals_[index];
+  CertificateTerms terms;
+  double fit = 0.0;  // b'a
+  for (Index i = 0; i < size; ++i) {
+    const int atom = atoms[i];
+    const double a = coefficients[i];
+    terms.penalty += static_cast<double>(thresholds_[atom]) * std::abs(a);
+    terms.alignment += static_cast<double>(gradient_(atom, index)) * a;
+    fit += static_cast<double>(base_(atom, index)) * a;
+  }
+  terms.residual = block.squared_norms ? block.squared_norms[index] - fit - terms.alignment
+                                       : std::numeric_limits<double>::quiet_NaN();
+  terms.dual_scale = extent.share > T(1) ? 1.0 / static_cast<double>(extent.share) : 1.0;
+  require_finite(signal.kkt + static_cast<double>(extent.spoiled), terms, block.squared_norms);
+  return {signal.iterations, signal.status, duality_gap(terms), signal.kkt,
+          coding_objective(terms)};
+}
+
 #define SPARSETRANSFER_INSTANTIATE(T)                                                              \
+  template void ActiveSetBlock<T>::write(Index, const int*, const double*, T*) const;              \
+  template auto ActiveSetBlock<T>::extent(Index)->Extent;                                          \
+  template CodingReport ActiveSetBlock<T>::certify(                                                \
+      const CodingBlock<T>&, Index, Index, const int*, const double*, const Extent&) const;        \
   template void ActiveSetBlock<T>::round(const PanelGram<T>&, Index);                              \
   template void ActiveSetBlock<T>::find_residual(const CodingBlock<T>&, Index, Index);             \
   template CodingReport ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>&, Index, Index); \

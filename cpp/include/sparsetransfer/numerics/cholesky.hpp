@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "sparsetransfer/numerics/nearest_plane.hpp"
 #include "sparsetransfer/numerics/simd.hpp"
 #include "sparsetransfer/types.hpp"
@@ -29,6 +31,19 @@ class UpdatableCholesky {
   /// A row whose pivot is not above `tolerance` times its diagonal entry depends on the others:
   /// accepted[q] becomes false and the row is left out. Returns the number of rows appended.
   Index append(Index count, double* cross, double* corner, double tolerance, bool* accepted);
+
+  /// The factor whose row i has the entries `entry(i, j)`, j <= i, of no more rows than there is
+  /// room for.
+  template <typename Entry>
+  void assign(Index size, const Entry& entry) {
+    size_ = size;
+    for (Index i = 0; i < round_up(size, kGroup); ++i) {
+      double* out = row(i);
+      for (Index j = 0; j <= i && i < size; ++j) out[j] = entry(i, j);
+      if (i < size) std::fill(out + i + 1, out + round_up(i + 1, kGroup), 0.0);
+      inverse_diagonal_.data()[i] = i < size ? 1.0 / out[i] : 0.0;
+    }
+  }
 
   /// Removes row and column `position` by Givens rotations; `rhs` (size), if not null, is rotated
   /// along: a vector y with L y = r becomes the y of the system without that row.

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "sparsetransfer/numerics/cholesky.hpp"
+#include "sparsetransfer/sparse_coding/lane_sets.hpp"
 #include "sparsetransfer/sparse_coding/panel_gram.hpp"
 
 namespace sparsetransfer {
@@ -13,6 +15,13 @@ namespace sparsetransfer {
 class ActiveSet {
  public:
   ActiveSet(Index atoms, Index capacity);
+
+  /// Below this share of an atom's energy outside the span of the others, it counts as dependent:
+  /// what is left is dominated by the rounding of a Gram matrix in precision T.
+  template <typename T>
+  static constexpr double dependence() {
+    return (sizeof(T) == 4 ? 64 : 4096) * static_cast<double>(std::numeric_limits<T>::epsilon());
+  }
 
   Index size() const { return factor_.size(); }
   const int* atoms() const { return atoms_.data(); }
@@ -27,6 +36,8 @@ class ActiveSet {
   }
 
   void clear() { factor_.clear(); }
+  /// Takes over the set of a lane.
+  void assign(const LaneSets& sets, Index lane);
 
   /// Adds candidates (atom, sign) with coefficient `start[q]`; atoms that depend on those in use
   /// are skipped. Returns how many were added. The Gram matrix has to know the columns of the atoms

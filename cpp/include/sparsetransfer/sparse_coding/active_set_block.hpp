@@ -12,7 +12,8 @@
 namespace sparsetransfer {
 
 /// Codes a block of signals in lockstep: all gradients are refreshed together, one panel of the
-/// Gram matrix at a time, then every signal adds its violating atoms and solves on its own.
+/// Gram matrix at a time, then every signal adds its violating atoms and solves on its own. On
+/// small dictionaries codes of few atoms are looked for side by side first, see `LaneSets`.
 /// Signals do not influence each other. Owns all memory it needs; one per worker.
 template <typename T>
 class ActiveSetBlock final : public BlockCoder<T> {
@@ -28,6 +29,11 @@ class ActiveSetBlock final : public BlockCoder<T> {
  private:
   using BlockCoder<T>::base_;
 
+  /// Of a gradient: the largest of |c_j| / alpha_j, and zero unless an entry is not finite.
+  struct Extent {
+    T share;
+    T spoiled;
+  };
   struct Signal {
     Signal(Index atoms, Index capacity) : active(atoms, capacity) {}
     ActiveSet active;
@@ -37,6 +43,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
     double growth = 0.0;   // share of the largest excess an atom needs to be added
     double wanted = 0.0;   // the violation that the code must not exceed
     double kkt = 0.0;      // violation at the last look
+    Extent extent{};       // at the last look of a signal in a lane
     int iterations = 0;
     int stalled = 0;  // rounds in which the objective did not fall
     int verifications = 0;
@@ -46,6 +53,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
     CodingReport report;  // of a float32 code
   };
   using Entry = CodeEntry<T>;
+  enum class Next { done, elsewhere, on };  // with a signal in a lane
 
   void start(const CodingBlock<T>& block, Index index, const T* code);
   bool is_sparse(Index used) const;
@@ -54,6 +62,11 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void require_columns(const PanelGram<T>& gram);
   void refresh(const PanelGram<T>& gram);
   void list_changes(Index index);
+  double rounding_noise(const Signal& signal, double sum) const;
+  void code_side_by_side(const CodingBlock<T>& block, Index begin, Index count, MatrixRef<T>& codes,
+                         CodingReport* reports);
+  Next look(const CodingBlock<T>& block, Index index, Index lane);
+  Index pick(T excess, T low, Index most);
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
@@ -66,7 +79,11 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void find_residual(const CodingBlock<T>& block, Index index, Index column);
   CodingReport certify_by_signal(const CodingBlock<T>& block, Index index, Index column);
   bool accept(const Execution& execution, Index index);
-  void finish(const CodingBlock<T>& block, Index index, T* code, CodingReport& report);
+  void deliver(const CodingBlock<T>& block, MatrixRef<T>& codes, CodingReport* reports);
+  void write(Index size, const int* atoms, const double* coefficients, T* code) const;
+  Extent extent(Index index);
+  CodingReport certify(const CodingBlock<T>& block, Index index, Index size, const int* atoms,
+                       const double* coefficients, const Extent& extent) const;
   double tolerance(const Signal& signal) const;
 
   Index atoms_, padded_, width_;
@@ -75,6 +92,8 @@ class ActiveSetBlock final : public BlockCoder<T> {
   Vector<T> thresholds_;  // penalty per atom, padded with infinity
   bool uniform_;          // whether all atoms have the same
   Certifier<T> certifier_;
+  LaneSets lanes_;
+  Matrix<T> limits_;  // penalties per lane, infinite for atoms in use
   std::vector<Signal> signals_;
   std::vector<Index> running_, finished_;
   Matrix<T> gradient_, reference_;

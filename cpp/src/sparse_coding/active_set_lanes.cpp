@@ -1,0 +1,229 @@
+// Small codes, side by side: see LaneSets.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "sparsetransfer/numerics/max_or_nan.hpp"
+#include "sparsetransfer/sparse_coding/active_set_block.hpp"
+
+namespace sparsetransfer {
+namespace {
+
+constexpr Index kLanes = LaneSets::kLanes;
+// A look at all atoms costs less than atoms that enter and leave again: so many enter at once, and
+// none that violates less than this share of the largest violation. Where more than a quarter of
+// all atoms would, they have much in common, and most would leave again.
+constexpr Index kMostPushed = 3;
+constexpr double kShare = 0.5;
+constexpr Index kCrowd = 4;
+
+template <typename T>
+struct Looked {
+  T excess;   // the largest over the limits
+  T largest;  // of all |c|, or of all c
+  T spoiled;  // zero unless an entry is not finite
+};
+
+/// gradient = base - sum_e value_e column_e, and by how much it exceeds the limits.
+template <typename T, bool NonNegative>
+Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entries, Index count,
+                              const T* base, const T* limits, T* gradient, T* over) {
+  using V = Simd<T>;
+  constexpr Index height = PanelGram<T>::kRows;
+  constexpr Index packets = std::min<Index>(8, height / V::width);
+  constexpr Index rows = packets * V::width;
+  const Index end = gram.padded_atoms();
+  auto excess = V::broadcast(-std::numeric_limits<T>::infinity());
+  auto largest = excess;
+  auto spoiled = V::zero();
+  const auto zero = V::zero();
+  for (Index begin = 0; begin < end; begin += rows) {
+    const T* panel = gram.panel(begin / height) + begin % height;
+    typename V::Packet sums[packets];
+    for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
+    for (Index e = 0; e < count; ++e) {
+      const T* column = panel + gram.place(entries[e].atom) * height;
+      const auto value = V::broadcast(-entries[e].value);
+      for (Index p = 0; p < packets; ++p)
+        sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
+    }
+    for (Index p = 0; p < packets; ++p) {
+      const Index row = begin + p * V::width;
+      V::store(gradient + row, sums[p]);
+      const auto upward = NonNegative ? sums[p] : V::abs(sums[p]);
+      const auto more = V::subtract(upward, V::load(limits + row));
+      V::store(over + row, more);
+      excess = V::max(excess, more);
+      largest = V::max(largest, upward);
+      spoiled = V::multiply_add(sums[p], zero, spoiled);
+    }
+  }
+  return {V::max(excess), V::max(largest), V::sum(spoiled)};
+}
+
+}  // namespace
+
+// Lists at most `most` atoms that violate by `low` or more, those that violate most first; one
+// alone where a crowd does.
+template <typename T>
+Index ActiveSetBlock<T>::pick(T excess, T low, Index most) {
+  const T* over = over_.data();
+  Index above = 0;
+  for (Index begin = 0; begin < padded_; begin += Simd<T>::width)
+    above += std::popcount(bits_not_below(over + begin, low));
+  T limit = low;
+  if (above > std::max(most, atoms_ / kCrowd)) {
+    most = 1;
+    limit = excess;
+  }
+  Index found = 0;
+  for (Index begin = 0; begin < padded_; begin += Simd<T>::width) {
+    for (unsigned bits = bits_not_below(over + begin, limit); bits != 0; bits &= bits - 1) {
+      const Index j = begin + std::countr_zero(bits);
+      const T value = over[j];
+      if (found == most && !(value > chosen_over_[most - 1])) continue;
+      if (found < most) ++found;
+      Index place = found - 1;
+      for (; place > 0 && chosen_over_[place - 1] < value; --place) {
+        chosen_over_[place] = chosen_over_[place - 1];
+        chosen_[place] = chosen_[place - 1];
+      }
+      chosen_over_[place] = value;
+      chosen_[place] = static_cast<int>(j);
+    }
+  }
+  return found;
+}
+
+// Refreshes the gradient of a signal and, if its code is stationary but no solution yet, pushes
+// more atoms.
+template <typename T>
+auto ActiveSetBlock<T>::look(const CodingBlock<T>& block, Index index, Index lane) -> Next {
+  Signal& signal = signals_[index];
+  const Index used = lanes_.size(lane);
+  const int* atoms = lanes_.atoms(lane);
+  Entry entries[LaneSets::kCapacity];
+  double sum = 0.0;
+  for (Index i = 0; i < used; ++i) {
+    entries[i] = {atoms[i], static_cast<T>(lanes_.coefficient(lane, i))};
+    sum += std::abs(static_cast<double>(entries[i].value));
+  }
+  signal.noise = rounding_noise(signal, sum);
+  T* gradient = gradient_.col(index).data();
+  const auto refresh =
+      settings_.nonnegative ? refresh_and_compare<T, true> : refresh_and_compare<T, false>;
+  const Looked<T> looked = refresh(block.gram, entries, used, base_.col(index).data(),
+                                   limits_.col(lane).data(), gradient, over_.data());
+  const auto excess = static_cast<double>(looked.excess);
+  double stationarity = 0.0;
+  for (Index i = 0; i < used; ++i) {
+    const int atom = atoms[i];
+    if (signal.ridge != 0.0) gradient[atom] -= static_cast<T>(signal.ridge) * entries[i].value;
+    const double residual = static_cast<double>(gradient[atom]) -
+                            lanes_.sign(lane, i) * static_cast<double>(thresholds_[atom]);
+    lanes_.set_residual(lane, i, residual);
+    stationarity = max_or_nan(stationarity, std::abs(residual));
+  }
+  const double accepted = tolerance(signal);
+  signal.kkt = std::max(max_or_nan(excess, stationarity), 0.0);
+  if (signal.kkt <= accepted) {
+    const bool same = uniform_ && thresholds_[0] > T(0) && signal.ridge == 0.0;
+    if (std::is_same_v<T, double>)
+      signal.extent =
+          same ? Extent{looked.largest / thresholds_[0], looked.spoiled} : extent(index);
+    return Next::done;
+  }
+  if (!(signal.kkt > accepted) || signal.iterations >= settings_.max_iterations ||
+      block.execution.out_of_time())
+    return Next::elsewhere;
+  ++signal.iterations;
+  if (stationarity > accepted || excess <= accepted) return Next::on;
+  const T low = static_cast<T>(std::max(accepted, kShare * excess));
+  const Index found = pick(looked.excess, low, signal.single ? 1 : kMostPushed);
+  if (used + found > LaneSets::kCapacity) return Next::elsewhere;
+  block.gram.require(chosen_.data(), found);
+  for (Index q = 0; q < found; ++q) {
+    const int atom = chosen_[q];
+    const double sign = gradient[atom] > T(0) ? 1.0 : -1.0;
+    lanes_.push(
+        block.gram, signal.ridge, lane, atom, sign,
+        static_cast<double>(gradient[atom]) - sign * static_cast<double>(thresholds_[atom]));
+    limits_(atom, lane) = std::numeric_limits<T>::infinity();
+  }
+  return Next::on;
+}
+
+// Codes the signals, or leaves what does not fit the lanes to the rounds of `solve`.
+template <typename T>
+void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>& block, Index begin, Index count,
+                                          MatrixRef<T>& codes, CodingReport* reports) {
+  block.execution.check();
+  std::array<bool, kLanes> moving{};
+  std::array<Index, kLanes> pushed{};
+  std::array<LaneSets::Outcome, kLanes> outcomes;
+  Index left = count;
+  const auto leave = [&](Index lane, std::vector<Index>& where) {
+    moving[lane] = false;
+    --left;
+    signals_[begin + lane].active.assign(lanes_, lane);
+    where.push_back(begin + lane);
+  };
+  for (Index lane = 0; lane < count; ++lane) {
+    start(block, begin + lane, nullptr);
+    moving[lane] = true;
+    lanes_.clear(lane);
+    limits_.col(lane) = thresholds_;
+  }
+  while (left > 0) {
+    for (Index lane = 0; lane < count; ++lane) {
+      if (!moving[lane]) continue;
+      const Index index = begin + lane;
+      const Index before = lanes_.size(lane);
+      const Next next = look(block, index, lane);
+      pushed[lane] = lanes_.size(lane) - before;
+      if (next == Next::elsewhere) leave(lane, running_);
+      if (next != Next::done) continue;
+      if (std::is_same_v<T, float>) {
+        leave(lane, finished_);  // to be rounded and verified
+        continue;
+      }
+      moving[lane] = false;
+      --left;
+      double coefficients[LaneSets::kCapacity];
+      for (Index i = 0; i < before; ++i) coefficients[i] = lanes_.coefficient(lane, i);
+      write(before, lanes_.atoms(lane), coefficients, codes.col(index).data());
+      reports[index] =
+          certify(block, index, before, lanes_.atoms(lane), coefficients, signals_[index].extent);
+    }
+    lanes_.step(moving, ActiveSet::dependence<T>(), outcomes);
+    for (Index lane = 0; lane < count; ++lane) {
+      if (!moving[lane]) continue;
+      Signal& signal = signals_[begin + lane];
+      const LaneSets::Outcome& outcome = outcomes[lane];
+      for (Index i = 0; i < outcome.dropped; ++i) {
+        const int atom = lanes_.dropped(lane)[i];
+        limits_(atom, lane) = thresholds_[atom];
+      }
+      const bool alone = signal.single;
+      signal.single = !(outcome.decrease > 0.0);
+      const bool stuck = signal.single && (outcome.dropped == 0 || (alone && pushed[lane] > 0));
+      if (outcome.dependent) lanes_.pop(lane, pushed[lane]);
+      if (outcome.dependent || stuck) leave(lane, running_);
+    }
+  }
+}
+
+#define SPARSETRANSFER_INSTANTIATE(T)                                                     \
+  template Index ActiveSetBlock<T>::pick(T, T, Index);                                    \
+  template auto ActiveSetBlock<T>::look(const CodingBlock<T>&, Index, Index) -> Next;     \
+  template void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>&, Index, Index, \
+                                                     MatrixRef<T>&, CodingReport*);
+SPARSETRANSFER_INSTANTIATE(float)
+SPARSETRANSFER_INSTANTIATE(double)
+#undef SPARSETRANSFER_INSTANTIATE
+
+}  // namespace sparsetransfer
