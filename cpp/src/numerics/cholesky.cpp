@@ -114,10 +114,11 @@ double eliminate(Index q, Index count, double* matrix) {
 
 UpdatableCholesky::UpdatableCholesky(Index capacity)
     : capacity_(round_up(std::max<Index>(capacity, 1), kGroup)),
-      rows_(offset(capacity_)),
-      cosines_(capacity_),
-      sines_(capacity_),
-      inverse_diagonal_(capacity_) {}
+      memory_(3 * capacity_ + offset(capacity_)),
+      cosines_(memory_.data()),
+      sines_(cosines_ + capacity_),
+      inverse_diagonal_(sines_ + capacity_),
+      rows_(inverse_diagonal_ + capacity_) {}
 
 template <Index Width>
 Index UpdatableCholesky::append_rows(Index count, double* cross, double* corner, double tolerance,
@@ -125,7 +126,7 @@ Index UpdatableCholesky::append_rows(Index count, double* cross, double* corner,
   double diagonal[Width];
   for (Index q = 0; q < count; ++q) diagonal[q] = corner[q * kRhs + q];
   if (size_ > 0) {
-    forward_block<Width>(size_, inverse_diagonal_.data(), cross,
+    forward_block<Width>(size_, inverse_diagonal_, cross,
                          [this](Index i) { return static_cast<const double*>(row(i)); });
     subtract_inner_products<Width>(size_, cross, corner);
   }
@@ -144,8 +145,8 @@ Index UpdatableCholesky::append_rows(Index count, double* cross, double* corner,
     out[size_] = corner[q * kRhs + q];
     std::fill(out + size_ + 1, out + round_up(size_ + 1, kGroup), 0.0);
     if (size_ % kGroup == 0)
-      std::fill(inverse_diagonal_.data() + size_, inverse_diagonal_.data() + size_ + kGroup, 0.0);
-    inverse_diagonal_.data()[size_] = inverse;
+      std::fill(inverse_diagonal_ + size_, inverse_diagonal_ + size_ + kGroup, 0.0);
+    inverse_diagonal_[size_] = inverse;
     kept[added] = q;
     ++size_;
   }
@@ -159,8 +160,8 @@ Index UpdatableCholesky::append(Index count, double* cross, double* corner, doub
 }
 
 void UpdatableCholesky::remove(Index position, double* rhs) {
-  double* cosines = cosines_.data();
-  double* sines = sines_.data();
+  double* cosines = cosines_;
+  double* sines = sines_;
   const Index last = size_ - 1;
   // Row r + 1 moves to r. Rotation c mixes columns c and c + 1; those of earlier rows are known,
   // the one of column r follows from this row's own diagonal. Four rows at a time hide the
@@ -212,7 +213,7 @@ void UpdatableCholesky::remove(Index position, double* rhs) {
       cosines[r] = carry[k] * inverse;
       sines[r] = diagonal * inverse;
       to[k][r] = length;
-      inverse_diagonal_.data()[r] = inverse;
+      inverse_diagonal_[r] = inverse;
       std::fill(to[k] + r + 1, to[k] + round_up(r + 1, kGroup), 0.0);
     }
   }

@@ -66,7 +66,7 @@ void UpdatableCholesky::solve_lower(double* x) const {
         sums[r] = V::multiply_add(V::load(rows[r] + l), known, sums[r]);
     }
     Corner corner;
-    load_corner<false>(rows, inverse_diagonal_.data(), begin, count, corner);
+    load_corner<false>(rows, inverse_diagonal_, begin, count, corner);
     double values[kGroup];
     for (Index r = 0; r < kGroup; ++r) values[r] = x[begin + r] - V::sum(sums[r]);
     for (Index l = 0; l < kGroup; ++l)
@@ -81,7 +81,7 @@ void UpdatableCholesky::solve_upper(double* x) const {
     const double* rows[kGroup];
     for (Index r = 0; r < kGroup; ++r) rows[r] = row(begin + std::min(r, count - 1));
     Corner corner;
-    load_corner<true>(rows, inverse_diagonal_.data(), begin, count, corner);
+    load_corner<true>(rows, inverse_diagonal_, begin, count, corner);
     double values[kGroup];
     for (Index r = 0; r < kGroup; ++r) values[r] = x[begin + r];
     for (Index r = kGroup - 1; r > 0; --r)

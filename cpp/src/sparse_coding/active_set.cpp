@@ -16,11 +16,12 @@ ActiveSet::ActiveSet(Index atoms, Index capacity)
     : factor_(std::min(atoms, capacity)),
       atoms_(static_cast<std::size_t>(factor_.capacity())),
       crossing_(static_cast<std::size_t>(factor_.capacity())),
-      coefficients_(factor_.capacity()),
-      signs_(factor_.capacity()),
-      direction_(factor_.capacity()),
-      image_(factor_.capacity()),
-      cross_(factor_.capacity() * kBatch) {}
+      memory_(factor_.capacity() * (4 + kBatch)),
+      coefficients_(memory_.data()),
+      signs_(coefficients_ + factor_.capacity()),
+      direction_(signs_ + factor_.capacity()),
+      image_(direction_ + factor_.capacity()),
+      cross_(image_ + factor_.capacity()) {}
 
 template <typename T>
 Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, const double* signs,
@@ -47,7 +48,7 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     const Index batch = std::min(kBatch, count - begin);
     const int* chosen = atoms + begin;
     const Index old = size();
-    double* cross = cross_.data();
+    double* cross = cross_;
     const Index width = batch <= UpdatableCholesky::kGroup ? UpdatableCholesky::kGroup : kBatch;
     const T* rows[kBatch];  // of the candidates, in the column at place 0
     for (Index q = 0; q < batch; ++q) rows[q] = gram.panel(chosen[q] / height) + chosen[q] % height;
@@ -82,8 +83,8 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
     for (Index q = 0; q < batch; ++q) {
       if (!accepted[q]) continue;
       atoms_[next] = chosen[q];
-      signs_.data()[next] = signs[begin + q];
-      coefficients_.data()[next] = start ? start[begin + q] : 0.0;
+      signs_[next] = signs[begin + q];
+      coefficients_[next] = start ? start[begin + q] : 0.0;
       if (fresh.data()) candidate[next - first] = static_cast<int>(begin + q);
       ++next;
     }
@@ -97,8 +98,8 @@ void ActiveSet::assign(const LaneSets& sets, Index lane) {
   factor_.assign(size, [&](Index i, Index j) { return sets.factor(lane, i, j); });
   for (Index i = 0; i < size; ++i) {
     atoms_[i] = sets.atoms(lane)[i];
-    coefficients_.data()[i] = sets.coefficient(lane, i);
-    signs_.data()[i] = sets.sign(lane, i);
+    coefficients_[i] = sets.coefficient(lane, i);
+    signs_[i] = sets.sign(lane, i);
   }
 }
 
@@ -110,8 +111,8 @@ void ActiveSet::drop_crossing(double* rhs) {
   Index kept = 0;
   for (Index i = 0; i < before; ++i) {
     atoms_[kept] = atoms_[i];
-    coefficients_.data()[kept] = coefficients_.data()[i];
-    signs_.data()[kept] = signs_.data()[i];
+    coefficients_[kept] = coefficients_[i];
+    signs_[kept] = signs_[i];
     kept += 1 - crossing[i];
   }
 }
@@ -130,7 +131,7 @@ double ActiveSet::descend(double* rhs) {
 
 bool ActiveSet::some_at_zero(Index count) const {
   for (Index i = 0; i < count; ++i)
-    if (crossing_[i] && coefficients_.data()[i] == 0.0) return true;
+    if (crossing_[i] && coefficients_[i] == 0.0) return true;
   return false;
 }
 
@@ -140,9 +141,9 @@ double ActiveSet::step(double* rhs) {
   // is the new right-hand side.
   const Index m = size();
   const Index padded = round_up(m, UpdatableCholesky::kGroup);
-  double* a = coefficients_.data();
-  double* direction = direction_.data();
-  const double* sign = signs_.data();
+  double* a = coefficients_;
+  double* direction = direction_;
+  const double* sign = signs_;
   std::copy(rhs, rhs + padded, direction);
   factor_.solve_upper(direction);
   // No branches in these loops: nothing predicts which atoms cross.
@@ -161,7 +162,7 @@ double ActiveSet::step(double* rhs) {
   }
   // Put every crossing coefficient to zero at once if that lowers the objective, ...
   for (Index i = 0; i < m; ++i) direction[i] = crossing[i] ? -a[i] : direction[i];
-  double* image = image_.data();
+  double* image = image_;
   factor_.multiply_transposed(direction, image);
   const Eigen::Map<const Vector<double>> u(image, m);
   double decrease = y.dot(u) - 0.5 * u.squaredNorm();
@@ -199,8 +200,8 @@ bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, const Violator&
   const auto [atom, sign, excess] = violator;
   const Index m = size();
   const Index padded = round_up(m, UpdatableCholesky::kGroup);
-  double* direction = direction_.data();
-  double* a = coefficients_.data();
+  double* direction = direction_;
+  double* a = coefficients_;
   for (Index i = 0; i < m; ++i) direction[i] = static_cast<double>(gram(atom, atoms_[i]));
   std::fill(direction + m, direction + padded, 0.0);
   factor_.solve_lower(direction);
@@ -214,7 +215,7 @@ bool ActiveSet::exchange(const PanelGram<T>& gram, double ridge, const Violator&
   Index leaving = -1;
   for (Index i = 0; i < m; ++i) {
     const double rate = -sign * direction[i];
-    if (rate * signs_.data()[i] >= 0.0) continue;
+    if (rate * signs_[i] >= 0.0) continue;
     if (const double reach = -a[i] / rate; reach < length) {
       length = reach;
       leaving = i;

@@ -41,7 +41,7 @@ class UpdatableCholesky {
       double* out = row(i);
       for (Index j = 0; j <= i && i < size; ++j) out[j] = entry(i, j);
       if (i < size) std::fill(out + i + 1, out + round_up(i + 1, kGroup), 0.0);
-      inverse_diagonal_.data()[i] = i < size ? 1.0 / out[i] : 0.0;
+      inverse_diagonal_[i] = i < size ? 1.0 / out[i] : 0.0;
     }
   }
 
@@ -69,15 +69,13 @@ class UpdatableCholesky {
   }
   template <Index Width>
   Index append_rows(Index count, double* cross, double* corner, double tolerance, bool* accepted);
-  double* row(Index i) { return rows_.data() + offset(i); }
-  const double* row(Index i) const { return rows_.data() + offset(i); }
+  double* row(Index i) { return rows_ + offset(i); }
+  const double* row(Index i) const { return rows_ + offset(i); }
 
   Index capacity_;
   Index size_ = 0;
-  AlignedBuffer<double> rows_;
-  AlignedBuffer<double> cosines_;
-  AlignedBuffer<double> sines_;
-  AlignedBuffer<double> inverse_diagonal_;
+  AlignedBuffer<double> memory_;  // of what follows
+  double *cosines_, *sines_, *inverse_diagonal_, *rows_;
 };
 
 }  // namespace sparsetransfer

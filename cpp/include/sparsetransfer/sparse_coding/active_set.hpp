@@ -25,14 +25,14 @@ class ActiveSet {
 
   Index size() const { return factor_.size(); }
   const int* atoms() const { return atoms_.data(); }
-  const double* coefficients() const { return coefficients_.data(); }
-  double* coefficients() { return coefficients_.data(); }
-  const double* signs() const { return signs_.data(); }
+  const double* coefficients() const { return coefficients_; }
+  double* coefficients() { return coefficients_; }
+  const double* signs() const { return signs_; }
   Index capacity() const { return factor_.capacity(); }
   /// Rounds the coefficients to the precision of T, changing the gradient as little as it can.
   template <typename T>
   void round_to() {
-    factor_.round_to<T>(coefficients_.data(), direction_.data());
+    factor_.round_to<T>(coefficients_, direction_);
   }
 
   void clear() { factor_.clear(); }
@@ -76,7 +76,8 @@ class ActiveSet {
   UpdatableCholesky factor_;
   std::vector<int> atoms_;
   std::vector<std::int64_t> crossing_;  // as wide as what decides it
-  AlignedBuffer<double> coefficients_, signs_, direction_, image_, cross_;
+  AlignedBuffer<double> memory_;        // of what follows: a coder makes many sets
+  double *coefficients_, *signs_, *direction_, *image_, *cross_;
 };
 
 extern template Index ActiveSet::add(const PanelGram<float>&, double, const int*, const double*,
