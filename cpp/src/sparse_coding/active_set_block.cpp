@@ -75,6 +75,7 @@ template <typename T>
 void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRef<T> codes,
                               CodingReport* reports) {
   running_.clear();
+  work_ = kWorkPerCheck;
   scale_ = block.gram.largest_diagonal();
   finished_.clear();
   if (!settings_.warm_start && atoms_ <= kSideBySide) {
@@ -92,14 +93,8 @@ void ActiveSetBlock<T>::solve(const CodingBlock<T>& block, Index count, MatrixRe
     require_columns(block.gram);
     refresh(block.gram);
     std::size_t kept = 0;
-    Index work = kWorkPerCheck;
     for (const Index index : running_) {
-      // Reading the clock takes as long as a round of a small problem.
-      work += padded_ + signals_[index].active.size() * signals_[index].active.size();
-      if (work >= kWorkPerCheck) {
-        block.execution.check();
-        work = 0;
-      }
+      check(block.execution, signals_[index].active.size());
       if (advance(block, index)) {
         running_[kept++] = index;
       } else {
@@ -127,6 +122,15 @@ void ActiveSetBlock<T>::deliver(const CodingBlock<T>& block, MatrixRef<T>& codes
                                                         active.coefficients(), extent(index));
   }
   finished_.clear();
+}
+
+template <typename T>
+void ActiveSetBlock<T>::check(const Execution& execution, Index used) {
+  // Reading the clock takes as long as a round of a small problem.
+  work_ += padded_ + used * used;
+  if (work_ < kWorkPerCheck) return;
+  execution.check();
+  work_ = 0;
 }
 
 template <typename T>

@@ -161,7 +161,6 @@ auto ActiveSetBlock<T>::look(const CodingBlock<T>& block, Index index, Index lan
 template <typename T>
 void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>& block, Index begin, Index count,
                                           MatrixRef<T>& codes, CodingReport* reports) {
-  block.execution.check();
   std::array<bool, kLanes> moving{};
   std::array<Index, kLanes> pushed{};
   std::array<LaneSets::Outcome, kLanes> outcomes;
@@ -183,6 +182,7 @@ void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>& block, Index beg
       if (!moving[lane]) continue;
       const Index index = begin + lane;
       const Index before = lanes_.size(lane);
+      check(block.execution, before);
       const Next next = look(block, index, lane);
       pushed[lane] = lanes_.size(lane) - before;
       if (next == Next::elsewhere) leave(lane, running_);

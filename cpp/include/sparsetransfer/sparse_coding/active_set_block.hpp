@@ -61,6 +61,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool stays(const PanelGram<T>& gram, Index index, Index atom, double value) const;
   void require_columns(const PanelGram<T>& gram);
   void refresh(const PanelGram<T>& gram);
+  void check(const Execution& execution, Index used);
   void list_changes(Index index);
   double rounding_noise(const Signal& signal, double sum) const;
   void code_side_by_side(const CodingBlock<T>& block, Index begin, Index count, MatrixRef<T>& codes,
@@ -88,6 +89,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
 
   Index atoms_, padded_, width_;
   CodingSettings settings_;
+  Index work_ = 0;        // since the last check
   double scale_ = 0.0;    // the largest squared norm of an atom
   Vector<T> thresholds_;  // penalty per atom, padded with infinity
   bool uniform_;          // whether all atoms have the same
