@@ -18,7 +18,7 @@ CPP_LAYERS = (
 )
 BASE_HEADERS = {"types.hpp", "status.hpp", "checks.hpp"}
 STANDARD_HEADER = re.compile(r"[a-z_]+")
-POSIX_HEADERS = {"pthread.h"}
+POSIX_HEADERS = {"pthread.h", "sys/mman.h"}
 LINT_IMPORTS = """
 import sys
 from importlinter.cli import lint_imports

@@ -93,14 +93,24 @@ Index ActiveSet::add(const PanelGram<T>& gram, double ridge, const int* atoms, c
   return added;
 }
 
-void ActiveSet::assign(const LaneSets& sets, Index lane) {
+template <typename T>
+void ActiveSet::take(const PanelGram<T>& gram, double ridge, const LaneSets& sets, Index lane) {
   const Index size = sets.size(lane);
-  factor_.assign(size, [&](Index i, Index j) { return sets.factor(lane, i, j); });
+  const int* atoms = sets.atoms(lane);
+  double signs[LaneSets::kCapacity], start[LaneSets::kCapacity];
   for (Index i = 0; i < size; ++i) {
-    atoms_[i] = sets.atoms(lane)[i];
-    coefficients_[i] = sets.coefficient(lane, i);
-    signs_[i] = sets.sign(lane, i);
+    signs[i] = sets.sign(lane, i);
+    start[i] = sets.coefficient(lane, i);
   }
+  factor_.clear();
+  if (!sets.factorised(lane)) {
+    add(gram, ridge, atoms, signs, start, size);
+    return;
+  }
+  factor_.assign(size, [&](Index i, Index j) { return sets.factor(lane, i, j); });
+  std::copy(atoms, atoms + size, atoms_.begin());
+  std::copy(signs, signs + size, signs_);
+  std::copy(start, start + size, coefficients_);
 }
 
 void ActiveSet::drop_crossing(double* rhs) {
@@ -233,6 +243,8 @@ template Index ActiveSet::add(const PanelGram<float>&, double, const int*, const
                               const double*, Index);
 template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
                               const double*, Index);
+template void ActiveSet::take(const PanelGram<float>&, double, const LaneSets&, Index);
+template void ActiveSet::take(const PanelGram<double>&, double, const LaneSets&, Index);
 template bool ActiveSet::exchange(const PanelGram<float>&, double, const Violator&, const double*);
 template bool ActiveSet::exchange(const PanelGram<double>&, double, const Violator&, const double*);
 

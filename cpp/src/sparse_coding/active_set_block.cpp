@@ -22,6 +22,7 @@ constexpr Index kMostDoubled = 64;
 // than a quarter of all atoms would enter, few of them will stay.
 constexpr Index kSmall = 256;
 constexpr Index kCrowd = 4;
+constexpr Index kMostListed = 64;
 // As many atoms at most for which the Gram matrix stays in the cache while small codes are looked
 // for side by side.
 constexpr Index kSideBySide = 256;
@@ -232,25 +233,23 @@ Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   const T largest = static_cast<T>(excess);
   T high = largest;
   T low = signal.single ? high : static_cast<T>(std::max(tolerance, signal.growth * excess));
-  if (atoms_ <= kSmall && old < kMostAdded && most > 1 &&
-      count_above(low) > std::max(most, atoms_ / kCrowd)) {
+  Index above = count_above(low);
+  if (atoms_ <= kSmall && old < kMostAdded && most > 1 && above > std::max(most, atoms_ / kCrowd)) {
     // So many atoms have much in common, and most would leave again: take a few and look anew.
     most = old + 1;
     if (most == 1) low = high;
   }
-  Index found = list_above(low);
-  const auto count = [&](T limit) {
-    int above = 0;
-    for (Index q = 0; q < found; ++q) above += chosen_over_[q] >= limit;
-    return Index(above);
-  };
-  if (found <= most) high = low;
+  if (above <= most) high = low;
+  // Listing many atoms takes longer than counting them a few times.
+  Index found = above <= kMostListed ? list_above(low) : -1;
   for (int step = 0; step < kMostHalvings && low < high; ++step) {
     const T middle = low + (high - low) / 2;
-    const Index above = count(middle);
+    above = found < 0 ? count_above(middle) : count_listed(found, middle);
     (above > most ? low : high) = middle;
     if (above <= most && 4 * above >= 3 * most) break;
+    if (found < 0 && above > most && above <= kMostListed) found = list_above(low);
   }
+  if (found < 0) found = list_above(high);
   Index kept = 0;
   for (Index q = 0; q < found; ++q) {
     const T over = chosen_over_[q];
@@ -268,11 +267,19 @@ Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
 
 template <typename T>
 Index ActiveSetBlock<T>::count_above(T limit) const {
-  using Count = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;  // one per entry
   const T* over = over_.data();
-  Count found = 0;
-  for (Index j = 0; j < padded_; ++j) found += over[j] >= limit;
-  return static_cast<Index>(found);
+  Index found = 0;
+  for (Index begin = 0; begin < padded_; begin += Simd<T>::width)
+    found += std::popcount(bits_not_below(over + begin, limit));
+  return found;
+}
+
+// Of those that are listed.
+template <typename T>
+Index ActiveSetBlock<T>::count_listed(Index listed, T limit) const {
+  int above = 0;
+  for (Index q = 0; q < listed; ++q) above += chosen_over_[q] >= limit;
+  return above;
 }
 
 // Lists the atoms that violate by `limit` or more, and by how much.

@@ -72,11 +72,8 @@ Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entr
 template <typename T>
 Index ActiveSetBlock<T>::pick(T excess, T low, Index most) {
   const T* over = over_.data();
-  Index above = 0;
-  for (Index begin = 0; begin < padded_; begin += Simd<T>::width)
-    above += std::popcount(bits_not_below(over + begin, low));
   T limit = low;
-  if (above > std::max(most, atoms_ / kCrowd)) {
+  if (count_above(low) > std::max(most, atoms_ / kCrowd)) {
     most = 1;
     limit = excess;
   }
@@ -168,7 +165,8 @@ void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>& block, Index beg
   const auto leave = [&](Index lane, std::vector<Index>& where) {
     moving[lane] = false;
     --left;
-    signals_[begin + lane].active.assign(lanes_, lane);
+    Signal& signal = signals_[begin + lane];
+    signal.active.take(block.gram, signal.ridge, lanes_, lane);
     where.push_back(begin + lane);
   };
   for (Index lane = 0; lane < count; ++lane) {

@@ -125,9 +125,9 @@ void LaneSets::step(const std::array<bool, kLanes>& moving, double tolerance,
   factorise(begin, end, tolerance, independent.data());
   for (Index lane = 0; lane < kLanes; ++lane) {
     if (!moving[lane]) continue;
-    factorised_[lane] = sizes_[lane];
     outcomes[lane].dependent = independent[lane] == 0.0;
-    if (independent[lane] > 0.0) active[lane] = 1.0;
+    active[lane] = independent[lane];
+    factorised_[lane] = outcomes[lane].dependent ? 0 : sizes_[lane];
   }
   const Packet one = V::broadcast(1.0);
   const Packet half = V::broadcast(0.5);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sparsetransfer/checks.hpp"
+#include "sparsetransfer/numerics/large_pages.hpp"
 #include "sparsetransfer/numerics/max_or_nan.hpp"
 
 namespace sparsetransfer {
@@ -21,6 +22,12 @@ PanelGram<T>::PanelGram(Index atoms, Index stride)
       entries_(num_panels() * kRows * atoms),
       places_(static_cast<std::size_t>(atoms)) {
   std::iota(places_.begin(), places_.end(), 0);
+}
+
+template <typename T>
+void PanelGram<T>::use_large_pages() {
+  prefer_large_pages(entries_.data(),
+                     static_cast<std::size_t>(padded_atoms() * atoms_) * sizeof(T));
 }
 
 template <typename T>
@@ -42,6 +49,7 @@ PanelGram<T> PanelGram<T>::from_dictionary(const Execution& execution,
   require_not_empty("dictionary", dictionary.features(), dictionary.atoms());
   const Index atoms = dictionary.atoms();
   PanelGram gram(atoms, kRows * atoms);
+  gram.use_large_pages();
   gram.set_diagonal(dictionary.squared_norms());
   const Index tiles = num_blocks(atoms, kTile);
   const double flops =
@@ -89,6 +97,7 @@ PanelGram<T> PanelGram<T>::from_gram(const Execution& execution, const ConstMatr
   require_not_empty("gram", source.rows(), source.cols());
   require_shape("gram", source.rows(), source.cols(), source.cols(), source.cols());
   PanelGram gram(source.cols(), kRows * source.cols());
+  gram.use_large_pages();
   gram.set_diagonal(source.diagonal());
   const double size = static_cast<double>(source.size());
   parallel_for(execution.for_work(size), gram.num_panels(), [&](Index index, int) {

@@ -5,6 +5,7 @@
 
 #include "check.hpp"
 #include "sparse_coding/gaussian.hpp"
+#include "sparsetransfer/sparse_coding/active_set.hpp"
 #include "sparsetransfer/sparse_coding/lane_sets.hpp"
 
 namespace {
@@ -14,6 +15,7 @@ using check::gaussian;
 
 constexpr Index kLanes = LaneSets::kLanes;
 constexpr Index kAtoms = 40;
+constexpr Index kSignals = 24;  // a multiple of the lanes
 constexpr double kAlpha = 0.3;
 constexpr double kRidge = 0.01;
 constexpr double kTolerance = 1e-12;
@@ -22,7 +24,7 @@ struct Problem {
   // Atoms with a common part, so that coefficients cross zero on the way.
   Matrix<double> D = gaussian<double>(25, kAtoms, 1) + Matrix<double>::Constant(25, kAtoms, 0.4);
   Matrix<double> X =
-      gaussian<double>(25, 3 * kLanes, 2) + Matrix<double>::Constant(25, 3 * kLanes, 0.3);
+      gaussian<double>(25, kSignals, 2) + Matrix<double>::Constant(25, kSignals, 0.3);
   PanelGram<double> gram = PanelGram<double>::from_dictionary({}, D);
 };
 
@@ -63,9 +65,26 @@ double prepare(const Problem& problem, Index signal, Index lane, LaneSets& sets)
   return violation;
 }
 
+/// Lets an active set descend and returns the largest violation of its own atoms there.
+double gradient_after_descent(const Problem& problem, Index signal, ActiveSet& active) {
+  Vector<double> rhs = Vector<double>::Zero(32);
+  const auto residuals = [&] {
+    Vector<double> a = Vector<double>::Zero(kAtoms);
+    for (Index i = 0; i < active.size(); ++i) a[active.atoms()[i]] = active.coefficients()[i];
+    const Vector<double> c =
+        problem.D.transpose() * (problem.X.col(signal) - problem.D * a) - kRidge * a;
+    for (Index i = 0; i < active.size(); ++i)
+      rhs[i] = c[active.atoms()[i]] - kAlpha * active.signs()[i];
+  };
+  residuals();
+  active.descend(rhs.data());
+  residuals();
+  return active.size() > 0 ? rhs.head(active.size()).cwiseAbs().maxCoeff() : 0.0;
+}
+
 TEST(steps_lower_the_objective_by_what_they_say_and_end_at_its_minimum) {
   const Problem problem;
-  for (Index first = 0; first < 3 * kLanes; first += kLanes) {
+  for (Index first = 0; first < kSignals; first += kLanes) {
     LaneSets sets;
     std::array<bool, kLanes> moving;
     std::array<LaneSets::Outcome, kLanes> outcomes;
@@ -140,6 +159,7 @@ TEST(the_factor_is_that_of_the_atoms_in_use) {
   while (prepare(problem, 1, 0, sets) > 1e-9) sets.step(moving, kTolerance, outcomes);
   const Index m = sets.size(0);
   REQUIRE(m > 3);
+  REQUIRE(sets.factorised(0));
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j <= i; ++j) {
       double sum = 0.0;
@@ -148,6 +168,28 @@ TEST(the_factor_is_that_of_the_atoms_in_use) {
       CHECK_NEAR(sum, entry + (i == j ? kRidge : 0.0), 1e-11);
     }
   }
+}
+
+// Whenever a set is handed over, also right after atoms were pushed or dropped, the active set that
+// goes on with it finds the minimum over its atoms.
+TEST(an_active_set_takes_over_what_a_lane_has) {
+  const Problem problem;
+  Index incomplete = 0;
+  for (Index signal = 0; signal < problem.X.cols(); ++signal) {
+    LaneSets sets;
+    std::array<bool, kLanes> moving{};
+    std::array<LaneSets::Outcome, kLanes> outcomes;
+    moving[0] = true;
+    for (int round = 0; round < 12 && prepare(problem, signal, 0, sets) > 1e-9; ++round) {
+      sets.step(moving, kTolerance, outcomes);
+      incomplete += !sets.factorised(0);
+      ActiveSet active(kAtoms, 25);
+      active.take(problem.gram, kRidge, sets, 0);
+      REQUIRE(active.size() == sets.size(0));
+      CHECK_NEAR(gradient_after_descent(problem, signal, active), 0.0, 1e-9);
+    }
+  }
+  CHECK(incomplete > 0);
 }
 
 TEST(a_dependent_atom_is_told_and_taken_back) {
@@ -172,6 +214,7 @@ TEST(a_dependent_atom_is_told_and_taken_back) {
   CHECK(outcomes[0].decrease == 0.0);
   CHECK(!outcomes[kLanes - 1].dependent);
   sets.pop(0, 1);
+  CHECK(!sets.factorised(0));
   CHECK(sets.size(0) == 2);
   CHECK(sets.coefficient(0, 0) == before);
 }

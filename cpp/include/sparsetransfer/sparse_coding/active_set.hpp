@@ -36,8 +36,9 @@ class ActiveSet {
   }
 
   void clear() { factor_.clear(); }
-  /// Takes over the set of a lane.
-  void assign(const LaneSets& sets, Index lane);
+  /// Takes over the set of a lane, without atoms that turn out to depend on the others.
+  template <typename T>
+  void take(const PanelGram<T>& gram, double ridge, const LaneSets& sets, Index lane);
 
   /// Adds candidates (atom, sign) with coefficient `start[q]`; atoms that depend on those in use
   /// are skipped. Returns how many were added. The Gram matrix has to know the columns of the atoms
@@ -84,6 +85,8 @@ extern template Index ActiveSet::add(const PanelGram<float>&, double, const int*
                                      const double*, Index);
 extern template Index ActiveSet::add(const PanelGram<double>&, double, const int*, const double*,
                                      const double*, Index);
+extern template void ActiveSet::take(const PanelGram<float>&, double, const LaneSets&, Index);
+extern template void ActiveSet::take(const PanelGram<double>&, double, const LaneSets&, Index);
 extern template bool ActiveSet::exchange(const PanelGram<float>&, double, const Violator&,
                                          const double*);
 extern template bool ActiveSet::exchange(const PanelGram<double>&, double, const Violator&,

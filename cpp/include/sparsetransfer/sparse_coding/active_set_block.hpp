@@ -72,6 +72,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
   Index count_above(T limit) const;
+  Index count_listed(Index listed, T limit) const;
   Index list_above(T limit);
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void restore(Index index);

@@ -21,6 +21,8 @@ class LaneSets {
   const int* atoms(Index lane) const { return atoms_[lane].data(); }
   double coefficient(Index lane, Index i) const { return at(coefficients_, i, lane); }
   double sign(Index lane, Index i) const { return at(signs_, i, lane); }
+  /// Whether the factor is that of the atoms in use: not after atoms were pushed or dropped.
+  bool factorised(Index lane) const { return factorised_[lane] >= sizes_[lane]; }
   /// Entry (i, j) of the factor, j <= i.
   double factor(Index lane, Index i, Index j) const { return at(factor_, start(i) + j, lane); }
 

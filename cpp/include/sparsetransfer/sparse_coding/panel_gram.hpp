@@ -71,6 +71,7 @@ class PanelGram {
 
   PanelGram(Index atoms, Index stride);
   void compute(const int* atoms, Index count) const;
+  void use_large_pages();
   void set_diagonal(Vector<T> diagonal);
 
   Index atoms_;
