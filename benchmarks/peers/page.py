@@ -256,8 +256,9 @@ def identity(record):
     """Return what tells a record from others: the kind of measurement, and its problem."""
     if "problem" in record:
         section = "few" if few_cells([record]) else "others" if other_cells([record]) else "codes"
-        cell = ("problem", "size", "kind", "share", "signals", "threads")
-        return section, *(record[name] for name in cell)
+        cell = ("problem", "size", "kind", "signals", "threads")
+        share = f"{record['share']:.5g}"  # stored ones are rounded
+        return section, share, *(record[name] for name in cell)
     if "levels" in record:
         return ("levels",)
     if "median" in record:

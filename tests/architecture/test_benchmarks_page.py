@@ -55,6 +55,15 @@ def test_a_new_record_replaces_the_one_of_its_cell_and_nothing_else(writer, reco
         assert merged == [*records[:place], new, *records[place + 1 :]]
 
 
+def test_a_share_that_was_not_rounded_yet_is_that_of_its_cell(writer, records):
+    place, cell = next(
+        (place, record) for place, record in enumerate(records) if record.get("non_zeros") == 2
+    )
+    new = dict(cell, share=cell["non_zeros"] / int(cell["size"].split("x")[1]))
+    assert new["share"] != cell["share"]
+    assert writer.merge(records, [new]) == [*records[:place], new, *records[place + 1 :]]
+
+
 def test_a_record_of_a_new_cell_is_added(writer, records):
     cell = next(record for record in records if record.get("problem") == "omp")
     for new in (dict(cell, signals=7), {"benchmark": "build", "name": "something else"}):
