@@ -18,11 +18,9 @@ constexpr Index kPanel = PanelGram<double>::kRows;
 // are large and the doubling soon lifts the limit.
 constexpr Index kMostAdded = 12;
 constexpr Index kMostDoubled = 64;
-// In a dictionary so small another round costs less than atoms that enter and leave. Where more
-// than a quarter of all atoms would enter, few of them will stay.
+// In a dictionary so small another round costs less than atoms that enter and leave.
 constexpr Index kSmall = 256;
-constexpr Index kCrowd = 4;
-constexpr Index kMostListed = 64;
+constexpr Index kMostListed = 64;  // more atoms are counted
 // As many atoms at most for which the Gram matrix stays in the cache while small codes are looked
 // for side by side.
 constexpr Index kSideBySide = 256;
@@ -234,13 +232,12 @@ Index ActiveSetBlock<T>::choose(Index index, double excess, double tolerance) {
   T high = largest;
   T low = signal.single ? high : static_cast<T>(std::max(tolerance, signal.growth * excess));
   Index above = count_above(low);
-  if (atoms_ <= kSmall && old < kMostAdded && most > 1 && above > std::max(most, atoms_ / kCrowd)) {
-    // So many atoms have much in common, and most would leave again: take a few and look anew.
+  if (atoms_ <= kSmall && old < kMostAdded && most > 1 && is_crowd(above, most)) {
+    // Take a few and look anew.
     most = old + 1;
     if (most == 1) low = high;
   }
   if (above <= most) high = low;
-  // Listing many atoms takes longer than counting them a few times.
   Index found = above <= kMostListed ? list_above(low) : -1;
   for (int step = 0; step < kMostHalvings && low < high; ++step) {
     const T middle = low + (high - low) / 2;

@@ -15,11 +15,9 @@ namespace {
 
 constexpr Index kLanes = LaneSets::kLanes;
 // A look at all atoms costs less than atoms that enter and leave again: so many enter at once, and
-// none that violates less than this share of the largest violation. Where more than a quarter of
-// all atoms would, they have much in common, and most would leave again.
+// none that violates less than this share of the largest violation.
 constexpr Index kMostPushed = 3;
 constexpr double kShare = 0.5;
-constexpr Index kCrowd = 4;
 
 template <typename T>
 struct Looked {
@@ -28,39 +26,25 @@ struct Looked {
   T spoiled;  // zero unless an entry is not finite
 };
 
-/// gradient = base - sum_e value_e column_e, and by how much it exceeds the limits.
+/// Refreshes all panels of a gradient, and by how much it exceeds the limits.
 template <typename T, bool NonNegative>
 Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entries, Index count,
                               const T* base, const T* limits, T* gradient, T* over) {
   using V = Simd<T>;
-  constexpr Index height = PanelGram<T>::kRows;
-  constexpr Index packets = std::min<Index>(8, height / V::width);
-  constexpr Index rows = packets * V::width;
-  const Index end = gram.padded_atoms();
   auto excess = V::broadcast(-std::numeric_limits<T>::infinity());
   auto largest = excess;
   auto spoiled = V::zero();
-  const auto zero = V::zero();
-  for (Index begin = 0; begin < end; begin += rows) {
-    const T* panel = gram.panel(begin / height) + begin % height;
-    typename V::Packet sums[packets];
-    for (Index p = 0; p < packets; ++p) sums[p] = V::load(base + begin + p * V::width);
-    for (Index e = 0; e < count; ++e) {
-      const T* column = panel + gram.place(entries[e].atom) * height;
-      const auto value = V::broadcast(-entries[e].value);
-      for (Index p = 0; p < packets; ++p)
-        sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
-    }
-    for (Index p = 0; p < packets; ++p) {
-      const Index row = begin + p * V::width;
-      V::store(gradient + row, sums[p]);
-      const auto upward = NonNegative ? sums[p] : V::abs(sums[p]);
-      const auto more = V::subtract(upward, V::load(limits + row));
-      V::store(over + row, more);
-      excess = V::max(excess, more);
-      largest = V::max(largest, upward);
-      spoiled = V::multiply_add(sums[p], zero, spoiled);
-    }
+  for (Index panel = 0; panel < gram.num_panels(); ++panel) {
+    const Index first = panel * PanelGram<T>::kRows;
+    refresh_panel(gram, panel, entries, count, base + first, gradient + first,
+                  [&](Index row, const typename V::Packet& values) {
+                    const auto upward = NonNegative ? values : V::abs(values);
+                    const auto more = V::subtract(upward, V::load(limits + first + row));
+                    V::store(over + first + row, more);
+                    excess = V::max(excess, more);
+                    largest = V::max(largest, upward);
+                    spoiled = V::multiply_add(values, V::zero(), spoiled);
+                  });
   }
   return {V::max(excess), V::max(largest), V::sum(spoiled)};
 }
@@ -73,7 +57,7 @@ template <typename T>
 Index ActiveSetBlock<T>::pick(T excess, T low, Index most) {
   const T* over = over_.data();
   T limit = low;
-  if (count_above(low) > std::max(most, atoms_ / kCrowd)) {
+  if (is_crowd(count_above(low), most)) {
     most = 1;
     limit = excess;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "sparsetransfer/sparse_coding/active_set.hpp"
@@ -71,6 +72,9 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool advance(const CodingBlock<T>& block, Index index);
   double inspect(Index index, double& stationarity);
   Index choose(Index index, double excess, double tolerance);
+  /// Where more than a quarter of all atoms would enter they have much in common, and most would
+  /// leave again.
+  bool is_crowd(Index above, Index most) const { return above > std::max(most, atoms_ / 4); }
   Index count_above(T limit) const;
   Index count_listed(Index listed, T limit) const;
   Index list_above(T limit);

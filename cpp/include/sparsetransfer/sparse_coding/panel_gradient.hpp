@@ -16,10 +16,10 @@ struct CodeEntry {
 
 /// gradient = base - sum_e value_e * column_e over the rows of one panel of a Gram matrix, its
 /// accumulators in registers. The columns have to be known. base and gradient point at the panel's
-/// rows and may be the same.
-template <typename T>
+/// rows and may be the same. visit(row, packet) is shown what is stored, while it is in a register.
+template <typename T, typename Visit>
 void refresh_panel(const PanelGram<T>& gram, Index index, const CodeEntry<T>* entries, Index count,
-                   const T* base, T* gradient) {
+                   const T* base, T* gradient, const Visit& visit) {
   using V = Simd<T>;
   const T* panel = gram.panel(index);
   constexpr Index height = PanelGram<T>::kRows;
@@ -34,8 +34,18 @@ void refresh_panel(const PanelGram<T>& gram, Index index, const CodeEntry<T>* en
       for (Index p = 0; p < packets; ++p)
         sums[p] = V::multiply_add(value, V::load(column + p * V::width), sums[p]);
     }
-    for (Index p = 0; p < packets; ++p) V::store(gradient + begin + p * V::width, sums[p]);
+    for (Index p = 0; p < packets; ++p) {
+      V::store(gradient + begin + p * V::width, sums[p]);
+      visit(begin + p * V::width, sums[p]);
+    }
   }
+}
+
+template <typename T>
+void refresh_panel(const PanelGram<T>& gram, Index index, const CodeEntry<T>* entries, Index count,
+                   const T* base, T* gradient) {
+  refresh_panel(gram, index, entries, count, base, gradient,
+                [](Index, const typename Simd<T>::Packet&) {});
 }
 
 }  // namespace sparsetransfer
