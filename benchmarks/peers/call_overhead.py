@@ -5,13 +5,12 @@ medians of rounds of a thousand calls on one thread.
 """
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
-from coding import circumstances
+from coding import circumstances, report
 from problems import gaussian
 
 from sparsetransfer.sparse_coding import PreparedDictionary, SparseCoder, lasso, omp
@@ -48,10 +47,7 @@ def main():
         }
         for name, values in times.items()
     ]
-    for record in records:
-        print(f"{record['name']}: {record['value']:.1f} µs")
-    if options.output:
-        options.output.write_text(json.dumps(records, indent=1))
+    report(records, options.output)
 
 
 if __name__ == "__main__":

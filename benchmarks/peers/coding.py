@@ -102,6 +102,14 @@ def circumstances():
     return {"processor": processor(), "cores": os.cpu_count(), "versions": versions()}
 
 
+def report(records, path):
+    """Print what records measured, and write them into a JSON file where one is wanted."""
+    for record in records:
+        print(f"{record['name']}: {record['value']:.3g}")
+    if path:
+        path.write_text(json.dumps(records, indent=1))
+
+
 def measure(problem, coders, size, kind, share, options):
     """Return the records of one cell by number of threads, none if no penalty gives the share."""
     features, atoms, signals = SIZES[size]

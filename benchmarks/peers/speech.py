@@ -7,7 +7,6 @@ core; and CPU seconds of ``sparsetransfer evaluate`` with twelve shallow methods
 """
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -17,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from coding import circumstances
+from coding import circumstances, report
 from threadpoolctl import threadpool_limits
 
 from sparsetransfer import audio, features
@@ -124,10 +123,7 @@ def main():
     if not options.toy:
         with tempfile.TemporaryDirectory() as folder:
             records.append(evaluation(data, options.cache or Path(folder)))
-    for record in records:
-        print(f"{record['name']}: {record['value']:.3g}")
-    if options.output:
-        options.output.write_text(json.dumps(records, indent=1))
+    report(records, options.output)
 
 
 if __name__ == "__main__":
