@@ -1,4 +1,4 @@
-"""Compute the tables and figures of README and docs anew: ``python benchmarks/reproduce.py OUTPUT``.
+"""Regenerate the tables and figures of README and docs: ``python benchmarks/reproduce.py OUTPUT``.
 
 ``--list`` shows every result, the pages that show it, its time, and what is missing for it here;
 ``--only NAME`` computes one. Results stand in OUTPUT, a folder each, with what the commands printed

@@ -50,7 +50,7 @@ TEXT = """\
 
 Written by `python benchmarks/peers/page.py` from `benchmarks/peers/measured.json`; not edited by hand. Everybody gets the same data in
 one process, rounds are interleaved, codes are scored by one objective in float64, and a time counts only beside the gap
-that it reached. {machine} [One command](reproducing.md) measures this page anew.
+that it reached. {machine} [One command](reproducing.md) measures this page again.
 
 ## Targets
 

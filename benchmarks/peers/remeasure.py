@@ -1,4 +1,4 @@
-"""Measure the codes of ``docs/benchmarks.md`` anew and write the page: ``remeasure.py FOLDER``.
+"""Measure the codes of ``docs/benchmarks.md`` again and write the page: ``remeasure.py FOLDER``.
 
 Less than half an hour on two idle cores. A run that was stopped goes on where it was; what it does not measure
 (larger Gaussian discrepancies, SIMD levels, the alternation, features, evaluation, build) stays on the page as it is.

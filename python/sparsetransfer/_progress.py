@@ -163,7 +163,7 @@ class ProgressBar:
         named = isinstance(step[0], str)
         title = step[0] if named else self._title
         done, total = step[named : named + 2]
-        # A total of 0 is one that nobody knows, and what begins anew is a bar of its own.
+        # A total of 0 is unknown, and a count that starts over gets a bar of its own.
         known = total or None
         key = self._keys.get(title)
         if key is None:

@@ -143,7 +143,7 @@ def test_a_recording_that_cannot_be_read_costs_its_row_only(model, corpora, tmp_
     )
     assert finished.exit_code == 1
     assert "1 of 3 recordings" in finished.stderr
-    assert finished.stderr.count("cannot tell recordings that are unlike its corpora") == 1
+    assert finished.stderr.count("cannot flag recordings that are unlike its corpora") == 1
     with table.open(newline="") as lines:
         rows = {row["file"]: row for row in csv.DictReader(lines)}
     assert [rows[str(file)]["status"] for file in (good[0], bad, good[1])] == ["ok", "failed", "ok"]

@@ -218,7 +218,7 @@ def _layout(name: str, size: int, changed: int) -> _Layout:
         return _flac_layout(name, n_frames)
     if kind not in _CHECKED:
         raise CorpusError(
-            f"'{name}' is a file of format {kind}, in which nobody can tell whether it is complete; "
+            f"'{name}' is a file of format {kind}, whose completeness cannot be checked; "
             "convert it first, for example with: ffmpeg -i IN OUT.flac"
         )
     shortage = containers.contradiction(log) if is_plain else ""

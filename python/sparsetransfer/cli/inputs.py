@@ -72,7 +72,7 @@ LabelMap = Annotated[
 """The option that `parse_label_map` reads."""
 
 DropUnmapped = Annotated[
-    bool, typer.Option("--drop-unmapped", help="Drop and count labels nobody maps.")
+    bool, typer.Option("--drop-unmapped", help="Drop and count labels that no map contains.")
 ]
 
 DropUnreadable = Annotated[

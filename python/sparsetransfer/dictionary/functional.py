@@ -119,7 +119,7 @@ def learn_dictionary(
     the mask. Each half step is an
     exact or monotone minimisation. Atoms that repeat another are merged into it, and atoms that no
     code uses become the signals with the largest residual; both leave the objective as it is.
-    Where signals are too few or too alike for that, the last atoms get random directions.
+    Where signals are too few or too similar for that, the last atoms get random directions.
     Memory: the codes, and with "ksvd" or a mask one residual as large as `X`.
 
     References

@@ -1,4 +1,4 @@
-"""What dictionary learning returns, and what it tells while it runs."""
+"""Results of dictionary learning, and its progress reports."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -256,7 +256,7 @@ class Chunks(Sequence[Chunk]):
 
         Notes
         -----
-        Every pass computes the partitions anew, as it would read files, unless they were persisted
+        Every pass recomputes the partitions, as it would read files, unless they were persisted
         on the cluster. With `Cluster` they are computed where they are needed and stay there.
         """
         return cls(sources.dask(collection, domain))

@@ -21,7 +21,7 @@ class Cache:
     """One file of numbers per utterance.
 
     Entries are found by the hash of the audio file's bytes, so a corpus may be moved or renamed
-    and a changed recording is computed anew. They are written aside and moved into place: a killed
+    and a changed recording is recomputed. They are written aside and moved into place: a killed
     run leaves whole entries or none, and several processes may share a folder.
 
     `folder`: folder of the cache; made when the first entry is written. `feature_set`: name and
@@ -64,7 +64,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, MemoryError) as error:
-            _log.warning("damaged cache entry %s is computed anew: %s", path, error)
+            _log.warning("damaged cache entry %s is recomputed: %s", path, error)
             return None
         whole = (
             values.ndim == self._n_axes
@@ -74,7 +74,7 @@ class Cache:
             and bool(np.isfinite(values).all())
         )
         if not whole:
-            _log.warning("damaged cache entry %s is computed anew: wrong content", path)
+            _log.warning("damaged cache entry %s is recomputed: wrong content", path)
             return None
         return values
 

@@ -1,4 +1,4 @@
-"""What a feature set is, and the ones that are known by name."""
+"""The interface of a feature set, and the registered ones."""
 
 import functools
 import re
@@ -97,7 +97,7 @@ _KNOWN.update({name: functools.partial(Speaker, network) for name, network in _S
 
 
 def names() -> tuple[str, ...]:
-    """List the feature sets that are known by name.
+    """List the registered feature sets.
 
     Returns
     -------

@@ -139,7 +139,7 @@ def two_sample_test(
     >>> mmd.two_sample_test(x, y, rng=0).p_value
     0.001
 
-    A density with ten ripples, whose width nobody had to guess:
+    A density with ten ripples of unknown width:
 
     >>> flat = rng.uniform(size=(300, 1))
     >>> ripples = (rng.integers(10, size=(300, 1)) + rng.uniform(0.0, 0.7, size=(300, 1))) / 10

@@ -98,7 +98,7 @@ def predictions_html(
     of the domains with its permutation test, the evidence of a safeguard, the shares of the
     emotions with intervals, the calibration, flags, the most and the least certain recordings, and
     a table of all. Where a few labels calibrated the recogniser it says what they say, and how many
-    it takes to tell two methods apart.
+    needed to distinguish two methods.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -156,7 +156,7 @@ def _trust(recogniser: Recogniser, known: Sequence[RecordingAnswer]) -> str:
         f"held out (chance: {percent(chance)} %)"
     )
     labelled, doubtful = _labelled(recogniser), sum(bool(answer.flags) for answer in known)
-    here = "expect less on these recordings, whose recall nobody can know without labels"
+    here = "expect less on these recordings, whose recall is unknown without labels"
     if labelled is not None:
         here = (
             f"on {labelled['count']} labelled recordings of the target {labelled['uar']} % (95 % "

@@ -53,7 +53,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Notes
     -----
     `transform` keeps a `PreparedDictionary` from call to call, outside parameters, copies and
-    pickles, unless it would take more than 256 MB. It is made anew where the array `dictionary` has
+    pickles, unless it would take more than 256 MB. It is prepared again where the array `dictionary` has
     changed, also in place, for which every call compares all atoms. Only a `PreparedDictionary`
     given as `dictionary`, which cannot change, is not compared.
 

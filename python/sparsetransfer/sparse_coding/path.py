@@ -150,7 +150,7 @@ def lasso_path(
 
     are piecewise linear in :math:`\alpha` [1]_, [2]_. The walk from knot to knot adds the atom
     whose correlation reaches its penalty, or drops the one whose coefficient reaches zero; each
-    segment is computed anew from a Cholesky factor that is updated, so that rounding does not
+    segment is recomputed from a Cholesky factor that is updated, so that rounding does not
     build up along the path. Atoms that depend on those in use are passed over. A knot costs
     O(n_components * n_nonzero) operations.
 

@@ -116,7 +116,7 @@ class PreparedDictionary:
 
 
 def prepared_for(owner: object, dictionary: ArrayLike) -> "ArrayLike | PreparedDictionary":
-    """Return the prepared dictionary of an estimator, made anew where its array has changed.
+    """Return the prepared dictionary of an estimator, prepared again where its array has changed.
 
     It is kept beside the estimator, not in it: parameters, attributes, copies and pickles of the
     estimator know nothing of it. Dictionaries that would occupy more than 256 MB are returned as

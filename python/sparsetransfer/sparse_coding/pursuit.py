@@ -138,7 +138,7 @@ def omp_gram(
     time_limit: float | None = None,
     n_jobs: int | None = None,
 ) -> SparseCodes:
-    """Run `omp` on signals that are known by their correlations with the atoms only.
+    """Run `omp` from a precomputed Gram matrix and correlations.
 
     Parameters
     ----------

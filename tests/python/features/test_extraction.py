@@ -228,7 +228,7 @@ def test_damaged_cache_entries_are_computed_anew(tmp_path, damage, caplog):
         np.save(entry, wrong, allow_pickle=True)
     np.testing.assert_array_equal(features.extract(corpus, own, cache=cache).values, expected)
     assert own.calls == 2
-    assert "computed anew" in caplog.text
+    assert "recomputed" in caplog.text
     features.extract(corpus, own, cache=cache)
     assert own.calls == 2
 

@@ -157,6 +157,6 @@ def _report(result: CorpusCheck, limit: int | None) -> Iterable[str]:
     if result.complete:
         yield "complete"
     elif result.published is None:
-        yield "complete or not cannot be told: no public number of recordings"
+        yield "completeness unknown: no public number of recordings"
     else:
         yield "not complete"

@@ -194,7 +194,7 @@ def _loaded(model: Path) -> Recogniser:
     recogniser = Recogniser.load(model)
     if not isinstance(recogniser.model_, AdaptedModel):
         typer.echo(
-            f"note: {model} was fitted without --target and cannot tell recordings that are unlike "
+            f"note: {model} was fitted without --target and cannot flag recordings that are unlike "
             "its corpora: it answers noise, too, and its certainty then means nothing",
             err=True,
         )

@@ -49,7 +49,7 @@ __all__ = ["SpeakerNetwork", "train_classes", "train_speaker_network"]
 class SpeakerNetwork(nn.Module):
     """Residual encoder with statistics pooling, an embedding, and scores.
 
-    `n_bands`: bands of the spectrograms. `n_outputs`: speakers or emotions to tell apart.
+    `n_bands`: bands of the spectrograms. `n_outputs`: speakers or emotions to distinguish.
     `channels`: channels of the residual stages. `n_blocks`: residual blocks of a stage.
     `n_embedding`: length of the embedding. Raises ValueError if there is no stage, or a size is
     below 1.

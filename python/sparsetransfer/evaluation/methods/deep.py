@@ -48,7 +48,7 @@ class DeepMethod:
       filter bank of CAM++; the last reads feature rows.
     - `reads`: what a "DIDAN" reads: spectrograms, or the feature rows that the protocol normalises.
     - `params`: arguments of the class, as plain JSON values.
-    - `pretrain_epochs`: passes over the source in which a "SpeakerResNet" learns to tell its
+    - `pretrain_epochs`: passes over the source in which a "SpeakerResNet" learns to distinguish its
       speakers apart before it learns emotions; those who speak only once are left out. 0 starts
       from random parameters.
     - `weights`: first twelve hexadecimal digits of the SHA-256 of the weights of a

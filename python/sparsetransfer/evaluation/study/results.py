@@ -27,7 +27,7 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class CorpusSummary:
-    """What a report tells about a corpus: everything but its features.
+    """Summary of a corpus for reports: everything but its features.
 
     `fingerprint`: `Dataset.fingerprint`. `feature_sets`: names and numbers of columns, of named
     views and spectrograms too if a method reads them. `files`, `labels`, `speakers`: of each row.

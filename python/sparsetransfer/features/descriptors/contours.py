@@ -68,7 +68,7 @@ def speech_stretch(log_energy: NDArray[np.float64]) -> slice:
     """Find the frames from the first to the last one that is `speech`.
 
     `log_energy` (n_frames,): ln(RMS) of every frame. Returns: where speech lasts: how much silence
-    a recording has at its ends is a habit of its makers and no feature of the speech.
+    a recording has at its ends is a property of the corpus, not of the speech.
     """
     first, last = np.flatnonzero(speech(log_energy))[[0, -1]]
     return slice(int(first), int(last) + 1)

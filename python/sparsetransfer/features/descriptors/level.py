@@ -1,4 +1,4 @@
-"""What a frame's samples tell without a spectrum: energy and sign changes, and their floors."""
+"""Descriptors of a frame's samples without a spectrum: energy, sign changes, and their floors."""
 
 import numpy as np
 from numpy.typing import NDArray

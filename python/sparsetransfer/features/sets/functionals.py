@@ -183,7 +183,7 @@ class Functionals(UtteranceStatistics):
     summarised by `FUNCTIONALS`; their time derivatives (regression over five frames) by
     `DELTA_FUNCTIONALS`. The fundamental frequency is summarised on a semitone scale over voiced
     frames. Cutting away the silence at both ends matters most between corpora: how much of it a
-    recording has is a habit of its makers.
+    recording has is a property of the corpus.
 
     `id`, `sample_rate`, `names`, `units`, `parameters`: as of every `FeatureSet`; derivatives are
     named ``<descriptor>_delta_<functional>`` and are per second.

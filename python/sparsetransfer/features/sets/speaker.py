@@ -155,7 +155,7 @@ class _Network(ABC):
 
 
 class Speaker(_Network):
-    r"""Layers of a network trained to tell speakers apart, pooled over time.
+    r"""Layers of a network trained to distinguish speakers, pooled over time.
 
     Parameters
     ----------

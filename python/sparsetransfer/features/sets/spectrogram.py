@@ -32,7 +32,7 @@ class LogMel:
     trim : bool, default=False
         Whether to leave out the silence at both ends: what comes before the first and after the
         last frame within 30 dB of the loud ones (95th percentile of the energy), as functionals do.
-        How much of it a recording has is a habit of its makers, and models of another corpus trip
+        Its duration is a property of the corpus, and models of another corpus trip
         over it.
 
     Attributes

@@ -96,7 +96,7 @@ class Journal:
                 f"'{self.path}' is in the way and no journal of an unfinished prediction; move it"
             )
         if head.decode("utf-8", errors="replace").rstrip("\n") != self._head:
-            _log.info("%s is of another model or other settings: begun anew", self.path)
+            _log.info("%s belongs to another model or other settings: starting over", self.path)
             return 0
         kept = len(head)
         for line in lines:
