@@ -48,7 +48,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
   if constexpr (std::is_same_v<T, float>) {
     reference_.setZero(atoms_, width_);
     exact_.resize(padded_, width_);
-    residual_.resize(shape.features, width_);
+    residual_.setZero(round_up(shape.features, Simd<double>::width), width_);
     narrow_residual_.resize(shape.features, width_);
     norms_.resize(padded_);
   }
@@ -56,6 +56,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
   for (Index i = 0; i < width_; ++i) signals_.emplace_back(atoms_, shape.capacity);
   running_.reserve(static_cast<std::size_t>(width_));
   finished_.reserve(static_cast<std::size_t>(width_));
+  unsettled_.reserve(static_cast<std::size_t>(width_));
   entries_.resize(static_cast<std::size_t>(atoms_ * width_));
   entry_count_.resize(static_cast<std::size_t>(width_));
   chosen_.resize(static_cast<std::size_t>(padded_ + 1));
@@ -156,16 +157,18 @@ void ActiveSetBlock<T>::list_changes(Index index) {
       if (left[j] != T(0)) entries[count++] = {static_cast<int>(j), -left[j]};
   }
   entry_count_[index] = count;
-  // What rounding alone can make of a vanishing gradient.
   double sum = 0.0;
   for (Index e = 0; e < count; ++e) sum += std::abs(static_cast<double>(entries[e].value));
-  signals_[index].noise = rounding_noise(signals_[index], sum);
+  note_changes(signals_[index], count, sum);
 }
 
 template <typename T>
-double ActiveSetBlock<T>::rounding_noise(const Signal& signal, double sum) const {
-  return 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-         (signal.largest + scale_ * sum);
+void ActiveSetBlock<T>::note_changes(Signal& signal, Index changes, double sum) const {
+  signal.error.changes = changes;
+  signal.error.changed = sum;
+  // What rounding alone can make of a vanishing gradient.
+  signal.noise =
+      4 * static_cast<double>(std::numeric_limits<T>::epsilon()) * (signal.largest + scale_ * sum);
 }
 
 // One product with the dictionary makes the columns of all signals known.

@@ -93,7 +93,7 @@ auto ActiveSetBlock<T>::look(const CodingBlock<T>& block, Index index, Index lan
     entries[i] = {atoms[i], static_cast<T>(lanes_.coefficient(lane, i))};
     sum += std::abs(static_cast<double>(entries[i].value));
   }
-  signal.noise = rounding_noise(signal, sum);
+  note_changes(signal, used, sum);
   T* gradient = gradient_.col(index).data();
   const auto refresh =
       settings_.nonnegative ? refresh_and_compare<T, true> : refresh_and_compare<T, false>;
@@ -151,6 +151,9 @@ void ActiveSetBlock<T>::code_side_by_side(const CodingBlock<T>& block, Index beg
     --left;
     Signal& signal = signals_[begin + lane];
     signal.active.take(block.gram, signal.ridge, lanes_, lane);
+    // The gradient at hand is that of all atoms.
+    if (signal.active.size() < lanes_.size(lane))
+      signal.error.changed = std::numeric_limits<double>::infinity();
     where.push_back(begin + lane);
   };
   for (Index lane = 0; lane < count; ++lane) {

@@ -25,6 +25,10 @@ void ActiveSetBlock<T>::start(const CodingBlock<T>& block, Index index, const T*
   signal.wanted = certifier_.tolerance(base_.col(index).data());
   signal.largest = static_cast<double>(base_.col(index).head(atoms_).cwiseAbs().maxCoeff());
   signal.growth = 0.5;
+  if (block.signals) {
+    signal.error.size = std::sqrt(block.squared_norms[index]);
+    signal.error.base = block.dictionary->rounding() * signal.error.size;
+  }
   signal.iterations = signal.stalled = signal.verifications = 0;
   signal.single = signal.exact = false;
   signal.status = Status::converged;

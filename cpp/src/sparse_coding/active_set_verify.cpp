@@ -14,74 +14,105 @@ namespace {
 
 constexpr int kMaxVerifications = 10;
 constexpr int kMaxPlainRoundings = 6;
+constexpr double kNothing = 0.1;  // of the accepted violation
+// Where more than this share of the atoms are too close to call, one product with all of them in T
+// settles more for the same time.
+constexpr Index kSettled = 8;
+constexpr int kMaxRefinements = 3;
+constexpr Index kTogether = 4;  // atoms
+
+using V = Simd<double>;
 
 }  // namespace
 
+// Returns how far the code moves: the sum over all coefficients.
 template <typename T>
-void ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
+double ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
   Signal& signal = signals_[index];
+  ActiveSet& active = signal.active;
+  std::copy_n(active.coefficients(), active.size(), rhs_.data());
   if constexpr (std::is_same_v<T, float>) {
-    // The factor at hand has the atoms in the order they came, large coefficients first; where that
-    // is not good enough a factor in the best order is worth its price.
-    if (signal.verifications < kMaxPlainRoundings)
-      signal.active.template round_to<T>();
+    // To nearest where that changes next to nothing; else with care. The factor at hand has the
+    // atoms in the order they came, large coefficients first; where that is not good enough a
+    // factor in the best order is worth its price.
+    if (!signal.exact &&
+        static_cast<double>(std::numeric_limits<T>::epsilon()) * scale_ * signal.error.changed <
+            kNothing * signal.wanted)
+      for (Index i = 0; i < active.size(); ++i)
+        active.coefficients()[i] = static_cast<double>(static_cast<T>(active.coefficients()[i]));
+    else if (signal.verifications < kMaxPlainRoundings)
+      active.template round_to<T>();
     else
-      rounding_.round(gram, signal.ridge, signal.active.size(), signal.active.atoms(),
-                      signal.active.coefficients());
+      rounding_.round(gram, signal.ridge, active.size(), active.atoms(), active.coefficients());
   }
+  double moved = 0.0;
+  for (Index i = 0; i < active.size(); ++i)
+    moved += std::abs(active.coefficients()[i] - rhs_.data()[i]);
+  return moved;
 }
 
 template <typename T>
 void ActiveSetBlock<T>::find_residual(const CodingBlock<T>& block, Index index, Index column) {
   const ActiveSet& active = signals_[index].active;
   const Index features = block.dictionary->features();
-  residual_.col(column) = block.signals->col(index).template cast<double>();
+  residual_.col(column).head(features) = block.signals->col(index).template cast<double>();
   double* residual = residual_.col(column).data();
-  for (Index begin = 0; begin < active.size(); begin += 4) {
-    // Four atoms for each pass over the residual; what is missing of four counts for nothing.
-    const T* atoms[4];
-    double factors[4];
-    for (Index q = 0; q < 4; ++q) {
+  for (Index begin = 0; begin < active.size(); begin += kTogether) {
+    // What is missing of an even number of atoms counts for nothing.
+    const T* atoms[kTogether];
+    V::Packet factors[kTogether];
+    for (Index q = 0; q < kTogether; ++q) {
       const Index i = std::min(begin + q, active.size() - 1);
       atoms[q] = block.dictionary->atom(active.atoms()[i]).data();
-      factors[q] = begin + q < active.size() ? active.coefficients()[i] : 0.0;
+      factors[q] = V::broadcast(begin + q < active.size() ? active.coefficients()[i] : 0.0);
     }
-    for (Index f = 0; f < features; ++f)
-      residual[f] -= (factors[0] * static_cast<double>(atoms[0][f]) +
-                      factors[1] * static_cast<double>(atoms[1][f])) +
-                     (factors[2] * static_cast<double>(atoms[2][f]) +
-                      factors[3] * static_cast<double>(atoms[3][f]));
+    const auto subtract = [&](Index f, Index count) {
+      auto even = V::load(residual + f);
+      auto odd = V::zero();
+      for (Index q = 0; q < kTogether; q += 2) {
+        even = V::subtract_product(factors[q], widen(atoms[q] + f, count), even);
+        odd = V::subtract_product(factors[q + 1], widen(atoms[q + 1] + f, count), odd);
+      }
+      V::store(residual + f, V::add(even, odd));
+    };
+    Index f = 0;
+    for (; f + V::width <= features; f += V::width) subtract(f, V::width);
+    if (f < features) subtract(f, features - f);
   }
-  narrow_residual_.col(column) = residual_.col(column).template cast<T>();
 }
 
-// The product in float32 settles only that most atoms outside the support do not violate anything.
-// All others are multiplied again in double precision, which also refines the gradient there.
+// A gradient whose entries are off by `error` times the norms of the atoms settles only that most
+// atoms outside the support do not violate anything. All others are multiplied with the residual in
+// double precision, which also refines the gradient there. Gives up if these are more than `most`.
 template <typename T>
-CodingReport ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, Index index,
-                                                  Index column) {
-  const Signal& signal = signals_[index];
+bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, Index index, Index column,
+                                          double error, Index most) {
+  Signal& signal = signals_[index];
   const ActiveSet& active = signal.active;
   const double* residual = residual_.col(column).data();
   const Vector<double>& penalties = certifier_.penalties();
-  T* gradient = exact_.col(column).data();
-  CertificateTerms terms;
-  terms.residual = residual_.col(column).squaredNorm();
-  const double size = std::sqrt(terms.residual);
+  T* gradient = gradient_.col(index).data();
   constexpr T tiny = std::numeric_limits<T>::min();
   const Index features = block.dictionary->features();
-  const T slack = static_cast<T>(block.dictionary->rounding() * size);
-  const auto product = exact_.col(column).array();
-  const T share = 1 + 4 * std::numeric_limits<T>::epsilon();
+  const T share = 1 + 8 * std::numeric_limits<T>::epsilon();
+  const T slack = share * static_cast<T>(error);
+  const auto product = gradient_.col(index).array();
   if (settings_.nonnegative)
     over_ = product * share + slack * norms_.array() - thresholds_.array();
   else
     over_ = product.abs() * share + slack * norms_.array() - thresholds_.array();
+  for (Index i = 0; i < active.size(); ++i)
+    over_[active.atoms()[i]] = -std::numeric_limits<T>::infinity();
+  const T least = -static_cast<T>(features + atoms_) * tiny;
+  const Index near = list_above(least);
+  if (near > most) return false;
+  CertificateTerms terms;
+  terms.residual = residual_.col(column).squaredNorm();
+  const double size = std::sqrt(terms.residual);
   double violation = 0.0;
   double largest = 1.0;  // of |c_j| / alpha_j
-  const auto look = [&](int atom, double a) {
-    const double c =
-        wide_dot(block.dictionary->atom(atom).data(), residual, features) - signal.ridge * a;
+  const auto look = [&](int atom, double a, double product) {
+    const double c = product - signal.ridge * a;
     const double limit = penalties[atom];
     const double upward = settings_.nonnegative ? c : std::abs(c);
     gradient[atom] = static_cast<T>(c);
@@ -92,61 +123,135 @@ CodingReport ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, I
     terms.alignment += c * a;
     terms.residual += signal.ridge * a * a;
   };
-  for (Index i = 0; i < active.size(); ++i) {
-    look(active.atoms()[i], active.coefficients()[i]);
-    over_[active.atoms()[i]] = -std::numeric_limits<T>::infinity();
-  }
-  const Index near = list_above(-static_cast<T>(features) * tiny);
-  for (Index q = 0; q < near; ++q) look(chosen_[q], 0.0);
+  const auto look_at_all = [&](const int* looked, Index count, const double* coefficients) {
+    for (Index begin = 0; begin < count; begin += kTogether) {
+      const Index together = std::min(kTogether, count - begin);
+      const T* columns[kTogether];
+      double products[kTogether];
+      for (Index q = 0; q < kTogether; ++q)
+        columns[q] = block.dictionary->atom(looked[begin + std::min(q, together - 1)]).data();
+      wide_dots<kTogether>(columns, residual, features, products);
+      for (Index q = 0; q < together; ++q)
+        look(looked[begin + q], coefficients ? coefficients[begin + q] : 0.0, products[q]);
+    }
+  };
+  look_at_all(active.atoms(), active.size(), active.coefficients());
+  const double inside = violation;
+  violation = 0.0;
+  look_at_all(chosen_.data(), near, nullptr);
+  signal.outside = violation;
+  violation = max_or_nan(inside, violation);
   terms.dual_scale = 1.0 / largest;
   // Where norms do not fit, neither do products.
-  const bool fits = size * static_cast<double>(norms_.maxCoeff()) <
-                    static_cast<double>(std::numeric_limits<T>::max());
+  const bool fits = size * largest_norm_ < static_cast<double>(std::numeric_limits<T>::max());
   require_finite(fits ? violation : std::numeric_limits<double>::infinity(), terms, true);
-  return {0, Status::converged, duality_gap(terms), violation, coding_objective(terms)};
+  signal.report = {0, Status::converged, duality_gap(terms), violation, coding_objective(terms)};
+  signal.error.size = size;
+  signal.error.base = std::max(error, block.dictionary->rounding() * size);
+  return true;
 }
 
 template <typename T>
 void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
+  if (block.signals) bound_norms(block);
+  unsettled_.clear();
   for (const Index index : finished_) {
-    const ActiveSet& active = signals_[index].active;
-    round(block.gram, index);
-    reference_.col(index).setZero();
-    for (Index i = 0; i < active.size(); ++i)
-      reference_(active.atoms()[i], index) = static_cast<T>(active.coefficients()[i]);
-  }
-  if (block.signals) {
-    const T least = static_cast<T>(block.dictionary->features()) * std::numeric_limits<T>::min();
-    const T share =
-        1 + static_cast<T>(block.dictionary->features()) * std::numeric_limits<T>::epsilon();
-    for (Index j = 0; j < atoms_; ++j)
-      norms_[j] = share * std::sqrt(block.gram.diagonal(j) + least);
-    norms_.tail(padded_ - atoms_).setZero();
-    Index column = 0;
-    for (const Index index : finished_) find_residual(block, index, column++);
-    block.dictionary->correlate(narrow_residual_.leftCols(column), exact_.leftCols(column));
-    column = 0;
-    for (const Index index : finished_) {
-      signals_[index].report = certify_by_signal(block, index, column);
-      base_.col(index) = exact_.col(column++);
-    }
-  } else {
-    for (const Index index : finished_) {
+    const double moved = round(block.gram, index);
+    if (!block.signals) {
+      keep_reference(index);
       signals_[index].report =
           certifier_.certify(block, index, block.correlations->col(index).data(),
                              reference_.col(index).data(), Status::max_iterations);
-      base_.col(index) = certifier_.gradient().template cast<T>();
+      gradient_.col(index) = certifier_.gradient().template cast<T>();
+      continue;
+    }
+    const auto column = static_cast<Index>(unsettled_.size());
+    find_residual(block, index, column);
+    const Signal& signal = signals_[index];
+    // The ridge of an atom that left since the last verification is none of what is bounded.
+    const double error =
+        signal.exact && signal.ridge != 0.0
+            ? std::numeric_limits<double>::infinity()
+            : signal.error.template bound<T>(largest_norm_, block.dictionary->rounding(), moved);
+    if (!certify_by_signal(block, index, column, error, atoms_ / kSettled))
+      unsettled_.push_back(index);
+  }
+  if (const auto count = static_cast<Index>(unsettled_.size()); count > 0) {
+    narrow_residual_.leftCols(count) =
+        residual_.topLeftCorner(block.dictionary->features(), count).template cast<T>();
+    block.dictionary->correlate(narrow_residual_.leftCols(count), exact_.leftCols(count));
+    for (Index column = 0; column < count; ++column) {
+      const Index index = unsettled_[column];
+      gradient_.col(index) = exact_.col(column);
+      const double error = block.dictionary->rounding() * residual_.col(column).norm();
+      certify_by_signal(block, index, column, error, atoms_);
     }
   }
   std::size_t kept = 0;
   for (const Index index : finished_) {
-    if (accept(block.execution, index)) {
+    bool accepted = accept(block.execution, index);
+    while (!accepted) {
+      keep_reference(index);
+      base_.col(index) = gradient_.col(index);
+      if (!block.signals || !refine(block, index)) break;
+      accepted = accept(block.execution, index);
+    }
+    if (accepted) {
       finished_[kept++] = index;
     } else {
       running_.push_back(index);
     }
   }
   finished_.resize(kept);
+}
+
+// Where only atoms in use violate anything, most codes lack no more than one step with the exact
+// gradient: too small a step for another look at all atoms. Returns whether the code is certified
+// anew; if not, it is left to further rounds.
+template <typename T>
+bool ActiveSetBlock<T>::refine(const CodingBlock<T>& block, Index index) {
+  Signal& signal = signals_[index];
+  ActiveSet& active = signal.active;
+  if (signal.outside > signal.wanted || signal.verifications > kMaxRefinements) return false;
+  const Index size = active.size();
+  for (Index i = 0; i < size; ++i) {
+    const int atom = active.atoms()[i];
+    rhs_.data()[i] = static_cast<double>(gradient_(atom, index)) -
+                     active.signs()[i] * static_cast<double>(thresholds_[atom]);
+  }
+  ++signal.iterations;
+  active.descend(rhs_.data());
+  if (active.size() < size) return false;
+  round(block.gram, index);
+  double moved = 0.0;
+  for (Index i = 0; i < size; ++i)
+    moved += std::abs(active.coefficients()[i] -
+                      static_cast<double>(reference_(active.atoms()[i], index)));
+  signal.error.changed = 0.0;
+  signal.error.changes = 0;
+  find_residual(block, index, 0);
+  return certify_by_signal(
+      block, index, 0,
+      signal.error.template bound<T>(largest_norm_, block.dictionary->rounding(), moved),
+      atoms_ / kSettled);
+}
+
+template <typename T>
+void ActiveSetBlock<T>::keep_reference(Index index) {
+  const ActiveSet& active = signals_[index].active;
+  reference_.col(index).setZero();
+  for (Index i = 0; i < active.size(); ++i)
+    reference_(active.atoms()[i], index) = static_cast<T>(active.coefficients()[i]);
+}
+
+template <typename T>
+void ActiveSetBlock<T>::bound_norms(const CodingBlock<T>& block) {
+  const auto features = static_cast<T>(block.dictionary->features());
+  const T least = features * std::numeric_limits<T>::min();
+  const T share = 1 + features * std::numeric_limits<T>::epsilon();
+  for (Index j = 0; j < atoms_; ++j) norms_[j] = share * std::sqrt(block.gram.diagonal(j) + least);
+  norms_.tail(padded_ - atoms_).setZero();
+  largest_norm_ = static_cast<double>(norms_.maxCoeff());
 }
 
 template <typename T>
@@ -212,15 +317,19 @@ CodingReport ActiveSetBlock<T>::certify(const CodingBlock<T>& block, Index index
           coding_objective(terms)};
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
-  template void ActiveSetBlock<T>::write(Index, const int*, const double*, T*) const;              \
-  template auto ActiveSetBlock<T>::extent(Index)->Extent;                                          \
-  template CodingReport ActiveSetBlock<T>::certify(                                                \
-      const CodingBlock<T>&, Index, Index, const int*, const double*, const Extent&) const;        \
-  template void ActiveSetBlock<T>::round(const PanelGram<T>&, Index);                              \
-  template void ActiveSetBlock<T>::find_residual(const CodingBlock<T>&, Index, Index);             \
-  template CodingReport ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>&, Index, Index); \
-  template void ActiveSetBlock<T>::verify(const CodingBlock<T>&);                                  \
+#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
+  template void ActiveSetBlock<T>::write(Index, const int*, const double*, T*) const;             \
+  template auto ActiveSetBlock<T>::extent(Index)->Extent;                                         \
+  template CodingReport ActiveSetBlock<T>::certify(                                               \
+      const CodingBlock<T>&, Index, Index, const int*, const double*, const Extent&) const;       \
+  template double ActiveSetBlock<T>::round(const PanelGram<T>&, Index);                           \
+  template void ActiveSetBlock<T>::find_residual(const CodingBlock<T>&, Index, Index);            \
+  template bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>&, Index, Index, double, \
+                                                     Index);                                      \
+  template bool ActiveSetBlock<T>::refine(const CodingBlock<T>&, Index);                          \
+  template void ActiveSetBlock<T>::keep_reference(Index);                                         \
+  template void ActiveSetBlock<T>::bound_norms(const CodingBlock<T>&);                            \
+  template void ActiveSetBlock<T>::verify(const CodingBlock<T>&);                                 \
   template bool ActiveSetBlock<T>::accept(const Execution&, Index);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -42,6 +42,35 @@ def test_float32_codes_satisfy_the_optimality_conditions(problem, judge, alpha):
     assert result.kkt_violation == pytest.approx(violation, abs=2e-5 * alpha)
 
 
+@pytest.mark.parametrize("tol", [1e-2, 8e-5])
+@pytest.mark.parametrize("size", [1.0, 1e12])
+def test_float32_certificates_see_every_atom(make, judge, tol, size):
+    """A gradient in float32 clears no atom that its rounding may hide behind the limit."""
+    rng = np.random.default_rng(5)
+    X, D = make.spectral(rng, 32, 96, 700)
+    D *= rng.choice([0.1, 0.99, 1.0], (len(D), 1))
+    X, D = (size * X).astype(np.float32), D.astype(np.float32)
+    weights = rng.choice([0.0, 1.0, 1.1], len(D), p=[0.01, 0.9, 0.09])
+    outside = []
+    for alpha, options in (
+        (3e-3, {}),
+        (3e-4, {"positive_code": True}),
+        (1e-3, {"weights": weights}),
+        (1e-3, {"l2": 1e-3}),
+    ):
+        result = lasso(X, D, alpha * size, tol=tol, **options)
+        codes = result.codes.astype(np.longdouble)
+        limits = alpha * size * options.get("weights", 1.0)
+        positive = "positive_code" in options
+        c = judge.gradient(X, D, codes, options.get("l2", 0.0))
+        seen = judge.violation_at(c, codes, limits, positive=positive)
+        floor = judge.rounding(X, D, codes)
+        assert (np.abs(result.kkt_violation - seen) <= 1e-6 * seen + floor).all()
+        used = judge.violation_at(np.where(codes == 0, 0, c), codes, limits)
+        outside.append(np.mean((used < seen) & (seen > 100 * floor)))
+    assert tol < 1e-4 or max(outside) > 0.1  # it is an atom not in use that matters
+
+
 @pytest.mark.parametrize("algorithm", ["active_set", "homotopy"])
 @pytest.mark.parametrize("alpha", [3e-4, 1e-4, 3e-5])
 def test_float32_codes_of_many_coherent_atoms(make, judge, algorithm, alpha):

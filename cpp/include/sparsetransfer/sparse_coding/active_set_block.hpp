@@ -6,6 +6,7 @@
 #include "sparsetransfer/sparse_coding/active_set.hpp"
 #include "sparsetransfer/sparse_coding/block_coder.hpp"
 #include "sparsetransfer/sparse_coding/certifier.hpp"
+#include "sparsetransfer/sparse_coding/gradient_error.hpp"
 #include "sparsetransfer/sparse_coding/panel_gradient.hpp"
 #include "sparsetransfer/sparse_coding/problem.hpp"
 #include "sparsetransfer/sparse_coding/rounding.hpp"
@@ -51,7 +52,9 @@ class ActiveSetBlock final : public BlockCoder<T> {
     bool single = false;  // add one atom only
     bool exact = false;   // the gradient at `reference` is known to full precision
     Status status = Status::converged;
-    CodingReport report;  // of a float32 code
+    CodingReport report;   // of a float32 code
+    double outside = 0.0;  // violation of atoms not in use at the last verification
+    GradientError error;   // of the gradient, for float32
   };
   using Entry = CodeEntry<T>;
   enum class Next { done, elsewhere, on };  // with a signal in a lane
@@ -64,7 +67,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void refresh(const PanelGram<T>& gram);
   void check(const Execution& execution, Index used);
   void list_changes(Index index);
-  double rounding_noise(const Signal& signal, double sum) const;
+  void note_changes(Signal& signal, Index changes, double sum) const;
   void code_side_by_side(const CodingBlock<T>& block, Index begin, Index count, MatrixRef<T>& codes,
                          CodingReport* reports);
   Next look(const CodingBlock<T>& block, Index index, Index lane);
@@ -81,9 +84,13 @@ class ActiveSetBlock final : public BlockCoder<T> {
   bool grow(const PanelGram<T>& gram, Index index, double excess, double tolerance);
   void restore(Index index);
   void verify(const CodingBlock<T>& block);
-  void round(const PanelGram<T>& gram, Index index);
+  double round(const PanelGram<T>& gram, Index index);
   void find_residual(const CodingBlock<T>& block, Index index, Index column);
-  CodingReport certify_by_signal(const CodingBlock<T>& block, Index index, Index column);
+  bool certify_by_signal(const CodingBlock<T>& block, Index index, Index column, double error,
+                         Index most);
+  bool refine(const CodingBlock<T>& block, Index index);
+  void keep_reference(Index index);
+  void bound_norms(const CodingBlock<T>& block);
   bool accept(const Execution& execution, Index index);
   void deliver(const CodingBlock<T>& block, MatrixRef<T>& codes, CodingReport* reports);
   void write(Index size, const int* atoms, const double* coefficients, T* code) const;
@@ -102,13 +109,14 @@ class ActiveSetBlock final : public BlockCoder<T> {
   LaneSets lanes_;
   Matrix<T> limits_;  // penalties per lane, infinite for atoms in use
   std::vector<Signal> signals_;
-  std::vector<Index> running_, finished_;
+  std::vector<Index> running_, finished_, unsettled_;
   Matrix<T> gradient_, reference_;
   Eigen::Array<T, Eigen::Dynamic, 1> over_;  // by how much the atoms of one signal violate
   // For float32 only: residuals of rounded codes, and the gradient there.
   Matrix<double> residual_;
   Matrix<T> narrow_residual_, exact_;
   Vector<T> norms_;  // upper bounds of those of the atoms
+  double largest_norm_ = 0.0;
   SortedRounding rounding_;
   std::vector<Entry> entries_;  // changes of all signals since their base, one after another
   std::vector<Index> entry_count_;
