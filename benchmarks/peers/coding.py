@@ -86,6 +86,7 @@ def describe(times):
     wall, cpu = np.array(times).T
     return {
         "wall_median": float(np.median(wall)),
+        "wall_least": float(wall.min()),
         "wall_spread": float(np.ptp(wall)),
         "cpu_median": float(np.median(cpu)),
         "cpu_spread": float(np.ptp(cpu)),

@@ -99,8 +99,9 @@ All {number} cells, these and the grid: {overall}.
 
 ## Two threads
 
-Wall seconds of one thread over those of two. What a call does before its blocks, the Gram matrix apart, is done by one thread:
-short jobs gain less.
+Wall seconds of one thread over those of two, each the least of its rounds (the median where a record has no least one): other
+processes only add to them. What a call does before its blocks, the Gram matrix apart, is done by one thread, some hundredths of
+its time: short jobs gain less.
 
 {threads}
 

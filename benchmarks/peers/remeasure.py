@@ -28,7 +28,7 @@ OTHERS = f"--rounds 1 --shares 0.1 --coders {CODERS}"
 SLICES = {
     "pursuits": "--problem omp --coders ours_omp,ours_ols,spams --threads 1,2 --max-signals 15000",
     "five": f"{GRID} --max-signals 3000 --shares 0.05",
-    "ten": f"{GRID} --max-signals 3000 --shares 0.1 --threads 1,2",
+    "ten": f"{GRID} --max-signals 3000 --shares 0.1 --threads 1,2 --rounds 5",
     # SPAMS takes half a minute for 3,000 signals.
     "quarter": f"{GRID} --max-signals 1000 --shares 0.25",
     **{

@@ -64,6 +64,19 @@ def test_a_share_that_was_not_rounded_yet_is_that_of_its_cell(writer, records):
     assert writer.merge(records, [new]) == [*records[:place], new, *records[place + 1 :]]
 
 
+def test_the_gain_of_a_thread_is_that_of_the_least_wall_times(writer, records):
+    cell = json.dumps(dict(writer.lasso_cells(records, 1)[0], threads=1))
+    one, two = json.loads(cell), dict(json.loads(cell), threads=2)
+    for record in (one, two):
+        for spent in record["coders"].values():
+            spent.pop("wall_least", None)
+    assert "geometric mean 1.00" in writer.threads_means([one, two])
+    for record, least in ((one, 3.0), (two, 1.5)):
+        for spent in record["coders"].values():
+            spent["wall_least"] = least
+    assert "geometric mean 2.00, least 2.00" in writer.threads_means([one, two])
+
+
 def test_a_record_of_a_new_cell_is_added(writer, records):
     cell = next(record for record in records if record.get("problem") == "omp")
     for new in (dict(cell, signals=7), {"benchmark": "build", "name": "something else"}):

@@ -18,11 +18,12 @@
 namespace sparsetransfer {
 namespace {
 
-/// Signals per block: enough to share each panel of the Gram matrix, few enough to occupy several
-/// threads and to keep the factors of all signals of a block within 256 MB, of which only as much
-/// is touched as they have grown.
-Index block_width(Index samples, Index capacity) {
-  const Index by_samples = samples >= 4096 ? 128 : samples >= 1024 ? 64 : samples >= 256 ? 32 : 8;
+/// Signals per block: enough to share each panel of the Gram matrix, few enough to end on all
+/// threads at about the same time, to keep what they have at each atom and their usual factors in
+/// the cache of a core, and to keep their largest factors within 256 MB, of which only as much is
+/// touched as they have grown.
+Index block_width(Index samples, Index atoms, Index capacity) {
+  const Index by_samples = samples < 256 ? 8 : atoms <= 512 ? 32 : 24;
   const Index by_memory = std::max<Index>(4, (Index(1) << 26) / (capacity * capacity));
   return std::min({by_samples, by_memory, std::max<Index>(samples, 1)});
 }
@@ -185,7 +186,7 @@ void code_blocks(const Execution& execution, const PanelGram<T>& gram,
                  const CodingExtras& extras, CodeOutput<T> codes, CodingReport* reports) {
   if (only_in_double<T>(settings)) return mark_missing(correlations.cols(), reports);
   const Index atoms = gram.atoms();
-  const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms)};
+  const CodingShape shape{0, atoms, atoms, block_width(correlations.cols(), atoms, atoms)};
   for_each_block<T>(
       execution, correlations.cols(), shape, settings, extras,
       [&](BlockCoder<T>& coder, Index begin, Index count) {
@@ -258,7 +259,7 @@ void encode_signals(const Execution& execution, const ConstMatrixRef<T>& signals
   const Index atoms = dictionary.cols();
   const bool ridged = extras.ridge.size() > 0;
   const Index capacity = ridged ? atoms : std::min(atoms, dictionary.rows());
-  const CodingShape shape{dictionary.rows(), atoms, capacity, block_width(total, capacity)};
+  const CodingShape shape{dictionary.rows(), atoms, capacity, block_width(total, atoms, capacity)};
   const Index first = only_in_double<T>(settings) ? 0 : signals.cols();
   require_range<T>(gram.largest_diagonal(),
                    squared_norms<T>(signals.rightCols(signals.cols() - first)));

@@ -14,6 +14,7 @@ constexpr Index kTogether = 6;  // signals
 // Features summed at once: what a panel has of them stays in the cache, and sums of sums round
 // less.
 constexpr Index kFeatures = 128;
+constexpr double kPriceOfEntry = 16;  // operations: it comes from memory, and may go there
 
 /// out[s](0 : 64) += panel (64 x count, by columns) * signals[s](0 : count), or = if `first`.
 template <Index together, typename T>
@@ -215,8 +216,8 @@ PanelDictionary<T>::PanelDictionary(const Execution& execution, const ConstMatri
                                     MatrixRef<T> out)
     : columns_(dictionary), squared_norms_(dictionary.cols()) {
   if (panels == Panels::stored) entries_ = AlignedBuffer<T>(num_panels() * kRows * features());
-  const double flops =
-      static_cast<double>(dictionary.size()) * static_cast<double>(signals.cols() + 1);
+  const double flops = static_cast<double>(dictionary.size()) *
+                       (static_cast<double>(signals.cols()) + kPriceOfEntry);
   parallel_for(execution.for_work(flops), num_panels(), [&](Index panel, int) {
     AlignedBuffer<T> part = workspace();
     const Products<T> products(signals, out, panel);

@@ -11,7 +11,7 @@ namespace sparsetransfer {
 namespace {
 
 constexpr Index kBytesOfCodes = Index(1) << 24;
-constexpr Index kWidth = 128;  // a multiple of every width of the blocks of `encode`
+constexpr Index kWidth = 96;  // a multiple of every width of the blocks of `encode`
 constexpr Index kAtomsPerTask = 256;
 constexpr Index kGroup = 16;  // coefficients that are passed over together if all are zero
 

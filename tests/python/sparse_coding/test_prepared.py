@@ -52,7 +52,8 @@ def same(a, b):
 @pytest.mark.parametrize("coder", CODERS)
 def test_bits_depend_neither_on_preparation_nor_on_company(make, coder, dtype):
     code = CODERS[coder]
-    X, D = data(make, dtype)
+    # Enough signals for blocks of another width than those of the slices below.
+    X, D = data(make, dtype, n_samples=260)
     whole = code(X, D)
     kept = PreparedDictionary(D)
     for rows in (
