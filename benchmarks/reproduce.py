@@ -183,6 +183,11 @@ def main():
     unknown = sorted(set(options.only or ()) - set(entries))
     if unknown:
         parser.error(f"--only: no result {', '.join(unknown)}; there are {', '.join(entries)}")
+    if options.output.name in entries and not options.output.exists():
+        parser.error(
+            f"'{options.output}' names a result, not a folder for results: --only {options.output.name}; "
+            f"a folder of that name is ./results/{options.output.name}"
+        )
     failed = 0
     for name in options.only or entries:
         entry, lacks = entries[name], missing(entries[name], data)

@@ -166,7 +166,6 @@ def read_source_labels(
     domains = resolve_domains(labels, sample_domain, n_samples, alone=alone, stacklevel=stacklevel)
     source = source_mask(domains, n_samples)
     known = source & labelled(labels)
-    check_classification_targets(class_values(labels[known]))
     if partly and not known.any():
         raise DomainError(f"y has no known label of a source sample ({UNKNOWN_LABELS})")
     classes, codes = encode_source_labels(labels, known if partly else source, n_least=2)
@@ -187,7 +186,9 @@ def encode_source_labels(
     unknown = int((~labelled(labels)).sum())
     if unknown:
         raise DomainError(f"y: {unknown} source samples have no label ({UNKNOWN_LABELS})")
-    classes, codes = np.unique(class_values(labels), return_inverse=True)
+    values = class_values(labels)
+    check_classification_targets(values)
+    classes, codes = np.unique(values, return_inverse=True)
     signs = classes.tolist() == [1] and bool(np.any(y == -1))
     if signs or len(classes) < n_least:
         raise ValueError(
@@ -274,6 +275,8 @@ def pack(
 
 
 def _one_per_sample(sample_domain: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    if np.ma.is_masked(sample_domain):
+        raise ValueError("sample_domain has masked entries; give the domain of every sample")
     domains = np.asarray(sample_domain)
     if domains.shape != (n_samples,):
         raise ValueError(f"sample_domain must have shape ({n_samples},), got {domains.shape}")

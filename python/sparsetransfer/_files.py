@@ -23,6 +23,7 @@ __all__ = [
     "check_folder",
     "existing_file",
     "is_lfs_pointer",
+    "reading",
     "regular_file",
     "replacing",
     "write_text",
@@ -72,6 +73,23 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
             f"'{place}' is a Git LFS pointer, not the file itself; run `git lfs pull` in the clone"
         )
     return place
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str], error: type[ValueError] = ValueError) -> Iterator[Path]:
+    """Raise what a library makes of a damaged file as one error that names the file.
+
+    Decoders of foreign bytes raise almost anything: EOFError, zipfile.BadZipFile, MemoryError,
+    tokenize.TokenError, pyarrow.ArrowException. `path`: the file. `error`: what to raise; errors of
+    this very kind pass. Yields: the file, checked by `existing_file`, whose errors pass, too.
+    """
+    place = existing_file(path)
+    try:
+        yield place
+    except Exception as cause:
+        if error is not ValueError and isinstance(cause, error):
+            raise
+        raise error(f"'{place}' cannot be read: {str(cause) or type(cause).__name__}") from cause
 
 
 def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:

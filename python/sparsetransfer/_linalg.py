@@ -20,6 +20,7 @@ __all__ = [
     "matmul",
     "single_threaded_blas",
     "squared_spectral_norm",
+    "unit_rows",
 ]
 
 T = TypeVar("T")
@@ -53,6 +54,17 @@ def inner(left: FloatArray, right: FloatArray) -> float:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sum(left * right))
+
+
+def unit_rows(rows: FloatArray) -> Any:
+    """Divide rows by their lengths, whose squares neither overflow nor underflow.
+
+    `rows` (n, d): of any precision, which is kept. Returns (n, d): rows of zeros stay as they are.
+    """
+    exponents = np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
+    scaled = np.ldexp(rows, -exponents)  # a power of two apart, which changes no digit
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / np.where(lengths > 0, lengths, 1)
 
 
 def squared_spectral_norm(matrix: FloatArray) -> float:

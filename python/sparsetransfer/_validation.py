@@ -20,12 +20,14 @@ __all__ = [
     "FloatArray",
     "Mask",
     "NamingInfinite",
+    "check_callable",
     "check_generator",
     "check_integer",
     "check_masked",
     "check_matrix",
     "check_pair",
     "check_real",
+    "check_rows",
     "check_vector",
     "column_names",
     "common_dtype",
@@ -44,6 +46,12 @@ def common_dtype(*values: ArrayLike | None) -> np.dtype[Any]:
     given = [value for value in values if value is not None]
     narrow = all(_is_single(value) for value in given)
     return np.dtype(np.float32 if given and narrow else np.float64)
+
+
+def check_callable(value: object, name: str) -> None:
+    """Raise TypeError unless `value` is None or can be called, before the work and not within it."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, got {shortened(repr(value))}")
 
 
 def check_generator(rng: Any, name: str = "rng") -> np.random.Generator:
@@ -89,8 +97,6 @@ def check_matrix(
     Returns (n_samples, n_features). Raises TypeError if `value` is sparse or does not consist of
     real numbers. Raises ValueError if the shape does not fit, or an entry is NaN or infinite.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries, which would be read; fill or leave them out")
     array = _as_float(value, name, dtype)
     if array.ndim != 2:
         hint = "; use reshape(1, -1) for a single sample" if array.ndim == 1 else ""
@@ -205,6 +211,24 @@ def check_vector(
     return array
 
 
+def check_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
+    """Return what scikit-learn's `validate_data` makes of the rows given to an estimator.
+
+    `estimator`: whose features are noted or compared. `X` (n_samples, n_features): rows; an array
+    in memory order C is not copied. `y`: labels, if they are checked, too. `options`: as of `validate_data`. Raises TypeError for dates and
+    records, which scikit-learn would take for numbers. Raises ValueError for masked entries, which
+    it would read, and as `validate_data` does.
+    """
+    from sklearn.utils.validation import validate_data
+
+    _refuse_masked(X, "X")
+    dtypes = getattr(X, "dtypes", ()) if hasattr(X, "columns") else (getattr(X, "dtype", None),)
+    for dtype in () if options.get("skip_check_array") else set(dtypes):
+        if getattr(dtype, "kind", None) in ("m", "M", "V"):
+            raise TypeError(f"X must consist of numbers, got dtype {dtype}")
+    return validate_data(estimator, X, *y, **{"order": "C"} | options)
+
+
 def check_integer(
     value: object, name: str, *, minimum: int | None = None, maximum: int | None = None
 ) -> int:
@@ -281,6 +305,7 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value
+    _refuse_masked(value, name)
     if sparse.issparse(value):
         raise TypeError(f"{name} must be a dense array, got a sparse {type(value).__name__}")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -306,6 +331,11 @@ def _as_float(value: ArrayLike, name: str, dtype: DTypeLike | None) -> FloatArra
             return ready.reshape(array.shape)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must consist of numbers: {error}") from error
+
+
+def _refuse_masked(value: object, name: str) -> None:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, which would be read; fill or leave them out")
 
 
 def _require_finite(array: FloatArray, name: str) -> FloatArray:

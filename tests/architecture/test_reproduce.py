@@ -218,3 +218,12 @@ def test_an_unknown_name_is_refused():
     found = _listed("--only", "nothing")
     assert found.returncode == 2
     assert "no result nothing" in found.stderr
+
+
+def test_a_result_in_place_of_the_folder_is_refused(reproduce, tmp_path):
+    name = reproduce.results()[0]["name"]
+    found = _listed("--list", tmp_path / name)
+    assert found.returncode == 2
+    assert f"--only {name}" in found.stderr
+    (tmp_path / name).mkdir()  # a folder that is there can be meant
+    assert _listed("--list", tmp_path / name).returncode == 0

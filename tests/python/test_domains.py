@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import sparsetransfer
-from sparsetransfer._domains import read_source_labels, resolve_domains
+from sparsetransfer._domains import (
+    check_domains,
+    new_domains,
+    read_source_labels,
+    resolve_domains,
+)
 from sparsetransfer.classification import MultiView, Safeguard
 from sparsetransfer.exceptions import DomainError, DomainWarning
 from sparsetransfer.subspace import CORAL, JointDistributionAdaptation
@@ -114,3 +119,11 @@ def test_nobody_else_reads_domains_out_of_masked_labels():
         if "domains_from_labels" in path.read_text(encoding="utf-8")
     ]
     assert sorted(readers) == ["_domains.py", "transfer/__init__.py"]
+
+
+def test_a_masked_domain_is_refused():
+    masked = np.ma.masked_array([1, 1, -1], [False, True, False])
+    for check in (check_domains, new_domains):
+        with pytest.raises(ValueError, match="sample_domain has masked entries"):
+            check(masked, 3)
+        np.testing.assert_array_equal(check(np.ma.masked_array([1, 1, -1]), 3), [1, 1, -1])

@@ -4,9 +4,21 @@ import re
 import sys
 import types
 
+import numpy as np
 import pytest
 
-from sparsetransfer import ProgressBar, corpora, evaluation, features, synthetic
+from sparsetransfer import (
+    ProgressBar,
+    benchmarking,
+    corpora,
+    dictionary,
+    distributed,
+    evaluation,
+    features,
+    recognition,
+    synthetic,
+    transfer,
+)
 
 
 class Handle:
@@ -111,3 +123,35 @@ def test_features_and_studies_report_to_the_end(notebook, tmp_path):
         "functionals-1 of two: 16 of 16",
         "reading: 2 of 2",
     ]
+
+
+def test_what_cannot_be_called_is_refused_before_the_work(tmp_path):
+    calls = {
+        "progress": [
+            lambda: corpora.check("emodb", tmp_path / "none", progress=3),
+            lambda: corpora.fetch("emodb", tmp_path / "new", progress=3),
+            lambda: features.extract(None, "functionals", progress=3),
+            lambda: features.extract_sequences(None, tmp_path, progress=3),
+            lambda: list(recognition.recognise_recordings(None, [], None, progress=3)),
+            lambda: benchmarking.measure(["lasso"], progress=3),
+            lambda: distributed.learn(None, 2, alpha=0.1, progress=3),
+        ],
+        "callback": [
+            lambda: dictionary.learn_dictionary(np.eye(3), 2, alpha=0.1, callback=3),
+            lambda: dictionary.learn_dictionary_online(np.eye(3), 2, alpha=0.1, callback=3),
+            lambda: dictionary.DictionaryLearning(2, callback=3).fit(np.eye(3)),
+            lambda: transfer.transfer_learn(np.eye(3), np.eye(3), [1, 1, -1], callback=3),
+        ],
+    }
+    for name, works in calls.items():
+        for work in works:
+            with pytest.raises(TypeError, match=f"{name} must be callable or None, got 3"):
+                work()
+
+
+def test_a_deep_system_refuses_it_before_the_first_epoch():
+    torch = pytest.importorskip("torch", reason="needs the extra 'deep'")
+    from sparsetransfer.deep.training.loop import Training
+
+    with pytest.raises(TypeError, match="progress must be callable or None, got 'bar'"):
+        Training(1, 1, 0, torch.device("cpu"), progress="bar")

@@ -3,14 +3,17 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from sparsetransfer import audio, corpora, features
 from sparsetransfer._files import existing_file
 from sparsetransfer.cli.inputs import parse_label_map
 from sparsetransfer.dictionary import Statistics
+from sparsetransfer.distributed import Chunks
 from sparsetransfer.evaluation import read_config
 from sparsetransfer.exceptions import CorpusError
+from sparsetransfer.features.cache import Cache
 from sparsetransfer.recognition import load_model
 from sparsetransfer.reporting.folder import check_destination
 
@@ -52,6 +55,35 @@ def test_fifo_folder_and_pointer_are_refused(tmp_path, name):
     place.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
     with pytest.raises((ValueError, OSError), match="git lfs pull"):
         READERS[name](place)
+
+
+ARRAYS = {
+    "statistics.npz": Statistics.load,
+    "rows.npy": lambda path: Chunks.from_npy(path, chunk_size=2),
+    "table.npy": lambda path: features.read_table(path, index=path.with_name("index.csv")),
+    "rows.parquet": Chunks.from_parquet,
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_damaged_arrays_are_named(tmp_path, name):
+    (tmp_path / "index.csv").write_text("file\na.wav\nb.wav\n")
+    place = tmp_path / name
+    np.save(tmp_path / "whole.npy", np.ones((2, 3)))
+    whole = (tmp_path / "whole.npy").read_bytes()
+    unbalanced = whole.replace(b"}", b"{")  # tokenize.TokenError from NumPy's parser
+    for content in (b"", b"PK\x03\x04 no archive", whole[:-1], unbalanced, bytes(64)):
+        place.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name}.* cannot be read: .+"):
+            ARRAYS[name](place)
+
+
+def test_a_damaged_cache_entry_is_computed_anew(tmp_path):
+    cache = Cache(tmp_path, "set", 3)
+    place = cache.path("hash", 0.0, 1.0)
+    cache.save(place, np.ones(3))
+    place.write_bytes(place.read_bytes().replace(b"}", b"{"))
+    assert cache.load(place) is None
 
 
 @pytest.mark.parametrize("name", ["a\0.wav", "\ud800.wav"])

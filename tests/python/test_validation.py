@@ -7,6 +7,7 @@ from scipy import sparse
 
 from sparsetransfer import _threads, mmd
 from sparsetransfer import _validation as validation
+from sparsetransfer._linalg import unit_rows
 from sparsetransfer.dictionary import learn_dictionary, learn_dictionary_online
 from sparsetransfer.dictionary.steps.initialisation import initial_dictionary
 from sparsetransfer.evaluation.scoring.dimensions import score_dimension
@@ -234,3 +235,23 @@ def test_a_bad_generator_is_named(name):
             DRAWS[name](rng)
     DRAWS[name](np.random.default_rng(0))
     DRAWS[name](0)
+
+
+def test_masked_entries_are_refused_in_vectors_and_under_a_mask_too():
+    masked = np.ma.masked_array(np.ones((2, 2)), np.eye(2) > 0)
+    with pytest.raises(ValueError, match="weights has masked entries"):
+        validation.check_vector(masked[0], "weights")
+    with pytest.raises(ValueError, match="X has masked entries"):
+        validation.check_masked(masked, "X", "nan")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_unit_length_at_any_size(dtype):
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype(dtype)
+    expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    largest, least = np.finfo(dtype).maxexp, np.finfo(dtype).minexp
+    for exponent in (0, largest - 3, least + 20, largest // 2, least // 2):
+        found = unit_rows(np.ldexp(rows, exponent))
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(unit_rows(np.zeros((2, 3), dtype)), 0)

@@ -42,7 +42,9 @@ double dictionary_objective(const Execution& execution, const ConstMatrixRef<T>&
 template <typename T>
 void require_finite(const ConstMatrixRef<T>& A, const ConstMatrixRef<T>& B) {
   if (!A.allFinite() || !B.allFinite()) {
-    throw NumericalError("the statistics of the dictionary update overflowed");
+    throw NumericalError(
+        "the statistics of the dictionary update overflow: divide the signals by their largest "
+        "norm");
   }
 }
 

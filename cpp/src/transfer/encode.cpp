@@ -26,7 +26,9 @@ Iterate<T> make_iterate(const Execution& execution, const CodeProblem<T>& proble
   update_means(execution, problem, point);
   evaluate(execution, problem, correlations, point);
   if (!std::isfinite(point.certificate.objective))
-    throw NumericalError("the objective of the starting codes is not finite");
+    throw NumericalError(
+        "the objective of the starting codes overflows: divide the signals by their largest norm, "
+        "and starting codes likewise");
   return point;
 }
 

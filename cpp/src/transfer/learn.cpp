@@ -272,7 +272,9 @@ LearnReport learn(const Execution& execution, const ConstMatrixRef<T>& signals,
     }
     if (replaced) momentum.restart();
     if (!std::isfinite(objective))
-      throw NumericalError("the objective of transfer dictionary learning is not finite");
+      throw NumericalError(
+          "the objective of transfer dictionary learning overflows: divide the signals by their "
+          "largest norm");
     ++report.iterations;
     if (observer && observer({report.iterations, objective, violation})) {
       report.status = Status::stopped;

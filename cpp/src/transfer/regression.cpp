@@ -112,7 +112,9 @@ RegressionPoint evaluated(const Execution& execution, const RegressionProblem& p
   assess(problem, point);
   // Whatever is not finite in the product or the coefficients makes the objective so.
   if (!std::isfinite(point.objective))
-    throw NumericalError("the objective of the coefficients is not finite");
+    throw NumericalError(
+        "the objective of the coefficients is not finite: divide the samples by their largest "
+        "norm, and the targets likewise");
   return point;
 }
 

@@ -72,10 +72,15 @@ RegressionBlock::RegressionBlock(const Execution& execution, const RegressionPro
   point_.product.resize(problem.features(), problem.outputs());
   multiply(execution, problem.quadratic, point_.coefficients, point_.product);
   assess(problem, point_);
-  if (!std::isfinite(point_.objective)) throw NumericalError("the objective is not finite");
+  if (!std::isfinite(point_.objective))
+    throw NumericalError(
+        "the objective at the starting coefficients overflows: divide the samples by their largest "
+        "norm, and the targets likewise");
   other_ = point_;
   curvature_ = 1.02 * curvature_estimate(execution, problem.quadratic);
-  if (!std::isfinite(curvature_)) throw NumericalError("the curvature of the problem overflows");
+  if (!std::isfinite(curvature_))
+    throw NumericalError(
+        "the curvature of the problem overflows: divide the samples by their largest norm");
   if (!(curvature_ > 0)) curvature_ = 1;
 }
 

@@ -27,7 +27,7 @@ _FORMAT = re.compile(
 _AU = re.compile(r"Data Offset : (\d+)\n\s*Data Size\s*: (\d+)$", re.MULTILINE)
 _STRANGE = re.compile(r"Unknown chunk marker \(.*\) at position (\d+)\. Exiting parser")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
-_SPHERE_HEADER = 1024  # bytes that hold the fields
+_SPHERE_HEADER = 1 << 16  # bytes that hold the fields at most
 _VOC_SOUND = (b"\1", b"\2", b"\3", b"\x09")  # samples, their continuation, silence
 _VOC_OTHER = (b"\4", b"\5", b"\6", b"\7", b"\x08")  # marks, texts, loops and formats
 _UNSTATED = (1 << 32) - 1  # a size of 32 bits that stands in the chunk ds64
@@ -101,9 +101,11 @@ def _end_of_sphere(file: BinaryIO) -> int:
     """Return where the samples of a NIST SPHERE file end by its header; 0 where it is unknown."""
     file.seek(0)
     text = file.read(_SPHERE_HEADER).decode("ascii", errors="replace")
-    fields = dict(re.findall(r"^(\w+) -i (\d+)\s*$", text, re.MULTILINE))
-    factors = ("sample_count", "channel_count", "sample_n_bytes")
-    n_bytes = math.prod(int(fields.get(name, 0)) for name in factors)
+    head = text.split("end_head")[0]
+    # libsndfile writes the size of companded samples as a text: -s1 1.
+    fields = dict(re.findall(r"^(\w+) -(?:i|s\d+) (\d+)\s*$", head, re.MULTILINE))
+    by_default = {"sample_count": 0, "channel_count": 1, "sample_n_bytes": 1}
+    n_bytes = math.prod(int(fields.get(name, value)) for name, value in by_default.items())
     return int(text.split("\n")[1]) + n_bytes if n_bytes else 0
 
 

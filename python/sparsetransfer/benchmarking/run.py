@@ -12,7 +12,7 @@ import numpy as np
 
 from sparsetransfer._config import configuration
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import check_integer, resolve_threads
+from sparsetransfer._validation import check_callable, check_integer, resolve_threads
 from sparsetransfer.benchmarking.problems import KERNELS
 from sparsetransfer.exceptions import ConvergenceWarning
 
@@ -96,6 +96,7 @@ def measure(
     >>> report.measurements[0].error < 1e-8
     True
     """
+    check_callable(progress, "progress")
     names = list(KERNELS) if kernels is None else list(kernels)
     unknown = [name for name in names if name not in KERNELS]
     if unknown:

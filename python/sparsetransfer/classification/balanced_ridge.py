@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._labels import class_values, label_array, refuse_missing
 from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul
-from sparsetransfer._validation import check_matrix, check_real, check_vector
+from sparsetransfer._validation import check_matrix, check_real, check_rows, check_vector
 from sparsetransfer.transfer.regression.base import on_simplex
 
 __all__ = ["BalancedRidge", "RidgeFit", "class_targets", "class_weights", "ridge"]
@@ -61,7 +61,7 @@ def ridge(
     - `alpha`: penalty, > 0, in units of the weighted mean of the squared norms of the rows.
 
     Raises ValueError if shapes disagree, an entry is not finite, a weight is negative or all are
-    zero, or `alpha` is not positive.
+    zero, `alpha` is not positive, or all rows are so small that the coefficients overflow.
 
     Minimises, with :math:`\lambda` = `alpha` times the weighted mean of :math:`\|x_i\|^2`,
 
@@ -101,7 +101,14 @@ def ridge(
     x -= centre
     x *= root
     coef = _solve(x, root * (y - level), penalty)
-    return RidgeFit(np.ldexp(coef, -exponent), level - matmul(centre, coef))
+    with np.errstate(over="ignore"):
+        unscaled = np.ldexp(coef, -exponent)
+    if not np.isfinite(unscaled).all():
+        raise ValueError(
+            f"the coefficients of rows below {2.0**exponent:.3g} overflow; scale the features, for "
+            "example by StandardScaler"
+        )
+    return RidgeFit(unscaled, level - matmul(centre, coef))
 
 
 def _solve(x: NDArray[np.float64], y: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
@@ -187,7 +194,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If there is one class only, or a weight is negative.
         """
-        rows, labels = validate_data(self, X, y if y is None else label_array(y), dtype=np.float64)
+        rows, labels = check_rows(self, X, y if y is None else label_array(y), dtype=np.float64)
         refuse_missing(labels)
         labels = class_values(labels)
         check_classification_targets(labels)
@@ -228,7 +235,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             first.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, dtype=np.float64, reset=False)
         scores = np.asarray(matmul(rows, self.coef_.T) + self.intercept_)
         return scores if len(self.classes_) > 2 else (scores[:, 1] - scores[:, 0]) / 2.0
 
@@ -249,7 +256,7 @@ class BalancedRidge(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Probabilities in the order of `classes_`.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, dtype=np.float64, reset=False)
         return on_simplex((matmul(rows, self.coef_.T) + self.intercept_ + 1.0) / 2.0)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -15,10 +15,11 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import encode_source_labels, require_labels
 from sparsetransfer._labels import UNKNOWN_LABELS, MaskedClassifierMixin, labelled
+from sparsetransfer._validation import check_rows
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["LabelledOnly"]
@@ -91,9 +92,9 @@ class LabelledOnly(MetaEstimatorMixin, MaskedClassifierMixin, BaseEstimator):  #
         ValueError
             If `X` and `y` differ in length, or `y` is missing.
         """
-        rows = validate_data(
-            self, X if hasattr(X, "shape") else np.asarray(X), skip_check_array=True
-        )
+        rows = check_rows(self, X if hasattr(X, "shape") else np.asarray(X), skip_check_array=True)
+        if not rows.shape:
+            raise ValueError(f"X must be rows of samples, got {type(X).__name__}")
         y = require_labels(y, rows.shape[0], "LabelledOnly")
         known = labelled(y)
         if not known.any():
@@ -180,7 +181,7 @@ class LabelledOnly(MetaEstimatorMixin, MaskedClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "estimator_")
         if getattr(X, "ndim", 2) != 2:
             return X  # The classifier refuses it, with advice.
-        return validate_data(self, X, reset=False, skip_check_array=True)
+        return check_rows(self, X, reset=False, skip_check_array=True)
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of the classifier inside, as far as they concern its input."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin
-from sparsetransfer._validation import check_integer, check_matrix, check_real
+from sparsetransfer._validation import check_integer, check_matrix, check_real, check_rows
 from sparsetransfer.classification.balanced_ridge import (
     RidgeFit,
     class_targets,
@@ -225,7 +225,7 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If there is one class only, or a parameter is out of range.
         """
         # Before labels are looked at: a target may carry any.
-        rows = validate_data(self, X, dtype=np.float64)
+        rows = check_rows(self, X, dtype=np.float64)
         check_integer(self.rounds, "rounds", minimum=0)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)
         known = read_source_labels(y, sample_domain, len(rows), type(self).__name__)
@@ -329,7 +329,7 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, dtype=np.float64, reset=False)
         found = []
         parts = zip(self.columns_, self.encoders_, self.ridges_, self.balances_, strict=True)
         for columns, encoder, fit, balance in parts:
@@ -338,7 +338,8 @@ class MultiView(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 takes = "sample_domain" in inspect.signature(encoder.transform).parameters
                 options = {"sample_domain": np.full(len(rows), -1)} if takes else {}
                 view = np.asarray(encoder.transform(view, **options), dtype=np.float64)
-            found.append(balance.posteriors(fit.scores(view)))
+            scores = np.asarray(check_matrix(fit.scores(view), "scores of X"), np.float64)
+            found.append(balance.posteriors(scores))
         return np.stack(found)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

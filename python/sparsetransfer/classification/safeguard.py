@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin, check_groups
-from sparsetransfer._validation import check_generator, check_integer, check_real
+from sparsetransfer._validation import check_generator, check_integer, check_real, check_rows
 from sparsetransfer.classification.evidence import (
     PairedDifference,
     agreement_rise,
@@ -217,7 +217,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If there is one class only, or a parameter is out of range.
         """
-        rows = validate_data(self, X, dtype=np.float64)
+        rows = check_rows(self, X, dtype=np.float64)
         threshold = check_real(self.threshold, "threshold", minimum=0.0)
         check_integer(self.n_resamples, "n_resamples", minimum=0)
         known = read_source_labels(y, sample_domain, len(rows), type(self).__name__)
@@ -289,7 +289,7 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Labels out of `classes_`.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.classes_[np.asarray(self.estimator_.predict(rows), dtype=np.intp)])
 
     @_chosen_has("predict_proba")  # type: ignore[untyped-decorator]
@@ -307,5 +307,5 @@ class Safeguard(MaskedClassifierMixin, BaseEstimator):  # type: ignore[misc]
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, dtype=np.float64, reset=False)
         return np.asarray(self.estimator_.predict_proba(rows), dtype=np.float64)

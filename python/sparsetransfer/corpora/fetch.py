@@ -14,6 +14,7 @@ import soundfile
 from sparsetransfer._files import ASIDE, existing_file
 from sparsetransfer._locks import locked
 from sparsetransfer._messages import missing_extra
+from sparsetransfer._validation import check_callable
 from sparsetransfer.corpora.reader import read
 from sparsetransfer.corpora.scheme import Scheme, names, scheme
 from sparsetransfer.exceptions import CorpusError
@@ -81,6 +82,7 @@ def fetch(
     ...
     sparsetransfer.exceptions.CorpusError: 'urdu' cannot be fetched (only emodb can); obtain it by hand: ...
     """
+    check_callable(progress, "progress")
     facts = fetchable(name)
     place = Path(os.path.realpath(os.path.expanduser(folder)))
     # An existing folder may be a mount point: it stays, and all happens on its file system.

@@ -62,7 +62,9 @@ def manifest_rows(
             records = read_audformat(manifest, table)
         else:
             records = FORMATS[ending](manifest, required)
-    except (OSError, UnicodeDecodeError, csv.Error, ImportError) as error:
+    except CorpusError:
+        raise
+    except Exception as error:  # decoders of foreign bytes raise almost anything
         raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
     return [_named(record) for record in _with_columns(records, manifest, required)]
 
@@ -182,10 +184,7 @@ def _read_parquet(manifest: Path) -> list[Row]:
     """Read a Parquet table; a named row index counts as columns."""
     import pandas as pd
 
-    try:
-        frame = pd.read_parquet(manifest)
-    except ValueError as error:  # pyarrow's own errors are of this kind
-        raise CorpusError(f"manifest '{manifest}' cannot be read: {error}") from error
+    frame = pd.read_parquet(manifest)
     if frame.index.names != [None]:
         frame = frame.reset_index()
     frame.columns = [str(column).lower() for column in frame.columns]

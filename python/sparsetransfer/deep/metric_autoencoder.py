@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sparsetransfer._domains import new_domains, resolve_domains, source_mask
 from sparsetransfer._labels import MaskedClassifierMixin, check_labels, class_values, labelled
-from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_integer, check_real, check_rows
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.affect import AFFECT, ratings_of
 from sparsetransfer.deep.classifier import check_training, json_parameters
@@ -210,7 +210,7 @@ class MetricAutoencoder(
             If the checkpoint belongs to another run.
         """
         self._check_parameters()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = check_rows(self, X, dtype=np.float64, ensure_min_samples=2)
         labels = None if y is None else check_labels(y, len(X))
         is_source = source_mask(resolve_domains(labels, sample_domain, len(X)), len(X))
         known = is_source & (labelled(labels) if labels is not None else False)
@@ -284,7 +284,7 @@ class MetricAutoencoder(
             In the precision of `X`.
         """
         check_is_fitted(self, "network_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         is_source = new_domains(sample_domain, len(X)) > 0
         return embed(
             self.network_, self.device, RowScaler(self.mean_, self.scale_).apply(X, is_source)

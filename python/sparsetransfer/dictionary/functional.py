@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import Mask, check_generator, check_integer, check_real
+from sparsetransfer._validation import (
+    Mask,
+    check_callable,
+    check_generator,
+    check_integer,
+    check_real,
+)
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.steps.alternation import State
 from sparsetransfer.dictionary.steps.atoms import check_atom_set
@@ -136,6 +142,7 @@ def learn_dictionary(
     >>> learned.components.shape, bool(np.all(np.diff(learned.history) <= 0))
     ((16, 8), True)
     """
+    check_callable(callback, "callback")
     atoms = check_atom_set(positive_dict, l1_ratio)
     if dictionary_update not in _METHODS:
         raise ValueError(

@@ -7,10 +7,16 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import FloatArray, Mask, check_generator, check_integer
+from sparsetransfer._validation import (
+    FloatArray,
+    Mask,
+    check_callable,
+    check_generator,
+    check_integer,
+    check_rows,
+)
 from sparsetransfer.dictionary.functional import BatchMethod, learn_dictionary
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
@@ -35,6 +41,7 @@ def as_generator(random_state: Any) -> np.random.Generator:
 
 def with_logging(callback: Callback | None, verbose: bool) -> Callback | None:
     """Return a callback that logs progress before it calls `callback`, if it is to."""
+    check_callable(callback, "callback")
     if not verbose:
         return callback
 
@@ -249,7 +256,7 @@ class DictionaryLearning(DictionaryTransformer):
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, mask: Mask) -> FloatArray:
         check_fit_algorithm(self.fit_algorithm)
-        signals = validate_data(self, X, dtype=FLOATS, ensure_all_finite=mask is None)
+        signals = check_rows(self, X, dtype=FLOATS, ensure_all_finite=mask is None)
         d = signals.shape[1]
         learned = learn_dictionary(
             signals,

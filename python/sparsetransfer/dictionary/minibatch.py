@@ -8,11 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner
-from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real
+from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real, check_rows
 from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, with_logging
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.online import OnlineState, _batches
@@ -221,7 +220,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         ValueError
             If `X` is not finite, shapes do not fit, or a parameter is out of range.
         """
-        signals = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite=mask is None)
+        signals = check_rows(self, X, dtype=FLOATS, ensure_all_finite=mask is None)
         problem = self._problem(signals, sample_weight, mask)
         rng = as_generator(self.random_state)
         state = self._first_state(
@@ -291,9 +290,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
             If `X` is not finite, shapes do not fit, or a parameter is out of range.
         """
         first = not hasattr(self, "components_")
-        signals = validate_data(
-            self, X, dtype=FLOATS, order="C", reset=first, ensure_all_finite=mask is None
-        )
+        signals = check_rows(self, X, dtype=FLOATS, reset=first, ensure_all_finite=mask is None)
         if not first:
             signals = signals.astype(self.components_.dtype, copy=False)
         problem = self._problem(signals, sample_weight, mask)

@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
-from sparsetransfer._validation import FloatArray, Mask, check_generator, check_integer, check_real
+from sparsetransfer._validation import (
+    FloatArray,
+    Mask,
+    check_callable,
+    check_generator,
+    check_integer,
+    check_real,
+)
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
 from sparsetransfer.dictionary.result import LearnedDictionary, Progress, Status
 from sparsetransfer.dictionary.statistics import Statistics
@@ -278,6 +285,7 @@ def learn_dictionary_online(
     >>> learned.n_iter, learned.codes.shape
     (40, (1000, 16))
     """
+    check_callable(callback, "callback")
     problem = Problem(
         X,
         n_components,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sparsetransfer import _core
-from sparsetransfer._files import existing_file, replacing
+from sparsetransfer._files import reading, replacing
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner, matmul
 from sparsetransfer._validation import (
@@ -284,10 +284,14 @@ class Statistics:
         ValueError
             If the file is not of this kind, its shapes disagree, or a number is not finite.
         """
-        with np.load(existing_file(path), allow_pickle=False) as file:
-            if set(file.files) != {"schema", "A", "B", "scalars"} or int(file["schema"]) != _SCHEMA:
-                raise ValueError(f"{os.fspath(path)} holds no dictionary statistics")
-            A, B, scalars = file["A"], file["B"], file["scalars"]
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with reading(path) as place, place.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            names = getattr(file, "files", ())
+            content = {name: file[name] for name in names}
+        if set(content) != {"schema", "A", "B", "scalars"} or content["schema"] != _SCHEMA:
+            raise ValueError(f"{os.fspath(path)} holds no dictionary statistics")
+        A, B, scalars = content["A"], content["B"], content["scalars"]
         if (
             B.ndim != 2
             or A.shape != cls._shape_of_A(*B.shape)

@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sparsetransfer import _core
 from sparsetransfer._files import check_file, check_folder
 from sparsetransfer._former import former_keywords
+from sparsetransfer._linalg import unit_rows
 from sparsetransfer._validation import (
     FloatArray,
+    check_callable,
     check_generator,
     check_integer,
     check_matrix,
@@ -208,6 +210,7 @@ def learn(
     >>> found.components.shape, bool(found.history[-1] < found.history[0])
     ((6, 8), True)
     """
+    check_callable(progress, "progress")
     if not isinstance(chunks, Chunks):
         raise TypeError(
             f"chunks must be Chunks, got a {type(chunks).__name__}; Chunks.from_array makes some"
@@ -357,7 +360,6 @@ def _first_dictionary(
     count = min(k, chunks.n_samples)
     wanted = np.sort(check_generator(rng).choice(chunks.n_samples, count, replace=False))
     rows = engine.take(wanted, dtype)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
     components = np.zeros((k, chunks.n_features), dtype)
-    components[:count] = rows / np.where(norms > 0, norms, 1)
+    components[:count] = unit_rows(rows)
     return components

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsetransfer._files import existing_file
+from sparsetransfer._files import reading
 from sparsetransfer._messages import listing
 from sparsetransfer._validation import check_integer, column_names
 from sparsetransfer.distributed.chunk import Chunk
@@ -95,10 +95,8 @@ def parquet(path: _Path, columns: Sequence[str] | None, domain: int) -> Iterator
     """Return a chunk per row group of a Parquet file that has rows."""
     from pyarrow import parquet
 
-    try:
-        file = parquet.ParquetFile(existing_file(path))
-    except ValueError as error:  # pyarrow's own errors are of this kind
-        raise ValueError(f"{os.fspath(path)} cannot be read: {error}") from error
+    with reading(path) as place:
+        file = parquet.ParquetFile(place)
     if isinstance(columns, str):
         raise TypeError(f"columns must be a sequence of names, got the text {columns!r}")
     stored = file.schema_arrow.pandas_metadata or {}
@@ -189,13 +187,9 @@ def _same(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def _map(path: _Path) -> NDArray[Any]:
-    try:
-        rows = np.load(existing_file(path), mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{os.fspath(path)} cannot be read: {error}") from error
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+    with reading(path) as place:
+        rows = np.lib.format.open_memmap(place, mode="r")
+    if rows.ndim != 2:
         raise ValueError(f"{os.fspath(path)} must hold one 2-D array")
     return rows
 
@@ -207,8 +201,9 @@ def _read_npy(path: _Path, start: int, stop: int) -> NDArray[Any]:
 def _read_parquet(path: _Path, group: int, names: list[str]) -> NDArray[Any]:
     from pyarrow import parquet
 
-    table = parquet.ParquetFile(path).read_row_group(group, columns=names)
-    return np.column_stack([table[name].to_numpy() for name in names])
+    with reading(path) as place:
+        table = parquet.ParquetFile(place).read_row_group(group, columns=names)
+        return np.column_stack([table[name].to_numpy() for name in names])
 
 
 def _read_zarr(path: _Path, start: int, stop: int) -> NDArray[Any]:

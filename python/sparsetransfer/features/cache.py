@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._files import replacing
+from sparsetransfer._files import reading, replacing
 
 __all__ = ["Cache"]
 
@@ -63,7 +63,7 @@ class Cache:
             values = _read(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError, MemoryError) as error:
+        except (OSError, ValueError) as error:
             _log.warning("damaged cache entry %s is recomputed: %s", path, error)
             return None
         whole = (
@@ -91,5 +91,5 @@ class Cache:
 
 def _read(path: Path) -> NDArray[np.floating]:
     """Read the array of an ``.npy`` file; whatever else the file holds is not unpickled."""
-    with open(path, "rb") as stream:
+    with reading(path) as place, place.open("rb") as stream:
         return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

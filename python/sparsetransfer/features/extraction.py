@@ -13,6 +13,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from sparsetransfer._messages import listing
+from sparsetransfer._validation import check_callable
 from sparsetransfer.audio import load
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
@@ -111,6 +112,7 @@ def extract(
     >>> table.values.shape == (8, len(table.names))
     True
     """
+    check_callable(progress, "progress")
     chosen = by_name(feature_set) if isinstance(feature_set, str) else feature_set
     if not isinstance(chosen, FeatureSet):
         raise TypeError(f"feature_set must be a name or a FeatureSet, got {feature_set!r}")

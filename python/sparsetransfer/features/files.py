@@ -1,10 +1,10 @@
 """Feature tables as files: written for others, and read however others made them."""
 
-import csv
 import hashlib
 import logging
 import os
 import re
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparsetransfer._csv import csv_cell, csv_separator, plain_cell
-from sparsetransfer._files import check_file, existing_file, replacing
+from sparsetransfer._files import check_file, existing_file, reading, replacing
 from sparsetransfer._messages import listing, missing_extra
 from sparsetransfer.audio.segments import canonical_bounds, seconds
 from sparsetransfer.exceptions import CorpusError
@@ -101,23 +101,23 @@ def read_table(
     ending = place.suffix.lower()
     if (ending == ".npy") != (index is not None):
         raise ValueError("index must be given for .npy tables, and only for them")
-    if ending == ".npy" and index is not None:
-        frame = _read_array(place, Path(os.path.expanduser(index)).absolute())
-    elif ending in _READERS:
-        try:
-            frame = _READERS[ending](existing_file(place))
-        except CorpusError:
-            raise
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"feature table '{place}' is not UTF-8; save it as UTF-8") from error
-        except (OSError, ValueError, ImportError, csv.Error) as error:
-            raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
-    else:
+    if ending != ".npy" and ending not in _READERS:
         known = ", ".join([*_READERS, ".npy"])
         raise CorpusError(f"feature table '{place}': expected a file in {known}")
-    name = feature_set or frame.attrs.get(_SET_KEY) or place.stem
-    base = place.parent if root is None else Path(os.path.expanduser(root)).absolute()
-    return _table(frame, place, base, str(name))
+    try:
+        if index is None:
+            frame = _READERS[ending](existing_file(place))
+        else:
+            frame = _read_array(place, Path(os.path.expanduser(index)).absolute())
+        name = feature_set or frame.attrs.get(_SET_KEY) or place.stem
+        base = place.parent if root is None else Path(os.path.expanduser(root)).absolute()
+        return _table(frame, place, base, str(name))
+    except CorpusError:
+        raise
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"feature table '{place}' is not UTF-8; save it as UTF-8") from error
+    except Exception as error:  # decoders of foreign bytes raise almost anything
+        raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
 
 
 def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
@@ -150,9 +150,10 @@ def read_sequences(path: str | os.PathLike[str]) -> SequenceTable:
     digest, lengths, faults, width = hashlib.sha256(), [], [], 0
     for each in paths:
         try:
-            values = np.lib.format.open_memmap(existing_file(each), mode="r")
+            with reading(each):
+                values = np.lib.format.open_memmap(each, mode="r")
         except (OSError, ValueError) as error:
-            faults.append(f"{each}: {error}")
+            faults.append(str(error))
             continue
         if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
             faults.append(
@@ -239,7 +240,16 @@ def _read_csv(place: Path) -> pd.DataFrame:
     with open(place, encoding="utf-8-sig") as stream:
         header = stream.readline()
     separator = csv_separator(header, {*_INDEX, *_FILE_ALIASES})
-    frame = pd.read_csv(place, encoding="utf-8-sig", sep=separator)
+    # Without index_col pandas takes the first cells of longer rows for an index, and shifts the rest.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(place, encoding="utf-8-sig", sep=separator, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise CorpusError(
+            f"table '{place}': rows have more cells than the header has names; name every column, "
+            "and write numbers with a decimal point or in quotes"
+        ) from error
     frame.columns = frame.columns.map(plain_cell)
     for column in frame.columns:
         if column.lower() in _FILE_ALIASES:
@@ -282,11 +292,10 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 def _read_array(place: Path, index: Path) -> pd.DataFrame:
     """Read an array and its index."""
-    try:
-        values = np.array(np.lib.format.open_memmap(existing_file(place), mode="r"))
-        rows = _read_csv(existing_file(index))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"feature table '{place}' cannot be read: {error}") from error
+    with reading(place, CorpusError):
+        values = np.array(np.lib.format.open_memmap(place, mode="r"))
+    with reading(index, CorpusError):
+        rows = _read_csv(index)
     if values.ndim != 2 or len(values) != len(rows) or values.dtype.kind not in "fiu":
         raise CorpusError(
             f"feature table '{place}': expected numbers with {len(rows)} rows, as many as "

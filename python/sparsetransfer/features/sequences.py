@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparsetransfer._files import reading
 from sparsetransfer._messages import listing
+from sparsetransfer._validation import check_callable
 from sparsetransfer.audio import load
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
@@ -51,7 +53,8 @@ class SequenceTable:
         return len(self.paths)
 
     def __getitem__(self, row: int) -> NDArray[Any]:
-        return np.asarray(np.load(self.paths[row], mmap_mode="r", allow_pickle=False))
+        with reading(self.paths[row]) as place:
+            return np.asarray(np.lib.format.open_memmap(place, mode="r"))
 
 
 def extract_sequences(
@@ -102,6 +105,7 @@ def extract_sequences(
     >>> len(table), table[0].shape[1]
     (8, 40)
     """
+    check_callable(progress, "progress")
     chosen = spectrogram or LogMel()
     if on_error not in ("raise", "drop"):
         raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
+from sparsetransfer._linalg import unit_rows
 from sparsetransfer._validation import (
     FloatArray,
     check_integer,
@@ -271,8 +272,7 @@ def _cosines(
 ) -> FloatArray:
     if metric == "cosine":
         return 1 - distances
-    lengths = np.linalg.norm(samples, axis=1, keepdims=True)
-    unit = samples / np.where(lengths > 0, lengths, 1)
+    unit = unit_rows(samples)
     cosines = np.empty_like(distances)
     for column in range(indices.shape[1]):
         cosines[:, column] = np.einsum("ij,ij->i", unit, unit[indices[:, column]])

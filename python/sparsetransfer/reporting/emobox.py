@@ -64,7 +64,9 @@ def write_emobox(
         - ``predictions.jsonl``: ``key``, ``pred`` and ``label`` as EmoEval takes them, with
           ``task``, ``method``, ``seed`` and, within a corpus, ``fold``;
         - ``scores.jsonl``: ``wa``, ``ua``, ``micro_f1``, ``macro_f1``, ``confusion`` and ``num`` as
-          EmoEval gives them, for each of these.
+          EmoEval gives them, for each of these;
+        - ``refused.jsonl``, if a method refused a task: ``task``, ``method``, ``seed`` and the
+          ``reason``, for these have neither predictions nor scores.
 
     Raises
     ------
@@ -144,6 +146,13 @@ def write_emobox(
         scores.append(figures)
     contents["predictions.jsonl"] = _lines(predictions)
     contents["scores.jsonl"] = _lines(scores)
+    refused = [
+        {"task": cell.task, "method": cell.method, "seed": seed, "reason": cell.refusal}
+        for cell in study.cells
+        if cell.seed == seed and cell.refusal
+    ]
+    if refused:
+        contents["refused.jsonl"] = _lines(refused)
     place.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=ASIDE, dir=place) as aside:
         for path, text in contents.items():

@@ -5,10 +5,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array
 
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import FloatArray, Mask
+from sparsetransfer._validation import FloatArray, Mask, check_rows
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
@@ -109,7 +109,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If `X` has another number of features than the dictionary.
         """
-        signals = validate_data(self, X, dtype=[np.float64, np.float32])
+        signals = check_rows(self, X, dtype=[np.float64, np.float32])
         n_components, n_features = np.shape(self.dictionary)
         if signals.shape[1] != n_features:
             raise ValueError(
@@ -198,7 +198,7 @@ def validated(estimator: BaseEstimator, X: ArrayLike, mask: Mask) -> FloatArray:
         and np.isfinite(X).all()
     ):
         return X
-    signals: FloatArray = validate_data(
+    signals: FloatArray = check_rows(
         estimator,
         X,
         dtype=[np.float64, np.float32],

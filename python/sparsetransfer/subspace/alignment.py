@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._linalg import lapack, matmul
-from sparsetransfer._validation import FloatArray, check_integer
+from sparsetransfer._validation import FloatArray, check_integer, check_rows
 from sparsetransfer.subspace.transformer import DomainTransformer
 
 __all__ = ["SubspaceAlignment"]
@@ -71,10 +71,8 @@ class SubspaceAlignment(DomainTransformer):
         count = most
         if self.n_components is not None:
             count = check_integer(self.n_components, "n_components", minimum=1, maximum=most)
-        first = lapack(PCA(count, svd_solver="full").fit, source)
-        second = lapack(PCA(count, svd_solver="full").fit, target)
-        self.source_mean_, self.source_components_ = first.mean_, first.components_
-        self.target_mean_, self.target_components_ = second.mean_, second.components_
+        self.source_mean_, self.source_components_ = _principal(source, count, "source")
+        self.target_mean_, self.target_components_ = _principal(target, count, "target")
         self.alignment_ = matmul(self.source_components_, self.target_components_.T)
         self._n_features_out = count
 
@@ -94,7 +92,7 @@ class SubspaceAlignment(DomainTransformer):
             The aligned coordinates.
         """
         check_is_fitted(self, "alignment_")
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         source = new_domains(sample_domain, len(rows)) > 0
         coordinates = np.empty((len(rows), len(self.alignment_)), rows.dtype)
         coordinates[source] = matmul(
@@ -102,3 +100,15 @@ class SubspaceAlignment(DomainTransformer):
         )
         coordinates[~source] = matmul(rows[~source] - self.target_mean_, self.target_components_.T)
         return coordinates
+
+
+def _principal(rows: FloatArray, count: int, domain: str) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of a domain and its first principal directions."""
+    # A power of two apart, which changes no digit: squares neither overflow nor underflow.
+    exponent = int(np.frexp(np.abs(rows).max())[1])
+    scaled = np.ldexp(rows, -exponent)
+    if len(rows) > 1 and not np.ptp(scaled, axis=0).any():
+        raise ValueError(f"X: all {domain} samples are equal: they span no subspace to align")
+    with np.errstate(invalid="ignore"):  # shares of variance, of rounding alone
+        fitted = lapack(PCA(count, svd_solver="full").fit, scaled)
+    return np.ldexp(fitted.mean_, exponent), fitted.components_

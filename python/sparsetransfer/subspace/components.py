@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils.validation import validate_data
 
 from sparsetransfer._domains import (
     encode_source_labels,
@@ -15,8 +14,8 @@ from sparsetransfer._domains import (
     require_labels,
     source_mask,
 )
-from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import FloatArray, check_integer
+from sparsetransfer._linalg import matmul, unit_rows
+from sparsetransfer._validation import FloatArray, check_integer, check_rows
 from sparsetransfer.subspace.mean_matching import Kernel, MeanMatching
 
 __all__ = ["JointDistributionAdaptation", "TransferComponentAnalysis"]
@@ -203,7 +202,7 @@ class JointDistributionAdaptation(MeanMatching):
         DomainWarning
             If there is one domain only; the means then play no part.
         """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32])
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
         labels = require_labels(y, len(rows), type(self).__name__)
         domains = self._fit_domains(labels, sample_domain, len(rows))
@@ -235,8 +234,7 @@ class JointDistributionAdaptation(MeanMatching):
         if source.all():
             return np.zeros(0, np.int64)
         projected = matmul(features, matmul(basis.T, self.projection_))
-        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
-        unit = projected / np.where(lengths > 0, lengths, 1)
+        unit = unit_rows(projected)
         nearest = KNeighborsClassifier(1).fit(unit[source], codes)
         return np.asarray(nearest.predict(unit[~source]), dtype=np.int64)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._linalg import lapack, matmul
-from sparsetransfer._validation import FloatArray, check_real
+from sparsetransfer._validation import FloatArray, check_real, check_rows
 from sparsetransfer.subspace.transformer import DomainTransformer
 
 __all__ = ["CORAL"]
@@ -75,7 +75,8 @@ class CORAL(DomainTransformer):
         self._whitening = _CovariancePower(rows[source] - self.source_mean_, added, -0.5, eps)
         self._colouring = _CovariancePower(rows[target] - self.target_mean_, added, 0.5, eps)
         spread = max(self._whitening.spread, self._colouring.spread)
-        if 0 < spread < added * np.finfo(np.float64).eps:
+        varies = self._whitening.rank + self._colouring.rank > 0
+        if varies and spread < added * np.finfo(np.float64).eps:
             raise ValueError(
                 f"regularization={added:g} hides the covariances of X, of at most {spread:.3g}; scale "
                 "the features, for example by StandardScaler, or take regularization=0"
@@ -101,7 +102,7 @@ class CORAL(DomainTransformer):
             The transformed samples.
         """
         check_is_fitted(self, "source_mean_")
-        rows: FloatArray = validate_data(
+        rows: FloatArray = check_rows(
             self, X, dtype=[np.float64, np.float32], reset=False, copy=True
         )
         source = new_domains(sample_domain, len(rows)) > 0

@@ -8,11 +8,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul, single_threaded_blas
-from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_integer, check_real, check_rows
 from sparsetransfer.subspace.transformer import DomainTransformer
 
 __all__ = ["Kernel", "MeanMatching"]
@@ -44,7 +44,7 @@ class MeanMatching(DomainTransformer):
             The projected samples.
         """
         check_is_fitted(self, "projection_")
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         new_domains(sample_domain, len(rows))
         return np.asarray(matmul(self._features(rows), self.projection_), dtype=rows.dtype)
 

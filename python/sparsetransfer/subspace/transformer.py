@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _num_samples, validate_data
+from sklearn.utils.validation import _num_samples
 
 from sparsetransfer._domains import resolve_domains
-from sparsetransfer._validation import FloatArray
+from sparsetransfer._validation import FloatArray, check_rows
 
 __all__ = ["DomainTransformer"]
 
@@ -77,7 +77,7 @@ class DomainTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         DomainWarning
             If there is one domain only; nothing is aligned then.
         """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32])
         self._fit(rows, self._fit_domains(y, sample_domain, len(rows)))
         return self
 

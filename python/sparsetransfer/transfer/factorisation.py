@@ -6,9 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.utils.validation import check_is_fitted, check_non_negative
 
-from sparsetransfer._validation import FloatArray, check_real
+from sparsetransfer import _core
+from sparsetransfer._validation import FloatArray, check_real, check_rows
 from sparsetransfer.transfer.estimator.base import DomainCoder
 from sparsetransfer.transfer.estimator.coder import TransferSparseCoding
 from sparsetransfer.transfer.estimator.options import (
@@ -160,11 +161,14 @@ class TransferNMF(DomainCoder):
             If the objective did not settle to `tol` within `max_iter` alternations, or the final
             codes do not reach their tolerance.
         """
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32])
         check_non_negative(rows, "TransferNMF (input X)")
         check_real(self.laplacian, "laplacian", minimum=0)
         alpha = check_real(self.alpha, "alpha", minimum=0, strict=True)
-        length = float(np.sqrt(np.mean(np.square(rows, dtype=np.float64).sum(axis=1))))
+        with np.errstate(over="ignore"):
+            length = float(np.sqrt(np.mean(np.square(rows, dtype=np.float64).sum(axis=1))))
+        if not np.isfinite(length):
+            raise _core.NumericalError("the squares of X overflow: divide X by its largest norm")
         self._coder = TransferSparseCoding(
             atom_count(self.n_components, len(rows), most=32),
             alpha=alpha * (length if length > 0 else 1.0),
@@ -209,9 +213,7 @@ class TransferNMF(DomainCoder):
             Codes.
         """
         check_is_fitted(self, "components_")
-        rows: FloatArray = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", reset=False
-        )
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         check_non_negative(rows, "TransferNMF (input X)")
         return self._coder.transform(rows, sample_domain=sample_domain)
 

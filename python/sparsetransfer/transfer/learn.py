@@ -12,6 +12,7 @@ from sparsetransfer import _simd
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
+    check_callable,
     check_integer,
     check_matrix,
     check_real,
@@ -185,6 +186,7 @@ def transfer_learn(
     >>> learned.components.shape, bool(np.all(np.diff(learned.history) <= 1e-9))
     ((10, 6), True)
     """
+    check_callable(callback, "callback")
     signals = check_matrix(X, "X")
     learned = alternate(
         signals,

@@ -402,12 +402,38 @@ def test_formats_in_which_a_part_looks_whole_are_refused(tmp_path, container):
             read(place)
 
 
+@pytest.mark.parametrize(
+    "kind", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "VOC"]
+)
+def test_half_of_a_file_is_refused_whatever_its_coding(tmp_path, kind):
+    place = tmp_path / "a"
+    for coding in soundfile.available_subtypes(kind):
+        try:
+            soundfile.write(place, NOISE[:8000], 8000, format=kind, subtype=coding)
+        except soundfile.LibsndfileError:
+            assert coding != "PCM_16"  # of some codings libsndfile was built without the encoder
+            continue
+        content = place.read_bytes()
+        audio.load(place)
+        place.write_bytes(content[: len(content) // 2])
+        for read in (audio.load, audio.duration):
+            with pytest.raises(CorpusError, match=r"is truncated|is damaged|cannot be"):
+                read(place)
+
+
 APPENDED = [
     *(
         (kind, "PCM_16")
         for kind in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "VOC")
     ),
-    *(("W64", "FLOAT"), ("VOC", "ULAW"), ("AU", "G721_32"), ("WAV", "ULAW"), ("WAV", "MS_ADPCM")),
+    *(
+        ("W64", "FLOAT"),
+        ("VOC", "ULAW"),
+        ("AU", "G721_32"),
+        ("NIST", "ALAW"),
+        ("WAV", "ULAW"),
+        ("WAV", "MS_ADPCM"),
+    ),
 ]
 
 

@@ -139,6 +139,8 @@ def test_labels_and_speakers_never_become_features(tmp_path):
         ("file,energy\na.wav,1\n./a.wav,2\n", r"more than once: .*a\.wav"),
         ("file,energy\na.wav,1\nb.wav,inf\nc.wav,\n", r"in 2 rows: .*b\.wav, .*c\.wav"),
         ("file,start,energy\na.wav,soon,1\n", "start and end must be seconds"),
+        # pandas would take the name for an index and 1 for the name.
+        ("file,energy\na.wav,1,5\nb.wav,0,5\n", "more cells than the header has names"),
     ],
 )
 def test_unusable_tables_are_refused(tmp_path, text, message):
@@ -343,11 +345,15 @@ def test_a_column_without_a_name_is_no_feature(tmp_path):
     assert features.read_table(place).names == ["energy"]
 
 
+WITHOUT_NAMES = b"PAR1" + bytes(20) + b"\x08\0\0\0PAR1"
+
+
 @pytest.mark.parametrize(
     ("ending", "content", "message"),
     [
         ("csv", "file,energy\n,1\nb.wav,2\n", "no file in the rows 1"),
         ("csv", "file,energy\na.wav,1\n".encode("utf-16"), "is not UTF-8; save it as UTF-8"),
+        ("parquet", WITHOUT_NAMES, "cannot be read"),
         ("arff", "@attribute a numeric\n@attribute a numeric\n@data\n1,2\n", "more than one .* a"),
         ("arff", f"@attribute name string\n@data\n'{'x' * 200_000}'\n", "field limit"),
     ],

@@ -290,3 +290,16 @@ def test_the_command_exports_a_report(between, tmp_path):
     again = CliRunner().invoke(application, command)
     assert again.exit_code != 0
     assert "is not empty" in again.output
+
+
+def test_a_refused_task_is_listed_with_its_reason(between, tmp_path):
+    config, _, study = between
+    first, *others = study.cells
+    refused = dataclasses.replace(first, predictions=(), scores=None, refusal="too few samples")
+    partly = dataclasses.replace(study, cells=(refused, *others))
+    place = write_emobox(partly, read_corpora(config)[0], tmp_path / "out")
+    head = {"task": first.task, "method": first.method, "seed": first.seed}
+    assert _lines(place / "refused.jsonl") == [{**head, "reason": "too few samples"}]
+    assert len(_lines(place / "scores.jsonl")) == len(others)
+    whole = write_emobox(study, read_corpora(config)[0], tmp_path / "whole")
+    assert not (whole / "refused.jsonl").exists()

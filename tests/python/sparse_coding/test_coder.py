@@ -109,7 +109,7 @@ def test_what_scikit_learn_has_to_see_reaches_it(make, monkeypatch):
     named = SparseCoder(D).fit(pd.DataFrame(X).add_prefix("x"))
     seen = []
     monkeypatch.setattr(
-        "sparsetransfer.sparse_coding.coder.validate_data",
+        "sparsetransfer.sparse_coding.coder.check_rows",
         lambda estimator, X, **_: seen.append(X) or np.zeros((1, D.shape[1])),
     )
     for coder, signals in [

@@ -484,3 +484,22 @@ def test_other_methods_at_large_offsets_and_scales():
             large = make(scale**2).fit_transform(scale * (X + 1e5), sample_domain=domains)
             offset = 0 if large.shape[1] == 3 else 1e5
             np.testing.assert_allclose(large / scale - offset, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+def test_alignment_of_subspaces_is_that_of_any_size(size):
+    rng = np.random.default_rng(0)
+    X, domains = rng.normal(size=(20, 4)), np.repeat([1, -1], 10)
+    size = 2.0 ** round(np.log2(size))
+    plain = SubspaceAlignment(2).fit_transform(X, sample_domain=domains)
+    assert_allclose(
+        SubspaceAlignment(2).fit_transform(size * X, sample_domain=domains), size * plain
+    )
+
+
+def test_a_domain_without_spread_has_no_subspace():
+    X, domains = np.random.default_rng(0).normal(size=(20, 4)), np.repeat([1, -1], 10)
+    for sign, name in ((1, "source"), (-1, "target")):
+        equal = np.where((domains == sign)[:, None], 3.0, X)
+        with pytest.raises(ValueError, match=f"all {name} samples are equal"):
+            SubspaceAlignment(2).fit(equal, sample_domain=domains)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sparsetransfer._files import check_file
-from sparsetransfer._validation import check_generator
+from sparsetransfer._validation import check_callable, check_generator
 from sparsetransfer.deep.training.checkpoint import (
     CheckpointError,
     load_module,
@@ -51,6 +51,10 @@ class Training:
     checkpoint: str | os.PathLike[str] | None = None
     progress: Progress | None = None
     warmup: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what is called after an epoch, before the first one."""
+        check_callable(self.progress, "progress")
 
 
 def train(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsetransfer._files import replacing
+from sparsetransfer._files import reading, replacing
 from sparsetransfer._validation import check_integer, check_real
 from sparsetransfer.exceptions import DomainError
 
@@ -138,7 +138,8 @@ class FrameCodes:
             if place is None:
                 raise FileNotFoundError
             coder = PooledSparseCoder.load(place / "coder.safetensors")
-            codes = np.load(place / "codes.npy", allow_pickle=False)
+            with reading(place / "codes.npy") as stored:
+                codes = np.load(stored, allow_pickle=False)
             if codes.shape != (len(samples), sum(coder.view_widths_)):
                 raise ValueError("wrong shape")
         except (OSError, ValueError):

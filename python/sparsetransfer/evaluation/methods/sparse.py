@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from sparsetransfer._linalg import matmul
+from sparsetransfer._linalg import matmul, unit_rows
 from sparsetransfer.evaluation.data.rows import LabelledRows, UnlabelledRows
 from sparsetransfer.evaluation.methods.base import (
     ClassifierAfter,
@@ -120,13 +120,8 @@ class UnitComponents:
 
     def transform(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the coordinates (n, k) of `rows` (n, d)."""
-        return _unit(matmul(rows - self.mean, self.components.T))
-
-
-def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    # A row at the joint mean has no direction; it stays zero and gets a zero code.
-    return np.asarray(rows / np.where(norms > 0, norms, 1.0))
+        # A row at the joint mean has no direction; it stays zero and gets a zero code.
+        return np.asarray(unit_rows(matmul(rows - self.mean, self.components.T)))
 
 
 def _unit_principal_components(
@@ -134,4 +129,4 @@ def _unit_principal_components(
 ) -> tuple[NDArray[np.float64], UnitComponents]:
     pca = PCA(min(wanted, rows.shape[1], len(rows) - 1), svd_solver="full")
     projected = pca.fit_transform(rows)
-    return _unit(projected), UnitComponents(pca.mean_, pca.components_)
+    return unit_rows(projected), UnitComponents(pca.mean_, pca.components_)

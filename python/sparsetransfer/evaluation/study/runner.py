@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
+from sparsetransfer._validation import check_callable
 from sparsetransfer.evaluation.data.dataset import Dataset, select_classes
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.methods.base import (
@@ -115,6 +116,7 @@ def run(
     BLAS runs on one thread while a method runs: the last bits of its sums depend on the number of
     threads.
     """
+    check_callable(progress, "progress")
     if n_jobs < 1:
         raise ValueError(f"n_jobs must be at least 1, got {n_jobs}")
     _check(domains, methods, protocol)

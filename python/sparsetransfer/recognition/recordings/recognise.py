@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from sparsetransfer._validation import check_callable
 from sparsetransfer.evaluation.data.dataset import Dataset
 from sparsetransfer.evaluation.study.prepare import describe
 from sparsetransfer.exceptions import CorpusError
@@ -126,6 +127,7 @@ def recognise_recordings(
     ValueError
         If `window` or `hop` is not positive, or a feature set is of another version now.
     """
+    check_callable(progress, "progress")
     chosen = [recogniser.feature_set(name) for name in feature_sets]
     found = tuple(each.id for each in chosen)
     if found != recogniser.feature_set_ids:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import FloatArray, check_matrix
+from sparsetransfer._validation import FloatArray, check_matrix, check_rows
 from sparsetransfer.subspace.transformer import DomainTransformer
 
 __all__ = ["DomainCoder"]
@@ -23,7 +23,7 @@ class DomainCoder(DomainTransformer):
 
     def _signals(self, X: ArrayLike, *, reset: bool) -> FloatArray:
         """Check samples by the conventions of scikit-learn; return them as kernels read them."""
-        given = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        given = check_rows(self, X, dtype=[np.float64, np.float32], reset=reset)
         return np.require(given, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
     def fit_transform(

@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
 
 from sparsetransfer._labels import class_values, label_array, labelled
+from sparsetransfer._linalg import unit_rows
 from sparsetransfer._validation import FloatArray, check_integer, check_matrix
 from sparsetransfer.transfer.couplings import MeanContrasts, couple_classes, couple_domains
 from sparsetransfer.transfer.estimator.options import DomainMatching
@@ -59,11 +60,10 @@ def first_dictionary(
         order = random_state.permutation(n)
     else:
         order = check_random_state(random_state).permutation(n)
-    lengths = np.linalg.norm(X, axis=1)
     # Samples of length zero last: they make no atoms unless nothing else is left.
-    order = np.concatenate([order[lengths[order] > 0], order[lengths[order] == 0]])
-    chosen = order[:n_components]
-    return np.ascontiguousarray(X[chosen] / np.where(lengths > 0, lengths, 1)[chosen, None])
+    some = X[order].any(axis=1)
+    chosen = np.concatenate([order[some], order[~some]])[:n_components]
+    return np.asarray(unit_rows(X[chosen]))
 
 
 class PseudoLabelCoupling:

@@ -90,7 +90,8 @@ def fit_whitening(
     # A standardised feature that varies has variance 1.
     if variances[0] < 0.5:
         raise ValueError(
-            "X: all frames of a domain are equal (one frame each, or silence): nothing can be coded"
+            "X: all frames of a domain are equal (one frame each, silence, or numbers whose squares "
+            "underflow): nothing can be coded"
         )
     kept = min(n_whitened, int(np.sum(variances > 1e-10 * variances[0])))
     directions = directions[:, :kept]
@@ -238,7 +239,13 @@ class WhitenedSequences:
             if chosen.size
         ]
         frames = np.concatenate(rows)
-        return np.ascontiguousarray(frames[frames.any(axis=1)])
+        directed = frames.any(axis=1)
+        if not directed.any():
+            raise ValueError(
+                "X: every frame equals the mean up to rounding: nothing can be coded; subtract what "
+                "all frames share"
+            )
+        return np.ascontiguousarray(frames[directed])
 
     def _whitened(
         self,

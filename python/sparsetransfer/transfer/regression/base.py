@@ -12,12 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sparsetransfer import _core
 from sparsetransfer._domains import read_source_labels
 from sparsetransfer._labels import MaskedClassifierMixin
 from sparsetransfer._linalg import gram_matrix, inner, matmul
-from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer._validation import (
+    FloatArray,
+    check_integer,
+    check_real,
+    check_rows,
+    resolve_threads,
+)
 from sparsetransfer.exceptions import DomainWarning
 from sparsetransfer.graph import knn_graph, laplacian
 from sparsetransfer.transfer.couplings import MeanContrasts, couple_classes, couple_domains
@@ -169,7 +176,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
         ConvergenceWarning
             If the coefficients do not reach `kkt_tol`.
         """
-        given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        given: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32])
         prepared = self._prepare(given, y, sample_domain)
         refuse_underflow(prepared.rows)
         self.coef_ = self._fit_rows(prepared, resolve_threads(self.n_jobs))
@@ -229,7 +236,7 @@ class LabelRegression(MaskedClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     def _scores(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "coef_")
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         return np.asarray(matmul(rows, self.coef_.T) + self.intercept_)
 
     def _prepare(
@@ -315,7 +322,17 @@ def class_coupling(
 
 
 def on_simplex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Project rows on the probability simplex by the sorted threshold (Held et al., 1974)."""
+    """Project rows on the probability simplex by the sorted threshold (Held et al., 1974).
+
+    Raises NumericalError if a score is not finite.
+    """
+    if not np.isfinite(scores).all():
+        raise _core.NumericalError(
+            "the scores of X overflow: scale its rows as those that were fitted"
+        )
+    # A number added to a row moves no projection, and what is 1 below the largest score has none.
+    with np.errstate(over="ignore"):
+        scores = np.maximum(scores - scores.max(axis=1, keepdims=True), -1.0)
     descending = -np.sort(-scores, axis=1)
     excess = np.cumsum(descending, axis=1) - 1
     counts = np.arange(1, scores.shape[1] + 1)

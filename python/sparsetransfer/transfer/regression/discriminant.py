@@ -7,11 +7,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import encode_source_labels, new_domains, require_labels, source_mask
 from sparsetransfer._linalg import gram_matrix, inner, matmul
-from sparsetransfer._validation import FloatArray, check_integer, check_real, resolve_threads
+from sparsetransfer._validation import (
+    FloatArray,
+    check_integer,
+    check_real,
+    check_rows,
+    resolve_threads,
+)
 from sparsetransfer.graph import laplacian, nearest_neighbours
 from sparsetransfer.subspace.transformer import DomainTransformer
 from sparsetransfer.transfer.problem import resolve_kkt_tol
@@ -140,7 +146,7 @@ class TSDSL(DomainTransformer):
         ConvergenceWarning
             If the projection does not reach `kkt_tol`.
         """
-        given: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32])
+        given: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32])
         threads = resolve_threads(self.n_jobs)
         labels = require_labels(y, len(given), "TSDSL")
         domains = self._fit_domains(labels, sample_domain, len(given))
@@ -187,7 +193,7 @@ class TSDSL(DomainTransformer):
             The projected samples.
         """
         check_is_fitted(self, "projection_")
-        rows: FloatArray = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        rows: FloatArray = check_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         new_domains(sample_domain, len(rows))
         return np.asarray(matmul(rows - self.mean_, self.projection_.T), dtype=rows.dtype)
 

@@ -139,7 +139,13 @@ class QuadraticProblem:
         """Return coefficients in a precision, with the certificate of what rounding left."""
         if fit.coef.dtype == dtype:
             return fit
-        coef = fit.coef.astype(dtype)
+        with np.errstate(over="ignore"):
+            coef = fit.coef.astype(dtype)
+        if not np.isfinite(coef).all():
+            raise _core.NumericalError(
+                f"the coefficients overflow {dtype}: scale X up, for example by StandardScaler, or "
+                "give it as float64"
+            )
         exact = coef.astype(np.float64)
         if penalty.scale == 0:
             return replace(fit, coef=coef, **self._certify_smooth(exact, kkt_tol))
@@ -176,7 +182,10 @@ class QuadraticProblem:
         product = matmul(coef, self.quadratic)
         objective = 0.5 * inner(coef, product) - inner(coef, self.linear) + self.energy / 2
         if not np.isfinite(objective):
-            raise _core.NumericalError("the objective of the coefficients is not finite")
+            raise _core.NumericalError(
+                "the objective of the coefficients is not finite: divide the samples by their "
+                "largest norm, and the targets likewise"
+            )
         gradient = product - self.linear
         # With r the gradient, the optimum is 1/2 <r, H^+ r> below.
         behind = (
