@@ -29,9 +29,6 @@ Packet subtract_products(const double* a, const double* b, Index count, Packet s
   return V::add(sum, odd);
 }
 
-/// `value` where the mask holds, zero elsewhere.
-Packet where(const Packet& mask, const Packet& value) { return V::select(mask, value, V::zero()); }
-
 }  // namespace
 
 LaneSets::LaneSets()
@@ -86,8 +83,9 @@ void LaneSets::factorise(Index begin, Index end, double tolerance, double* indep
     const Packet good = V::less(V::multiply(limit, diagonal), pivot);
     const Packet root = V::sqrt(V::select(good, pivot, one));
     V::store(row + i * kLanes, root);
-    V::store(inverse_diagonal_.data() + i * kLanes, where(used, where(good, V::divide(one, root))));
-    all_good = V::select(used, where(good, all_good), all_good);
+    V::store(inverse_diagonal_.data() + i * kLanes,
+             V::where(used, V::where(good, V::divide(one, root))));
+    all_good = V::select(used, V::where(good, all_good), all_good);
   }
   V::store(independent, all_good);
 }
@@ -160,18 +158,18 @@ void LaneSets::step(const std::array<bool, kLanes>& moving, double tolerance,
     const Packet moved = V::multiply(V::load(signs_.data() + j * kLanes),
                                      V::add(V::load(coefficients + j * kLanes), sum));
     const Packet used = V::less(V::broadcast(static_cast<double>(j)), sizes);
-    const Packet crosses = where(used, where(V::not_more(moved, V::zero()), one));
+    const Packet crosses = V::where(used, V::where(V::not_more(moved, V::zero()), one));
     V::store(crossing + j * kLanes, crosses);
     crossings = V::add(crossings, crosses);
   }
-  crossings = where(free, crossings);
+  crossings = V::where(free, crossings);
   std::array<double, kLanes> number, decrease;
   V::store(number.data(), crossings);
   if (V::max(crossings) == 0.0) {
     V::store(decrease.data(), V::multiply(half, energy));
     for (Index i = 0; i < end; ++i) {
       const Packet a = V::load(coefficients + i * kLanes);
-      V::store(coefficients + i * kLanes, V::add(a, where(free, V::load(steps + i * kLanes))));
+      V::store(coefficients + i * kLanes, V::add(a, V::where(free, V::load(steps + i * kLanes))));
     }
     for (Index lane = 0; lane < kLanes; ++lane)
       if (active[lane] > 0.0) outcomes[lane].decrease = decrease[lane];
@@ -201,7 +199,7 @@ void LaneSets::step(const std::array<bool, kLanes>& moving, double tolerance,
     const Packet crosses = V::less(V::zero(), V::load(crossing + i * kLanes));
     const Packet to_zero = V::load(targets_.data() + i * kLanes);
     const Packet apart = V::less(V::zero(), V::abs(to_zero));
-    const Packet share = where(apart, V::divide(to_zero, V::load(steps + i * kLanes)));
+    const Packet share = V::where(apart, V::divide(to_zero, V::load(steps + i * kLanes)));
     reach = V::select(crosses, V::min(share, reach), reach);
     V::store(solution + i * kLanes, share);  // what was there is not needed any more
   }
@@ -211,9 +209,10 @@ void LaneSets::step(const std::array<bool, kLanes>& moving, double tolerance,
   for (Index i = 0; i < end; ++i) {
     const Packet crosses = V::less(V::zero(), V::load(crossing + i * kLanes));
     const Packet near = V::not_more(V::load(solution + i * kLanes), reach);
-    const Packet ends = where(free, where(crosses, V::select(falls, one, where(near, one))));
+    const Packet ends =
+        V::where(free, V::where(crosses, V::select(falls, one, V::where(near, one))));
     const Packet a = V::load(coefficients + i * kLanes);
-    const Packet b = V::multiply_add(length, where(free, V::load(steps + i * kLanes)), a);
+    const Packet b = V::multiply_add(length, V::where(free, V::load(steps + i * kLanes)), a);
     V::store(crossing + i * kLanes, ends);
     V::store(coefficients + i * kLanes, V::select(V::less(V::zero(), ends), V::zero(), b));
   }

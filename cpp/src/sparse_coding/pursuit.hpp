@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "sparsetransfer/numerics/max_or_nan.hpp"
@@ -28,7 +30,7 @@ class Pursuit {
         settings_(settings),
         capacity_(std::min(settings.max_atoms, gram.atoms())),
         rows_(kRows * capacity_, gram.num_panels()),
-        correlation_(gram.padded_atoms()),
+        correlation_(Vector<T>::Zero(gram.padded_atoms())),
         energy_(gram.padded_atoms()),
         diagonal_(Vector<T>::Zero(gram.padded_atoms())),
         floor_(Vector<T>::Constant(gram.padded_atoms(), std::numeric_limits<T>::infinity())),
@@ -63,7 +65,9 @@ class Pursuit {
     code_ = code;
     report_ = report;
     // A positive correlation below this is rounding, and no reason to take an atom.
-    least_ = 4 * static_cast<T>(kNoise) * signal.correlations.cwiseAbs().maxCoeff();
+    least_ = settings_.nonnegative
+                 ? 4 * static_cast<T>(kNoise) * signal.correlations.cwiseAbs().maxCoeff()
+                 : -std::numeric_limits<T>::infinity();
     begin();
     residual_ = signal.squared_norm;
     error_ = 0.0;
@@ -115,6 +119,7 @@ class Pursuit {
 
  private:
   using V = Simd<T>;
+  using Packet = typename V::Packet;
   static constexpr Index kRows = PanelGram<T>::kRows;
   static constexpr Index kMostRounds = 20;  // for each atom: those of non-negative codes may leave
   static constexpr double kTiny = std::numeric_limits<double>::min();
@@ -133,8 +138,7 @@ class Pursuit {
   };
 
   T rate(const Foreseen& seen) const {
-    if (!(seen.energy > floor_[seen.atom])) return T(0);
-    if (settings_.nonnegative && !(seen.correlation > least_)) return T(0);
+    if (!(seen.energy > floor_[seen.atom]) || !(seen.correlation > least_)) return T(0);
     return settings_.rule == SelectionRule::correlation
                ? std::abs(seen.correlation)
                : seen.correlation * seen.correlation / seen.energy;
@@ -190,26 +194,39 @@ class Pursuit {
   Index most_rounds() const { return kMostRounds * capacity_; }
 
   void begin() {
-    const Index atoms = gram_.atoms();
-    correlation_.head(atoms) = signal_->correlations;
-    correlation_.tail(correlation_.size() - atoms).setZero();
+    correlation_.head(gram_.atoms()) = signal_->correlations;
     energy_ = diagonal_;
-    for (Index p = 0; p < gram_.num_panels(); ++p) rate(p * kRows);
+    by_rule([&](auto by) {
+      for (Index p = 0; p < gram_.num_panels(); ++p) {
+        auto best = V::zero();
+        for (Index i = p * kRows; i < (p + 1) * kRows; i += V::width)
+          best = V::max(
+              best, rate<by()>(i, V::load(correlation_.data() + i), V::load(energy_.data() + i)));
+        panel_best_[p] = V::max(best);
+      }
+    });
   }
 
-  /// Scores the atoms of a panel; to search them all afterwards would cost as much.
-  void rate(Index first) {
-    const auto correlation = correlation_.template segment<kRows>(first).array();
-    const auto energy = energy_.template segment<kRows>(first).array();
-    const auto floor = floor_.template segment<kRows>(first).array();
-    auto score = score_.template segment<kRows>(first).array();
-    if (settings_.rule == SelectionRule::correlation) {
-      score = (energy > floor).select(correlation.abs(), T(0));
-    } else {
-      score = (energy > floor).select(correlation.square() / energy.max(floor), T(0));
-    }
-    if (settings_.nonnegative) score = (correlation > least_).select(score, T(0));
-    panel_best_[first / kRows] = score.maxCoeff();
+  /// Calls body with whether the largest correlation is taken, as a constant.
+  template <typename Body>
+  void by_rule(const Body& body) const {
+    if (settings_.rule == SelectionRule::correlation)
+      body(std::true_type());
+    else
+      body(std::false_type());
+  }
+
+  /// Scores the atoms of a packet.
+  template <bool by_correlation>
+  Packet rate(Index first, const Packet& correlation, const Packet& energy) {
+    const auto floor = V::load(floor_.data() + first);
+    auto score = by_correlation
+                     ? V::abs(correlation)
+                     : V::divide(V::multiply(correlation, correlation), V::max(energy, floor));
+    score = V::where(V::less(floor, energy), score);
+    score = V::where(V::less(V::broadcast(least_), correlation), score);
+    V::store(score_.data() + first, score);
+    return score;
   }
 
   Index choose() const {
@@ -221,29 +238,42 @@ class Pursuit {
 
   Index best_of(Index panel) const {
     Index atom = panel * kRows;
-    while (score_[atom] != panel_best_[panel]) ++atom;
-    return atom;
+    unsigned bits = 0;
+    while ((bits = bits_not_below(score_.data() + atom, panel_best_[panel])) == 0) atom += V::width;
+    return atom + std::countr_zero(bits);
   }
 
-  /// Adds an atom at place `size` and returns by how much the squared residual falls. One pass:
-  /// what it makes of a panel is used while it is near.
+  /// Adds an atom at place `size` and returns by how much the squared residual falls.
   double orthogonalise(Index atom, Index size) {
-    const Index place = gram_.place(atom) * kRows;
     for (Index l = 0; l < size; ++l) known_[l] = -entry(atom, l);
     const T pivot = std::sqrt(energy_[atom]);
     const T projection = correlation_[atom] / pivot;
+    energy_[atom] = T(0);  // and less in the following: it is not taken again
+    // After the last atom nothing is asked of the others.
+    if (size + 1 < capacity_)
+      by_rule([&](auto by) { project<by()>(atom, size, pivot, projection); });
+    entry(atom, size) = pivot;
+    projections_[size] = static_cast<double>(projection);
+    support_[size] = atom;
+    return projections_[size] * projections_[size];
+  }
+
+  /// Takes the direction of an atom out of all others, and scores them. One pass: what it makes of
+  /// a panel is used while it is near.
+  template <bool by_correlation>
+  void project(Index atom, Index size, T pivot, T projection) {
+    const Index place = gram_.place(atom) * kRows;
     const auto inverse = V::broadcast(T(1) / pivot);
-    const auto fall = V::broadcast(-projection);
-    const auto minus = V::broadcast(T(-1));
+    const auto fall = V::broadcast(projection);
     for (Index p = 0; p < gram_.num_panels(); ++p) {
       const T* column = gram_.panel(p) + place;
       if (p + kAhead < gram_.num_panels())
         for (Index i = 0; i < kRows; i += kCacheLine / sizeof(T))
           Eigen::internal::prefetch(gram_.panel(p + kAhead) + place + i);
+      auto best = V::zero();
       for (Index begin = 0; begin < kRows; begin += kPackets * V::width) {
-        const Index first = p * kRows + begin;
         T* rows = rows_.col(p).data() + begin;
-        typename V::Packet sums[kPackets];
+        Packet sums[kPackets];
         for (Index r = 0; r < kPackets; ++r) sums[r] = V::load(column + begin + r * V::width);
         for (Index l = 0; l < size; ++l) {
           const auto factor = V::broadcast(known_[l]);
@@ -251,23 +281,22 @@ class Pursuit {
           for (Index r = 0; r < kPackets; ++r)
             sums[r] = V::multiply_add(factor, V::load(other + r * V::width), sums[r]);
         }
-        for (Index r = 0; r < kPackets; ++r) {
-          const auto value = V::multiply_add(sums[r], inverse, V::zero());
-          V::store(rows + size * kRows + r * V::width, value);
-          T* correlation = correlation_.data() + first + r * V::width;
-          V::store(correlation, V::multiply_add(fall, value, V::load(correlation)));
-          T* energy = energy_.data() + first + r * V::width;
-          const auto negative = V::multiply_add(minus, value, V::zero());
-          V::store(energy, V::multiply_add(negative, value, V::load(energy)));
-        }
+        for (Index r = 0; r < kPackets; ++r)
+          V::store(rows + size * kRows + r * V::width, V::multiply(sums[r], inverse));
       }
-      if (atom >= p * kRows && atom < (p + 1) * kRows) energy_[atom] = T(0);
-      rate(p * kRows);
+      const T* row = rows_.col(p).data() + size * kRows;
+      for (Index i = 0; i < kRows; i += V::width) {
+        const Index first = p * kRows + i;
+        const auto value = V::load(row + i);
+        const auto correlation =
+            V::subtract_product(fall, value, V::load(correlation_.data() + first));
+        const auto energy = V::subtract_product(value, value, V::load(energy_.data() + first));
+        V::store(correlation_.data() + first, correlation);
+        V::store(energy_.data() + first, energy);
+        best = V::max(best, rate<by_correlation>(first, correlation, energy));
+      }
+      panel_best_[p] = V::max(best);
     }
-    entry(atom, size) = pivot;
-    projections_[size] = static_cast<double>(projection);
-    support_[size] = atom;
-    return projections_[size] * projections_[size];
   }
 
   /// next = L^-T y, in the order of the support.

@@ -41,6 +41,10 @@ struct Simd {
   static Packet select(const Packet& mask, const Packet& yes, const Packet& no) {
     return Eigen::internal::pselect(mask, yes, no);
   }
+  /// `value` where the mask holds, zero elsewhere.
+  static Packet where(const Packet& mask, const Packet& value) {
+    return Eigen::internal::pand(mask, value);
+  }
   static Packet max(const Packet& a, const Packet& b) { return Eigen::internal::pmax(a, b); }
   static Packet min(const Packet& a, const Packet& b) { return Eigen::internal::pmin(a, b); }
   static T max(const Packet& a) { return Eigen::internal::predux_max(a); }
