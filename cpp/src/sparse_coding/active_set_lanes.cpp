@@ -124,7 +124,9 @@ auto ActiveSetBlock<T>::look(const CodingBlock<T>& block, Index index, Index lan
   ++signal.iterations;
   if (stationarity > accepted || excess <= accepted) return Next::on;
   const T low = static_cast<T>(std::max(accepted, kShare * excess));
-  const Index found = pick(looked.excess, low, signal.single ? 1 : kMostPushed);
+  const Index room = signal.active.capacity() - used;  // others depend on those in use
+  if (room == 0) return Next::elsewhere;
+  const Index found = pick(looked.excess, low, signal.single ? 1 : std::min(kMostPushed, room));
   if (used + found > LaneSets::kCapacity) return Next::elsewhere;
   block.gram.require(chosen_.data(), found);
   for (Index q = 0; q < found; ++q) {
