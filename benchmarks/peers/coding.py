@@ -147,6 +147,7 @@ def measure(problem, coders, size, kind, share, options):
             "kind": kind,
             "share": share,
             **({"non_zeros": round(share * atoms)} if options.non_zeros else {}),
+            **({"count": options.count} if problem == "omp" else {}),
             "signals": signals,
             "alpha": alpha,
             "threads": number,

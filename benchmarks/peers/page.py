@@ -87,8 +87,8 @@ precision saves, on spectral dictionaries often all of it.
 
 ## Beyond the grid
 
-Small dictionaries and very sparse codes, many atoms, and real data: stacked log-mel frames of EMO-DB (`frames`, 40 bands), USPS digits and
-patches of COIL pictures without their mean, with atoms drawn from the data. Where a code has few non-zeros, what a signal costs apart
+Small dictionaries and very sparse codes, codes of nearly as many atoms as there are features, many atoms, and real data: stacked
+log-mel frames of EMO-DB (`frames`, 40 bands), USPS digits and patches of COIL pictures without their mean, with atoms drawn from the data. Where a code has few non-zeros, what a signal costs apart
 from product and solution decides. CPU microseconds of a signal, one thread.
 
 {beyond}
@@ -109,7 +109,7 @@ its time: short jobs gain less.
 
 ## Pursuits
 
-Ten atoms, float64, CPU seconds on one thread. SPAMS's `omp` is the order-recursive rule (`ols`).
+Codes of ten, three and one atoms, float64, CPU microseconds of a signal on one thread. SPAMS's `omp` is the order-recursive rule (`ols`).
 
 {omp}
 
@@ -261,7 +261,7 @@ def identity(record):
         section = "few" if few_cells([record]) else "others" if other_cells([record]) else "codes"
         cell = ("problem", "size", "kind", "signals", "threads")
         share = f"{record['share']:.5g}"  # stored ones are rounded
-        return section, share, *(record[name] for name in cell)
+        return section, share, record.get("count", 10), *(record[name] for name in cell)
     if "levels" in record:
         return ("levels",)
     if "median" in record:

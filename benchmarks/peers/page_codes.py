@@ -65,10 +65,7 @@ def beyond_table(records):
         rows.append(
             [
                 *place(record),
-                *(
-                    f"{1e6 * coders[name]['cpu_median'] / record['signals']:.2f}"
-                    for name in ("ours", "spams")
-                ),
+                *(microseconds(record, name) for name in ("ours", "spams")),
                 f"{ratio(record, 'spams', 'ours'):.2f}{marks[0]}",
                 f"{ratio(record, 'spams', 'ours_float32'):.2f}{marks[1]}",
             ]
@@ -153,15 +150,20 @@ def omp_table(records):
         [
             record["size"],
             record["kind"],
+            str(record.get("count", 10)),
             str(record["signals"]),
-            seconds(record["coders"]["ours_omp"]),
-            seconds(record["coders"]["ours_ols"]),
+            *(microseconds(record, name) for name in ("ours_omp", "ours_ols", "spams")),
             f"{ratio(record, 'spams', 'ours_ols'):.2f}",
         ]
-        for record in records
+        for record in sorted(records, key=lambda record: -record.get("count", 10))
     ]
-    head = ["features x atoms", "dictionary", "signals", "ours `omp`, s", "ours `ols`, s"]
-    return table([*head, "SPAMS / `ols`"], rows)
+    head = ["features x atoms", "dictionary", "atoms of a code", "signals", "our `omp`, µs"]
+    return table([*head, "our `ols`, µs", "SPAMS, µs", "SPAMS / `ols`"], rows)
+
+
+def microseconds(record, name):
+    """Return the CPU time of a signal, as text."""
+    return f"{1e6 * record['coders'][name]['cpu_median'] / record['signals']:.2f}"
 
 
 def others_table(records):

@@ -27,6 +27,11 @@ CODERS = ",".join(["ours", "spams", "sklearn_cd", "sklearn_lars", "numpy_fista",
 OTHERS = f"--rounds 1 --shares 0.1 --coders {CODERS}"
 SLICES = {
     "pursuits": "--problem omp --coders ours_omp,ours_ols,spams --threads 1,2 --max-signals 15000",
+    **{
+        f"pursuits-{count}": f"--problem omp --coders ours_omp,ours_ols,spams --max-signals 3000"
+        f" --sizes 20x60,64x100,64x256 --count {count}"
+        for count in (1, 3)
+    },
     "five": f"{GRID} --max-signals 3000 --shares 0.05",
     "ten": f"{GRID} --max-signals 3000 --shares 0.1 --threads 1,2 --rounds 5",
     # SPAMS takes half a minute for 3,000 signals.
@@ -38,6 +43,10 @@ SLICES = {
     },
     **{f"few-omp-{number}": f"{FEW} --max-signals {number} {PURSUITS}" for number in (1, 16, 64)},
     "small": f"{BEYOND} --sizes 20x60,40x120,64x100,64x256 --non-zeros 2,5,15",
+    # Codes of nearly as many atoms as there are features.
+    "full-5": f"{BEYOND} --kinds gaussian --sizes 5x8 --non-zeros 4",
+    "full-10": f"{BEYOND} --kinds gaussian --sizes 10x1000 --non-zeros 9",
+    "full-16": f"{BEYOND} --kinds gaussian --sizes 16x64 --non-zeros 8,15",
     "many-atoms": "--rounds 3 --max-signals 100 --kinds gaussian --sizes 250x3000 --non-zeros 41,143",
     "others": f"{OTHERS} --max-signals 200 --kinds gaussian --sizes 64x256,384x512,384x1024",
     "others-spectral": f"{OTHERS} --max-signals 20 --kinds spectral --sizes 64x256",
