@@ -48,7 +48,7 @@ ActiveSetBlock<T>::ActiveSetBlock(const CodingShape& shape, const CodingSettings
   if constexpr (std::is_same_v<T, float>) {
     reference_.setZero(atoms_, width_);
     exact_.resize(padded_, width_);
-    residual_.setZero(round_up(shape.features, Simd<double>::width), width_);
+    residual_.setZero(round_up(shape.features, Simd<double>::width), width_ + 1);
     narrow_residual_.resize(shape.features, width_);
     norms_.resize(padded_);
   }

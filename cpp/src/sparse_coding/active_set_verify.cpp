@@ -52,11 +52,11 @@ double ActiveSetBlock<T>::round(const PanelGram<T>& gram, Index index) {
 }
 
 template <typename T>
-void ActiveSetBlock<T>::find_residual(const CodingBlock<T>& block, Index index, Index column) {
+void ActiveSetBlock<T>::find_residual(const CodingBlock<T>& block, Index index) {
   const ActiveSet& active = signals_[index].active;
   const Index features = block.dictionary->features();
-  residual_.col(column).head(features) = block.signals->col(index).template cast<double>();
-  double* residual = residual_.col(column).data();
+  residual_.col(index).head(features) = block.signals->col(index).template cast<double>();
+  double* residual = residual_.col(index).data();
   for (Index begin = 0; begin < active.size(); begin += kTogether) {
     // What is missing of an even number of atoms counts for nothing.
     const T* atoms[kTogether];
@@ -85,11 +85,11 @@ void ActiveSetBlock<T>::find_residual(const CodingBlock<T>& block, Index index, 
 // atoms outside the support do not violate anything. All others are multiplied with the residual in
 // double precision, which also refines the gradient there. Gives up if these are more than `most`.
 template <typename T>
-bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, Index index, Index column,
-                                          double error, Index most) {
+bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, Index index, double error,
+                                          Index most) {
   Signal& signal = signals_[index];
   const ActiveSet& active = signal.active;
-  const double* residual = residual_.col(column).data();
+  const double* residual = residual_.col(index).data();
   const Vector<double>& penalties = certifier_.penalties();
   T* gradient = gradient_.col(index).data();
   constexpr T tiny = std::numeric_limits<T>::min();
@@ -107,7 +107,7 @@ bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>& block, Index ind
   const Index near = list_above(least);
   if (near > most) return false;
   CertificateTerms terms;
-  terms.residual = residual_.col(column).squaredNorm();
+  terms.residual = residual_.col(index).squaredNorm();
   const double size = std::sqrt(terms.residual);
   double violation = 0.0;
   double largest = 1.0;  // of |c_j| / alpha_j
@@ -165,26 +165,24 @@ void ActiveSetBlock<T>::verify(const CodingBlock<T>& block) {
       gradient_.col(index) = certifier_.gradient().template cast<T>();
       continue;
     }
-    const auto column = static_cast<Index>(unsettled_.size());
-    find_residual(block, index, column);
+    find_residual(block, index);
     const Signal& signal = signals_[index];
     // The ridge of an atom that left since the last verification is none of what is bounded.
     const double error =
         signal.exact && signal.ridge != 0.0
             ? std::numeric_limits<double>::infinity()
             : signal.error.template bound<T>(largest_norm_, block.dictionary->rounding(), moved);
-    if (!certify_by_signal(block, index, column, error, atoms_ / kSettled))
-      unsettled_.push_back(index);
+    if (!certify_by_signal(block, index, error, atoms_ / kSettled)) unsettled_.push_back(index);
   }
   if (const auto count = static_cast<Index>(unsettled_.size()); count > 0) {
     narrow_residual_.leftCols(count) =
-        residual_.topLeftCorner(block.dictionary->features(), count).template cast<T>();
+        residual_(Eigen::seqN(0, block.dictionary->features()), unsettled_).template cast<T>();
     block.dictionary->correlate(narrow_residual_.leftCols(count), exact_.leftCols(count));
     for (Index column = 0; column < count; ++column) {
       const Index index = unsettled_[column];
       gradient_.col(index) = exact_.col(column);
-      const double error = block.dictionary->rounding() * residual_.col(column).norm();
-      certify_by_signal(block, index, column, error, atoms_);
+      const double error = block.dictionary->rounding() * residual_.col(index).norm();
+      certify_by_signal(block, index, error, atoms_);
     }
   }
   std::size_t kept = 0;
@@ -223,17 +221,12 @@ bool ActiveSetBlock<T>::refine(const CodingBlock<T>& block, Index index) {
   active.descend(rhs_.data());
   if (active.size() < size) return false;
   round(block.gram, index);
-  double moved = 0.0;
-  for (Index i = 0; i < size; ++i)
-    moved += std::abs(active.coefficients()[i] -
-                      static_cast<double>(reference_(active.atoms()[i], index)));
-  signal.error.changed = 0.0;
-  signal.error.changes = 0;
-  find_residual(block, index, 0);
-  return certify_by_signal(
-      block, index, 0,
-      signal.error.template bound<T>(largest_norm_, block.dictionary->rounding(), moved),
-      atoms_ / kSettled);
+  auto before = residual_.col(width_);
+  before = residual_.col(index);
+  find_residual(block, index);
+  // By no more than this, times its norm, the correlation of an atom has changed.
+  const double change = (residual_.col(index) - before).norm();
+  return certify_by_signal(block, index, signal.error.base + change, atoms_ / kSettled);
 }
 
 template <typename T>
@@ -317,19 +310,18 @@ CodingReport ActiveSetBlock<T>::certify(const CodingBlock<T>& block, Index index
           coding_objective(terms)};
 }
 
-#define SPARSETRANSFER_INSTANTIATE(T)                                                             \
-  template void ActiveSetBlock<T>::write(Index, const int*, const double*, T*) const;             \
-  template auto ActiveSetBlock<T>::extent(Index)->Extent;                                         \
-  template CodingReport ActiveSetBlock<T>::certify(                                               \
-      const CodingBlock<T>&, Index, Index, const int*, const double*, const Extent&) const;       \
-  template double ActiveSetBlock<T>::round(const PanelGram<T>&, Index);                           \
-  template void ActiveSetBlock<T>::find_residual(const CodingBlock<T>&, Index, Index);            \
-  template bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>&, Index, Index, double, \
-                                                     Index);                                      \
-  template bool ActiveSetBlock<T>::refine(const CodingBlock<T>&, Index);                          \
-  template void ActiveSetBlock<T>::keep_reference(Index);                                         \
-  template void ActiveSetBlock<T>::bound_norms(const CodingBlock<T>&);                            \
-  template void ActiveSetBlock<T>::verify(const CodingBlock<T>&);                                 \
+#define SPARSETRANSFER_INSTANTIATE(T)                                                              \
+  template void ActiveSetBlock<T>::write(Index, const int*, const double*, T*) const;              \
+  template auto ActiveSetBlock<T>::extent(Index)->Extent;                                          \
+  template CodingReport ActiveSetBlock<T>::certify(                                                \
+      const CodingBlock<T>&, Index, Index, const int*, const double*, const Extent&) const;        \
+  template double ActiveSetBlock<T>::round(const PanelGram<T>&, Index);                            \
+  template void ActiveSetBlock<T>::find_residual(const CodingBlock<T>&, Index);                    \
+  template bool ActiveSetBlock<T>::certify_by_signal(const CodingBlock<T>&, Index, double, Index); \
+  template bool ActiveSetBlock<T>::refine(const CodingBlock<T>&, Index);                           \
+  template void ActiveSetBlock<T>::keep_reference(Index);                                          \
+  template void ActiveSetBlock<T>::bound_norms(const CodingBlock<T>&);                             \
+  template void ActiveSetBlock<T>::verify(const CodingBlock<T>&);                                  \
   template bool ActiveSetBlock<T>::accept(const Execution&, Index);
 SPARSETRANSFER_INSTANTIATE(float)
 SPARSETRANSFER_INSTANTIATE(double)

@@ -85,9 +85,8 @@ class ActiveSetBlock final : public BlockCoder<T> {
   void restore(Index index);
   void verify(const CodingBlock<T>& block);
   double round(const PanelGram<T>& gram, Index index);
-  void find_residual(const CodingBlock<T>& block, Index index, Index column);
-  bool certify_by_signal(const CodingBlock<T>& block, Index index, Index column, double error,
-                         Index most);
+  void find_residual(const CodingBlock<T>& block, Index index);
+  bool certify_by_signal(const CodingBlock<T>& block, Index index, double error, Index most);
   bool refine(const CodingBlock<T>& block, Index index);
   void keep_reference(Index index);
   void bound_norms(const CodingBlock<T>& block);
