@@ -7,6 +7,7 @@ argument, what it got and what was expected.
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "Mask",
     "NamingInfinite",
     "check_callable",
+    "check_choice",
     "check_generator",
     "check_integer",
     "check_masked",
@@ -52,6 +54,13 @@ def check_callable(value: object, name: str) -> None:
     """Raise TypeError unless `value` is None or can be called, before the work and not within it."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable or None, got {shortened(repr(value))}")
+
+
+def check_choice(value: object, name: str, choices: Iterable[str]) -> None:
+    """Raise ValueError unless `value` is one of some names."""
+    names = list(choices)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}")
 
 
 def check_generator(rng: Any, name: str = "rng") -> np.random.Generator:

@@ -138,6 +138,7 @@ def test_a_window_of_no_numbers_has_a_reason(model):
         (("-",), wav(bytes(80))[:34] + b"\x28" + wav(bytes(80))[35:], "of 40 bits a sample"),
         (("-", "--rate", "8000"), b"", "holds no samples"),
         (("-", "--rate", "8000", "--format", "mp3"), b"", "must be s16 or f32"),
+        (("a.wav", "--format", "mp3"), b"", "must be s16 or f32"),
         (("-", "a.wav"), b"", "go with no other recording"),
         (("a.wav", "--rate", "8000"), b"", "go with no other recording"),
         (("-", "--csv", "a.csv"), b"", "no output file"),

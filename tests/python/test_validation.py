@@ -255,3 +255,20 @@ def test_rows_of_unit_length_at_any_size(dtype):
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(unit_rows(np.zeros((2, 3), dtype)), 0)
+
+
+@pytest.mark.parametrize("strange", [["fista"], {}, np.array(["fista"]), 3, None])
+def test_names_of_choices_that_are_no_names_are_refused_by_name(strange):
+    signals, domains = np.eye(4), [1, 1, -1, -1]
+    with pytest.raises(ValueError, match="algorithm must be one of"):
+        lasso(signals, np.eye(4), alpha=0.1, algorithm=strange)
+    with pytest.raises(ValueError, match="solver must be one of"):
+        transfer_encode(signals, np.eye(4), domains, solver=strange)
+    with pytest.raises(ValueError, match="dictionary_update must be one of"):
+        transfer_learn(signals, np.eye(4), domains, dictionary_update=strange)
+
+
+def test_a_multiplier_that_is_no_sequence_is_refused_by_name():
+    for kernel in (mmd.gaussian, mmd.laplace, mmd.two_sample_test):
+        with pytest.raises(TypeError, match=r"multipliers must be a sequence of numbers, got 2\.0"):
+            kernel(np.eye(3), np.ones((2, 3)), multipliers=2.0)

@@ -50,6 +50,8 @@ def resolve_bandwidths(
         given = np.atleast_1d(np.asarray(bandwidths, dtype=object)).tolist()
         base = [check_real(width, "bandwidths", minimum=0, strict=True) for width in given]
         factors = (1.0,) if multipliers is None else multipliers
+    if not hasattr(factors, "__iter__"):
+        raise TypeError(f"multipliers must be a sequence of numbers, got {factors!r}")
     factors = [check_real(factor, "multipliers", minimum=0, strict=True) for factor in factors]
     if not base or not factors:
         raise ValueError("bandwidths and multipliers must not be empty")

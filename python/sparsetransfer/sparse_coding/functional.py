@@ -12,6 +12,7 @@ from sparsetransfer._validation import (
     FloatArray,
     Mask,
     NamingInfinite,
+    check_choice,
     check_integer,
     check_masked,
     check_matrix,
@@ -349,9 +350,7 @@ def _settings(
     dtype: np.dtype[np.floating],
     algorithm: str,
 ) -> "_core.CodingSettings":
-    if algorithm not in _ALGORITHMS:
-        names = ", ".join(_ALGORITHMS)
-        raise ValueError(f"algorithm must be one of {names}; got {algorithm!r}")
+    check_choice(algorithm, "algorithm", _ALGORITHMS)
     tolerance = TOLERANCE[dtype] if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.CodingSettings(
         check_real(alpha, "alpha", minimum=0.0),

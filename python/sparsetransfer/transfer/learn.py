@@ -13,6 +13,7 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
     check_callable,
+    check_choice,
     check_integer,
     check_matrix,
     check_real,
@@ -337,10 +338,9 @@ def warn_unsettled(
 
 
 def _dictionary_update(name: str, positive_code: bool) -> Any:
-    if name in _NO_UPDATES:
+    if str(name) in _NO_UPDATES:
         raise ValueError(f"dictionary_update={name!r} does not suit: {_NO_UPDATES[name]}")
-    if name not in _UPDATES:
-        raise ValueError(f"dictionary_update must be one of {', '.join(_UPDATES)}, got {name!r}")
+    check_choice(name, "dictionary_update", _UPDATES)
     if positive_code and name != "block_coordinate":
         raise ValueError(f"positive_dict needs dictionary_update='block_coordinate', got {name!r}")
     return _UPDATES[name]

@@ -14,6 +14,7 @@ from sparsetransfer._domains import check_domains
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
+    check_choice,
     check_integer,
     check_matrix,
     check_real,
@@ -211,8 +212,7 @@ def resolve_effort(
     positive_code: bool,
 ) -> Effort:
     """Check how codes are to be solved for."""
-    if solver not in _SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(_SOLVERS)}, got {solver!r}")
+    check_choice(solver, "solver", _SOLVERS)
     if solver == "gauss-seidel" and positive_code:
         raise ValueError("solver='gauss-seidel' is the published loop, without positive codes")
     return Effort(

@@ -46,7 +46,7 @@ def test_a_class_absent_from_the_target_has_no_recall_and_no_vote():
     ("truth", "guesses", "message"),
     [
         (["a"], ["a", "b"], "equally long"),
-        ([], [], "not empty"),
+        ([], [], "must not be empty"),
         (["a"], ["z"], "'z'.*not among"),
     ],
 )

@@ -2,12 +2,13 @@ import itertools
 from math import comb
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 from scipy.stats import permutation_test as scipy_permutation
 from sklearn.metrics import balanced_accuracy_score
 
-from sparsetransfer.evaluation import mcnemar, permutation_test
+from sparsetransfer.evaluation import mcnemar, permutation_test, score, speaker_bootstrap
 from sparsetransfer.evaluation.scoring import tests
 from sparsetransfer.evaluation.scoring.tests import holm, signed_rank_test
 
@@ -140,3 +141,41 @@ def test_holm_by_its_definition_and_never_below_benjamini_hochberg():
         np.testing.assert_array_equal(adjusted <= level, rejected)
     assert (adjusted >= false_discovery_control(p) - 1e-15).all()
     assert (adjusted <= np.minimum(7 * p, 1) + 1e-15).all()
+
+
+FIGURES = {
+    "mcnemar": lambda y, first, speakers: mcnemar(y, first, y),
+    "exchange": lambda y, first, speakers: permutation_test(y, first, y, speakers, CLASSES, rng=0),
+    "interval": lambda y, first, speakers: speaker_bootstrap(y, first, speakers, CLASSES, rng=0),
+    "score": lambda y, first, speakers: score(y, first, CLASSES),
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_what_is_missing_is_no_label_and_no_speaker(figure):
+    whole = ["a", "b", "a", "c"]
+    for none in (None, np.nan, pd.NA):
+        part = pd.Series(["a", none, "a", none], dtype=object)
+        for y, first, speakers in (
+            (part, whole, whole),
+            (whole, part, whole),
+            (whole, whole, part),
+        ):
+            if speakers is part and figure in ("mcnemar", "score"):
+                continue
+            for texts in (part, part.astype("string")):
+                given = (texts if column is part else column for column in (y, first, speakers))
+                with pytest.raises(
+                    ValueError, match="must have an entry for every row, got 2 missing"
+                ):
+                    FIGURES[figure](*given)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_columns_of_other_lengths_are_refused(figure):
+    whole = ["a", "b", "a", "c"]
+    for first in (["a"], whole[:3], [], np.array(whole)[:, None]):
+        with pytest.raises(
+            ValueError, match="must be equally long and one-dimensional, got shapes"
+        ):
+            FIGURES[figure](whole, first, whole)

@@ -114,14 +114,14 @@ def predict(
 
         length = 4.0 if window is None else window
         step = length / 2 if hop is None else hop
+        if sample_format not in FORMATS:
+            raise ValueError(f"--format must be s16 or f32, got {sample_format!r}")
         if Path("-") in recordings or rate is not None:
             if recordings != [Path("-")] or any((csv, as_json, report, timelines, target_labels)):
                 raise ValueError(
                     "the standard input (-), and --rate, go with no other recording and no output "
                     "file; redirect the standard output"
                 )
-            if sample_format not in FORMATS:
-                raise ValueError(f"--format must be s16 or f32, got {sample_format!r}")
             predict_stream(
                 _loaded(model),
                 window=length,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsetransfer._labels import names_array, refuse_missing
 from sparsetransfer._validation import check_generator
 
 __all__ = [
@@ -41,6 +42,24 @@ class Scores:
     macro_f1: float
 
 
+def texts(**columns: ArrayLike) -> list[NDArray[np.str_]]:
+    """Return columns of labels or speakers as texts, one per row.
+
+    `columns` (n,): by the names of the arguments. Returns (n,) each. Raises ValueError if the
+    lengths differ, a column is not one-dimensional, or an entry is missing.
+    """
+    found = {name: names_array(values) for name, values in columns.items()}
+    shapes = {values.shape for values in found.values()}
+    if len(shapes) > 1 or len(shapes.pop()) != 1:
+        raise ValueError(
+            f"{', '.join(found)} must be equally long and one-dimensional, got shapes "
+            + ", ".join(str(values.shape) for values in found.values())
+        )
+    for name, values in found.items():
+        refuse_missing(values, name, "an entry for every row")
+    return [values.astype(np.str_) for values in found.values()]
+
+
 def confusion_matrix(
     truth: ArrayLike, predictions: ArrayLike, classes: Sequence[str]
 ) -> NDArray[np.int64]:
@@ -56,12 +75,9 @@ def confusion_matrix(
     array([[1, 1],
            [0, 1]])
     """
-    true, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
-    if true.shape != predicted.shape or true.ndim != 1 or true.size == 0:
-        raise ValueError(
-            "truth and predictions must be equally long and not empty, got shapes "
-            f"{true.shape} and {predicted.shape}"
-        )
+    true, predicted = texts(truth=truth, predictions=predictions)
+    if true.size == 0:
+        raise ValueError("truth and predictions must not be empty")
     position = {name: number for number, name in enumerate(classes)}
     strangers = sorted((set(true.tolist()) | set(predicted.tolist())) - set(position))
     if strangers:
@@ -223,8 +239,8 @@ def speaker_bootstrap(
     >>> low, high  # every speaker is recognised
     (1.0, 1.0)
     """
-    true, predicted = np.asarray(truth, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
-    names, owner = np.unique(np.asarray(speakers, dtype=np.str_), return_inverse=True)
+    true, predicted, said = texts(truth=truth, predictions=predictions, speakers=speakers)
+    names, owner = np.unique(said, return_inverse=True)
     count = len(names)
     if count < 2:
         return float("nan"), float("nan")

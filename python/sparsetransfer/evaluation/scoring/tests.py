@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import check_generator
-from sparsetransfer.evaluation.scoring.metrics import confusion_matrix, unweighted_average_recall
+from sparsetransfer.evaluation.scoring.metrics import (
+    confusion_matrix,
+    texts,
+    unweighted_average_recall,
+)
 
 __all__ = ["holm", "mcnemar", "permutation_test", "signed_rank_test"]
 
@@ -71,8 +75,8 @@ def permutation_test(
     ... )  # 2 of the 2**4 exchanges are as extreme
     0.125
     """
-    true = np.asarray(truth, dtype=np.str_)
-    names, owner = np.unique(np.asarray(speakers, dtype=np.str_), return_inverse=True)
+    true, *answers, said = texts(truth=truth, first=first, second=second, speakers=speakers)
+    names, owner = np.unique(said, return_inverse=True)
     one, two = (
         np.stack(
             [
@@ -80,7 +84,7 @@ def permutation_test(
                 for s in range(len(names))
             ]
         )
-        for rows in (np.asarray(first, dtype=np.str_), np.asarray(second, dtype=np.str_))
+        for rows in answers
     )
     exact = len(names) <= _EXACT_SPEAKERS
     if exact:
@@ -116,6 +120,11 @@ def mcnemar(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
     float
         Two-sided p-value, 0..1; 1 if there is no row that only one method gets right.
 
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or a label is missing.
+
     Notes
     -----
     Of the rows that exactly one method gets right, under the null hypothesis either is right in
@@ -135,9 +144,8 @@ def mcnemar(truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
     """
     from scipy.stats import binomtest
 
-    true = np.asarray(truth, dtype=np.str_)
-    right_one = np.asarray(first, dtype=np.str_) == true
-    right_two = np.asarray(second, dtype=np.str_) == true
+    true, one, two = texts(truth=truth, first=first, second=second)
+    right_one, right_two = one == true, two == true
     only_one, only_two = int((right_one & ~right_two).sum()), int((right_two & ~right_one).sum())
     if only_one + only_two == 0:
         return 1.0
