@@ -263,7 +263,8 @@ def _number(row: Mapping[str, str], column: str, wrong: list[str]) -> float:
         value = float(seconds([text])[0] if times and "day" in text else text or "nan")
     except ValueError:
         value = math.inf
-    if math.isinf(value) or (times and value < 0):
+    # Python reads 0_4 as 4.
+    if "_" in text or math.isinf(value) or (times and value < 0):
         expected = "seconds >= 0" if times else "a number"
         wrong.append(f"{column} of '{row['file']}' must be {expected}, got '{text}'")
     return value

@@ -43,6 +43,7 @@ def test_segments_and_speakers_of_a_manifest_are_kept(tmp_path):
         ("file\n", "has no rows"),
         ("file,label\n,x\n", "no file in the rows 1"),
         ("file,start\na.wav,soon\n", "must be seconds"),
+        ("file,start\na.wav,0_4\n", "must be seconds"),
     ],
 )
 def test_malformed_manifests_are_refused(tmp_path, text, message):
