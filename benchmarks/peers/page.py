@@ -240,12 +240,12 @@ def found(folder):
 
 
 def rounded(value):
-    """Return a record, or records, with six digits of every number: the others are noise."""
+    """Return a record, or records, with five digits of every number: the others are noise."""
     if isinstance(value, dict):
         return {name: rounded(part) for name, part in value.items()}
     if isinstance(value, list):
         return [rounded(part) for part in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def merge(old, new):
