@@ -82,6 +82,7 @@ void code_groups(const Execution& execution, const ConstMatrixRef<T>& signals,
   require_shape("signals", signals.rows(), signals.cols(), dictionary.rows(), signals.cols());
   require_shape("mask", mask.rows(), mask.cols(), signals.rows(), signals.cols());
   require_shape("codes", codes.atoms(), codes.samples(), dictionary.cols(), signals.cols());
+  require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
   const auto groups = group_by_mask(mask);
   for_each_group(execution, groups, [&](const Execution& workers, const Group& group) {
     if (group.features.empty()) return code_nothing<T>(group, codes, reports);
