@@ -141,7 +141,7 @@ TEST(misfits_throw) {
   CHECK_THROWS(std::invalid_argument, "A must have shape",
                update_block_coordinate<double>({}, wrong, problem.B, {}, problem.dictionary));
   problem.A(0, 0) = std::numeric_limits<double>::infinity();
-  CHECK_THROWS(NumericalError, "overflowed",
+  CHECK_THROWS(NumericalError, "overflow",
                update_block_coordinate<double>({}, problem.A, problem.B, {}, problem.dictionary));
 }
 

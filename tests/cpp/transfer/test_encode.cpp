@@ -125,7 +125,7 @@ TEST(starting_codes_that_overflow_are_reported) {
         sparsetransfer::transfer::encode<double>(Execution{}, example.problem, EncodeSettings{},
                                                  codes);
       },
-      "not finite"));
+      "starting codes overflows"));
 }
 
 TEST(newton_steps_end_where_the_objective_is_negative) {
