@@ -181,7 +181,7 @@ def learn_dictionary_online(
     *,
     alpha: float,
     batch_size: int | None = None,
-    n_epochs: int = 1,
+    n_epochs: float = 1,
     forgetting: float = 4.0,
     tol: float = 0.0,
     shuffle: bool = True,
@@ -212,8 +212,8 @@ def learn_dictionary_online(
     batch_size : int, optional
         Samples between two dictionary steps; the last batch of a pass may be smaller. By default
         one sample per atom but at least 256: a step costs as much as coding some hundred samples.
-    n_epochs : int, default=1
-        Passes over the samples.
+    n_epochs : float, default=1
+        Passes over the samples; 1.5 end half-way through the second, after whole samples.
     forgetting : float, default=4
         The exponent ρ ≥ 0 of the weight ((seen + 5 k) / (now + 5 k))^ρ that old samples keep, with
         k atoms: their codes belong to an old dictionary. From the third pass on they fade by
@@ -236,8 +236,7 @@ def learn_dictionary_online(
         Keep the atoms d within (1 − l1_ratio)‖d‖² + l1_ratio ‖d‖₁ ≤ 1: the unit ball for 0, the
         ℓ1 ball, which makes atoms sparse, for 1.
     mask : array_like of bool, shape (n_samples, n_features), or "nan", optional
-        True where an entry of `X` was observed; "nan" takes NaN for missing. The statistics then
-        hold a Gram matrix of the codes for every feature, see `MaskedStatistics`.
+        True where an entry of `X` was observed; "nan" takes NaN for missing. See `MaskedStatistics`.
     coding_max_iter : int, default=1000
         Rounds of the coder per sample at most.
     time_limit : float, optional
@@ -245,8 +244,7 @@ def learn_dictionary_online(
     callback : callable, optional
         Called with a `Progress` after every mini-batch; ends learning by returning True.
     rng : numpy.random.Generator or int, optional
-        Source of the first dictionary, of the orders and of atoms for which there are too few
-        signals, or its seed.
+        Source, or its seed, of the first dictionary, the orders and atoms for too few signals.
     n_jobs : int, optional
         Threads: None for `get_num_threads()`, -1 for all. The result does not depend on it.
 
@@ -297,10 +295,9 @@ def learn_dictionary_online(
         mask=mask,
         n_jobs=n_jobs,
     )
-    if batch_size is None:
-        batch_size = max(256, problem.n_components)
+    batch_size = max(256, problem.n_components) if batch_size is None else batch_size
     batch_size = check_integer(batch_size, "batch_size", minimum=1)
-    n_epochs = check_integer(n_epochs, "n_epochs", minimum=0)
+    n_epochs = check_real(n_epochs, "n_epochs", minimum=0.0)
     forgetting = check_real(forgetting, "forgetting", minimum=0.0)
     tol = check_real(tol, "tol", minimum=0.0)
     budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
@@ -344,13 +341,16 @@ def learn_dictionary_online(
 
 
 def _batches(
-    n_samples: int, batch_size: int, n_epochs: int, rng: np.random.Generator | None
+    n_samples: int, batch_size: int, n_epochs: float, rng: np.random.Generator | None
 ) -> Iterator[NDArray[np.int64] | slice]:
-    for _ in range(n_epochs):
+    left = max(round(n_epochs * n_samples), int(n_epochs > 0))
+    while left > 0:
         order = None if rng is None else rng.permutation(n_samples)
-        for begin in range(0, n_samples, batch_size):
-            rows = slice(begin, begin + batch_size)
+        end = min(left, n_samples)
+        for begin in range(0, end, batch_size):
+            rows = slice(begin, min(begin + batch_size, end))
             yield rows if order is None else order[rows]
+        left -= end
 
 
 def _read_only(array: FloatArray) -> FloatArray:

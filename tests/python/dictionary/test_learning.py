@@ -297,6 +297,26 @@ def test_more_passes_online_approach_the_batch_optimum():
     assert 0 <= gains[1] < 0.5 * gains[0]
 
 
+def test_part_of_a_pass_is_the_beginning_of_the_whole():
+    X = signals(17, n=103)
+    options = {"online": True, "batch_size": 20, "forgetting": 0.0}
+    seen: list[np.ndarray] = []
+    learn(X, n_epochs=2, callback=lambda p: seen.append(p.components.copy()), **options)
+    for n_epochs, batches, samples in [(0.39, 2, 40), (1, 6, 103), (1.2, 8, 124), (1e-9, 1, 1)]:
+        part = learn(X, n_epochs=n_epochs, **options)
+        assert (part.n_iter, part.statistics.n) == (batches, samples)
+        if n_epochs in (0.39, 1):  # no batch was cut
+            np.testing.assert_allclose(part.components, seen[batches - 1], rtol=1e-12)
+    for bad, kind in [
+        (-0.5, ValueError),
+        (np.nan, ValueError),
+        (True, TypeError),
+        ("1", TypeError),
+    ]:
+        with pytest.raises(kind, match="n_epochs must"):
+            learn(X, n_epochs=bad, **options)
+
+
 def test_public_updates_refuse_misuse():
     X = signals(17, n=30)
     result = learn(X, 5)
