@@ -5,6 +5,7 @@ stopped goes on where it was, and slices of the grid can be run one by one.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -96,10 +97,8 @@ def describe(times):
 def versions():
     found = {}
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
     return found | _core.build_info()
 
 

@@ -1,4 +1,4 @@
-"""Other ways to the same numbers: NumPy in chunks, torch in compiled chunks, torch autograd.
+"""Other ways to the same numbers: NumPy in chunks, torch in compiled chunks, torch autograd, KeOps.
 
 All take ``source`` and ``target`` (NumPy arrays of one dtype) and the kernels' ``bandwidths``,
 whose squares must be successive powers of two times the largest's, and return the biased squared
@@ -94,6 +94,24 @@ def torch_autograd(source, target, bandwidths):
     value = kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
     value.backward()
     return value.item(), xs.grad.numpy(), xt.grad.numpy()
+
+
+def keops(source, target, bandwidths):
+    """Symbolic reductions over all pairs, compiled; nothing of the size of a kernel matrix is stored."""
+    from pykeops.numpy import LazyTensor
+
+    samples, weights, _, scale = _stack(source, target, bandwidths)
+    weights = weights[:, None]
+    rows, columns = LazyTensor(samples[:, None]), LazyTensor(samples[None])
+    rates = LazyTensor(2 ** np.arange(len(bandwidths), dtype=samples.dtype))
+    kernels = (rows.sqdist(columns) * -0.5 * rates).exp()
+    column_weights = LazyTensor(weights[None])
+    value = float((weights * (kernels.sum(-1) * column_weights).sum(1)).sum())
+    slopes = (kernels * rates).sum(-1) * column_weights
+    gradient = (slopes * (columns - rows)).sum(1) * weights
+    gradient *= 2 * scale / len(bandwidths)
+    n_source = len(source)
+    return value / len(bandwidths), gradient[:n_source], gradient[n_source:]
 
 
 @functools.cache

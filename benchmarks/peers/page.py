@@ -176,8 +176,9 @@ CPU seconds of the lower level over those of the highest that this processor has
 ## Gaussian discrepancy
 
 Value and both gradients with five bandwidths; wall seconds, and those of the peers over ours: torch compiled with fused
-kernels that visits all pairs of samples, or by the symmetry that we use each pair once, and NumPy in chunks. The roofline is the
-time of the products and exponentials that no exact gradient can do without.
+kernels that visits all pairs of samples, or by the symmetry that we use each pair once, NumPy in chunks, and KeOps, which stores no
+kernel and computes distances without matrix products. The roofline is the time of the products and exponentials that no exact
+gradient can do without.
 
 {mmd}
 
