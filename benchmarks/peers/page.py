@@ -129,7 +129,7 @@ ours_ols,ours_ols_prepared,spams`.
 ## Dictionary learning
 
 CPU seconds on one thread from the same start: one pass of SPAMS's `trainDL` and of `learn_dictionary_online`, and ours until its dictionary is
-as good as SPAMS's after that pass (objective of the optimal codes of held-out signals, 6% non-zeros; scoring is not timed; passes
+as good as SPAMS's after that pass (objective of the optimal codes of held-out signals, 6% non-zeros; timed anew without scoring; passes
 in brackets). Medians of the rounds of `learning.py --peers spams`.
 
 {learning}
