@@ -5,6 +5,8 @@ arrays out of what the caller gave, keep the caller's precision, and raise error
 argument, what it got and what was expected.
 """
 
+import dataclasses
+import inspect
 import math
 import numbers
 from collections.abc import Iterable
@@ -23,6 +25,8 @@ __all__ = [
     "NamingInfinite",
     "check_callable",
     "check_choice",
+    "check_flags",
+    "check_flags_of",
     "check_generator",
     "check_integer",
     "check_masked",
@@ -40,6 +44,7 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Mask: TypeAlias = ArrayLike | Literal["nan"] | None
 
 _KEPT = (np.dtype(np.float64), np.dtype(np.float32))
+_COUNTABLE = _threads.MOST_THREADS  # some kernels count in 32 bits
 _SMALL = 2**16  # entries whose temporary of booleans costs less than the care for overflows
 
 
@@ -60,7 +65,24 @@ def check_choice(value: object, name: str, choices: Iterable[str]) -> None:
     """Raise ValueError unless `value` is one of some names."""
     names = list(choices)
     if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(names)}, got {shortened(repr(value))}")
+
+
+def check_flags(**flags: object) -> None:
+    """Raise TypeError unless every flag is a bool: Python would take most other values for true."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, got {shortened(repr(value))}")
+
+
+def check_flags_of(owner: object) -> None:
+    """Check the flags of an estimator: what its parameters, also in dataclasses, declare as bool."""
+    for name, parameter in inspect.signature(type(owner)).parameters.items():
+        value = getattr(owner, name, False)
+        if parameter.annotation in (bool, "bool"):
+            check_flags(**{name: value})
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            check_flags_of(value)
 
 
 def check_generator(rng: Any, name: str = "rng") -> np.random.Generator:
@@ -224,12 +246,14 @@ def check_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
     """Return what scikit-learn's `validate_data` makes of the rows given to an estimator.
 
     `estimator`: whose features are noted or compared. `X` (n_samples, n_features): rows; an array
-    in memory order C is not copied. `y`: labels, if they are checked, too. `options`: as of `validate_data`. Raises TypeError for dates and
-    records, which scikit-learn would take for numbers. Raises ValueError for masked entries, which
-    it would read, and as `validate_data` does.
+    in memory order C is not copied. `y`: labels, if they are checked, too. `options`: as of
+    `validate_data`. Raises TypeError for dates and records, which scikit-learn would take for
+    numbers, and for a parameter that is declared as bool and is none. Raises ValueError for masked
+    entries, which it would read, and as `validate_data` does.
     """
     from sklearn.utils.validation import validate_data
 
+    check_flags_of(estimator)
     _refuse_masked(X, "X")
     dtypes = getattr(X, "dtypes", ()) if hasattr(X, "columns") else (getattr(X, "dtype", None),)
     for dtype in () if options.get("skip_check_array") else set(dtypes):
@@ -239,13 +263,13 @@ def check_rows(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
 
 
 def check_integer(
-    value: object, name: str, *, minimum: int | None = None, maximum: int | None = None
+    value: object, name: str, *, minimum: int | None = None, maximum: int | None = _COUNTABLE
 ) -> int:
     """Return `value` as an int within the bounds (both inclusive); a bool is refused."""
     if type(value) is not int and (
-        isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral)
+        isinstance(value, bool) or not isinstance(value, numbers.Integral)
     ):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {shortened(repr(value))}")
     _require_bounds(value, name, minimum, maximum, strict=False)
     return int(value)
 
@@ -260,13 +284,17 @@ def check_real(
 ) -> float:
     """Return `value` as a finite float within the bounds; `strict` excludes the bounds."""
     if type(value) is not float and (
-        isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)
+        isinstance(value, bool) or not isinstance(value, numbers.Real)
     ):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value!r}")
+        raise TypeError(f"{name} must be a real number, got {shortened(repr(value))}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer or a fraction
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {shortened(repr(value))}")
     _require_bounds(value, name, minimum, maximum, strict=strict)
-    return float(value)
+    return number
 
 
 def resolve_threads(n_jobs: int | None) -> int:
@@ -280,7 +308,7 @@ def resolve_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return _threads.get_num_threads()
-    number = check_integer(n_jobs, "n_jobs", maximum=_threads.MOST_THREADS)
+    number = check_integer(n_jobs, "n_jobs")
     if number == 0:
         raise ValueError("n_jobs must be positive, or negative as in joblib, got 0")
     if number > 0:

@@ -1,5 +1,6 @@
 import os
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ from scipy import sparse
 from sparsetransfer import _threads, mmd
 from sparsetransfer import _validation as validation
 from sparsetransfer._linalg import unit_rows
-from sparsetransfer.dictionary import learn_dictionary, learn_dictionary_online
+from sparsetransfer.dictionary import (
+    Statistics,
+    dict_learning,
+    dict_learning_online,
+    learn_dictionary,
+    learn_dictionary_online,
+    update_dictionary,
+)
 from sparsetransfer.dictionary.steps.initialisation import initial_dictionary
 from sparsetransfer.evaluation.scoring.dimensions import score_dimension
 from sparsetransfer.evaluation.scoring.metrics import speaker_bootstrap
@@ -272,3 +280,41 @@ def test_a_multiplier_that_is_no_sequence_is_refused_by_name():
     for kernel in (mmd.gaussian, mmd.laplace, mmd.two_sample_test):
         with pytest.raises(TypeError, match=r"multipliers must be a sequence of numbers, got 2\.0"):
             kernel(np.eye(3), np.ones((2, 3)), multipliers=2.0)
+
+
+COUNTED = {
+    "max_iter": lambda n: transfer_encode(
+        np.eye(4), np.eye(4), [1, 1, -1, -1], alpha=0.1, max_iter=n
+    ),
+    "n_epochs": lambda n: learn_dictionary_online(np.eye(4), 2, alpha=0.1, n_epochs=n),
+    "batch_size": lambda n: learn_dictionary_online(np.eye(4), 2, alpha=0.1, batch_size=n),
+    "n_components": lambda n: learn_dictionary(np.eye(4), n, alpha=0.1),
+    "passes": lambda n: update_dictionary(np.eye(4), Statistics(4, 4), passes=n),
+    "n_jobs": lambda n: lasso(np.eye(4), np.eye(4), 0.1, n_jobs=n),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+@pytest.mark.parametrize("count", [2**31, 2**70])
+def test_what_kernels_cannot_count_is_refused_before_the_work(name, count):
+    with pytest.raises(ValueError, match=f"^{name} must be at most 2147483647, got {count}$"):
+        COUNTED[name](count)
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, Fraction(10**400), float("inf"), np.longdouble("1e4000")]
+)
+def test_numbers_beyond_a_float_are_refused_by_name(value):
+    with pytest.raises(ValueError, match=r"^alpha must be finite, got"):
+        lasso([[1.0]], [[1.0]], alpha=value)
+
+
+@pytest.mark.parametrize("value", ["x", 3, None, ["lars"], np.array(["lars", "cd"])])
+def test_unknown_choices_are_refused_by_the_name_the_caller_gave(value):
+    for learn in (dict_learning, dict_learning_online):
+        with pytest.raises(ValueError, match=r"^method must be one of lars, cd, got"):
+            learn(np.eye(4), 2, alpha=0.1, method=value)
+    with pytest.raises(ValueError, match=r"^rule must be one of omp, ols, got"):
+        omp(np.eye(4), np.eye(4), 1, rule=value)
+    with pytest.raises(ValueError, match=r"^kernel must be one of gaussian, laplace"):
+        mmd.witness(np.eye(4), np.eye(4), np.eye(4), kernel=value)

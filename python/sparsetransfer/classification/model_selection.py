@@ -16,6 +16,7 @@ from sparsetransfer._labels import (
     class_values,
     labelled,
 )
+from sparsetransfer._validation import check_flags
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["SourceGroupKFold"]
@@ -67,6 +68,7 @@ class SourceGroupKFold(StratifiedGroupKFold):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = None,
         score_target: bool = False,
     ) -> None:
+        check_flags(shuffle=shuffle, score_target=score_target)
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         self.score_target = score_target
 

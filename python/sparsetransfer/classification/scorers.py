@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_array
 from sparsetransfer._domains import pack
 from sparsetransfer._labels import UNKNOWN_LABELS, class_values, label_array, labelled
 from sparsetransfer._linalg import matmul
+from sparsetransfer._validation import check_choice
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["Criterion", "importance_weights", "known_label_scorer", "unlabelled_scorer"]
@@ -130,10 +131,7 @@ def unlabelled_scorer(criterion: Criterion) -> Callable[[Any, Any, ArrayLike], f
     >>> unlabelled_scorer("reverse")(model, X, y) > 0.9
     True
     """
-    if criterion not in get_args(Criterion):
-        raise ValueError(
-            f"criterion must be one of {', '.join(get_args(Criterion))}, got {criterion!r}"
-        )
+    check_choice(criterion, "criterion", get_args(Criterion))
     return partial(_score_unlabelled, criterion)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsetransfer._validation import check_callable
+from sparsetransfer._validation import check_callable, check_flags
 from sparsetransfer.audio.files import CONVERTIBLE, content_hash, find_files
 from sparsetransfer.audio.level import levels
 from sparsetransfer.corpora.corpus import Corpus
@@ -121,6 +121,7 @@ def check(
     >>> found.complete, found.missing, len(found.missing_speakers)
     (False, 534, 9)
     """
+    check_flags(levels=levels)
     check_callable(progress, "progress")
     facts = scheme(name)
     corpus = read(name, root, drop_unmapped=True)

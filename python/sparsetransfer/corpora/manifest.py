@@ -10,6 +10,7 @@ import pandas as pd
 
 from sparsetransfer._files import is_lfs_pointer
 from sparsetransfer._messages import listing
+from sparsetransfer._validation import check_flags
 from sparsetransfer.audio.files import find_files
 from sparsetransfer.audio.segments import seconds
 from sparsetransfer.corpora.corpus import Corpus
@@ -91,6 +92,7 @@ def read_manifest(
     >>> corpus.classes, corpus.speakers
     (('anger', 'sadness'), ('s1', 's2'))
     """
+    check_flags(drop_unmapped=drop_unmapped, must_exist=must_exist)
     check_label_map(label_map or {})
     manifest = Path(os.path.expanduser(path)).absolute()
     if manifest.is_dir():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sparsetransfer._files import is_lfs_pointer
 from sparsetransfer._messages import listing
+from sparsetransfer._validation import check_flags
 from sparsetransfer.audio.files import content_hash, find_files
 from sparsetransfer.corpora.corpus import Corpus
 from sparsetransfer.corpora.emotions import check_label_map, map_labels
@@ -86,6 +87,7 @@ def read(
     >>> read("emodb", "emodb").table[["label", "speaker", "gender"]].values.tolist()
     [['happiness', '03', 'm'], ['anger', '08', 'f']]
     """
+    check_flags(drop_unmapped=drop_unmapped, must_exist=must_exist)
     check_label_map(label_map or {})
     path = Path(os.path.expanduser(root)).absolute()
     facts: Scheme | None = None

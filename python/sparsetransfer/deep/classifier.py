@@ -22,7 +22,7 @@ from sparsetransfer._domains import (
     read_source_labels,
 )
 from sparsetransfer._labels import MaskedClassifierMixin
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_flags_of, check_integer, check_real
 from sparsetransfer.deep.training.checkpoint import (
     check_scales,
     check_tensors,
@@ -273,6 +273,7 @@ class SpectrogramClassifier(TransformerMixin, MaskedClassifierMixin, BaseEstimat
 
 def check_training(estimator: BaseEstimator, **minima: int) -> None:
     """Raise if a parameter of training that an estimator has is out of range."""
+    check_flags_of(estimator)
     for name, minimum in (_MINIMA | minima).items():
         if hasattr(estimator, name):
             check_integer(getattr(estimator, name), name, minimum=minimum)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._networks.campplus import Campplus
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_choice, check_integer, check_real
 from sparsetransfer.deep import losses
 from sparsetransfer.deep.classifier import (
     Prepared,
@@ -254,8 +254,7 @@ class FineTunedCampplus(SpectrogramClassifier):
         return self
 
     def _check_parameters(self) -> None:
-        if self.layer not in _LAYERS:
-            raise ValueError(f"layer must be one of {', '.join(_LAYERS)}, got {self.layer!r}")
+        check_choice(self.layer, "layer", _LAYERS)
         if self.alignment not in (None, "mmd", "coral"):
             raise ValueError(f"alignment must be 'mmd', 'coral' or None, got {self.alignment!r}")
         if not isinstance(self.frozen_stages, str):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from sparsetransfer._validation import check_matrix, check_real
+from sparsetransfer._validation import check_flags, check_matrix, check_real
 from sparsetransfer.deep.tensors import as_array, check_floating
 from sparsetransfer.sparse_coding import lasso, lasso_pooled
 from sparsetransfer.sparse_coding.pooled import (
@@ -159,6 +159,7 @@ class PooledSparseCodes(nn.Module):
         split_sign: bool = True,
         power: float = 0.5,
     ) -> None:
+        check_flags(split_sign=split_sign)
         super().__init__()
         check_real(alpha, "alpha", minimum=0.0, strict=True)
         if not 0 < check_real(power, "power") <= 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sparsetransfer import mmd
+from sparsetransfer._validation import check_choice, check_flags
 from sparsetransfer.deep.tensors import as_array, check_floating
 from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 from sparsetransfer.sparse_coding import lasso
@@ -94,12 +95,12 @@ def sparse_reconstruction(
        alignment networks for cross-corpus speech emotion recognition", ICASSP 2023,
        arXiv:2302.08921.
     """
+    check_flags(normalise=normalise)
     _check_widths(source, target)
     shape = (len(target), len(source))
     if allowed is not None and tuple(allowed.shape) != shape:
         raise ValueError(f"allowed must have shape {shape}, got {tuple(allowed.shape)}")
-    if penalty not in ("l1", "l21"):
-        raise ValueError(f"penalty must be 'l1' or 'l21', got {penalty!r}")
+    check_choice(penalty, "penalty", get_args(Penalty))
     if normalise:
         source, source_alive = _unit_rows(source)
         target, target_alive = _unit_rows(target)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparsetransfer._validation import FloatArray, check_matrix
-from sparsetransfer.dictionary.learner import DictionaryLearning
+from sparsetransfer._validation import FloatArray, check_choice, check_flags, check_matrix
+from sparsetransfer.dictionary.learner import FIT_ALGORITHMS, DictionaryLearning
 from sparsetransfer.dictionary.minibatch import MiniBatchDictionaryLearning
 from sparsetransfer.dictionary.result import Progress
 
@@ -26,7 +26,7 @@ def dict_learning(
     dict_init: FloatArray | None = None,
     code_init: FloatArray | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
-    verbose: bool = False,
+    verbose: int = False,
     random_state: Any = None,
     return_n_iter: bool = False,
     positive_dict: bool = False,
@@ -72,6 +72,8 @@ def dict_learning(
     >>> code.shape, dictionary.shape
     ((60, 12), (12, 8))
     """
+    check_flags(return_n_iter=return_n_iter)
+    check_choice(method, "method", FIT_ALGORITHMS)
     learner = DictionaryLearning(
         n_components,
         alpha=alpha,
@@ -103,7 +105,7 @@ def dict_learning_online(
     dict_init: FloatArray | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     batch_size: int = 256,
-    verbose: bool = False,
+    verbose: int = False,
     shuffle: bool = True,
     n_jobs: int | None = None,
     method: str = "lars",
@@ -151,6 +153,8 @@ def dict_learning_online(
     >>> dict_learning_online(X, 12, alpha=0.5, max_iter=2, return_code=False).shape
     (12, 8)
     """
+    check_flags(return_code=return_code)
+    check_choice(method, "method", FIT_ALGORITHMS)
     learner = MiniBatchDictionaryLearning(
         n_components,
         alpha=alpha,

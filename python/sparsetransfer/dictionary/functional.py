@@ -12,6 +12,7 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     Mask,
     check_callable,
+    check_choice,
     check_generator,
     check_integer,
     check_real,
@@ -144,10 +145,7 @@ def learn_dictionary(
     """
     check_callable(callback, "callback")
     atoms = check_atom_set(positive_dict, l1_ratio)
-    if dictionary_update not in _METHODS:
-        raise ValueError(
-            f"dictionary_update must be one of {', '.join(_METHODS)}, got {dictionary_update!r}"
-        )
+    check_choice(dictionary_update, "dictionary_update", _METHODS)
     if dictionary_update in ("lagrange_dual", "optimal_directions"):
         require_unconstrained(dictionary_update, atoms)
     if sample_weight is not None and dictionary_update == "ksvd":

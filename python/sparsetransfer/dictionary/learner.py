@@ -1,6 +1,7 @@
 """scikit-learn's `DictionaryLearning`, with the same parameters and an objective that falls."""
 
 import logging
+import numbers
 from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
@@ -13,6 +14,8 @@ from sparsetransfer._validation import (
     FloatArray,
     Mask,
     check_callable,
+    check_choice,
+    check_flags,
     check_generator,
     check_integer,
     check_rows,
@@ -22,8 +25,9 @@ from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
-__all__ = ["DictionaryLearning", "as_generator", "with_logging"]
+__all__ = ["FIT_ALGORITHMS", "DictionaryLearning", "as_generator", "with_logging"]
 
+FIT_ALGORITHMS = ("lars", "cd")
 logger = logging.getLogger(__name__)
 
 Callback: TypeAlias = Callable[[Progress], bool | None]
@@ -39,9 +43,11 @@ def as_generator(random_state: Any) -> np.random.Generator:
     return check_generator(random_state, "random_state")
 
 
-def with_logging(callback: Callback | None, verbose: bool) -> Callback | None:
+def with_logging(callback: Callback | None, verbose: object) -> Callback | None:
     """Return a callback that logs progress before it calls `callback`, if it is to."""
     check_callable(callback, "callback")
+    if not isinstance(verbose, numbers.Integral):
+        check_flags(verbose=verbose)
     if not verbose:
         return callback
 
@@ -86,7 +92,7 @@ class DictionaryLearning(DictionaryTransformer):
         The first dictionary; needs no `code_init`.
     callback : callable, optional
         Called with a `Progress` after every alternation; ends learning by returning True.
-    verbose : bool, default=False
+    verbose : bool or int, default=False
         Log the objective of every alternation at level INFO.
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
@@ -151,7 +157,7 @@ class DictionaryLearning(DictionaryTransformer):
         code_init: FloatArray | None = None,
         dict_init: FloatArray | None = None,
         callback: Callable[[Progress], bool | None] | None = None,
-        verbose: bool = False,
+        verbose: int = False,
         split_sign: bool = False,
         random_state: Any = None,
         positive_code: bool = False,
@@ -255,7 +261,7 @@ class DictionaryLearning(DictionaryTransformer):
         return self._split(self._fit(X, sample_weight, mask))
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, mask: Mask) -> FloatArray:
-        check_fit_algorithm(self.fit_algorithm)
+        check_choice(self.fit_algorithm, "fit_algorithm", FIT_ALGORITHMS)
         signals = check_rows(self, X, dtype=FLOATS, ensure_all_finite=mask is None)
         d = signals.shape[1]
         learned = learn_dictionary(
@@ -288,9 +294,3 @@ class DictionaryLearning(DictionaryTransformer):
         self.stationarity_ = learned.stationarity
         assert learned.codes is not None
         return learned.codes
-
-
-def check_fit_algorithm(name: str) -> None:
-    """Validate the algorithm as scikit-learn does."""
-    if name not in ("lars", "cd"):
-        raise ValueError(f"fit_algorithm must be 'lars' or 'cd', got {name!r}")

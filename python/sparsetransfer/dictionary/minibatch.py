@@ -11,15 +11,22 @@ from numpy.typing import ArrayLike
 
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import inner
-from sparsetransfer._validation import FloatArray, Mask, check_integer, check_real, check_rows
-from sparsetransfer.dictionary.learner import as_generator, check_fit_algorithm, with_logging
+from sparsetransfer._validation import (
+    FloatArray,
+    Mask,
+    check_choice,
+    check_integer,
+    check_real,
+    check_rows,
+)
+from sparsetransfer.dictionary.learner import FIT_ALGORITHMS, as_generator, with_logging
 from sparsetransfer.dictionary.masked_statistics import MaskedStatistics
-from sparsetransfer.dictionary.online import OnlineState, _batches
+from sparsetransfer.dictionary.online import OnlineState
 from sparsetransfer.dictionary.result import Progress
 from sparsetransfer.dictionary.statistics import Statistics
 from sparsetransfer.dictionary.steps.atoms import check_atom_set
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
-from sparsetransfer.dictionary.steps.problem import Problem, first_dictionary
+from sparsetransfer.dictionary.steps.problem import Problem, batches, first_dictionary
 from sparsetransfer.dictionary.transformer import FLOATS, DictionaryTransformer
 
 __all__ = ["MiniBatchDictionaryLearning"]
@@ -77,7 +84,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         As `n_nonzero_coefs` of `sparse_encode`.
     transform_alpha : float, optional
         As `alpha` of `sparse_encode`; by default `alpha`.
-    verbose : bool, default=False
+    verbose : bool or int, default=False
         Log the objective of every mini-batch at level INFO.
     split_sign : bool, default=False
         Whether to give positive and negative parts of codes side by side: 2 * n_components columns.
@@ -148,7 +155,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         transform_algorithm: str = "omp",
         transform_n_nonzero_coefs: int | None = None,
         transform_alpha: float | None = None,
-        verbose: bool = False,
+        verbose: int = False,
         split_sign: bool = False,
         random_state: Any = None,
         positive_code: bool = False,
@@ -235,7 +242,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         start = time.perf_counter()
         self.n_steps_ = coded = 0
         max_iter = check_integer(self.max_iter, "max_iter", minimum=0)
-        for rows in _batches(n, batch_size, max_iter, rng if self.shuffle else None):
+        for rows in batches(n, batch_size, max_iter, rng if self.shuffle else None):
             before = state.components.copy()
             batch = problem.rows(rows)
             cost, _ = state.step(problem, *batch)
@@ -312,7 +319,7 @@ class MiniBatchDictionaryLearning(DictionaryTransformer):
         return self
 
     def _problem(self, signals: FloatArray, sample_weight: ArrayLike | None, mask: Mask) -> Problem:
-        check_fit_algorithm(self.fit_algorithm)
+        check_choice(self.fit_algorithm, "fit_algorithm", FIT_ALGORITHMS)
         check_integer(self.batch_size, "batch_size", minimum=1)
         return Problem(
             signals,

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from sparsetransfer._validation import (
     FloatArray,
     Mask,
     check_callable,
+    check_flags,
     check_generator,
     check_integer,
     check_real,
@@ -27,7 +28,12 @@ from sparsetransfer.dictionary.steps.alternation import warn_unless_converged
 from sparsetransfer.dictionary.steps.atoms import AtomSet, check_atom_set
 from sparsetransfer.dictionary.steps.coding import Certificate
 from sparsetransfer.dictionary.steps.initialisation import Initialisation
-from sparsetransfer.dictionary.steps.problem import FORMER_KEYWORDS, Problem, first_dictionary
+from sparsetransfer.dictionary.steps.problem import (
+    FORMER_KEYWORDS,
+    Problem,
+    batches,
+    first_dictionary,
+)
 from sparsetransfer.dictionary.steps.updates import _update, stationarity
 
 __all__ = ["OnlineState", "learn_dictionary_online"]
@@ -283,6 +289,7 @@ def learn_dictionary_online(
     >>> learned.n_iter, learned.codes.shape
     (40, (1000, 16))
     """
+    check_flags(shuffle=shuffle, return_codes=return_codes)
     check_callable(callback, "callback")
     problem = Problem(
         X,
@@ -297,7 +304,7 @@ def learn_dictionary_online(
     )
     batch_size = max(256, problem.n_components) if batch_size is None else batch_size
     batch_size = check_integer(batch_size, "batch_size", minimum=1)
-    n_epochs = check_real(n_epochs, "n_epochs", minimum=0.0)
+    n_epochs = check_real(n_epochs, "n_epochs", minimum=0.0, maximum=2**31 - 1)
     forgetting = check_real(forgetting, "forgetting", minimum=0.0)
     tol = check_real(tol, "tol", minimum=0.0)
     budget = math.inf if time_limit is None else check_real(time_limit, "time_limit", minimum=0.0)
@@ -310,13 +317,12 @@ def learn_dictionary_online(
         rng=generator,
         masked=problem.mask is not None,
     )
-
     history: list[float] = []
     coded = 0
     status: Status = "converged" if tol == 0 else "max_iter"
     reference, reference_at = state.components.copy(), 0
     uncertain: Certificate | None = None
-    for rows in _batches(len(problem.X), batch_size, n_epochs, generator if shuffle else None):
+    for rows in batches(len(problem.X), batch_size, n_epochs, generator if shuffle else None):
         mean, certificate = state.step(problem, *problem.rows(rows))
         if not np.all(certificate.converged):
             uncertain = certificate
@@ -338,19 +344,6 @@ def learn_dictionary_online(
             status = "time_limit"
             break
     return _finish(problem, state, np.array(history), status, return_codes, uncertain)
-
-
-def _batches(
-    n_samples: int, batch_size: int, n_epochs: float, rng: np.random.Generator | None
-) -> Iterator[NDArray[np.int64] | slice]:
-    left = max(round(n_epochs * n_samples), int(n_epochs > 0))
-    while left > 0:
-        order = None if rng is None else rng.permutation(n_samples)
-        end = min(left, n_samples)
-        for begin in range(0, end, batch_size):
-            rows = slice(begin, min(begin + batch_size, end))
-            yield rows if order is None else order[rows]
-        left -= end
 
 
 def _read_only(array: FloatArray) -> FloatArray:

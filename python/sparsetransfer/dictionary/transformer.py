@@ -105,7 +105,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return synthesise(X, self.components_, self.split_sign)
 
     def _split(self, codes: FloatArray) -> FloatArray:
-        return split_signs(codes) if self.split_sign else codes
+        return split_signs(codes, self.split_sign)
 
     def _dictionary(self, given: ArrayLike | None, n_features: int, dtype: Any) -> Any:
         """Return `dict_init` with exactly n_components rows, cut or padded as scikit-learn does."""

@@ -46,7 +46,7 @@ class Chunk:
     columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain", check_integer(self.domain, "domain"))
+        object.__setattr__(self, "domain", check_integer(self.domain, "domain", maximum=2**63 - 1))
 
     def load(self, dtype: np.dtype[Any]) -> FloatArray:
         """Read and check the rows.

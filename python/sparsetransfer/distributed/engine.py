@@ -16,7 +16,7 @@ from scipy import sparse
 
 from sparsetransfer._files import replacing
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import FloatArray
+from sparsetransfer._validation import FloatArray, check_flags
 from sparsetransfer.distributed.chunk import Chunk
 from sparsetransfer.distributed.chunks import Chunks
 from sparsetransfer.distributed.coding import code_chunk
@@ -53,6 +53,7 @@ class Local:
     """
 
     def __init__(self, *, keep_codes: bool = True) -> None:
+        check_flags(keep_codes=keep_codes)
         self.keep_codes = keep_codes
         self._chunks: Chunks | None = None
         self._coded: list[Coded | None] = []

@@ -18,6 +18,8 @@ from sparsetransfer._linalg import unit_rows
 from sparsetransfer._validation import (
     FloatArray,
     check_callable,
+    check_choice,
+    check_flags,
     check_generator,
     check_integer,
     check_matrix,
@@ -210,6 +212,7 @@ def learn(
     >>> found.components.shape, bool(found.history[-1] < found.history[0])
     ((6, 8), True)
     """
+    check_flags(normalized_laplacian=normalized_laplacian, positive_code=positive_code)
     check_callable(progress, "progress")
     if not isinstance(chunks, Chunks):
         raise TypeError(
@@ -334,8 +337,7 @@ def _ridge(l2: float | None, undetermined: bool) -> float:
 
 def _graph(laplacian: float, n_neighbors: int, weights: Weights, normalized: bool) -> Graph | None:
     strength = check_real(laplacian, "laplacian", minimum=0)
-    if weights not in get_args(Weights):
-        raise ValueError(f"graph_weights must be one of {get_args(Weights)}, got {weights!r}")
+    check_choice(weights, "graph_weights", get_args(Weights))
     if strength == 0:
         return None
     count = check_integer(n_neighbors, "n_neighbors", minimum=1)

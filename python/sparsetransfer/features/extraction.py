@@ -13,7 +13,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from sparsetransfer._messages import listing
-from sparsetransfer._validation import check_callable
+from sparsetransfer._validation import check_callable, check_choice
 from sparsetransfer.audio import load
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
@@ -116,8 +116,7 @@ def extract(
     chosen = by_name(feature_set) if isinstance(feature_set, str) else feature_set
     if not isinstance(chosen, FeatureSet):
         raise TypeError(f"feature_set must be a name or a FeatureSet, got {feature_set!r}")
-    if on_error not in ("raise", "drop"):
-        raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")
+    check_choice(on_error, "on_error", ("raise", "drop"))
     workers = n_workers(n_jobs)
     utterances = [
         _Utterance(row, file, start, end)

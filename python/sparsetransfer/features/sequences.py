@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sparsetransfer._files import reading
 from sparsetransfer._messages import listing
-from sparsetransfer._validation import check_callable
+from sparsetransfer._validation import check_callable, check_choice
 from sparsetransfer.audio import load
 from sparsetransfer.audio.files import content_hash
 from sparsetransfer.corpora import Corpus
@@ -107,8 +107,7 @@ def extract_sequences(
     """
     check_callable(progress, "progress")
     chosen = spectrogram or LogMel()
-    if on_error not in ("raise", "drop"):
-        raise ValueError(f"on_error must be 'raise' or 'drop', got {on_error!r}")
+    check_choice(on_error, "on_error", ("raise", "drop"))
     workers = n_workers(n_jobs)
     store = Cache(folder, chosen.id, len(chosen.names), sequences=True)
     rows = [

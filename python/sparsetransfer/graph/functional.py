@@ -1,6 +1,6 @@
 """Functions on samples and sparse matrices, in front of the compiled kernels."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,8 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import unit_rows
 from sparsetransfer._validation import (
     FloatArray,
+    check_choice,
+    check_flags,
     check_integer,
     check_matrix,
     check_pair,
@@ -160,8 +162,7 @@ def knn_graph(
            [1., 0., 1.],
            [0., 1., 0.]])
     """
-    if weights not in ("binary", "heat", "cosine"):
-        raise ValueError(f"weights must be 'binary', 'heat' or 'cosine', got {weights!r}")
+    check_choice(weights, "weights", get_args(Weights))
     if metric is None:
         metric = "cosine" if weights == "cosine" else "euclidean"
     if weights == "heat" and metric != "euclidean":
@@ -217,6 +218,7 @@ def laplacian(W: sparse.sparray | sparse.spmatrix, *, normalized: bool = False) 
            [-1.,  2., -1.],
            [ 0., -1.,  1.]])
     """
+    check_flags(normalized=normalized)
     if not sparse.issparse(W):
         raise TypeError(f"W must be a scipy sparse array, got {type(W).__name__}")
     if W.ndim != 2 or W.shape[0] != W.shape[1]:
@@ -234,8 +236,7 @@ def laplacian(W: sparse.sparray | sparse.spmatrix, *, normalized: bool = False) 
 
 
 def _metric(metric: str) -> Any:
-    if metric not in ("euclidean", "cosine"):
-        raise ValueError(f"metric must be 'euclidean' or 'cosine', got {metric!r}")
+    check_choice(metric, "metric", get_args(Metric))
     return getattr(_core.Metric, metric)
 
 

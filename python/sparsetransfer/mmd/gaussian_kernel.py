@@ -10,6 +10,8 @@ from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
+    check_choice,
+    check_flags,
     check_pair,
     common_dtype,
     resolve_threads,
@@ -146,8 +148,7 @@ def gaussian(
 
 def family(kernel: str) -> _core.KernelFamily:
     """Return the compiled kernel of a name."""
-    if kernel not in get_args(Kernel):
-        raise ValueError(f"kernel must be {', '.join(map(repr, get_args(Kernel)))}, got {kernel!r}")
+    check_choice(kernel, "kernel", get_args(Kernel))
     chosen: _core.KernelFamily = getattr(_core.KernelFamily, kernel)
     return chosen
 
@@ -166,6 +167,7 @@ def estimate(
     n_jobs: int | None,
 ) -> MMDResult:
     """Estimate the squared discrepancy under the mean kernel of a family, as `gaussian` does."""
+    check_flags(gradient=gradient)
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     widths = resolve_bandwidths(bandwidths, multipliers, xs, xt)

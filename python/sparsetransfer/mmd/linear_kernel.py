@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._linalg import inner, matmul
-from sparsetransfer._validation import FloatArray, check_pair, common_dtype
+from sparsetransfer._validation import FloatArray, check_flags, check_pair, common_dtype
 from sparsetransfer.mmd.bandwidths import refuse_overflow
 from sparsetransfer.mmd.result import Estimator, MMDResult
 from sparsetransfer.mmd.weights import MMDWeights, check_pairs, pair_up, resolve_weights
@@ -81,6 +81,7 @@ def linear(
     >>> result.gradient_target
     array([[0., 6.]])
     """
+    check_flags(gradient=gradient)
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):

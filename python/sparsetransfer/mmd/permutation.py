@@ -13,7 +13,13 @@ from scipy.special import logsumexp
 from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import check_generator, check_integer, check_pair, resolve_threads
+from sparsetransfer._validation import (
+    check_choice,
+    check_generator,
+    check_integer,
+    check_pair,
+    resolve_threads,
+)
 from sparsetransfer.mmd.bandwidths import Bandwidths, resolve_bandwidths, resolve_shares
 from sparsetransfer.mmd.gaussian_kernel import Kernel, family
 
@@ -151,10 +157,8 @@ def two_sample_test(
     ... ).p_value
     0.005
     """
-    if combine not in ("mean", "fuse"):
-        raise ValueError(f"combine must be 'mean' or 'fuse', got {combine!r}")
-    if estimator not in ("biased", "unbiased"):
-        raise ValueError(f"estimator must be 'biased' or 'unbiased', got {estimator!r}")
+    check_choice(combine, "combine", ("mean", "fuse"))
+    check_choice(estimator, "estimator", ("biased", "unbiased"))
     chosen = family(kernel)
     xs, xt = check_pair(source, target, dtype=np.float64, min_samples=2)
     check_integer(n_permutations, "n_permutations", minimum=1)

@@ -10,6 +10,7 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
+    check_flags,
     check_generator,
     check_integer,
     check_pair,
@@ -104,6 +105,7 @@ def random_features(
     >>> result.value
     0.0
     """
+    check_flags(gradient=gradient)
     dtype = common_dtype(source, target)
     xs, xt = check_pair(source, target, dtype=dtype)
     check_integer(n_frequencies, "n_frequencies", minimum=1)

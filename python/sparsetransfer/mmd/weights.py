@@ -1,12 +1,19 @@
 """Sample weights: marginal, class-conditional and soft discrepancies in one form; and pairs."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._labels import class_values, label_array, refuse_missing
-from sparsetransfer._validation import FloatArray, check_matrix, check_vector
+from sparsetransfer._validation import (
+    FloatArray,
+    check_choice,
+    check_flags,
+    check_matrix,
+    check_vector,
+)
 from sparsetransfer.exceptions import DomainError
 from sparsetransfer.mmd.result import Estimator
 
@@ -41,10 +48,7 @@ def resolve_weights(
     target_weights: ArrayLike | None,
 ) -> MMDWeights:
     """Normalise the weights of both domains and find the factors of the estimator."""
-    if estimator not in ("biased", "unbiased"):
-        raise ValueError(
-            f"estimator must be 'biased', 'unbiased' or 'linear_time', got {estimator!r}"
-        )
+    check_choice(estimator, "estimator", get_args(Estimator))
     source = _columns(source_weights, n_source, "source_weights")
     target = _columns(target_weights, n_target, "target_weights")
     if source.shape[1] != target.shape[1]:
@@ -128,6 +132,7 @@ def class_weights(
     >>> classes, source.ravel(), target.ravel()
     (array([1]), array([0., 0., 1.]), array([1., 1., 0.]))
     """
+    check_flags(marginal=marginal)
     if (target_labels is None) == (target_probabilities is None):
         raise ValueError("give either target_labels or target_probabilities")
     labels = _labels(source_labels, "source_labels")

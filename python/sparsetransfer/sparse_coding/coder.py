@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array
 
 from sparsetransfer._linalg import matmul
-from sparsetransfer._validation import FloatArray, Mask, check_rows
+from sparsetransfer._validation import FloatArray, Mask, check_flags, check_rows
 from sparsetransfer.sparse_coding.compatible import sparse_encode
 from sparsetransfer.sparse_coding.prepared import prepared_for
 
@@ -147,7 +147,7 @@ class SparseCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             mask=mask,
             time_limit=self.transform_time_limit,
         )
-        return split_signs(codes) if self.split_sign else codes
+        return split_signs(codes, self.split_sign)
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Synthesise signals from codes.
@@ -208,8 +208,11 @@ def validated(estimator: BaseEstimator, X: ArrayLike, mask: Mask) -> FloatArray:
     return signals
 
 
-def split_signs(codes: FloatArray) -> FloatArray:
-    """Return the positive parts of codes and, beside them, the magnitudes of the negative ones."""
+def split_signs(codes: FloatArray, split_sign: bool) -> FloatArray:
+    """Return codes; with `split_sign`, their positive parts and the magnitudes of the negative."""
+    check_flags(split_sign=split_sign)
+    if not split_sign:
+        return codes
     return np.hstack([np.maximum(codes, 0), np.maximum(-codes, 0)])
 
 

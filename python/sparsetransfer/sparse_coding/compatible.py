@@ -10,6 +10,8 @@ from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
+    check_choice,
+    check_flags,
     check_integer,
     check_masked,
     check_matrix,
@@ -114,8 +116,8 @@ def sparse_encode(
     >>> sparse_encode(np.array([[-2.0, 0.5]]), np.eye(2), alpha=1.0)
     array([[-1.,  0.]])
     """
-    if algorithm not in ALGORITHMS:
-        raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}")
+    check_flags(copy_cov=copy_cov, check_input=check_input, positive=positive)
+    check_choice(algorithm, "algorithm", ALGORITHMS)
     if positive and algorithm == "lars":
         raise ValueError("positive codes are not supported by algorithm='lars'")
     if mask is not None and (algorithm == "lars" or gram is not None or cov is not None):

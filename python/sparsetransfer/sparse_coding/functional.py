@@ -13,6 +13,7 @@ from sparsetransfer._validation import (
     Mask,
     NamingInfinite,
     check_choice,
+    check_flags,
     check_integer,
     check_masked,
     check_matrix,
@@ -161,6 +162,7 @@ def lasso(
     >>> result.converged.all()
     np.True_
     """
+    check_flags(positive_code=positive_code, sparse_output=sparse_output)
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     shape = (signals.shape[0], atoms.shape[0])
@@ -243,6 +245,7 @@ def lasso_gram(
     >>> np.allclose(codes, lasso(X, D, alpha=0.5).codes, atol=1e-3)
     True
     """
+    check_flags(positive_code=positive_code)
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)
     correlations = check_matrix(cov, "cov", dtype=dtype, n_features=matrix.shape[0])
@@ -302,6 +305,7 @@ def threshold(
     >>> threshold([[3.0, 0.5]], [[1.0, 0.0], [0.0, 1.0]], alpha=1.0)
     array([[2., 0.]])
     """
+    check_flags(positive_code=positive_code)
     signals = check_matrix(X, "X")
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=signals.shape[1])
     limit = signals.dtype.type(check_real(alpha, "alpha", minimum=0.0))

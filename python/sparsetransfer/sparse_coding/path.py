@@ -13,6 +13,7 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._linalg import matmul
 from sparsetransfer._validation import (
     FloatArray,
+    check_flags,
     check_integer,
     check_matrix,
     check_real,
@@ -172,6 +173,7 @@ def lasso_path(
     >>> path.at(1.0)
     array([2., 0.])
     """
+    check_flags(positive_code=positive_code)
     signals = check_matrix(X, "X", dtype=np.float64)
     atoms = check_matrix(dictionary, "dictionary", dtype=np.float64, n_features=signals.shape[1])
     ridge = None

@@ -10,6 +10,8 @@ from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     Mask,
     NamingInfinite,
+    check_choice,
+    check_flags,
     check_integer,
     check_masked,
     check_matrix,
@@ -104,6 +106,7 @@ def omp(
     >>> codes
     array([[3., 0., 1.]])
     """
+    check_flags(positive_code=positive_code, sparse_output=sparse_output)
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     default = max(signals.shape[1] // 10, 1)
@@ -171,6 +174,7 @@ def omp_gram(
     >>> omp_gram(np.eye(3), x, np.sum(x**2, axis=1), 2).codes
     array([[3., 0., 1.]])
     """
+    check_flags(positive_code=positive_code)
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)
     correlations = check_matrix(cov, "cov", dtype=dtype, n_features=matrix.shape[0])
@@ -199,8 +203,7 @@ def _pursuit_settings(
     positive_code: bool,
     n_components: int,
 ) -> "_core.PursuitSettings":
-    if rule not in _RULES:
-        raise ValueError(f"rule must be 'omp' or 'ols', got {rule!r}")
+    check_choice(rule, "rule", _RULES)
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)
         if count > n_components:

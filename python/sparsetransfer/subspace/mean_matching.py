@@ -12,7 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._domains import new_domains
 from sparsetransfer._linalg import gram_matrix, inner, lapack, matmul, single_threaded_blas
-from sparsetransfer._validation import FloatArray, check_integer, check_real, check_rows
+from sparsetransfer._validation import (
+    FloatArray,
+    check_choice,
+    check_integer,
+    check_real,
+    check_rows,
+)
 from sparsetransfer.subspace.transformer import DomainTransformer
 
 __all__ = ["Kernel", "MeanMatching"]
@@ -54,8 +60,7 @@ class MeanMatching(DomainTransformer):
         For the linear kernel the projection lies in the span of the samples: in an orthonormal
         basis of it the problem has min(n_samples, n_features) unknowns.
         """
-        if self.kernel not in ("linear", "rbf"):
-            raise ValueError(f"kernel must be 'linear' or 'rbf', got {self.kernel!r}")
+        check_choice(self.kernel, "kernel", ("linear", "rbf"))
         check_real(self.regularization, "regularization", minimum=0, strict=True)
         self._mean = rows.mean(axis=0, dtype=np.float64)
         if self.kernel == "rbf":

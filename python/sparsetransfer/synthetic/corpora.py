@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import wavfile
 
-from sparsetransfer._validation import check_integer
+from sparsetransfer._validation import check_choice, check_integer
 from sparsetransfer.exceptions import CorpusError
 from sparsetransfer.synthetic.domains import (
     ROOM,
@@ -99,11 +99,10 @@ def make_corpora(
     >>> [len(corpora.read_manifest(path)) for path in manifests]
     [8, 8]
     """
-    seed = check_integer(seed, "seed", minimum=0)
+    seed = check_integer(seed, "seed", minimum=0, maximum=None)
     n_speakers = check_integer(n_speakers, "n_speakers", minimum=2)
     n_sentences = check_integer(n_sentences, "n_sentences", minimum=1)
-    if shift not in _SHIFTS:
-        raise ValueError(f"shift must be one of {list(_SHIFTS)}, got {shift!r}")
+    check_choice(shift, "shift", _SHIFTS)
     root = Path(directory)
     root.mkdir(parents=True, exist_ok=True)
     source, target = (

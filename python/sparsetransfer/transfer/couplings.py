@@ -11,7 +11,7 @@ from sparsetransfer._domains import check_domains
 from sparsetransfer._former import former_keywords
 from sparsetransfer._labels import class_values, label_array, labelled
 from sparsetransfer._linalg import inner, lapack, matmul
-from sparsetransfer._validation import check_matrix, check_real, check_vector
+from sparsetransfer._validation import check_choice, check_matrix, check_real, check_vector
 from sparsetransfer.exceptions import DomainError
 
 __all__ = ["DomainPairing", "MeanContrasts", "couple_classes", "couple_domains"]
@@ -294,10 +294,7 @@ def _mean_weights(
     domains: NDArray[np.int64], mass: NDArray[np.float64], domain_pairing: str
 ) -> NDArray[np.float64] | None:
     """Return one column per pair of means, or None if source or target has no mass at all."""
-    if domain_pairing not in _PAIRINGS:
-        raise ValueError(
-            f"domain_pairing must be one of {', '.join(_PAIRINGS)}, got {domain_pairing!r}"
-        )
+    check_choice(domain_pairing, "domain_pairing", _PAIRINGS)
     numbers = np.sign(domains) if domain_pairing == "pooled" else domains
     means = {}
     # Sources first, each side counted away from zero.

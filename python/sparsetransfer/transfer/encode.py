@@ -4,7 +4,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import check_matrix, resolve_threads
+from sparsetransfer._validation import check_flags, check_matrix, resolve_threads
 from sparsetransfer.transfer.couplings import MeanContrasts
 from sparsetransfer.transfer.problem import (
     Solver,
@@ -144,6 +144,7 @@ def transfer_encode(
     >>> result.converged, bool(np.abs(result.mean_difference).max() < 0.05)
     (True, True)
     """
+    check_flags(positive_code=positive_code)
     signals = check_matrix(X, "X")
     n, d = signals.shape
     atoms = check_matrix(dictionary, "dictionary", dtype=signals.dtype, n_features=d)

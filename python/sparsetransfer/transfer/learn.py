@@ -14,6 +14,7 @@ from sparsetransfer._validation import (
     FloatArray,
     check_callable,
     check_choice,
+    check_flags,
     check_integer,
     check_matrix,
     check_real,
@@ -187,6 +188,7 @@ def transfer_learn(
     >>> learned.components.shape, bool(np.all(np.diff(learned.history) <= 1e-9))
     ((10, 6), True)
     """
+    check_flags(positive_code=positive_code, positive_dict=positive_dict)
     check_callable(callback, "callback")
     signals = check_matrix(X, "X")
     learned = alternate(

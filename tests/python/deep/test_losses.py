@@ -252,5 +252,5 @@ def test_the_discrepancy_of_a_kernel_has_its_value_and_its_gradient(kernel):
 
 
 def test_an_unknown_kernel_is_refused():
-    with pytest.raises(ValueError, match="kernel must be 'gaussian', 'laplace'"):
+    with pytest.raises(ValueError, match="kernel must be one of gaussian, laplace"):
         losses.discrepancy(tensor(3, 2), tensor(3, 2), kernel="linear")

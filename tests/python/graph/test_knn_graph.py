@@ -127,7 +127,7 @@ def test_laplacian_of_isolated_samples_and_self_loops():
 
 
 def test_unfit_arguments_are_refused(X):
-    with pytest.raises(ValueError, match="weights must be 'binary', 'heat' or 'cosine', got 'h'"):
+    with pytest.raises(ValueError, match="weights must be one of binary, heat, cosine, got 'h'"):
         knn_graph(X, weights="h")
     with pytest.raises(ValueError, match="metric must be 'euclidean' for weights='heat'"):
         knn_graph(X, weights="heat", metric="cosine")

@@ -122,7 +122,7 @@ def test_edges_of_the_range():
 
 def test_unfit_arguments_are_refused():
     X = np.ones((5, 3))
-    with pytest.raises(ValueError, match="metric must be 'euclidean' or 'cosine', got 'l1'"):
+    with pytest.raises(ValueError, match="metric must be one of euclidean, cosine, got 'l1'"):
         nearest_neighbours(X, 1, metric="l1")
     with pytest.raises(ValueError, match="query must have 3 features, got 2"):
         nearest_neighbours(X, 1, query=np.ones((5, 2)))

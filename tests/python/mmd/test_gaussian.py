@@ -231,7 +231,7 @@ def test_median_of_many_samples_is_close_to_that_of_all(rng):
         ({"bandwidths": []}, "bandwidths and multipliers must not be empty"),
         ({"bandwidths": [1.0, 0.0]}, r"bandwidths must be greater than 0, got 0\.0"),
         ({"multipliers": [-1.0]}, r"multipliers must be greater than 0, got -1\.0"),
-        ({"estimator": "u"}, "estimator must be 'biased', 'unbiased' or 'linear_time', got 'u'"),
+        ({"estimator": "u"}, "estimator must be one of biased, unbiased, linear_time, got 'u'"),
         ({"source_weights": np.ones(3)}, "source_weights must have 13 entries, got 3"),
         ({"n_jobs": 0}, "n_jobs must be positive"),
     ],

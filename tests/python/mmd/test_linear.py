@@ -83,7 +83,7 @@ def test_the_result_is_frozen(domains):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"estimator": "v"}, "estimator must be 'biased', 'unbiased' or 'linear_time', got 'v'"),
+        ({"estimator": "v"}, "estimator must be one of biased, unbiased, linear_time, got 'v'"),
         ({"source_weights": np.ones(9)}, "source_weights must have 13 entries, got 9"),
         ({"source_weights": -np.ones(13)}, "source_weights must not be negative, got -1"),
         ({"target_weights": np.zeros(9)}, "target_weights must have a positive sum"),

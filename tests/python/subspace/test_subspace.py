@@ -304,7 +304,7 @@ def test_precision_is_kept_and_domains_are_checked(model):
         (SubspaceAlignment(6), "n_components must be at most 5"),
         (TransferComponentAnalysis(6), "n_components must be at most 5"),
         (TransferComponentAnalysis(regularization=0), "regularization must be greater than 0"),
-        (TransferComponentAnalysis(kernel="poly"), "kernel must be 'linear' or 'rbf'"),
+        (TransferComponentAnalysis(kernel="poly"), "kernel must be one of linear, rbf, got 'poly'"),
         (TransferComponentAnalysis(kernel="rbf", gamma=-1.0), "gamma must be"),
         (JointDistributionAdaptation(max_iter=0), "max_iter must be at least 1"),
     ],

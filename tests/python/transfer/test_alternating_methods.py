@@ -231,7 +231,7 @@ def test_text_labels_and_precision(planted_shift):
     [
         (TDLR(sparsity=0), "sparsity must be greater than 0"),
         (TDLR(max_iter=0), "max_iter must be at least 1"),
-        (ImplicitDistributionAlignment(penalty="l2"), "penalty must be 'l1' or 'l21'"),
+        (ImplicitDistributionAlignment(penalty="l2"), "penalty must be one of l1, l21"),
         (ImplicitDistributionAlignment(alignment=-1), "alignment must be at least 0"),
         (TSDSL(graph=-1), "graph must be at least 0"),
         (TSDSL(n_neighbors=0), "n_neighbors must be at least 1"),

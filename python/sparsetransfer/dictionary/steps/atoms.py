@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparsetransfer import _core
-from sparsetransfer._validation import FloatArray, check_real
+from sparsetransfer._validation import FloatArray, check_flags, check_real
 
 __all__ = ["AtomSet", "check_atom_set"]
 
@@ -52,4 +52,5 @@ class AtomSet(NamedTuple):
 
 def check_atom_set(positive: bool, l1_ratio: float) -> AtomSet:
     """Return the set that was asked for."""
+    check_flags(positive_dict=positive)
     return AtomSet(bool(positive), check_real(l1_ratio, "l1_ratio", minimum=0.0, maximum=1.0))

@@ -9,7 +9,13 @@ from scipy import linalg
 from sparsetransfer import _core
 from sparsetransfer._linalg import lapack, matmul
 from sparsetransfer._threads import get_num_threads
-from sparsetransfer._validation import FloatArray, check_generator, check_integer, check_matrix
+from sparsetransfer._validation import (
+    FloatArray,
+    check_choice,
+    check_generator,
+    check_integer,
+    check_matrix,
+)
 
 __all__ = ["Initialisation", "initial_dictionary"]
 
@@ -54,8 +60,7 @@ def initial_dictionary(
     >>> atoms.shape, np.allclose(np.linalg.norm(atoms, axis=1), 1.0)
     ((6, 4), True)
     """
-    if init not in _METHODS:
-        raise ValueError(f"init must be one of {', '.join(_METHODS)}, got {init!r}")
+    check_choice(init, "init", _METHODS)
     X = _in_range(check_matrix(X, "X"))
     k = check_integer(n_components, "n_components", minimum=1)
     generator = check_generator(rng)

@@ -1,11 +1,14 @@
 """What is learned from: checked signals, weights, masks and options."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsetransfer._validation import (
     FloatArray,
     Mask,
+    check_flags,
     check_integer,
     check_masked,
     check_matrix,
@@ -17,7 +20,7 @@ from sparsetransfer.dictionary.steps.atoms import AtomSet
 from sparsetransfer.dictionary.steps.coding import Coder, PursuitCoder
 from sparsetransfer.dictionary.steps.initialisation import Initialisation, initial_dictionary
 
-__all__ = ["FORMER_KEYWORDS", "Problem", "first_dictionary"]
+__all__ = ["FORMER_KEYWORDS", "Problem", "batches", "first_dictionary"]
 
 # What learning functions called these keywords, see `former_keywords`.
 FORMER_KEYWORDS = {
@@ -65,6 +68,7 @@ class Problem:
             self.kept = self.weights > 0
             self.X, self.weights = self.X[self.kept], self.weights[self.kept]
             self.mask = None if observed is None else observed[self.kept]
+        check_flags(positive_code=positive_code)
         self.positive_code = bool(positive_code)
         self.atoms = atoms
         self.num_threads = resolve_threads(n_jobs)
@@ -135,3 +139,17 @@ def first_dictionary(
         X, problem.n_components, init=init, positive=problem.atoms.positive, rng=rng
     )
     return problem.atoms.scaled(atoms) if problem.atoms.l1_ratio > 0 else atoms
+
+
+def batches(
+    n_samples: int, batch_size: int, n_epochs: float, rng: np.random.Generator | None
+) -> Iterator[NDArray[np.int64] | slice]:
+    """Yield the rows of mini-batches, pass after pass, and of a part of one; in order without `rng`."""
+    left = max(round(n_epochs * n_samples), int(n_epochs > 0))
+    while left > 0:
+        order = None if rng is None else rng.permutation(n_samples)
+        end = min(left, n_samples)
+        for begin in range(0, end, batch_size):
+            rows = slice(begin, min(begin + batch_size, end))
+            yield rows if order is None else order[rows]
+        left -= end

@@ -9,6 +9,8 @@ from sparsetransfer import _core
 from sparsetransfer._former import former_keywords
 from sparsetransfer._validation import (
     FloatArray,
+    check_choice,
+    check_flags,
     check_integer,
     check_matrix,
     check_real,
@@ -110,10 +112,7 @@ def update_dictionary(
     >>> np.allclose(free, np.linalg.lstsq(codes, X)[0])  # least squares
     True
     """
-    if dictionary_update not in _METHODS:
-        raise ValueError(
-            f"dictionary_update must be one of {', '.join(_METHODS)}, got {dictionary_update!r}"
-        )
+    check_choice(dictionary_update, "dictionary_update", _METHODS)
     atoms = check_atom_set(positive_dict, l1_ratio)
     if dictionary_update != "block_coordinate":
         require_unconstrained(dictionary_update, atoms)
@@ -221,6 +220,7 @@ def update_ksvd(
     >>> np.allclose(step.codes @ step.components, X)  # one atom is enough
     True
     """
+    check_flags(positive_code=positive_code)
     atoms = check_atom_set(positive_dict, l1_ratio)
     alpha = check_real(alpha, "alpha", minimum=0.0)
     if alpha == 0 and atoms.l1_ratio > 0:

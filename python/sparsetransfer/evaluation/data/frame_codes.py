@@ -85,7 +85,7 @@ class FrameCodes:
         for name in ("n_components", "n_whitened", "n_dictionaries", "max_frames"):
             check_integer(getattr(self, name), name, minimum=1)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)
-        check_integer(self.seed, "seed", minimum=0)
+        check_integer(self.seed, "seed", minimum=0, maximum=None)
 
     @classmethod
     def parse(cls, name: str) -> FrameCodes | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer._validation import check_choice
 from sparsetransfer.classification.scorers import importance_weights
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.scoring.metrics import unweighted_average_recall
@@ -153,8 +154,7 @@ def select(
     """
     if not candidates:
         raise ValueError("candidates must hold at least one mapping of parameters, got none")
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    check_choice(rule, "rule", RULES)
     if rule != "source" and target is None:
         raise ValueError(f"the rule {rule!r} needs unlabelled rows of the target")
     weights = None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._messages import missing_extra
+from sparsetransfer._validation import check_choice
 from sparsetransfer.exceptions import CorpusError
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ class OpenSmile:
     sample_rate: ClassVar[int] = 16000
 
     def __init__(self, name: str) -> None:
-        if name not in OPENSMILE_SETS:
-            raise ValueError(f"name must be one of {', '.join(OPENSMILE_SETS)}, got {name!r}")
+        check_choice(name, "name", OPENSMILE_SETS)
         self._set = OPENSMILE_SETS[name]
         self.id = f"{name}-{_version()}"
         self.names = tuple(_smile(self._set).feature_names)

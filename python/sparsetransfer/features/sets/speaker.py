@@ -18,6 +18,7 @@ from sparsetransfer._messages import missing_extra
 from sparsetransfer._networks import weights as stored
 from sparsetransfer._networks.front_end import RATE, filter_bank, long_enough
 from sparsetransfer._threads import one_torch_thread
+from sparsetransfer._validation import check_choice
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.spectral import mel_filters
 from sparsetransfer.features.descriptors.spectrum import power_spectrum
@@ -60,8 +61,7 @@ class _Network(ABC):
         layers: Sequence[str] | None,
         weights: str | os.PathLike[str] | None,
     ) -> None:
-        if network not in _LAYERS:
-            raise ValueError(f"network must be one of {', '.join(_LAYERS)}, got {network!r}")
+        check_choice(network, "network", _LAYERS)
         known = _LAYERS[network]
         chosen = _DEFAULT_LAYERS[network] if layers is None else tuple(layers)
         if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= set(known):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sparsetransfer._linalg import single_threaded_blas
 from sparsetransfer._networks.front_end import BANDS, FILTER_BANK, RATE, filter_bank
+from sparsetransfer._validation import check_flags
 from sparsetransfer.features.descriptors.contours import smoothed, speech_stretch
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import SAMPLE_RATE, centred, log_energy, mean_square
@@ -67,6 +68,7 @@ class LogMel:
     }
 
     def __init__(self, n_mels: int = 64, *, trim: bool = False) -> None:
+        check_flags(trim=trim)
         least, most = _MEL_RANGE
         if not least <= n_mels <= most:
             raise ValueError(f"n_mels must be from {least} to {most}, got {n_mels}")

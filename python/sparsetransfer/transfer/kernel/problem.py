@@ -13,6 +13,7 @@ from sparsetransfer._former import former_keywords, warn_of_former
 from sparsetransfer._linalg import inner, matmul, squared_spectral_norm
 from sparsetransfer._validation import (
     FloatArray,
+    check_flags,
     check_integer,
     check_matrix,
     check_real,
@@ -255,6 +256,7 @@ def kernel_encode(
     proximal gradient steps with backtracking end at a stationary point. A step costs
     :math:`O(n^2 k)` time and memory O(nk).
     """
+    check_flags(positive_code=positive_code)
     problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dictionary, "dictionary", dtype=np.float64, n_features=d)
@@ -332,6 +334,7 @@ def kernel_learn(
     Every alternation first moves codes and atoms on along their last step, as in Nesterov's method,
     and is made again without where that did not lower the objective.
     """
+    check_flags(positive_code=positive_code)
     problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dict_init, "dict_init", dtype=np.float64, n_features=d)

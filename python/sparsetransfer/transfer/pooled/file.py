@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._files import replacing
-from sparsetransfer._validation import check_integer, check_real
+from sparsetransfer._validation import check_flags_of, check_integer, check_real
 from sparsetransfer.sparse_coding.pooled import PoolingStatistic, check_pooling
 
 __all__ = ["FittedArrays", "read_arrays", "write_arrays"]
@@ -35,6 +35,7 @@ class FittedArrays(BaseEstimator):  # type: ignore[misc]
     random_state: Any
 
     def _check_parameters(self) -> None:
+        check_flags_of(self)
         for name in ("n_components", "n_whitened", "n_dictionaries", "max_frames"):
             check_integer(getattr(self, name), name, minimum=1)
         check_real(self.alpha, "alpha", minimum=0.0, strict=True)

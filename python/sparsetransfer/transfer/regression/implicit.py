@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsetransfer._linalg import gram_matrix, matmul
-from sparsetransfer._validation import FloatArray, check_integer, check_real
+from sparsetransfer._validation import FloatArray, check_choice, check_integer, check_real
 from sparsetransfer.exceptions import ConvergenceWarning
 from sparsetransfer.sparse_coding import lasso
 from sparsetransfer.transfer.problem import resolve_kkt_tol
@@ -121,8 +121,7 @@ class ImplicitDistributionAlignment(LabelRegression):
         rounds = check_integer(self.max_iter, "max_iter", minimum=1)
         tolerance = check_real(self.tol, "tol", minimum=0)
         kkt_tol = resolve_kkt_tol(self.kkt_tol, data.dtype)
-        if self.penalty not in ("l1", "l21"):
-            raise ValueError(f"penalty must be 'l1' or 'l21', got {self.penalty!r}")
+        check_choice(self.penalty, "penalty", ("l1", "l21"))
         term = data.fit_term(data.targets)
         self._add_fixed_terms(term.quadratic, data, threads)
         strengths = relative_penalty(
