@@ -21,10 +21,7 @@ constexpr Index kMostDoubled = 64;
 // In a dictionary so small another round costs less than atoms that enter and leave.
 constexpr Index kSmall = 256;
 constexpr Index kMostListed = 64;  // more atoms are counted
-// As many atoms at most for which the Gram matrix stays in the cache while small codes are looked
-// for side by side.
-constexpr Index kSideBySide = 256;
-constexpr int kMostHalvings = 8;  // of the range in which the limit for new atoms is looked for
+constexpr int kMostHalvings = 8;   // of the range in which the limit for new atoms is looked for
 constexpr int kMaxStalled = 4;
 constexpr Index kWorkPerCheck = 1 << 14;
 

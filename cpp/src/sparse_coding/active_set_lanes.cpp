@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 
@@ -14,6 +15,7 @@ namespace sparsetransfer {
 namespace {
 
 constexpr Index kLanes = LaneSets::kLanes;
+constexpr Index kPanel = PanelGram<double>::kRows;
 // A look at all atoms costs less than atoms that enter and leave again: so many enter at once, and
 // none that violates less than this share of the largest violation.
 constexpr Index kMostPushed = 3;
@@ -35,7 +37,7 @@ Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entr
   auto largest = excess;
   auto spoiled = V::zero();
   for (Index panel = 0; panel < gram.num_panels(); ++panel) {
-    const Index first = panel * PanelGram<T>::kRows;
+    const Index first = panel * kPanel;
     refresh_panel(gram, panel, entries, count, base + first, gradient + first,
                   [&](Index row, const typename V::Packet& values) {
                     const auto upward = NonNegative ? values : V::abs(values);
@@ -56,28 +58,46 @@ Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entr
 template <typename T>
 Index ActiveSetBlock<T>::pick(T excess, T low, Index most) {
   const T* over = over_.data();
-  T limit = low;
-  if (is_crowd(count_above(low), most)) {
+  std::array<std::uint64_t, kSideBySide / kPanel> above;
+  const auto mark = [&](T limit) {
+    Index count = 0;
+    for (Index begin = 0; begin < padded_; begin += kPanel) {
+      std::uint64_t bits = 0;
+      for (Index row = 0; row < kPanel; row += Simd<T>::width)
+        bits |= std::uint64_t(bits_not_below(over + begin + row, limit)) << row;
+      above[static_cast<std::size_t>(begin / kPanel)] = bits;
+      count += std::popcount(bits);
+    }
+    return count;
+  };
+  if (is_crowd(mark(low), most)) {
     most = 1;
-    limit = excess;
+    mark(excess);
   }
+  // No branches but for the atoms there are: nothing predicts their order.
+  std::array<T, kMostPushed> best;
+  std::array<int, kMostPushed> atoms{};
+  best.fill(-std::numeric_limits<T>::infinity());
   Index found = 0;
-  for (Index begin = 0; begin < padded_; begin += Simd<T>::width) {
-    for (unsigned bits = bits_not_below(over + begin, limit); bits != 0; bits &= bits - 1) {
-      const Index j = begin + std::countr_zero(bits);
-      const T value = over[j];
-      if (found == most && !(value > chosen_over_[most - 1])) continue;
-      if (found < most) ++found;
-      Index place = found - 1;
-      for (; place > 0 && chosen_over_[place - 1] < value; --place) {
-        chosen_over_[place] = chosen_over_[place - 1];
-        chosen_[place] = chosen_[place - 1];
+  for (Index begin = 0; begin < padded_; begin += kPanel) {
+    for (std::uint64_t bits = above[static_cast<std::size_t>(begin / kPanel)]; bits != 0;
+         bits &= bits - 1) {
+      int atom = static_cast<int>(begin) + std::countr_zero(bits);
+      T value = over[atom];
+      for (std::size_t place = 0; place < best.size(); ++place) {
+        const bool more = value > best[place];
+        const T less = std::min(value, best[place]);
+        const int other = more ? atoms[place] : atom;
+        best[place] = std::max(value, best[place]);
+        atoms[place] = more ? atom : atoms[place];
+        value = less;
+        atom = other;
       }
-      chosen_over_[place] = value;
-      chosen_[place] = static_cast<int>(j);
+      ++found;
     }
   }
-  return found;
+  std::copy(atoms.begin(), atoms.end(), chosen_.begin());
+  return std::min(found, most);
 }
 
 // Refreshes the gradient of a signal and, if its code is stationary but no solution yet, pushes

@@ -57,6 +57,9 @@ class ActiveSetBlock final : public BlockCoder<T> {
     GradientError error;   // of the gradient, for float32
   };
   using Entry = CodeEntry<T>;
+  /// As many atoms at most for which the Gram matrix stays in the cache while small codes are
+  /// looked for side by side.
+  static constexpr Index kSideBySide = 256;
   enum class Next { done, elsewhere, on };  // with a signal in a lane
 
   void start(const CodingBlock<T>& block, Index index, const T* code);
