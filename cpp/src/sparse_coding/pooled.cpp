@@ -71,10 +71,18 @@ class Accumulators {
         const double size = std::abs(static_cast<double>(code[j]));
         const Index part = code[j] > T(0) ? j : atoms_ + j;
         sum_[part] += size;
-        square_[part] += size * size;
-        maximum_[part] = max_or_nan(maximum_[part], size);
+        add_square(size, part);
       }
     }
+  }
+
+  /// Squares are summed in units of the largest one, which neither over- nor underflows.
+  void add_square(double size, Index part) {
+    const double before = maximum_[part];
+    maximum_[part] = max_or_nan(before, size);
+    const double ratio = std::min(before, size) / maximum_[part];
+    square_[part] =
+        size > before ? 1.0 + square_[part] * ratio * ratio : square_[part] + ratio * ratio;
   }
 
   void write(Index first, Index count, double length, T* out) const {
@@ -87,7 +95,8 @@ class Accumulators {
     // Not cwiseSqrt: its packets and its scalars round differently, so that bits would depend on
     // the alignment of the output.
     if (pooling_.root_mean_square)
-      put((square_ / length).unaryExpr([](double value) { return std::sqrt(value); }));
+      put(maximum_.cwiseProduct(
+          (square_ / length).unaryExpr([](double value) { return std::sqrt(value); })));
     if (pooling_.maximum) put(maximum_);
   }
 

@@ -316,12 +316,12 @@ class Pursuit {
     values_[size_ - 1] = 0.0;
     for (;;) {
       solve();
-      double reach = 1.0;
+      double reach = 2.0;  // more than a step to a zero, which may round to 1
       const auto length = [&](Index i) {
-        return next_[i] > 0.0 ? 1.0 : values_[i] / std::max(values_[i] - next_[i], kTiny);
+        return next_[i] > 0.0 ? 2.0 : values_[i] / std::max(values_[i] - next_[i], kTiny);
       };
       for (Index i = 0; i < size_; ++i) reach = std::min(reach, length(i));
-      if (reach == 1.0) break;
+      if (reach == 2.0) break;
       Index kept = 0;
       for (Index i = 0; i < size_; ++i) {
         if (length(i) <= reach) continue;

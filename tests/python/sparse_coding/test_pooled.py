@@ -38,6 +38,16 @@ def test_values_are_statistics_of_the_codes(problem, dtype):
     assert not result.n_unconverged.any()
 
 
+@pytest.mark.parametrize("exponent", [-600, 250])
+def test_statistics_scale_with_the_frames(make, exponent):
+    X, D = make.gaussian(np.random.default_rng(0))
+    plain = lasso_pooled(X, [1, 39], D, 0.1, pooling=STATISTICS).values
+    scaled = lasso_pooled(
+        np.ldexp(X, exponent), [1, 39], D, np.ldexp(0.1, exponent), pooling=STATISTICS
+    )
+    np.testing.assert_allclose(np.ldexp(scaled.values, -exponent), plain, rtol=1e-7)
+
+
 def test_statistics_come_in_the_order_asked_for(make):
     X, D = make.gaussian(np.random.default_rng(0))
     everything = lasso_pooled(X, [40], D, 0.1, pooling=STATISTICS).values

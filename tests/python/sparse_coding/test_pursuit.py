@@ -139,6 +139,20 @@ def test_positive_pursuit_ends_at_non_negative_least_squares(problem, rule):
     np.testing.assert_allclose(2 * result.objective, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("rule", ["omp", "ols"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_positive_pursuit_of_signals_that_few_atoms_rebuild_has_no_negative_code(dtype, rule):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        k, d = rng.integers(2, 5, 2)
+        D = rng.integers(0, 6, (k, d)).astype(dtype)
+        X = (rng.integers(1, 4, (40, k)) * (rng.random((40, k)) < 0.6)).astype(dtype) @ D
+        codes = omp(X, D, int(k), rule=rule, positive_code=True).codes
+        assert codes.min() >= 0
+        if dtype == np.float64:  # float32 takes atoms within 1.1 degrees of others for dependent
+            np.testing.assert_allclose(codes @ D, X, atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_positive_pursuit_in_any_form(make, dtype):
     X, D = (array.astype(dtype) for array in make.gaussian(np.random.default_rng(7), 200))
