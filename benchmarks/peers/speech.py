@@ -77,6 +77,7 @@ def times_real_time(folder, files, rounds):
             "best": max(values),
             "spread": (max(values) - min(values)) / statistics.median(values),
             "recordings": len(signals),
+            "seconds": length,
             **circumstances(),
         }
         for name, values in rates.items()
@@ -112,7 +113,7 @@ def main():
     parser.add_argument(
         "--cache", type=Path, help="of the features; by default one that is deleted"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--toy", action="store_true", help="no study, and two recordings")
     options = parser.parse_args()
     data = Path(os.environ["SPARSETRANSFER_DATA"]).resolve()

@@ -4,6 +4,7 @@
 #include "interrupt.hpp"
 #include "numpy_eigen.hpp"
 #include "sparsetransfer/numerics/gram.hpp"
+#include "sparsetransfer/numerics/running_sums.hpp"
 
 namespace sparsetransfer::python {
 namespace {
@@ -65,6 +66,17 @@ void bind_products(py::module_& m) {
         return squared_norm<T>(execution, x);
       },
       py::arg("matrix").noconvert(), py::arg("num_threads"));
+  m.def(
+      "running_sums",
+      [](const Array<T>& matrix) {
+        const auto values = as_columns(matrix, "matrix");
+        Array<T> result = make_array<T>(values.cols(), values.rows());
+        auto sums = as_mutable_columns(result, "result");
+        const ReleasedGil released;
+        running_sums<T>(values, sums);
+        return result;
+      },
+      py::arg("matrix").noconvert());
 }
 
 }  // namespace

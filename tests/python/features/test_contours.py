@@ -6,6 +6,7 @@ import pytest
 from sparsetransfer.features.descriptors.contours import (
     bridged,
     derivatives,
+    percentiles,
     smoothed,
     speech_stretch,
 )
@@ -21,6 +22,15 @@ def test_smoothing_is_the_mean_of_three():
 def test_derivative_of_a_line_is_its_slope_per_second():
     line = 3.0 * np.arange(30)[None] * 0.01
     np.testing.assert_allclose(derivatives(line, 0.01)[:, 2:-2], 3.0)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 21, 100, 257])
+def test_percentiles_are_numpys_to_the_last_bit(n_frames):
+    values = np.random.default_rng(n_frames).standard_normal((7, n_frames))
+    values[0] = 3.0
+    levels = [0.0, 5.0, 25.0, 50.0, 75.0, 95.0, 100.0]
+    expected = np.percentile(values, levels, axis=1)
+    np.testing.assert_array_equal(percentiles(values, levels), expected)
 
 
 def test_speech_is_what_stands_out():

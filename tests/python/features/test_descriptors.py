@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from sparsetransfer import _core
 from sparsetransfer.features.descriptors.framing import Grid
+from sparsetransfer.features.descriptors.level import centred, zero_crossings
 from sparsetransfer.features.sets.functionals import DESCRIPTORS, describe
 
 RATE = 16000
@@ -135,6 +137,31 @@ def test_blocks_do_not_show_in_the_frames(block, n_samples):
             centre = 320 + row * grid.hop
             expected = padded[centre - length // 2 : centre + length // 2]
             np.testing.assert_array_equal(frame, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (1, 1), (8, 5), (21, 256)])
+def test_running_sums_are_numpys_to_the_last_bit(shape, dtype):
+    values = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    values[values < -1] = -0.0
+    assert _core.running_sums(values).tobytes() == np.cumsum(values, axis=1).tobytes()
+
+
+@pytest.mark.parametrize("n_samples", [1, 159, 5000])
+def test_zero_crossings_are_counted_in_every_frame(n_samples):
+    grid = Grid()
+    (piece,) = grid.blocks(_noise()[:n_samples])
+    signs = np.signbit(grid.frames(piece, 400))
+    expected = np.mean(signs[:, 1:] != signs[:, :-1], axis=1)
+    np.testing.assert_array_equal(zero_crossings(piece, grid, 400), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", ">f4"])
+def test_samples_of_other_widths_are_taken_as_float32(dtype):
+    samples = _noise()[:4000].astype(dtype)
+    assert centred(samples).dtype == np.float32
+    expected = describe(samples.astype(np.float32))
+    np.testing.assert_array_equal(describe(samples).f0, expected.f0)
 
 
 def test_blocks_do_not_show_in_the_descriptors(monkeypatch):

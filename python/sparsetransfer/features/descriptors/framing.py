@@ -2,11 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Grid"]
+
+_Sample = TypeVar("_Sample", np.float32, np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +47,19 @@ class Grid:
             last = min(first + self.block, total) - 1
             yield padded[first * self.hop : last * self.hop + 2 * margin]
 
-    def frames(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    def frames(self, piece: NDArray[_Sample], length: int) -> NDArray[_Sample]:
         """Return the frames of a block, as a view.
 
         `piece`: a piece made by `blocks`. `length`: frame length in samples, even, at most
         `longest`. Returns (n_frames, length): read-only view, without a copy.
         """
-        windows = np.lib.stride_tricks.sliding_window_view(self.span(piece, length), length)
-        return windows[:: self.hop]
+        span = self.span(piece, length)
+        (step,) = span.strides
+        shape = (1 + (span.size - length) // self.hop, length)
+        strides = (self.hop * step, step)
+        return np.lib.stride_tricks.as_strided(span, shape, strides, writeable=False)
 
-    def span(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    def span(self, piece: NDArray[_Sample], length: int) -> NDArray[_Sample]:
         """Drop the margin that frames of a length do not reach.
 
         `piece`: a piece made by `blocks`. `length`: frame length in samples, even, at most

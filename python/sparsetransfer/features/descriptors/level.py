@@ -22,8 +22,8 @@ def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Remove the mean of a signal.
 
     `signal` (n_samples,): at least one finite sample. Returns (n_samples,): a copy without constant
-    offset. Raises ValueError if the signal is not one row of floating-point samples, is empty, or
-    holds NaN or infinity.
+    offset, float64 if the signal is and float32 otherwise. Raises ValueError if the signal is not
+    one row of floating-point samples, is empty, or holds NaN or infinity.
     """
     if signal.ndim != 1 or signal.dtype.kind != "f" or signal.size == 0:
         raise ValueError(
@@ -31,6 +31,8 @@ def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
             f"{signal.dtype} of shape {signal.shape}; mix channels down and scale integers to "
             "full scale 1"
         )
+    if signal.dtype not in (np.float32, np.float64):
+        signal = signal.astype(np.float32)
     mean = np.mean(signal, dtype=np.float64)
     if not np.isfinite(mean):
         wrong = np.flatnonzero(~np.isfinite(signal))
@@ -43,8 +45,8 @@ def centred(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mean_square(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
     """Compute the mean square of every frame of a piece of `Grid.blocks`, `length` samples each."""
-    frames = grid.frames(piece, length)
-    return np.asarray(np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / length)
+    frames = grid.frames(piece.astype(np.float64), length)
+    return np.asarray(np.einsum("ij,ij->i", frames, frames) / length)
 
 
 def log_energy(mean_squares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -55,5 +57,7 @@ def log_energy(mean_squares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def zero_crossings(piece: NDArray[np.float32], grid: Grid, length: int) -> NDArray[np.float64]:
     """Count the sign changes per sample, 0 to 1, of every frame of a piece of `Grid.blocks`."""
-    signs = np.signbit(grid.frames(piece, length))
-    return np.asarray(np.mean(signs[:, 1:] != signs[:, :-1], axis=1))
+    signs = np.signbit(grid.span(piece, length))
+    changes = np.concatenate([[0], np.cumsum(signs[1:] != signs[:-1])])
+    counts = changes[length - 1 :: grid.hop] - changes[: 1 - length : grid.hop]
+    return np.asarray(counts / (length - 1))

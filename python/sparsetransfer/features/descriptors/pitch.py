@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer import _core
 from sparsetransfer.features.descriptors.framing import Grid
 
 __all__ = ["F0_MAX", "F0_MIN", "fundamental", "periodicity"]
@@ -56,16 +57,22 @@ def _difference(frames: NDArray[np.float32], shortest: int, longest: int) -> NDA
 
     width = frames.shape[1]
     n_fft = fft.next_fast_len(2 * width - 1, real=True)
-    spectrum = fft.rfft(frames, n=n_fft)
-    power = spectrum.real**2 + spectrum.imag**2
-    correlation = fft.irfft(power, n=n_fft)[:, : longest + 1]
+    power = fft.rfft(frames, n=n_fft)
+    parts = power.view(power.real.dtype)  # real and imaginary in turn
+    np.square(parts, out=parts)
+    parts[:, ::2] += parts[:, 1::2]
+    parts[:, 1::2] = 0.0
+    correlation = fft.irfft(power, n=n_fft, overwrite_x=True)
     # sum of (x_j - x_{j+tau})^2 = 2 r_0 - (energy of the first tau samples) - 2 r_tau
-    first_samples = np.cumsum(np.square(frames[:, :longest]), axis=1)
+    first_samples = _core.running_sums(np.square(frames[:, :longest]))
     first_samples[:, 0] = 0.0
-    difference = 2.0 * (correlation[:, :1] - correlation[:, 1:]) - first_samples
-    mean = np.cumsum(difference, axis=1) / np.arange(1, longest + 1)
+    difference = correlation[:, :1] - correlation[:, 1 : longest + 1]
+    difference *= 2.0
+    difference -= first_samples
     kept = slice(shortest - 1, longest)
-    return np.asarray(difference[:, kept] / (mean[:, kept] + np.finfo(np.float64).tiny))
+    mean = _core.running_sums(difference)[:, kept] / np.arange(float(shortest), longest + 1)
+    mean += np.finfo(np.float64).tiny
+    return np.asarray(np.divide(difference[:, kept], mean, out=mean))
 
 
 def _first_minimum(values: NDArray[np.float64], shortest: int) -> NDArray[np.float64]:
@@ -101,14 +108,14 @@ def periodicity(
     the frame for which both exist at the longest period, the measure is
     :math:`\max(0, \sum a_i b_i / \sqrt{\sum a_i^2 \sum b_i^2})`.
     """
-    frames = grid.frames(piece, grid.longest)
+    samples = piece.astype(np.float64)
     lags = np.rint(sample_rate / frequencies).astype(np.intp)
     width = grid.longest - int(np.ceil(sample_rate / F0_MIN))
-    starts = np.arange(len(frames)) * grid.hop + lags
-    later = np.lib.stride_tricks.sliding_window_view(piece, width)[starts]
-    now = frames[:, :width]
-    product = np.einsum("ij,ij->i", now, later, dtype=np.float64)
-    energy = np.einsum("ij,ij->i", now, now, dtype=np.float64)
-    energy *= np.einsum("ij,ij->i", later, later, dtype=np.float64)
+    starts = np.arange(len(lags)) * grid.hop + lags
+    later = np.lib.stride_tricks.sliding_window_view(samples, width)[starts]
+    now = grid.frames(samples, grid.longest)[:, :width]
+    product = np.einsum("ij,ij->i", now, later)
+    energy = np.einsum("ij,ij->i", now, now)
+    energy *= np.einsum("ij,ij->i", later, later)
     silent = energy < _SILENT**2
     return np.clip(np.where(silent, 0.0, product / np.sqrt(np.where(silent, 1.0, energy))), 0, 1)

@@ -132,6 +132,7 @@ def spectral_contrast(
     return _decibels(np.array(peaks)) - _decibels(np.array(valleys))
 
 
+@functools.cache
 def _bands(
     n_bins: int, sample_rate: int, lowest: float, n_octaves: int
 ) -> list[tuple[int, int, int]]:

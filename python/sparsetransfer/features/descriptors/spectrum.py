@@ -13,7 +13,7 @@ __all__ = ["power_spectrum", "spectral_floor", "window"]
 # A bin of a quiet recording holds far less than the whole frame, so the spectrum's floor for
 # silence lies below that of the energy.
 _SPECTRAL_SILENCE = 1e-20
-_BATCH = 32  # frames transformed at once: their temporaries stay in the cache and in the heap
+_BATCH = 64  # frames transformed at once: their temporaries stay in the cache and in the heap
 _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 
 
@@ -50,13 +50,20 @@ def power_spectrum(
     from scipy import fft
 
     frames = grid.frames(piece, n_fft)
-    weights = np.pad(window(name, length), (n_fft - length) // 2)
+    weights = _padded_window(name, length, n_fft)
     power = np.empty((len(frames), 1 + n_fft // 2), dtype=np.float32)
     for first in range(0, len(frames), _BATCH):
         part = slice(first, first + _BATCH)
         spectrum = fft.rfft(frames[part] * weights).astype(np.complex64)
-        power[part] = spectrum.real**2 + spectrum.imag**2
+        squares = np.square(spectrum.view(np.float32))
+        np.add(squares[:, ::2], squares[:, 1::2], out=power[part])
     return power.T
+
+
+@functools.cache
+def _padded_window(name: str, length: int, n_fft: int) -> NDArray[np.float64]:
+    """Return a window that zeros continue to the length of the transform."""
+    return np.pad(window(name, length), (n_fft - length) // 2)
 
 
 def spectral_floor(loudest: float, name: str, length: int) -> np.float32:

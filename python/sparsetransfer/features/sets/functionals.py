@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer import _core
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import (
     SAMPLE_RATE,
@@ -155,8 +156,8 @@ def _spectral_shape(power: NDArray[np.float32]) -> NDArray[np.float64]:
     total = power.sum(axis=0)
     centroid = frequencies @ power / total
     spread = np.maximum(frequencies**2 @ power / total - centroid**2, 0.0)
-    reached = np.cumsum(power, axis=0) < 0.85 * total
-    rolloff = frequencies[np.minimum(reached.sum(axis=0), len(power) - 1)]
+    below = _core.running_sums(power.T).T
+    rolloff = frequencies[np.argmax(below >= 0.85 * total, axis=0)]
     offset = SAMPLE_RATE / _N_FFT  # one bin: the logarithm of a frequency of zero stays finite
     flatness = np.log(power).mean(axis=0) - np.log(total / len(power))
     rows = [

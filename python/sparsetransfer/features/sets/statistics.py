@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer.features.descriptors.contours import percentiles
+
 __all__ = [
     "CHALLENGE_FUNCTIONALS",
     "DELTA_FUNCTIONALS",
@@ -132,8 +134,7 @@ def _quantiles(
     levels = {name: level for name, level in _PERCENTILES.items() if _needs(functionals, name)}
     if not levels:
         return {}
-    quantiles = np.percentile(values, list(levels.values()), axis=1)
-    result = dict(zip(levels, quantiles, strict=True))
+    result = dict(zip(levels, percentiles(values, list(levels.values())), strict=True))
     for name, (low, high) in _SPREADS.items():
         if name in functionals:
             result[name] = result[high] - result[low]

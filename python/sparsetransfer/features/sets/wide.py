@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsetransfer import _core
 from sparsetransfer.features.descriptors.contours import FEWEST_FRAMES
 from sparsetransfer.features.descriptors.framing import Grid
 from sparsetransfer.features.descriptors.level import (
@@ -156,14 +157,12 @@ def _shape(power: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return rolloffs, centroid, bandwidth, flatness and entropy of every frame."""
     frequencies = np.linspace(0.0, SAMPLE_RATE / 2, len(power), dtype=np.float32)
     share = power / power.sum(axis=0)
-    reached = np.cumsum(share, axis=0)
+    reached = _core.running_sums(share.T).T
     centroid = frequencies @ share
     spread = np.maximum(frequencies**2 @ share - centroid**2, 0.0)
     offset = SAMPLE_RATE / _N_FFT  # one bin: the logarithm of a frequency of zero stays finite
-    last = len(power) - 1
     rolloffs = [
-        np.log(frequencies[np.minimum((reached < part).sum(axis=0), last)] + offset)
-        for part in _ROLLOFFS
+        np.log(frequencies[(reached >= part).argmax(axis=0)] + offset) for part in _ROLLOFFS
     ]
     logs = np.log(share)
     rows = [
