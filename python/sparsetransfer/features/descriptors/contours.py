@@ -26,8 +26,10 @@ _REGRESSION = np.arange(-2.0, 3.0) / 10.0  # weights of five frames: t / (sum of
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute running means of rows over three frames; end values continue the rows."""
-    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
-    return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3.0
+    padded = np.concatenate([values[:, :1], values, values[:, -1:]], axis=1)
+    sums = padded[:, :-2] + padded[:, 1:-1]
+    sums += padded[:, 2:]
+    return np.asarray(sums / 3.0)
 
 
 def derivatives(values: NDArray[np.float64], hop: float) -> NDArray[np.float64]:
@@ -50,7 +52,7 @@ def percentiles(values: NDArray[np.float64], levels: Sequence[float]) -> NDArray
 
     `values` (n_rows, n_frames): finite, at least one frame. `levels`: between 0 and 100. Returns
     (len(levels), n_rows): the bits of `numpy.percentile`, whose general preparations take longer
-    than a short row's selection.
+    than to sort a short row.
 
     References
     ----------
@@ -61,7 +63,7 @@ def percentiles(values: NDArray[np.float64], levels: Sequence[float]) -> NDArray
     place = last * (np.array(levels) / 100)
     below = place.astype(np.intp)
     above = np.minimum(below + 1, last)
-    ordered = np.partition(values, np.unique([below, above]), axis=1).T
+    ordered = np.sort(values, axis=1).T  # as fast as a selection of four places
     low, high, share = ordered[below], ordered[above], (place - below)[:, None]
     step = high - low
     return np.asarray(np.where(share >= 0.5, high - step * (1 - share), low + step * share))
