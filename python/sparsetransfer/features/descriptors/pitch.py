@@ -15,7 +15,7 @@ F0_MAX = 500.0
 """Highest fundamental frequency that is looked for, in Hz."""
 
 _THRESHOLD = 0.1
-_BATCH = 64  # frames analysed at once: their temporaries stay in the cache and in the heap
+_BATCH = 128  # frames analysed at once: their temporaries stay in the cache and in the heap
 _SILENT = 1e-12  # energy (sum of squares) far below what one step of 16 bit has
 
 

@@ -13,7 +13,7 @@ __all__ = ["power_spectrum", "spectral_floor", "window"]
 # A bin of a quiet recording holds far less than the whole frame, so the spectrum's floor for
 # silence lies below that of the energy.
 _SPECTRAL_SILENCE = 1e-20
-_BATCH = 64  # frames transformed at once: their temporaries stay in the cache and in the heap
+_BATCH = 32  # frames transformed at once: their temporaries stay in the cache and in the heap
 _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 
 
