@@ -92,8 +92,11 @@ def shown(text: str) -> str:
 @drawing
 def svg(figure: Figure) -> bytes:
     """Draw a figure as SVG without a date; it follows the reader's light or dark mode."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
+    # `savefig` draws twice, the first time for the layout, which drawing arranges by itself.
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
     return stream.getvalue().replace(b"</style>", b"\n" + _DARK + b"</style>", 1)
 
 
@@ -103,13 +106,16 @@ def _data_uri(figure: Figure) -> str:
 
 def _png_uri(figure: Figure) -> str:
     """Return a PNG image with few colours: smaller than SVG where thousands of points are drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    stream, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI)
-    stream.seek(0)
-    Image.open(stream).convert("RGB").quantize(_PNG_COLOURS).save(small, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+    stream = io.BytesIO()
+    figure.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(_PNG_COLOURS).save(stream, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -130,6 +136,11 @@ def _ink(ground: ArrayLike) -> str:
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     # Not black: matplotlib writes no black, and dark mode colours what has none.
     return "#ffffff" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "#010101"
+
+
+def _within(ax: Axes, column: int, row: int, text: str, colour: str) -> None:
+    """Write into a cell of an image; what stays within the axes does not matter to the layout."""
+    ax.text(column, row, text, ha="center", va="center", color=colour, in_layout=False)
 
 
 def _leads(ax: Axes) -> bool:
@@ -156,7 +167,7 @@ def confusions(titles: Sequence[str], scores: Sequence[Scores]) -> str:
         ax.tick_params(length=0)
         for row, column in np.ndindex(counts.shape):
             colour = _ink(image.to_rgba(shares[row, column]))
-            ax.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+            _within(ax, column, row, str(counts[row, column]), colour)
         ax.set_title(f"{title}\nUAR {100 * result.uar:.1f} %")
         ax.set_xlabel("predicted")
         if _leads(ax):
@@ -209,8 +220,7 @@ def heat_maps(study: Study) -> str:
         image = ax.imshow(values, cmap="viridis", vmin=100 / len(study.protocol.classes), vmax=100)
         for row, column in np.argwhere(np.isfinite(values)):
             colour = _ink(image.to_rgba(values[row, column]))
-            text = f"{values[row, column]:.0f}"
-            ax.text(column, row, text, ha="center", va="center", color=colour)
+            _within(ax, column, row, f"{values[row, column]:.0f}", colour)
         ticks = range(len(names))
         ax.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor")
         ax.set_yticks(ticks, labels if _leads(ax) else [""] * len(names))
