@@ -96,7 +96,8 @@ def svg(figure: Figure) -> bytes:
 
     stream = io.BytesIO()
     # `savefig` draws twice, the first time for the layout, which drawing arranges by itself.
-    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(stream, metadata={"Date": None})
     return stream.getvalue().replace(b"</style>", b"\n" + _DARK + b"</style>", 1)
 
 
@@ -111,7 +112,7 @@ def _png_uri(figure: Figure) -> str:
 
     stream = io.BytesIO()
     figure.set_dpi(_DPI)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     image.quantize(_PNG_COLOURS).save(stream, "png", optimize=True)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from sparsetransfer.evaluation.data.folds import speaker_folds
 from sparsetransfer.evaluation.data.normalisation import standardise
@@ -242,3 +242,59 @@ def test_an_unknown_family_is_refused():
             n_folds=2,
             seed=0,
         )
+
+
+@pytest.mark.parametrize("n_features", [4, 150])
+def test_kernels_shared_by_folds_give_the_choice_of_machines_on_rows(n_features, monkeypatch):
+    rng = np.random.default_rng(1)
+    labels = np.tile(["anger", "neutral", "sadness"], 20)
+    speakers = np.repeat([f"s{number}" for number in range(5)], 12)
+    rows = rng.standard_normal((60, n_features)) + 0.6 * (labels == "anger")[:, None]
+    shared, share = [], classifiers._fit_on_kernels
+    monkeypatch.setattr(
+        classifiers, "_fit_on_kernels", lambda *given: shared.append(1) or share(*given)
+    )
+    tuned = tune("rbf-svm", rows, labels, speakers, c_grid=C_GRID, n_folds=5, seed=0)
+    assert shared == [1]
+    scaled = rows * tuned.scale
+    for candidate, score in zip(tuned.choice.candidates, tuned.choice.scores, strict=True):
+        machine = SVC(**candidate, class_weight="balanced")
+        found = np.empty_like(labels)
+        for train, test in speaker_folds(labels, speakers, n_folds=5, seed=0):
+            found[test] = machine.fit(scaled[train], labels[train]).predict(scaled[test])
+        assert score == pytest.approx(balanced_accuracy_score(labels, found))
+    assert tuned.classifier.kernel == "rbf"
+    np.testing.assert_array_equal(tuned.classifier.predict(scaled), tuned.predict(rows))
+
+
+def test_kernels_that_depend_on_the_fold_or_are_many_are_not_shared(monkeypatch):
+    assert classifiers._share_kernels([{"C": 1.0, "gamma": 0.3}], 2000)
+    assert not classifiers._share_kernels([{"C": 1.0, "gamma": 0.3}], 2001)
+    monkeypatch.setattr(classifiers, "_fit_on_kernels", None)
+    rng = np.random.default_rng(1)
+    labels, speakers = np.tile(["a", "b"], 15), np.repeat(["x", "y", "z"], 10)
+    candidates = ({"C": 1.0, "gamma": "scale"}, {"C": 1.0})
+    settings = {"c_grid": C_GRID, "n_folds": 3, "seed": 0, "candidates": candidates}
+    tuned = tune("rbf-svm", rng.standard_normal((30, 4)), labels, speakers, **settings)
+    assert tuned.choice.scores[0] == tuned.choice.scores[1]
+
+
+def test_what_the_folds_no_longer_look_at_is_refused_before_them(domains):
+    domain = domains[0]
+    X = standardise(domain.features)
+    X[3, 1] = np.nan
+    settings = {"c_grid": C_GRID, "n_folds": 3, "seed": 0}
+    with pytest.raises(ValueError, match="features"):
+        tune("svm", X, domain.labels, domain.speakers, **settings)
+    X[3, 1] = 0.0
+    with pytest.raises(ValueError, match="target"):
+        tune(
+            "svm",
+            X,
+            domain.labels,
+            domain.speakers,
+            target=np.full((1, X.shape[1]), np.inf),
+            **settings,
+        )
+    with pytest.raises(ValueError, match="'C' parameter"):
+        tune("svm", X, domain.labels, domain.speakers, candidates=({"C": -1.0},), **settings)

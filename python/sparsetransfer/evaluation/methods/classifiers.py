@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from sparsetransfer._linalg import lapack
+from sparsetransfer._linalg import gram_matrix, lapack
+from sparsetransfer._validation import check_matrix
 from sparsetransfer.evaluation.methods.fitted import (
     FittedMethod,
     LinearScores,
@@ -19,7 +22,13 @@ from sparsetransfer.evaluation.methods.fitted import (
     class_scores,
 )
 from sparsetransfer.evaluation.methods.settings import check_estimator
-from sparsetransfer.evaluation.protocol.selection import Choice, Predict, Rule, select
+from sparsetransfer.evaluation.protocol.selection import (
+    Choice,
+    Fit,
+    Predict,
+    Rule,
+    select,
+)
 
 if TYPE_CHECKING:
     from sparsetransfer.evaluation.methods.base import MethodOutput
@@ -54,6 +63,8 @@ RIDGE_GRID: tuple[float, ...] = (
 
 # Families that are solved so accurately that rotated rows give the same predictions.
 _TURNED = ("svm", "ridge")
+# Tens of MiB per kernel.
+_MOST_KERNEL_ROWS = 2000
 _GAMMAS = (0.1, 0.3, 1.0)
 _RBF_COSTS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -235,31 +246,71 @@ def tune(
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
     kind = FAMILIES[family]
+    check_matrix(features, "features")
     energy = float(np.mean(np.einsum("ij,ij->i", features, features)))
     scale = 1.0 / np.sqrt(energy) if energy > 0 else 1.0
 
-    def fit(
-        rows: NDArray[np.float64], known: NDArray[np.str_], candidate: Mapping[str, Any]
-    ) -> Predict:
+    def fit(rows: NDArray[Any], known: NDArray[np.str_], candidate: Mapping[str, Any]) -> Predict:
         predict: Predict = kind.make(candidate, seed).fit(rows, known).predict
         return predict
 
     scaled = features * scale
     grid = kind.grid(c_grid)
-    choice = select(
-        candidates or grid,
-        fit,
-        _turned(scaled) if rule == "source" and family in _TURNED else scaled,
-        labels,
-        speakers,
-        target=None if target is None else target * scale,
-        rule=rule,
-        ranks=None if candidates else kind.ranks(grid),
-        n_folds=n_folds,
-        seed=seed,
-    )
+    tried = candidates or grid
+    for candidate in tried:
+        check_estimator(family, kind.make(candidate, seed), candidate)
+    rows: NDArray[Any] = scaled
+    learn: Fit = fit
+    if rule == "source" and family in _TURNED:
+        rows = _turned(scaled)
+    elif rule == "source" and family == "rbf-svm" and _share_kernels(tried, len(scaled)):
+        rows, learn = np.arange(len(scaled))[:, None], _fit_on_kernels(scaled, tried, seed)
+    # Rows and parameters have been looked at, and there are as many fits as candidates and folds.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        choice = select(
+            tried,
+            learn,
+            rows,
+            labels,
+            speakers,
+            target=None if target is None else check_matrix(target, "target") * scale,
+            rule=rule,
+            ranks=None if candidates else kind.ranks(grid),
+            n_folds=n_folds,
+            seed=seed,
+        )
     best = kind.make(choice.parameters, seed).fit(scaled, labels, sample_weight=weights)
     return TunedClassifier(best, scale, choice)
+
+
+def _share_kernels(candidates: Sequence[Mapping[str, Any]], n_rows: int) -> bool:
+    """Return whether the folds can take their kernels out of a few that fit into memory."""
+    return n_rows <= _MOST_KERNEL_ROWS and all(
+        isinstance(candidate.get("gamma"), Real) for candidate in candidates
+    )
+
+
+def _fit_on_kernels(
+    rows: NDArray[np.float64], candidates: Sequence[Mapping[str, Any]], seed: int
+) -> Fit:
+    """Return a `Fit` on numbers of rows, whose kernels are computed once for all folds and costs.
+
+    There is one kernel exp(-gamma ‖x - y‖²) per gamma, from inner products, as the solver does.
+    """
+    products = gram_matrix(rows)
+    energies = np.diag(products)
+    squared = np.maximum(energies[:, None] + energies - 2 * products, 0.0)
+    kernels = {gamma: np.exp(-gamma * squared) for gamma in {each["gamma"] for each in candidates}}
+
+    def fit(
+        train: NDArray[np.intp], known: NDArray[np.str_], candidate: Mapping[str, Any]
+    ) -> Predict:
+        kernel = kernels[candidate["gamma"]]
+        machine = _rbf_svm(candidate, seed).set_params(kernel="precomputed")
+        machine.fit(kernel[train, train.T], known)
+        return lambda test: np.asarray(machine.predict(kernel[test, train.T]), dtype=np.str_)
+
+    return fit
 
 
 def _turned(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,8 +21,8 @@ Rule = Literal["source", "reverse", "importance"]
 
 RULES: tuple[str, ...] = get_args(Rule)
 
-Predict = Callable[[NDArray[np.float64]], NDArray[np.str_]]
-Fit = Callable[[NDArray[np.float64], NDArray[np.str_], Mapping[str, Any]], Predict]
+Predict = Callable[[NDArray[Any]], NDArray[np.str_]]
+Fit = Callable[[NDArray[Any], NDArray[np.str_], Mapping[str, Any]], Predict]
 """From rows, labels and a candidate to a function that labels rows."""
 
 Guess = Callable[[Mapping[str, Any], NDArray[np.intp], NDArray[np.intp]], NDArray[np.str_]]
@@ -104,7 +104,7 @@ def _standard_error(tables: Sequence[NDArray[np.float64]]) -> float:
 def select(
     candidates: Sequence[Mapping[str, Any]],
     fit: Fit,
-    features: NDArray[np.float64],
+    features: NDArray[Any],
     labels: NDArray[np.str_],
     speakers: NDArray[np.str_],
     *,
