@@ -87,13 +87,15 @@ bool only_in_double(const CodingSettings& settings) {
   return std::is_same_v<T, float> && settings.algorithm == Algorithm::homotopy;
 }
 
-/// About how many columns of the Gram matrix a call meets. The active set meets those of the atoms
-/// in use; all others need the whole matrix.
-double columns_met(const CodingSettings& settings, Index signals, Index atoms) {
-  constexpr double kPerSignal = 24.0;
+constexpr double kUsualColumns = 24.0;
+
+/// About how many columns of the Gram matrix a call meets, of which a signal meets so many. The
+/// active set meets those of the atoms in use; all others need the whole matrix.
+double columns_met(const CodingSettings& settings, Index signals, Index atoms,
+                   double per_signal = kUsualColumns) {
   const auto all = static_cast<double>(atoms);
   if (settings.algorithm != Algorithm::active_set) return all;
-  return distinct_columns(std::min(kPerSignal, all), signals, atoms);
+  return distinct_columns(std::min(per_signal, all), signals, atoms);
 }
 
 /// Marks codes that are yet to be computed: any certificate is better.
@@ -311,15 +313,20 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   if (signals.cols() == 0) return;
   require_not_empty("dictionary", dictionary.rows(), dictionary.cols());
   const Index atoms = dictionary.cols();
-  if (!are_few(columns_met(settings, signals.cols(), atoms), atoms))
+  if (!are_few(columns_met(settings, signals.cols(), atoms, 2.0), atoms))
     return encode<T>(execution, signals, PreparedDictionary<T>(execution, dictionary),
                      signals.cols(), settings, extras, codes, reports);
   Matrix<T> correlations(round_up(atoms, PanelDictionary<T>::kRows), signals.cols());
   const PanelDictionary<T> panels(execution, dictionary, panels_of_few(dictionary), signals,
                                   correlations);
-  encode_signals<T>(execution, signals, panels, PanelGram<T>::by_columns(panels), signals.cols(),
-                    settings, extras, codes, reports,
-                    [&](Index begin, Index count, MatrixRef<T> out) {
+  // Most atoms above their penalty are used, unless they have so much in common that all are above.
+  const double above = mean_above<T>(correlations.topRows(atoms), settings.alpha, extras.weights);
+  const double each = above > static_cast<double>(dictionary.rows()) ? kUsualColumns : 0.75 * above;
+  const double met = columns_met(settings, signals.cols(), atoms, each);
+  const auto gram = are_few(met, atoms) ? PanelGram<T>::by_columns(panels)
+                                        : PanelGram<T>::from_dictionary(execution, panels);
+  encode_signals<T>(execution, signals, panels, gram, signals.cols(), settings, extras, codes,
+                    reports, [&](Index begin, Index count, MatrixRef<T> out) {
                       out = correlations.middleCols(begin, count);
                     });
 }

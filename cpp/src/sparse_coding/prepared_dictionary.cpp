@@ -5,9 +5,10 @@
 namespace sparsetransfer {
 namespace {
 
-// By columns no symmetry is used, and products of few columns with the dictionary wait for memory:
-// once this share of all is known, or expected, the whole matrix is the better buy.
-constexpr double kMostByColumns = 0.5;
+// By columns no symmetry is used, products of few columns with the dictionary wait for memory, and
+// signals go on in lockstep, out of the cache: once this share of all is known, or expected, the
+// whole matrix is the better buy.
+constexpr double kMostByColumns = 0.4;
 
 }  // namespace
 
@@ -18,6 +19,17 @@ bool are_few(double columns, Index atoms) {
 double distinct_columns(double per_signal, Index signals, Index atoms) {
   const auto all = static_cast<double>(atoms);
   return all * (1.0 - std::pow(1.0 - per_signal / all, static_cast<double>(signals)));
+}
+
+template <typename T>
+double mean_above(const ConstMatrixRef<T>& correlations, double alpha,
+                  const ConstVectorRef<double>& weights) {
+  Vector<T> limits = Vector<T>::Constant(correlations.rows(), static_cast<T>(alpha));
+  if (weights.size() > 0) limits.array() *= weights.template cast<T>().array();
+  Index above = 0;
+  for (Index i = 0; i < correlations.cols(); ++i)
+    above += (correlations.col(i).array().abs() > limits.array()).count();
+  return static_cast<double>(above) / static_cast<double>(correlations.cols());
 }
 
 template <typename T>
@@ -38,6 +50,8 @@ std::shared_ptr<const PanelGram<T>> PreparedDictionary<T>::gram(const Execution&
   return gram_;
 }
 
+template double mean_above(const ConstMatrixRef<float>&, double, const ConstVectorRef<double>&);
+template double mean_above(const ConstMatrixRef<double>&, double, const ConstVectorRef<double>&);
 template class PreparedDictionary<float>;
 template class PreparedDictionary<double>;
 

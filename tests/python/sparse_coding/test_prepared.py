@@ -70,6 +70,22 @@ def test_bits_depend_neither_on_preparation_nor_on_company(make, coder, dtype):
         assert same(alone, code(X[rows], kept, n_jobs=2))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("alpha", [0.1, 0.8, 2.5, 1e3])
+def test_bits_do_not_depend_on_how_much_of_the_gram_matrix_is_computed(dtype, alpha):
+    # Few to most atoms exceed the penalty, and with them the columns that a call expects to meet.
+    rng = np.random.default_rng(0)
+    D = rng.standard_normal((200, 70))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    X, D = rng.standard_normal((40, 70)).astype(dtype), D.astype(dtype)
+    for weights in (None, rng.uniform(0.5, 2.0, 200)):
+        whole = lasso(X, PreparedDictionary(D), alpha, weights=weights)
+        for few in (1, 7, 16, 40):
+            codes = lasso(X[:few], D, alpha, weights=weights).codes
+            assert np.array_equal(codes, whole.codes[:few])
+        assert whole.codes.any() == (alpha < 1e3)
+
+
 @pytest.mark.parametrize("rule", ["omp", "ols"])
 @pytest.mark.parametrize("positive_code", [False, True])
 def test_atoms_computed_in_advance_change_no_pursuit(rule, positive_code):
