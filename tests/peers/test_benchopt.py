@@ -9,6 +9,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "benchopt"
 TOY = "simulated[n_signals=60, n_features=8, n_atoms=16]"
+FRAMES = "frames[n_signals=60, n_atoms=16]"
 
 
 @pytest.fixture
@@ -17,10 +18,10 @@ def results(tmp_path):
     pandas = pytest.importorskip("pandas", reason="the extra 'speech' is not installed")
     pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
 
-    def run(name):
+    def run(name, dataset=TOY):
         folder = tmp_path / name
         shutil.copytree(BENCHMARKS / name, folder)
-        command = [sys.executable, "-m", "benchopt", "run", folder, "-d", TOY, "-n", "12"]
+        command = [sys.executable, "-m", "benchopt", "run", folder, "-d", dataset, "-n", "12"]
         options = ["-r", "1", "--no-plot", "--no-html", "--no-cache", "--output", "toy"]
         finished = subprocess.run(
             [*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path
@@ -45,8 +46,9 @@ def test_sparse_coders_reach_one_objective(results):
         assert -1e-12 < best < 1e-9
 
 
-def test_learners_improve_the_first_dictionary(results):
-    table = results("dictionary_learning")
+@pytest.mark.parametrize("dataset", [TOY, FRAMES])
+def test_learners_improve_the_first_dictionary(results, dataset):
+    table = results("dictionary_learning", dataset)
     for name, found in table.groupby("solver_name"):
         values = found.sort_values("stop_val")["objective_value"].to_numpy()
         assert values[-1] < 0.9 * values[0], name
