@@ -128,11 +128,12 @@ def test_flagged_windows_do_not_vote(adapted, calls, tmp_path):
     ("content", "message"),
     [
         ({}, "no audio file below"),
-        ({"a.wav": "speech"}, "too few to adapt to"),
+        ({"a.wav": "speech"}, "1 recordings are too few to adapt to, expected at least 5; fit"),
+        ({"a.wav": "speech", "b.wav": "junk"}, "at least 5 (1 more cannot be read: "),
         ({f"{i}.wav": "silence" for i in range(6)}, "nothing but silence"),
         ({f"{i}.wav": "junk" for i in range(6)}, "no recording can be used"),
     ],
-    ids=["empty", "one", "silent", "junk"],
+    ids=["empty", "one", "one-read", "silent", "junk"],
 )
 def test_targets_that_cannot_be_used(corpora, calls, cache, content, message, tmp_path):
     folder = tmp_path / "target"
@@ -151,6 +152,7 @@ def test_targets_that_cannot_be_used(corpora, calls, cache, content, message, tm
     assert finished.exit_code == 2
     assert message in " ".join(finished.stderr.split())
     assert not (tmp_path / "m.st").exists()
+    assert "functionals-1 of" not in finished.stderr  # refused before the work
 
 
 def test_a_target_that_is_the_source_is_found(corpora, cache, tmp_path):

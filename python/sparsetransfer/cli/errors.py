@@ -36,7 +36,7 @@ _HINTS = {
 
 def one_line(error: BaseException) -> str:
     """Return what an error says, in one line that speaks of options."""
-    text = str(error)
+    text = str(error).removeprefix("root: ")
     if isinstance(error, ImportError):
         text = _missing(error)
     elif isinstance(error, MemoryError):

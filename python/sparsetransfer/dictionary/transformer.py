@@ -5,10 +5,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sparsetransfer._former import former_keywords
-from sparsetransfer._validation import FloatArray, Mask
+from sparsetransfer._validation import FloatArray, Mask, check_matrix
 from sparsetransfer.sparse_coding import sparse_encode
 from sparsetransfer.sparse_coding.coder import split_signs, synthesise, validated
 from sparsetransfer.sparse_coding.prepared import prepared_for
@@ -111,7 +111,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """Return `dict_init` with exactly n_components rows, cut or padded as scikit-learn does."""
         if given is None:
             return None
-        atoms = check_array(given, dtype=dtype)
+        atoms = check_matrix(given, "dict_init", dtype=dtype)
         k = n_features if self.n_components is None else self.n_components
         padding = np.zeros((max(0, k - len(atoms)), atoms.shape[1]), atoms.dtype)
         return np.vstack([atoms[:k], padding])

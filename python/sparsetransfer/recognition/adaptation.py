@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sparsetransfer
+from sparsetransfer._messages import listing
 from sparsetransfer.evaluation.data.dataset import (
     Dataset,
     common_classes,
@@ -42,7 +43,7 @@ from sparsetransfer.recognition.calibration import Calibration, fit_calibration
 from sparsetransfer.recognition.novelty import fit_novelty
 from sparsetransfer.recognition.rows import recording_keys
 
-__all__ = ["adapt", "check_method", "domain_gap"]
+__all__ = ["adapt", "check_method", "check_target_size", "domain_gap"]
 
 _LEAST_TARGET = 5
 
@@ -56,6 +57,24 @@ def check_method(method: Method) -> DeployableMethod:
             "another, for example multi-view"
         )
     return method
+
+
+def check_target_size(name: str, size: int, failures: Mapping[str, str] | None = None) -> None:
+    """Check that a target has enough recordings to adapt to.
+
+    `name`, `size`: of the target. `failures`: why others of its recordings cannot be read. Raises
+    CorpusError if it is too small.
+    """
+    if size < _LEAST_TARGET:
+        lost = (
+            f" ({len(failures)} more cannot be read: {listing(failures.values())})"
+            if failures
+            else ""
+        )
+        raise CorpusError(
+            f"target {name!r}: {size} recordings are too few to adapt to, expected at least "
+            f"{_LEAST_TARGET}{lost}; fit without a target instead"
+        )
 
 
 def adapt(
@@ -113,11 +132,7 @@ def adapt(
     sources = [views_first(domain, views) for domain in sources]
     targets = [target] if isinstance(target, Dataset) else list(target)
     whole = _together([views_first(domain, views) for domain in targets])
-    if len(whole) < _LEAST_TARGET:
-        raise CorpusError(
-            f"target {whole.name!r}: {len(whole)} recordings are too few to adapt to, expected at "
-            f"least {_LEAST_TARGET}; fit without a target instead"
-        )
+    check_target_size(whole.name, len(whole))
     names = common_classes(sources) if len(sources) > 1 else sources[0].classes
     names = names if classes is None else tuple(classes)
     protocol = EvaluationProtocol(

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -150,12 +150,14 @@ def lasso_pooled(
 def check_pooling(pooling: Sequence[PoolingStatistic]) -> list[PoolingStatistic]:
     """Return the names of statistics, of which there is at least one and none twice."""
     known: tuple[PoolingStatistic, ...] = get_args(PoolingStatistic)
-    names = [pooling] if isinstance(pooling, str) else list(pooling)
-    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
+    alone = isinstance(pooling, str) or not np.iterable(pooling)
+    names: list[Any] = [pooling] if alone else list(pooling)
+    texts = {name for name in names if isinstance(name, str) and name in known}
+    if not names or len(texts) < len(names):
         raise ValueError(
             f"pooling must hold some of {', '.join(map(repr, known))}, each once; got {pooling!r}"
         )
-    return [name for name in names if name in known]
+    return names
 
 
 def arrange(

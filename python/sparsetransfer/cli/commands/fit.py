@@ -103,7 +103,7 @@ def fit(
         from sparsetransfer.evaluation.methods.base import wanted_views
         from sparsetransfer.evaluation.study.prepare import describe_adaptation, read_corpora
         from sparsetransfer.recognition import Recogniser, use_labels
-        from sparsetransfer.recognition.adaptation import check_method
+        from sparsetransfer.recognition.adaptation import check_method, check_target_size
         from sparsetransfer.recognition.labelled import check_labels
         from sparsetransfer.recognition.recordings.parts import joined, known_speakers
         from sparsetransfer.recognition.recordings.recognise import name_views
@@ -154,6 +154,9 @@ def fit(
         with working() as progress:
             show = feature_bars(progress)
             unlabelled, failures = _targets(target or [], [entry.name for entry in entries])
+            if unlabelled:
+                whole = joined(unlabelled)
+                check_target_size(whole.name, len(whole), failures)
             if labelled is not None:
                 check_labels(labelled, [f for corpus in unlabelled for f in corpus.table["file"]])
             study = StudyConfig(
@@ -168,7 +171,7 @@ def fit(
             frame_codes: dict[str, FrameCodeSet] = {}
             if unlabelled:
                 sources, domain, frame_codes = describe_adaptation(
-                    *(read_corpora(study)[0], joined(unlabelled), sets),
+                    *(read_corpora(study)[0], whole, sets),
                     cache=place,
                     n_jobs=jobs,
                     progress=show,
