@@ -6,6 +6,7 @@ argument, what it got and what was expected.
 """
 
 import dataclasses
+import functools
 import inspect
 import math
 import numbers
@@ -45,6 +46,7 @@ Mask: TypeAlias = ArrayLike | Literal["nan"] | None
 
 _KEPT = (np.dtype(np.float64), np.dtype(np.float32))
 _COUNTABLE = _threads.MOST_THREADS  # some kernels count in 32 bits
+_signature = functools.cache(inspect.signature)  # takes longer than a small transform
 _SMALL = 2**16  # entries whose temporary of booleans costs less than the care for overflows
 
 
@@ -75,9 +77,9 @@ def check_flags(**flags: object) -> None:
             raise TypeError(f"{name} must be True or False, got {shortened(repr(value))}")
 
 
-def check_flags_of(owner: object) -> None:
+def check_flags_of(owner: Any) -> None:
     """Check the flags of an estimator: what its parameters, also in dataclasses, declare as bool."""
-    for name, parameter in inspect.signature(type(owner)).parameters.items():
+    for name, parameter in _signature(owner.__class__).parameters.items():
         value = getattr(owner, name, False)
         if parameter.annotation in (bool, "bool"):
             check_flags(**{name: value})
@@ -88,8 +90,7 @@ def check_flags_of(owner: object) -> None:
 def check_generator(rng: Any, name: str = "rng") -> np.random.Generator:
     """Return a generator of random numbers from a seed, a generator or None.
 
-    `name`: the argument's name, for error messages. Raises TypeError or ValueError if `rng` is none
-    of these.
+    `name`: for error messages. Raises TypeError or ValueError if `rng` is none of these.
     """
     try:
         return np.random.default_rng(rng)
