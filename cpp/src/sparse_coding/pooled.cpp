@@ -31,9 +31,12 @@ struct Position {
 template <typename T>
 class Accumulators {
  public:
-  Accumulators(Index atoms, const PoolingSettings& pooling)
+  /// Squares are summed in units of `scale`, about that of the codes, which neither over- nor
+  /// underflows; a power of two changes no bit.
+  Accumulators(Index atoms, const PoolingSettings& pooling, double scale)
       : atoms_(atoms),
         pooling_(pooling),
+        unit_(std::isnormal(scale) ? std::ldexp(1.0, -std::ilogb(scale)) : 1.0),
         sum_(2 * atoms),
         square_(2 * atoms),
         maximum_(2 * atoms) {}
@@ -71,18 +74,10 @@ class Accumulators {
         const double size = std::abs(static_cast<double>(code[j]));
         const Index part = code[j] > T(0) ? j : atoms_ + j;
         sum_[part] += size;
-        add_square(size, part);
+        square_[part] += (size * unit_) * (size * unit_);
+        maximum_[part] = max_or_nan(maximum_[part], size);
       }
     }
-  }
-
-  /// Squares are summed in units of the largest one, which neither over- nor underflows.
-  void add_square(double size, Index part) {
-    const double before = maximum_[part];
-    maximum_[part] = max_or_nan(before, size);
-    const double ratio = std::min(before, size) / maximum_[part];
-    square_[part] =
-        size > before ? 1.0 + square_[part] * ratio * ratio : square_[part] + ratio * ratio;
   }
 
   void write(Index first, Index count, double length, T* out) const {
@@ -95,13 +90,13 @@ class Accumulators {
     // Not cwiseSqrt: its packets and its scalars round differently, so that bits would depend on
     // the alignment of the output.
     if (pooling_.root_mean_square)
-      put(maximum_.cwiseProduct(
-          (square_ / length).unaryExpr([](double value) { return std::sqrt(value); })));
+      put((square_ / length).unaryExpr([this](double value) { return std::sqrt(value) / unit_; }));
     if (pooling_.maximum) put(maximum_);
   }
 
   Index atoms_;
   PoolingSettings pooling_;
+  double unit_;
   Vector<double> sum_, square_, maximum_;
 };
 
@@ -145,7 +140,9 @@ void encode_pooled(const Execution& execution, const ConstMatrixRef<T>& signals,
   const Index width = tile_width<T>(atoms, samples);
   Matrix<T> tile(atoms, width);
   std::vector<CodingReport> codes(static_cast<std::size_t>(width));
-  Accumulators<T> accumulators(atoms, pooling);
+  const double scale = static_cast<double>(signals.cwiseAbs().maxCoeff()) /
+                       static_cast<double>(dictionary.cwiseAbs().maxCoeff());
+  Accumulators<T> accumulators(atoms, pooling, scale);
   Position at;
   for (Index begin = 0; begin < samples; begin += width) {
     const Index count = std::min(width, samples - begin);
