@@ -12,7 +12,6 @@
 namespace sparsetransfer {
 namespace {
 
-constexpr Index kPanel = PanelGram<double>::kRows;
 // A round may add so many atoms, or double the set: on coherent atoms most of a larger crowd would
 // leave again (2.6 times slower with 64 at once on smooth spectra), on incoherent ones the sets
 // are large and the doubling soon lifts the limit.

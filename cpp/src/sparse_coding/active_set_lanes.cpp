@@ -15,7 +15,6 @@ namespace sparsetransfer {
 namespace {
 
 constexpr Index kLanes = LaneSets::kLanes;
-constexpr Index kPanel = PanelGram<double>::kRows;
 // A look at all atoms costs less than atoms that enter and leave again: so many enter at once, and
 // none that violates less than this share of the largest violation.
 constexpr Index kMostPushed = 3;
@@ -37,7 +36,7 @@ Looked<T> refresh_and_compare(const PanelGram<T>& gram, const CodeEntry<T>* entr
   auto largest = excess;
   auto spoiled = V::zero();
   for (Index panel = 0; panel < gram.num_panels(); ++panel) {
-    const Index first = panel * kPanel;
+    const Index first = panel * PanelGram<T>::kRows;
     refresh_panel(gram, panel, entries, count, base + first, gradient + first,
                   [&](Index row, const typename V::Packet& values) {
                     const auto upward = NonNegative ? values : V::abs(values);

@@ -8,7 +8,6 @@
 namespace sparsetransfer {
 namespace {
 
-constexpr Index kPanel = PanelGram<double>::kRows;
 // A start with more atoms than this, and than this share of all, is taken only if its atoms look
 // like those of a solution: to factorise hundreds of them and drop one after the other costs a
 // hundred times a cold start.

@@ -320,7 +320,8 @@ void encode(const Execution& execution, const ConstMatrixRef<T>& signals,
   const PanelDictionary<T> panels(execution, dictionary, panels_of_few(dictionary), signals,
                                   correlations);
   // Most atoms above their penalty are used, unless they have so much in common that all are above.
-  const double above = mean_above<T>(correlations.topRows(atoms), settings.alpha, extras.weights);
+  const double above = mean_above<T>(
+      correlations, penalties<T>(settings, extras.weights, atoms, correlations.rows()));
   const double each = above > static_cast<double>(dictionary.rows()) ? kUsualColumns : 0.75 * above;
   const double met = columns_met(settings, signals.cols(), atoms, each);
   const auto gram = are_few(met, atoms) ? PanelGram<T>::by_columns(panels)

@@ -22,10 +22,7 @@ double distinct_columns(double per_signal, Index signals, Index atoms) {
 }
 
 template <typename T>
-double mean_above(const ConstMatrixRef<T>& correlations, double alpha,
-                  const ConstVectorRef<double>& weights) {
-  Vector<T> limits = Vector<T>::Constant(correlations.rows(), static_cast<T>(alpha));
-  if (weights.size() > 0) limits.array() *= weights.template cast<T>().array();
+double mean_above(const ConstMatrixRef<T>& correlations, const Vector<T>& limits) {
   Index above = 0;
   for (Index i = 0; i < correlations.cols(); ++i)
     above += (correlations.col(i).array().abs() > limits.array()).count();
@@ -50,8 +47,8 @@ std::shared_ptr<const PanelGram<T>> PreparedDictionary<T>::gram(const Execution&
   return gram_;
 }
 
-template double mean_above(const ConstMatrixRef<float>&, double, const ConstVectorRef<double>&);
-template double mean_above(const ConstMatrixRef<double>&, double, const ConstVectorRef<double>&);
+template double mean_above(const ConstMatrixRef<float>&, const Vector<float>&);
+template double mean_above(const ConstMatrixRef<double>&, const Vector<double>&);
 template class PreparedDictionary<float>;
 template class PreparedDictionary<double>;
 

@@ -57,6 +57,7 @@ class ActiveSetBlock final : public BlockCoder<T> {
     GradientError error;   // of the gradient, for float32
   };
   using Entry = CodeEntry<T>;
+  static constexpr Index kPanel = PanelGram<T>::kRows;
   /// As many atoms at most for which the Gram matrix stays in the cache while small codes are
   /// looked for side by side.
   static constexpr Index kSideBySide = 256;

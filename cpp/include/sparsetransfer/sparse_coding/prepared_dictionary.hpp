@@ -17,11 +17,10 @@ bool are_few(double columns, Index atoms);
 /// chance: a bound where they have favourites.
 double distinct_columns(double per_signal, Index signals, Index atoms);
 
-/// How many entries of a column of correlations (atoms x signals) exceed alpha times their weight
-/// (atoms, or empty for ones) in magnitude, on average.
+/// How many entries of a column of correlations (atoms x signals) exceed their limit (atoms) in
+/// magnitude, on average.
 template <typename T>
-double mean_above(const ConstMatrixRef<T>& correlations, double alpha,
-                  const ConstVectorRef<double>& weights);
+double mean_above(const ConstMatrixRef<T>& correlations, const Vector<T>& limits);
 
 /// Whether a call with few signals copies the dictionary: every step of its codes reads all atoms,
 /// and faster from panels, unless they come from memory.
