@@ -162,7 +162,7 @@ def lasso(
     >>> result.converged.all()
     np.True_
     """
-    check_flags(positive_code=positive_code, sparse_output=sparse_output)
+    check_flags(sparse_output=sparse_output)
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     shape = (signals.shape[0], atoms.shape[0])
@@ -245,7 +245,6 @@ def lasso_gram(
     >>> np.allclose(codes, lasso(X, D, alpha=0.5).codes, atol=1e-3)
     True
     """
-    check_flags(positive_code=positive_code)
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)
     correlations = check_matrix(cov, "cov", dtype=dtype, n_features=matrix.shape[0])
@@ -354,6 +353,7 @@ def _settings(
     dtype: np.dtype[np.floating],
     algorithm: str,
 ) -> "_core.CodingSettings":
+    check_flags(positive_code=positive_code)
     check_choice(algorithm, "algorithm", _ALGORITHMS)
     tolerance = TOLERANCE[dtype] if tol is None else check_real(tol, "tol", minimum=0.0)
     return _core.CodingSettings(

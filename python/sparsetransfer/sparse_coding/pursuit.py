@@ -106,7 +106,7 @@ def omp(
     >>> codes
     array([[3., 0., 1.]])
     """
-    check_flags(positive_code=positive_code, sparse_output=sparse_output)
+    check_flags(sparse_output=sparse_output)
     signals, observed = check_masked(X, "X", mask)
     atoms, core = check_dictionary(dictionary, signals, observed)
     default = max(signals.shape[1] // 10, 1)
@@ -174,7 +174,6 @@ def omp_gram(
     >>> omp_gram(np.eye(3), x, np.sum(x**2, axis=1), 2).codes
     array([[3., 0., 1.]])
     """
-    check_flags(positive_code=positive_code)
     dtype = common_dtype(gram, cov)
     matrix = check_gram(gram, dtype)
     correlations = check_matrix(cov, "cov", dtype=dtype, n_features=matrix.shape[0])
@@ -203,6 +202,7 @@ def _pursuit_settings(
     positive_code: bool,
     n_components: int,
 ) -> "_core.PursuitSettings":
+    check_flags(positive_code=positive_code)
     check_choice(rule, "rule", _RULES)
     if n_nonzero_coefs is not None:
         count = check_integer(n_nonzero_coefs, "n_nonzero_coefs", minimum=1)

@@ -90,6 +90,7 @@ class KernelProblem:
         positive_code: bool,
         n_jobs: int | None,
     ) -> None:
+        check_flags(positive_code=positive_code)
         given = check_matrix(X, "X")
         self.dtype = given.dtype
         # In double precision: a step's gain is soon below the rounding of a float32 objective.
@@ -256,7 +257,6 @@ def kernel_encode(
     proximal gradient steps with backtracking end at a stationary point. A step costs
     :math:`O(n^2 k)` time and memory O(nk).
     """
-    check_flags(positive_code=positive_code)
     problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dictionary, "dictionary", dtype=np.float64, n_features=d)
@@ -334,7 +334,6 @@ def kernel_learn(
     Every alternation first moves codes and atoms on along their last step, as in Nesterov's method,
     and is made again without where that did not lower the objective.
     """
-    check_flags(positive_code=positive_code)
     problem = KernelProblem(X, sample_domain, alpha, mmd, bandwidths, l2, positive_code, n_jobs)
     n, d = problem.X.shape
     D = check_matrix(dict_init, "dict_init", dtype=np.float64, n_features=d)
