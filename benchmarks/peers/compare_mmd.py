@@ -4,9 +4,9 @@ Run for example ``python benchmarks/peers/compare_mmd.py --samples 5000 --featur
 torch. The competitors take turns in one process and every answer is checked against ours; KeOps
 (``pip install pykeops``) is one of them where it is installed. Times are CPU seconds of the process
 (what a shared machine leaves comparable) and wall seconds, the median over the rounds; what takes
-more than ten seconds is timed once. The roofline adds the products that the exact gradient cannot do without,
-at the speed of NumPy's large products, to one exponential per pair of samples, at the speed of
-torch's on an array in cache.
+more than ten seconds is timed once. The roofline adds the products that the exact gradient cannot
+do without, at the speed of NumPy's large products, to one exponential per pair of samples, at the
+speed of torch's on an array in cache.
 """
 
 import argparse

@@ -18,32 +18,29 @@ from sparsetransfer.dictionary import learn_dictionary_online
 from sparsetransfer.sparse_coding import lasso
 
 
-class Clock:
-    """CPU and wall seconds."""
-
-    def __init__(self):
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
-
-    def read(self):
-        return {"cpu": time.process_time() - self._cpu, "wall": time.perf_counter() - self._wall}
+def timed(run):
+    """Return what a call returns, and its CPU and wall seconds."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = run()
+    return result, {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
 def spams(X, start, alpha, epochs, batch_size, threads):
     import spams
 
     signals, atoms = np.asfortranarray(X.T), np.asfortranarray(start.T)
-    clock = Clock()
-    learned = spams.trainDL(
-        signals,
-        D=atoms,
-        lambda1=alpha,
-        mode=2,
-        iter=int(epochs * -(-len(X) // batch_size)),
-        batchsize=batch_size,
-        numThreads=threads,
-        verbose=False,
+    learned, seconds = timed(
+        lambda: spams.trainDL(
+            signals,
+            D=atoms,
+            lambda1=alpha,
+            mode=2,
+            iter=int(epochs * -(-len(X) // batch_size)),
+            batchsize=batch_size,
+            numThreads=threads,
+            verbose=False,
+        )
     )
-    seconds = clock.read()
     return np.ascontiguousarray(learned.T), seconds
 
 
@@ -63,11 +60,9 @@ def scikit_learn(X, start, alpha, epochs, batch_size, threads):
     )
     X = X[: int(epochs * len(X))] if epochs < 1 else X
     learner.set_params(max_iter=max(1, int(epochs)))
-    clock = Clock()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        learner.fit(X)
-    seconds = clock.read()
+        _, seconds = timed(lambda: learner.fit(X))
     return learner.components_, seconds
 
 
@@ -86,9 +81,7 @@ def passes_to(target, X, start, alpha, score, options):
 
 def ours(X, start, alpha, options, n_epochs):
     """Our dictionary after so many passes over the data, and its seconds."""
-    clock = Clock()
-    learned = learn(X, start, alpha, options, n_epochs)
-    seconds = clock.read()
+    learned, seconds = timed(lambda: learn(X, start, alpha, options, n_epochs))
     return learned.components, seconds
 
 

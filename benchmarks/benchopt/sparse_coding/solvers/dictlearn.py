@@ -18,7 +18,7 @@ class Solver(BaseSolver):
         self.X, self.D, self.alpha = X, D, 2 * alpha
 
     def run(self, n_iter):
-        """Take `n_iter` steps, at least one."""
+        """Run `n_iter` iterations of FISTA, at least one."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.codes = sparse_encode(
